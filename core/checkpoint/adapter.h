@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// PEFT LoRA adapters: adapter_config.json and adapter_model.safetensors, resolved to the tensors of the base they change.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/checkpoint.h"
+
+namespace deltascope {
+
+/// How an adapter changes one base tensor. Matrices are as stored (F32, F16 or BF16), row-major.
+struct AdapterTerm {
+  enum class Kind {
+    LowRank,      ///< W += scale · B·A      (A: [rank, in], B: [out, rank]; transposed result with fanInFanOut)
+    Replacement,  ///< modules_to_save: the tensor itself
+    Bias,         ///< lora_B.bias: bias += scale · b   (W here is the module's bias)
+  };
+  Kind kind = Kind::LowRank;
+  std::string target;        ///< name of the base tensor, e.g. model.layers.0.mlp.up_proj.weight
+  const TensorInfo* a = nullptr;  ///< LowRank
+  const TensorInfo* b = nullptr;  ///< LowRank, Bias
+  const TensorInfo* replacement = nullptr;
+  std::uint64_t rank = 0;
+  float scale = 1;           ///< alpha/r or alpha/√r, computed in double as PEFT does, then rounded to F32
+  bool fanInFanOut = false;  ///< W is stored [in, out]
+  bool embedding = false;    ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
+};
+
+/// Refuses by name what changes the result and is not handled (DoRA, layer replication, other PEFT types …); tolerates unknown keys.
+class Adapter {
+ public:
+  [[nodiscard]] static Result<Adapter> open(const std::filesystem::path& folder);
+  [[nodiscard]] const Checkpoint& tensors() const { return *m_tensors; }
+  [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+  /// Terms matched against a base: every adapter tensor must find its target with a fitting shape, or the error names it.
+  [[nodiscard]] Result<std::vector<AdapterTerm>> match(const Checkpoint& base) const;
+
+ private:
+  Adapter() = default;
+  std::filesystem::path m_path;
+  std::unique_ptr<Checkpoint> m_tensors;
+  std::string m_configText;
+};
+
+}  // namespace deltascope

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A checkpoint as the ecosystem writes it: one safetensors file, or a folder with shards, an index and configuration files.
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/checkpoint/safetensors.h"
+
+namespace deltascope {
+
+/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile; an index may only name files inside the
+/// folder, every tensor it maps must be in its shard, and no name may occur in two shards.
+class Checkpoint {
+ public:
+  /// `path`: a `.safetensors` file, an `*.index.json`, or a folder holding `model.safetensors`, `model.safetensors.index.json`,
+  /// `adapter_model.safetensors`, or else exactly one safetensors file or index. `*.delta.safetensors` files in a folder are
+  /// left aside. `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
+  [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model");
+  Checkpoint(Checkpoint&&) noexcept;
+  Checkpoint& operator=(Checkpoint&&) noexcept;
+  ~Checkpoint();
+
+  [[nodiscard]] const std::filesystem::path& path() const;    ///< as given to open()
+  [[nodiscard]] const std::filesystem::path& folder() const;  ///< where config.json and tokenizer files would be
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const;  ///< in natural order of their names
+  [[nodiscard]] const TensorInfo* find(std::string_view name) const;
+  [[nodiscard]] const std::filesystem::path& fileOf(const TensorInfo& tensor) const;
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;  ///< the safetensors files (and index, if any)
+  [[nodiscard]] std::uint64_t totalBytes() const;                  ///< of all tensors
+  [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
+  /// The parsed config.json, or null when the folder has none; a malformed one is an error of open().
+  [[nodiscard]] const nlohmann::json& config() const;
+
+  [[nodiscard]] Result<void> read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> into) const;
+  [[nodiscard]] Result<std::vector<std::byte>> readAll(const TensorInfo& tensor) const;  ///< for small tensors
+
+ private:
+  struct State;
+  explicit Checkpoint(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+/// The other files of a model's folder that belong with it: config, generation config, tokenizer, chat template, vocabulary,
+/// licence and model card. Regular files only, no weights. Sorted.
+[[nodiscard]] std::vector<std::filesystem::path> companionFiles(const std::filesystem::path& folder);
+
+/// A model argument is a folder, a file, or a Hub id `org/name[@revision]` found in the local Hugging Face cache (`HF_HUB_CACHE`,
+/// `HF_HOME/hub`, `~/.cache/huggingface/hub`). An id that is not there is NotFound, with the download command as the hint.
+[[nodiscard]] Result<std::filesystem::path> resolveModel(std::string_view argument);
+
+}  // namespace deltascope

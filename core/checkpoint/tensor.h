@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What a checkpoint says of one tensor.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/checkpoint/dtype.h"
+
+namespace deltascope {
+
+/// Shape is row-major. `elements` and `bytes` were checked against overflow and the file when it was opened.
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::BF16;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t elements = 1;
+  std::uint64_t bytes = 0;
+  std::uint64_t offset = 0;  ///< of its first byte, from the start of its file
+  std::uint32_t file = 0;    ///< index into the checkpoint's files
+};
+
+[[nodiscard]] std::string shapeText(const std::vector<std::uint64_t>& shape);  ///< "4096 × 14336", "scalar"
+/// Orders names as people do: layers.2 before layers.10.
+[[nodiscard]] bool naturalLess(std::string_view a, std::string_view b);
+
+}  // namespace deltascope

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Looking inside: the per-tensor table of a payload or checkpoint, and close-ups of one tensor.
+#include <map>
+
+#include "core/pipeline/pipeline.h"
+
+namespace deltascope {
+
+struct InspectTotals {
+  std::uint64_t tensors = 0, elements = 0, finalBytes = 0, baseBytes = 0, storedBytes = 0, payloadFileBytes = 0, zeroDeltas = 0;
+  [[nodiscard]] double payloadBitsPerWeight() const;  ///< payload file bits / elements
+  [[nodiscard]] double totalBitsPerWeight() const;    ///< (payload file + base) bits / elements
+};
+
+struct Inspection {
+  ModelFiles files;
+  std::vector<TensorStats> tensors;  ///< for a plain checkpoint: names, shapes, bytes; codec raw, stored = final bytes
+  InspectTotals totals;
+  std::map<std::string, std::string> facts;
+};
+/// Reads headers only: milliseconds, whatever the size.
+[[nodiscard]] Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base = {});
+
+/// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes, bits_per_weight, ratio.
+[[nodiscard]] std::string toCsv(const std::vector<TensorStats>& tensors);
+
+/// Where a tensor's stored bytes go.
+struct StreamShare {
+  std::string stream;  ///< "codes", "lane headers", "patches", "tile offsets", "low plane", "directory", "model" …
+  std::uint64_t bytes = 0;
+};
+
+/// Layer, kind and position of a tensor by its name: "model.layers.3.self_attn.q_proj.weight" → 3, "q". Layer −1: not in a layer.
+struct TensorRole {
+  int layer = -1;
+  std::string kind;  ///< "q", "k", "v", "o", "gate", "up", "down", "norm", "embed", "head", or the last name part
+};
+[[nodiscard]] TensorRole tensorRole(std::string_view name);
+
+struct Histogram {
+  std::vector<std::int64_t> lower;    ///< lower edge of each bin (integer delta)
+  std::vector<std::uint64_t> counts;
+  std::int64_t binWidth = 1;
+  std::uint64_t below = 0, above = 0; ///< outside the shown range
+};
+
+struct DeltaMap {
+  std::uint32_t rows = 0, columns = 0;  ///< of the down-sampled map
+  std::uint64_t rowsPerCell = 1, columnsPerCell = 1;
+  std::vector<float> meanMagnitude;     ///< mean |integer delta| of each cell, row-major
+  std::vector<float> zeroShare;         ///< share of zero deltas of each cell
+};
+
+struct TensorCloseUp {
+  Histogram histogram;
+  DeltaMap map;
+  std::vector<std::uint64_t> chunkBytes;
+  std::vector<StreamShare> streams;
+  std::uint64_t elementsRead = 0;  ///< less than the tensor's elements when it was sampled
+};
+/// Reconstructs the tensor (or, above `elementLimit`, evenly spaced chunks of it) and measures its delta. Needs the base.
+[[nodiscard]] Result<TensorCloseUp> closeUp(const std::filesystem::path& path, const std::filesystem::path& base,
+                                            const std::string& tensor, std::uint64_t elementLimit, const JobContext& job);
+
+}  // namespace deltascope

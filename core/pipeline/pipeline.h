@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The jobs: a request in, a result out, with a stop token and progress. Memory is bounded by a few chunks a thread, whatever the model's
+/// size. Outputs appear under their final name only when complete; inputs are never written to.
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/job.h"
+#include "core/payload/payload.h"
+#include "core/quant/quant.h"
+
+namespace deltascope {
+
+enum class PackScope { Linear, All };   ///< what bitsandbytes quantizes, or every 2-D weight
+enum class Prefer { Size, Speed };      ///< auto: the smallest codec, or the fastest within 10 % of it
+
+struct PackRequest {
+  std::filesystem::path final;                   ///< checkpoint; may be empty with adapters
+  std::filesystem::path base;                    ///< checkpoint; empty when quantizing
+  std::vector<std::filesystem::path> adapters;   ///< applied to the base in order
+  std::optional<QuantFormat> quantize;
+  std::filesystem::path out;                     ///< a folder when quantizing, else a file
+  PackScope scope = PackScope::Linear;
+  bool doubleQuant = false;
+  unsigned blocksize = 64;
+  std::optional<CodecId> codec;                  ///< empty: auto
+  unsigned chunks = 64;                          ///< at most so many a tensor
+  Prefer prefer = Prefer::Size;
+  CodecOptions codecOptions;
+  bool overwrite = false;
+};
+
+struct PackResult {
+  std::filesystem::path out, payload;
+  std::uint64_t tensors = 0, elements = 0;
+  std::uint64_t finalBytes = 0, baseBytes = 0, payloadBytes = 0;
+  double payloadBitsPerWeight = 0, totalBitsPerWeight = 0, sparsity = 0;
+  double seconds = 0;
+  std::uint64_t peakRssBytes = 0;
+};
+[[nodiscard]] Result<PackResult> pack(const PackRequest& request, const JobContext& job);
+
+/// What pack would give, from samples of every tensor, without writing anything.
+struct PackEstimate {
+  std::uint64_t tensors = 0, elements = 0, finalBytes = 0, baseBytes = 0, payloadBytes = 0;
+  std::vector<TensorStats> rows;  ///< codec, estimates, estimated storedBytes; hashes empty
+};
+[[nodiscard]] Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& job);
+
+/// A packed model folder, a payload file (with its base beside it or given), or a plain checkpoint, told apart and opened.
+struct ModelFiles {
+  enum class Kind { PackedModel, Payload, Checkpoint } kind = Kind::Checkpoint;
+  std::filesystem::path path;     ///< as given, resolved
+  std::filesystem::path payload;  ///< empty for a checkpoint
+  std::filesystem::path base;     ///< of a packed model: the folder; else as given, may be empty
+};
+[[nodiscard]] Result<ModelFiles> locateModel(const std::filesystem::path& path, const std::filesystem::path& base = {});
+
+struct Verdict {
+  std::string tensor;
+  bool bitExact = false;
+  std::uint64_t elements = 0, different = 0;
+  std::optional<std::uint64_t> firstDifference;  ///< element index; only with a final to compare with
+  std::string problem;                           ///< why not, in words; empty when exact
+};
+/// "bit-exact: 4,194,304 of 4,194,304" or "3 differ, first at 17".
+[[nodiscard]] std::string verdictText(const Verdict& verdict);
+
+struct VerifyRequest {
+  std::filesystem::path path, base, final;  ///< base and final may be empty
+  std::string device = "cpu";
+  std::function<void(const Verdict&)> onTensor;  ///< called from the job's thread as each tensor finishes
+};
+struct VerifyResult {
+  bool bitExact = false;
+  std::uint64_t tensors = 0, elementsCompared = 0, elementsDifferent = 0;
+  std::optional<std::pair<std::string, std::uint64_t>> firstDifference;
+  std::vector<Verdict> verdicts;
+  double seconds = 0;
+};
+/// A tensor that fails does not stop the others. Errors are for what cannot be opened, and for a base that is another model's.
+[[nodiscard]] Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job);
+
+struct UnpackRequest {
+  std::filesystem::path path, base, out;
+  bool overwrite = false;
+};
+struct UnpackResult {
+  std::uint64_t tensors = 0, bytes = 0;
+  double seconds = 0;
+};
+[[nodiscard]] Result<UnpackResult> unpack(const UnpackRequest& request, const JobContext& job);
+
+struct SynthRequest {
+  std::string arch = "llama-3.1-8b";
+  std::optional<unsigned> layers;
+  std::uint64_t seed = 1;
+  double std = 0.02;
+  DType dtype = DType::BF16;
+  std::filesystem::path out;
+  bool overwrite = false;
+};
+struct SynthResult {
+  std::uint64_t tensors = 0, elements = 0, bytes = 0;
+  double seconds = 0;
+};
+[[nodiscard]] Result<SynthResult> synth(const SynthRequest& request, const JobContext& job);
+[[nodiscard]] std::vector<std::string> synthArchitectures();
+
+}  // namespace deltascope

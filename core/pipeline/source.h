@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The base as reconstruction needs it: quantized or not, one file or a folder, slices by range.
+#include <memory>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/codec/codec.h"
+#include "core/quant/quant.h"
+
+namespace deltascope {
+
+/// Owns the bytes behind a BaseSlice.
+struct SliceBuffer {
+  std::vector<std::byte> values;
+  std::vector<std::uint8_t> codes;
+  BaseSlice slice;
+};
+
+/// A base checkpoint. Threads: const members may be called concurrently.
+class BaseModel {
+ public:
+  [[nodiscard]] static Result<BaseModel> open(const std::filesystem::path& path, std::string_view stem = "model");
+  BaseModel(BaseModel&&) noexcept;
+  BaseModel& operator=(BaseModel&&) noexcept;
+  ~BaseModel();
+
+  [[nodiscard]] const Checkpoint& checkpoint() const;
+  [[nodiscard]] const QuantizedTensors& quantized() const;
+  /// None when the base has no such tensor. A tensor of another coded float type is Same (converted, one rounding).
+  [[nodiscard]] BaseKind kindOf(std::string_view name, DType finalType) const;
+  [[nodiscard]] std::uint64_t storedBytes(std::string_view name) const;
+  /// Elements [first, first + count) of tensor `name`, as a delta of `finalType` sees them; `shape` must be the base's.
+  [[nodiscard]] Result<void> slice(std::string_view name, DType finalType, std::uint64_t first, std::size_t count, bool withValues,
+                                   SliceBuffer& into) const;
+  /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.
+  [[nodiscard]] Result<Hash128> hash(std::string_view name) const;
+
+ private:
+  struct State;
+  explicit BaseModel(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace deltascope

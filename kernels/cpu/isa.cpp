@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/backend.h"
+
+namespace deltascope::kernels {
+
+const char* nameOf(Isa isa) {
+  switch (isa) {
+    case Isa::Avx512: return "AVX-512";
+    case Isa::Avx2: return "AVX2";
+    case Isa::Scalar: break;
+  }
+  return "scalar";
+}
+
+std::vector<Isa> supportedIsas() {
+  std::vector<Isa> isas{Isa::Scalar};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) isas.push_back(Isa::Avx2);
+  if (isas.back() == Isa::Avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi"))
+    isas.push_back(Isa::Avx512);
+#endif
+  return isas;
+}
+
+Isa bestIsa() {
+  static const Isa best = supportedIsas().back();
+  return best;
+}
+
+}  // namespace deltascope::kernels

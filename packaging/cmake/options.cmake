@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# One target for language options and warnings; every target of the project links it.
+add_library(deltascope_options INTERFACE)
+target_compile_features(deltascope_options INTERFACE cxx_std_20)
+target_include_directories(deltascope_options INTERFACE ${PROJECT_SOURCE_DIR})
+# Reconstruction must give the same bits everywhere: no fused multiply-add unless the code asks for it.
+target_compile_options(deltascope_options INTERFACE -ffp-contract=off -fno-math-errno
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${DELTASCOPE_WERROR}>:-Werror>)
+target_compile_definitions(deltascope_options INTERFACE DELTASCOPE_VERSION="${PROJECT_VERSION}")
+if(DELTASCOPE_SANITIZE)
+  target_compile_options(deltascope_options INTERFACE -fsanitize=${DELTASCOPE_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(deltascope_options INTERFACE -fsanitize=${DELTASCOPE_SANITIZE})
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+find_program(DELTASCOPE_CCACHE ccache)
+if(DELTASCOPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DELTASCOPE_CCACHE})
+endif()
