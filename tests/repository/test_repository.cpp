@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must hold of the sources themselves: includes point downwards, the engine knows no Qt, every file says its licence.
+#include <QDirIterator>
+#include <QRegularExpression>
+#include <QtTest>
+
+namespace {
+
+const QDir kRoot(QStringLiteral(DELTASCOPE_SOURCE));
+
+// The folders of core, lowest first: each may include itself and those before it.
+const QStringList kCoreOrder = {"base", "checkpoint", "quant", "codec", "payload", "pipeline"};
+
+// Of kernels, core sees these headers only.
+const QStringList kKernelsForCore = {"kernels/backend.h", "kernels/residual.h"};
+
+QStringList filesUnder(const QStringList& folders, const QStringList& patterns) {
+  QStringList found;
+  for (const QString& folder : folders) {
+    QDirIterator it(kRoot.filePath(folder), patterns, QDir::Files, QDirIterator::Subdirectories);
+    while (it.hasNext()) found << kRoot.relativeFilePath(it.next());
+  }
+  found.sort();
+  return found;
+}
+
+QStringList sources(const QStringList& folders) { return filesUnder(folders, {"*.h", "*.cpp", "*.cu", "*.cuh"}); }
+
+QString textOf(const QString& file) {
+  QFile f(kRoot.filePath(file));
+  return f.open(QIODevice::ReadOnly) ? QString::fromUtf8(f.readAll()) : QString();
+}
+
+QStringList includesOf(const QString& text, const QString& pattern) {
+  const QRegularExpression line("^[ \\t]*#[ \\t]*include[ \\t]*" + pattern, QRegularExpression::MultilineOption);
+  QStringList found;
+  for (auto it = line.globalMatch(text); it.hasNext();) found << it.next().captured(1);
+  return found;
+}
+
+// Why FILE may not include HEADER, both relative to the root; empty when it may.
+QString whyForbidden(const QString& file, const QString& header) {
+  const QStringList from = file.split('/');
+  const QStringList to = header.split('/');
+  const QString layer = from[0];
+  if (layer == "kernels") return to[0] == "kernels" ? QString() : "kernels know nothing above them";
+  if (layer == "core") {
+    if (to[0] == "kernels")
+      return kKernelsForCore.contains(header) ? QString() : "core sees backend.h and residual.h of kernels only";
+    if (to[0] != "core") return "core knows nothing above it";
+    const auto fromRank = kCoreOrder.indexOf(from[1]);
+    const auto toRank = kCoreOrder.indexOf(to[1]);
+    if (fromRank < 0 || toRank < 0) return "a folder of core that has no place in the order";
+    return toRank <= fromRank ? QString() : from[1] + " is below " + to[1];
+  }
+  if (layer == "ui") return to[0] == "ui" || to[0] == "core" ? QString() : "ui uses ui and core only";
+  if (file.startsWith("app/cli")) return to[0] == "ui" ? "the command line is built without the window" : QString();
+  if (layer == "app") return to[0] == "tests" ? "programs do not use tests" : QString();
+  return {};
+}
+
+QString licenceOf(const QString& file) {
+  static const QStringList gpl = {"ui/", "tests/ui/", "app/window"};
+  for (const QString& prefix : gpl) {
+    if (file.startsWith(prefix)) return "GPL-3.0-or-later";
+  }
+  return "Apache-2.0";
+}
+
+}  // namespace
+
+class TestRepository : public QObject {
+  Q_OBJECT
+ private slots:
+  void theTreeIsFound() {
+    QVERIFY(sources({"core"}).size() > 10);
+    QVERIFY(sources({"kernels"}).size() > 1);
+  }
+
+  void rulesOfLayersHoldOnExamples_data() {
+    QTest::addColumn<QString>("file");
+    QTest::addColumn<QString>("header");
+    QTest::addColumn<bool>("allowed");
+    QTest::newRow("core below") << "core/codec/raw.cpp"
+                                << "core/base/result.h" << true;
+    QTest::newRow("core above") << "core/base/file.cpp"
+                                << "core/codec/codec.h" << false;
+    QTest::newRow("core to kernels' interface") << "core/codec/raw.cpp"
+                                                << "kernels/backend.h" << true;
+    QTest::newRow("core to kernels' inside") << "core/codec/raw.cpp"
+                                             << "kernels/cpu/isa.h" << false;
+    QTest::newRow("kernels to core") << "kernels/cpu/isa.cpp"
+                                     << "core/base/result.h" << false;
+    QTest::newRow("core to ui") << "core/base/file.cpp"
+                                << "ui/main_window.h" << false;
+    QTest::newRow("ui to core") << "ui/main_window.cpp"
+                                << "core/pipeline/pipeline.h" << true;
+    QTest::newRow("command line to ui") << "app/cli/main.cpp"
+                                        << "ui/main_window.h" << false;
+    QTest::newRow("unknown core folder") << "core/misc/x.cpp"
+                                         << "core/base/result.h" << false;
+  }
+  void rulesOfLayersHoldOnExamples() {
+    QFETCH(QString, file);
+    QFETCH(QString, header);
+    QFETCH(bool, allowed);
+    QCOMPARE(whyForbidden(file, header).isEmpty(), allowed);
+  }
+
+  void includesPointDownwards_data() {
+    QTest::addColumn<QString>("file");
+    for (const QString& file : sources({"app", "core", "kernels", "ui"})) QTest::newRow(qPrintable(file)) << file;
+  }
+  void includesPointDownwards() {
+    QFETCH(QString, file);
+    for (QString header : includesOf(textOf(file), "\"([^\"]+)\"")) {
+      if (header.endsWith(".moc")) continue;
+      if (!kRoot.exists(header))
+        header = QDir::cleanPath(QFileInfo(file).path() + "/" + header);  // written relative to the file
+      QVERIFY2(kRoot.exists(header), qPrintable(file + " includes " + header + ", which is not in the tree"));
+      const QString why = whyForbidden(file, header);
+      QVERIFY2(why.isEmpty(), qPrintable(file + " includes " + header + ": " + why));
+    }
+  }
+
+  void engineKnowsNoQt_data() {
+    QTest::addColumn<QString>("file");
+    for (const QString& file : sources({"core", "kernels", "app/cli"})) QTest::newRow(qPrintable(file)) << file;
+  }
+  void engineKnowsNoQt() {
+    QFETCH(QString, file);
+    const QStringList qt = includesOf(textOf(file), "<(Q[A-Za-z/]+|qcustomplot[^>]*)>");
+    QVERIFY2(qt.isEmpty(), qPrintable(file + " includes <" + qt.value(0) + ">"));
+  }
+
+  void everyFileSaysItsLicence_data() {
+    QTest::addColumn<QString>("file");
+    QStringList files = filesUnder({"app", "core", "kernels", "packaging", "resources", "tests", "ui"},
+                                   {"*.h", "*.cpp", "*.cu", "*.cuh", "*.sh", "*.py", "*.cmake", "CMakeLists.txt"});
+    files << "CMakeLists.txt"
+          << ".ci/run";
+    for (const QString& file : files) QTest::newRow(qPrintable(file)) << file;
+  }
+  void everyFileSaysItsLicence() {
+    QFETCH(QString, file);
+    QStringList lines = textOf(file).section('\n', 0, 1).split('\n');
+    if (lines[0].startsWith("#!")) lines.removeFirst();
+    static const QRegularExpression spdx("^(//|#) SPDX-License-Identifier: (\\S+)$");
+    const auto match = spdx.match(lines.value(0));
+    QVERIFY2(match.hasMatch(), qPrintable(file + " does not begin with an SPDX line"));
+    // Build files and scripts are Apache-2.0 whatever they build.
+    const bool code = QStringList{"h", "cpp", "cu", "cuh"}.contains(QFileInfo(file).suffix());
+    QCOMPARE(match.captured(2), code ? licenceOf(file) : QStringLiteral("Apache-2.0"));
+  }
+};
+
+QTEST_APPLESS_MAIN(TestRepository)
+#include "test_repository.moc"
