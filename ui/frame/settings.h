@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+/// Everything the window remembers, in one table: key, type, default. UI thread only.
+#include <QByteArray>
+#include <QSettings>
+#include <QString>
+#include <QStringList>
+
+namespace deltascope::ui {
+
+template <class T>
+struct Setting {
+  const char* key;
+  T fallback;
+};
+
+namespace setting {
+inline const Setting<QByteArray> kGeometry{"window/geometry", {}};
+inline const Setting<QByteArray> kWindowState{"window/state", {}};
+inline const Setting<QString> kPage{"window/page", "start"};
+inline const Setting<bool> kJobsExpanded{"window/jobsExpanded", false};
+inline const Setting<int> kJobsHeight{"window/jobsHeight", 0};
+inline const Setting<QByteArray> kJobsHeader{"window/jobsHeader", {}};
+inline const Setting<QString> kTheme{"look/theme", "system"};  ///< "light", "dark", "system"
+inline const Setting<int> kZoom{"look/zoomPercent", 100};
+inline const Setting<QStringList> kRecent{"files/recent", {}};
+inline const Setting<QString> kOpenFolder{"files/openFolder", {}};
+inline const Setting<QString> kSaveFolder{"files/saveFolder", {}};
+inline const Setting<QString> kExportFolder{"files/exportFolder", {}};
+inline const Setting<QByteArray> kPayloadSplitter{"payload/splitter", {}};
+inline const Setting<QByteArray> kPayloadDetailSplitter{"payload/detailSplitter", {}};
+inline const Setting<QByteArray> kPayloadHeader{"payload/header", {}};
+inline const Setting<QString> kPayloadMetric{"payload/metric", "bits_per_weight"};
+inline const Setting<bool> kPayloadRegex{"payload/regex", false};
+inline const Setting<int> kPayloadDetailTab{"payload/detailTab", 0};
+inline const Setting<QString> kPackForm{"pack/form", {}};  ///< the form's choices as JSON
+}  // namespace setting
+
+class Settings {
+ public:
+  /// The user's settings, or those in `file` (an INI file).
+  explicit Settings(const QString& file = {});
+
+  template <class T>
+  [[nodiscard]] T get(const Setting<T>& setting) const {
+    return m_store.value(setting.key, QVariant::fromValue(setting.fallback)).template value<T>();
+  }
+  template <class T>
+  void set(const Setting<T>& setting, const T& value) {
+    m_store.setValue(setting.key, QVariant::fromValue(value));
+  }
+  template <class T>
+  void remove(const Setting<T>& setting) {
+    m_store.remove(setting.key);
+  }
+  void sync() { m_store.sync(); }
+
+ private:
+  QSettings m_store;
+};
+
+}  // namespace deltascope::ui
