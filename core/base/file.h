@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "core/base/result.h"
 
@@ -22,8 +23,8 @@ class RandomAccessFile {
 
   [[nodiscard]] std::uint64_t size() const { return m_size; }  ///< bytes, when it was opened
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
-  /// Fills `into` from `offset`; a short read (file truncated meanwhile) is an error naming the offset.
-  [[nodiscard]] Result<void> readAt(std::uint64_t offset, std::span<std::byte> into) const;
+  /// Fills `into` from `offset`; a short read (file truncated meanwhile) is an error naming the offset, and `tensor` if given.
+  [[nodiscard]] Result<void> readAt(std::uint64_t offset, std::span<std::byte> into, std::string_view tensor = {}) const;
 
  private:
   RandomAccessFile() = default;
@@ -43,7 +44,7 @@ class AtomicFile {
 
   [[nodiscard]] const std::filesystem::path& destination() const { return m_destination; }
   [[nodiscard]] Result<void> writeAt(std::uint64_t offset, std::span<const std::byte> bytes);
-  [[nodiscard]] Result<void> truncate(std::uint64_t size);
+  [[nodiscard]] Result<void> truncate(std::uint64_t size);  ///< sets the size; what was not written reads as zeros
   [[nodiscard]] Result<void> commit();
 
  private:
@@ -53,8 +54,8 @@ class AtomicFile {
   std::filesystem::path m_destination, m_temporary;
 };
 
-/// A folder being filled next to its destination; commit() renames it into place, the destructor removes what was not committed.
-/// The destination must be absent or an empty folder.
+/// A folder being filled next to its destination; commit() renames it into place, the destructor removes what was not
+/// committed. The destination must be absent or an empty folder.
 class AtomicFolder {
  public:
   [[nodiscard]] static Result<AtomicFolder> create(const std::filesystem::path& destination);

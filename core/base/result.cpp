@@ -11,8 +11,6 @@ std::string at(const Location& where, std::string_view what) {
   return text.append(what);
 }
 
-std::string describe(const Error& error) {
-  return error.hint.empty() ? error.message : error.message + ". " + error.hint;
-}
+std::string describe(const Error& error) { return error.hint.empty() ? error.message : error.message + ". " + error.hint; }
 
 }  // namespace deltascope
