@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds, and opens the window on PATH (a packed model, payload or checkpoint), else on the demo model.
+# Without a display it does the same job from the command line: pack, verify, write a report folder.
+#   packaging/run.sh [PATH]
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+arguments=()
+for argument in "$@"; do  # the build changes the folder, so paths are made absolute first
+  if [ -e "$argument" ]; then argument=$(realpath "$argument"); fi
+  arguments+=("$argument")
+done
+
+"$root/packaging/setup.sh"
+cd "$root"
+if [ ! -f build/release/build.ninja ] || [ CMakePresets.json -nt build/release/build.ninja ]; then
+  cmake --preset release --log-level=WARNING
+fi
+cmake --build --preset release --target deltascope deltascope-cli
+window=build/release/app/window/deltascope
+cli=build/release/app/cli/deltascope-cli
+
+compare=()
+if [ ${#arguments[@]} -eq 0 ]; then
+  model=build/demo/chat-nf4
+  if [ ! -f "$model/model.delta.safetensors" ]; then
+    echo "== pack the demo model" >&2
+    mkdir -p build/demo
+    "$cli" pack --final resources/demo/chat --quantize nf4 --out "$model"
+  fi
+  arguments=("$model")
+  compare=(--final resources/demo/chat)
+fi
+
+if [ -n "${DISPLAY:-}" ] || [ -n "${WAYLAND_DISPLAY:-}" ]; then
+  exec "$window" "${arguments[@]}"
+fi
+
+path=${arguments[0]}
+if [ -n "$(find -L "$path" -maxdepth 1 -name '*.delta.safetensors' -print -quit)" ]; then
+  echo "== verify" >&2
+  "$cli" verify "$path" "${compare[@]}"
+fi
+echo "== no display: write a report" >&2
+report=build/demo/report
+"$window" --report "$report" "$path"
+echo "report: $root/$report"
