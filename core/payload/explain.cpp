@@ -25,7 +25,8 @@ std::string explainChoice(const TensorStats& stats) {
   std::sort(considered.begin(), considered.end());
   if (considered.size() < 2) return name + ": the only codec for this type and base";
   std::string text = name + ": chosen from estimates in bits/weight,";
-  for (const auto& [bits, codec] : considered) text += (codec == considered.front().second ? " " : ", ") + withBits(codec, bits);
+  for (const auto& [bits, codec] : considered)
+    text += (codec == considered.front().second ? " " : ", ") + withBits(codec, bits);
   return text;
 }
 

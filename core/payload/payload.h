@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The payload file: a safetensors file (`*.delta.safetensors`) that turns a base into the final, tensor by tensor. See FORMAT.md.
+/// The payload file: a safetensors file (`*.delta.safetensors`) that turns a base into the final, tensor by tensor. See
+/// FORMAT.md.
 #include <array>
 #include <filesystem>
 #include <map>
@@ -19,35 +20,35 @@ inline constexpr int kPayloadVersion = 1;
 
 /// One checksummed piece of a tensor's delta.
 struct ChunkInfo {
-  std::uint64_t first = 0;     ///< element index
+  std::uint64_t first = 0;  ///< element index
   std::uint64_t elements = 0;
-  std::uint64_t begin = 0;     ///< byte range in the tensor's stream
+  std::uint64_t begin = 0;  ///< byte range in the tensor's stream
   std::uint64_t bytes = 0;
   std::uint64_t checksum = 0;  ///< hash64 of the stored bytes
 };
 
-/// One tensor of a payload, as its table row. `storedBytes` is what the payload holds for it: stream, directory, and its share of a
-/// model; sums over tensors plus the header give the file's size.
+/// One tensor of a payload, as its table row. `storedBytes` is what the payload holds for it: stream, directory, and its share
+/// of a model; sums over tensors plus the header give the file's size.
 struct TensorStats {
   std::string name;
-  DType dtype = DType::BF16;           ///< of the final
+  DType dtype = DType::BF16;  ///< of the final
   std::vector<std::uint64_t> shape;
   std::uint64_t elements = 0;
   CodecId codec = CodecId::Identical;
   BaseKind base = BaseKind::None;
   std::uint64_t finalBytes = 0;
-  std::uint64_t baseBytes = 0;         ///< what the base stores for it, scales included
+  std::uint64_t baseBytes = 0;  ///< what the base stores for it, scales included
   std::uint64_t storedBytes = 0;
-  std::uint64_t zeroDeltas = 0;        ///< elements that equal the base's value
+  std::uint64_t zeroDeltas = 0;  ///< elements that equal the base's value
   std::uint64_t patches = 0;
   std::uint64_t rawTiles = 0;
-  std::uint64_t chunkElements = 0;     ///< elements a chunk; the last may be shorter
+  std::uint64_t chunkElements = 0;  ///< elements a chunk; the last may be shorter
   std::uint64_t chunkCount = 0;
-  int model = -1;                      ///< index of its model stream, or -1
+  int model = -1;                             ///< index of its model stream, or -1
   std::array<float, kCodecCount> estimate{};  ///< bits/weight by codec when it was chosen; 0: not considered
-  bool forced = false;                 ///< the codec was asked for, not chosen
-  Hash128 finalHash;                   ///< hash128 of the final tensor's bytes
-  Hash128 baseHash;                    ///< hash128 of the base tensor's stored bytes (see FORMAT.md for quantized ones)
+  bool forced = false;                        ///< the codec was asked for, not chosen
+  Hash128 finalHash;                          ///< hash128 of the final tensor's bytes
+  Hash128 baseHash;                           ///< hash128 of the base tensor's stored bytes (see FORMAT.md for quantized ones)
 
   [[nodiscard]] double sparsity() const { return elements ? double(zeroDeltas) / double(elements) : 1.0; }
   [[nodiscard]] double bitsPerWeight() const { return elements ? 8.0 * double(storedBytes) / double(elements) : 0.0; }
@@ -57,8 +58,8 @@ struct TensorStats {
 /// "entropy: 6.71 bits/weight, the smallest of entropy 6.71, bitpack 7.20, zstd 7.41": why this codec, in words.
 [[nodiscard]] std::string explainChoice(const TensorStats& stats);
 
-/// A payload opened for reading. Threads: const members may be called concurrently. Untrusted bytes: every range was checked against the
-/// file, every size against its shape; chunks are verified against their checksum before they are decoded.
+/// A payload opened for reading. Threads: const members may be called concurrently. Untrusted bytes: every range was checked
+/// against the file, every size against its shape; chunks are verified against their checksum before they are decoded.
 class Payload {
  public:
   [[nodiscard]] static Result<Payload> open(const std::filesystem::path& path);
@@ -71,13 +72,14 @@ class Payload {
   [[nodiscard]] std::uint64_t headerBytes() const;
   [[nodiscard]] const std::vector<TensorStats>& tensors() const;  ///< natural order of names
   [[nodiscard]] const TensorStats* find(std::string_view name) const;
-  [[nodiscard]] const std::string& baseFingerprint() const;       ///< 32 hex digits over the base tensors' names, types, shapes and hashes
+  [[nodiscard]] const std::string& baseFingerprint()
+      const;  ///< 32 hex digits over the base tensors' names, types, shapes and hashes
   [[nodiscard]] const std::map<std::string, std::string>& facts() const;  ///< tool, options, base name … as stored, for display
   /// How the final checkpoint was laid out: file name → tensor names; unpack writes the same shards. May be empty.
   [[nodiscard]] const std::vector<std::pair<std::string, std::vector<std::string>>>& shards() const;
 
   [[nodiscard]] Result<std::vector<ChunkInfo>> chunks(const TensorStats& tensor) const;  ///< reads its directory
-  [[nodiscard]] Result<ModelPtr> model(const TensorStats& tensor) const;                 ///< loaded once, then shared; null if none
+  [[nodiscard]] Result<ModelPtr> model(const TensorStats& tensor) const;  ///< loaded once, then shared; null if none
   /// Reads one chunk and checks its checksum.
   [[nodiscard]] Result<std::vector<std::byte>> readChunk(const TensorStats& tensor, const ChunkInfo& chunk) const;
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The text of a payload's header: the manifest and its companions in `__metadata__`. FORMAT.md describes it field by field.
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/payload/payload.h"
+
+namespace deltascope {
+
+using ShardLayout = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+/// What `__metadata__` says. Tensors are in natural order of their names.
+struct Manifest {
+  std::vector<TensorStats> tensors;
+  std::map<std::string, std::string> facts;
+  ShardLayout shards;
+};
+
+/// Where a stream lies, from the start of the data.
+struct StreamRange {
+  std::string name;
+  std::uint64_t begin = 0, end = 0;
+};
+
+/// The name of model stream `index`: "deltascope.model.3". No tensor's name may start with "deltascope.".
+[[nodiscard]] std::string modelStreamName(std::size_t index);
+inline constexpr std::string_view kReservedPrefix = "deltascope.";
+
+/// The whole JSON header. Its length grows with every number in it, so that the largest possible numbers give an upper bound.
+/// InvalidArgument: a name is not UTF-8.
+[[nodiscard]] Result<std::string> renderHeader(const Manifest& manifest, std::span<const StreamRange> streams);
+
+/// Reads `__metadata__`. Untrusted: every field is checked but for what only the streams can tell. `path` is for messages.
+[[nodiscard]] Result<Manifest> parseManifest(const std::map<std::string, std::string>& metadata,
+                                             const std::filesystem::path& path);
+
+}  // namespace deltascope

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/payload/fingerprint.h"
+#include "core/payload/manifest.h"
+
+namespace deltascope {
+namespace {
+
+using nlohmann::json;
+
+std::uint64_t thousandths(float bits) {
+  if (!(bits > 0)) return 0;
+  return static_cast<std::uint64_t>(std::clamp(std::llround(double(bits) * 1000), 1LL, 1'000'000LL));
+}
+
+json row(const TensorStats& t) {
+  json fields = json::array(
+      {t.name, nameOf(t.dtype), t.shape, static_cast<int>(t.codec), static_cast<int>(t.base), t.baseBytes, toHex(t.finalHash)});
+  const bool sameHash = t.base == BaseKind::None || t.baseHash == t.finalHash;
+  fields.push_back(sameHash ? std::string() : toHex(t.baseHash));
+  if (t.codec == CodecId::Identical) return fields;
+  for (const std::uint64_t n : {t.chunkElements, t.zeroDeltas, t.patches, t.rawTiles}) fields.push_back(n);
+  fields.push_back(t.model);
+  fields.push_back(t.forced ? 1 : 0);
+  for (std::size_t i = 0; i < kCodecCount; ++i) {
+    if (const auto bits = thousandths(t.estimate[i]); bits > 0) {
+      fields.push_back(i);
+      fields.push_back(bits);
+    }
+  }
+  return fields;
+}
+
+/// Tensors of a shard as runs of manifest rows: file, start, count, start, count …
+json shardRuns(const Manifest& manifest) {
+  std::map<std::string_view, std::size_t> rows;
+  for (std::size_t i = 0; i < manifest.tensors.size(); ++i) rows.emplace(manifest.tensors[i].name, i);
+  json all = json::array();
+  for (const auto& [file, names] : manifest.shards) {
+    std::vector<std::size_t> indices;
+    for (const auto& name : names)
+      if (const auto found = rows.find(name); found != rows.end()) indices.push_back(found->second);
+    std::sort(indices.begin(), indices.end());
+    json one = json::array({file});
+    for (std::size_t i = 0; i < indices.size();) {
+      std::size_t length = 1;
+      while (i + length < indices.size() && indices[i + length] == indices[i] + length) ++length;
+      one.push_back(indices[i]);
+      one.push_back(length);
+      i += length;
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string modelStreamName(std::size_t index) { return std::string(kReservedPrefix) + "model." + std::to_string(index); }
+
+Result<std::string> renderHeader(const Manifest& manifest, std::span<const StreamRange> streams) try {
+  json rows = json::array();
+  for (const auto& tensor : manifest.tensors) rows.push_back(row(tensor));
+  std::map<std::string, std::string> metadata{
+      {"deltascope.version", std::to_string(kPayloadVersion)},
+      {"deltascope.base", baseFingerprint(manifest.tensors)},
+      {"deltascope.manifest", rows.dump()},
+      {"deltascope.facts", json(manifest.facts).dump()},
+      {"deltascope.shards", shardRuns(manifest).dump()},
+  };
+  metadata.emplace("deltascope.checksum", metadataChecksum(metadata));
+  std::string text = "{\"__metadata__\":" + json(metadata).dump();
+  for (const auto& stream : streams) {
+    text.append(",").append(json(stream.name).dump());
+    text.append(":{\"dtype\":\"U8\",\"shape\":[").append(std::to_string(stream.end - stream.begin));
+    text.append("],\"data_offsets\":[").append(std::to_string(stream.begin));
+    text.append(",").append(std::to_string(stream.end)).append("]}");
+  }
+  text.append("}");
+  return text;
+} catch (const json::exception&) {
+  return fail(ErrorCode::InvalidArgument, "a tensor name or fact is not UTF-8 text");
+}
+
+}  // namespace deltascope

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/payload/writer.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <set>
+
+#include "core/base/units.h"
+
+namespace deltascope {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "payloads are little-endian and written as they lie in memory");
+
+constexpr std::uint64_t kAlignment = 16;
+constexpr std::uint64_t kDirectoryEntry = 16;
+constexpr std::uint64_t kModelPrefix = 16;
+
+std::uint64_t modelStreamBytes(std::size_t modelBytes) { return kModelPrefix + roundUp(modelBytes, kAlignment); }
+
+Result<void> checkNames(const Manifest& manifest) {
+  std::set<std::string_view> names;
+  for (const auto& t : manifest.tensors) {
+    if (t.name.starts_with(kReservedPrefix) || t.name == "__metadata__")
+      return fail(ErrorCode::InvalidArgument, "tensor " + t.name + ": the name is reserved in payloads");
+    if (!names.insert(t.name).second) return fail(ErrorCode::InvalidArgument, "tensor " + t.name + ": the name occurs twice");
+  }
+  return {};
+}
+
+/// Space for any header that the plan can turn into: every number at its widest.
+Result<std::uint64_t> headerBound(const PayloadPlan& plan) {
+  Manifest widest = plan.manifest;
+  std::vector<StreamRange> streams;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < plan.models.size(); ++i) {
+    const auto bytes = modelStreamBytes(plan.models[i].size());
+    streams.push_back({modelStreamName(i), total, total + bytes});
+    total += bytes;
+  }
+  const std::uint64_t modelsEnd = total;
+  for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
+    auto& t = widest.tensors[i];
+    t.finalHash = {1, 0};
+    t.baseHash = {2, 0};  // differs, so that both are spelled out
+    if (t.codec == CodecId::Identical) continue;
+    t.zeroDeltas = t.patches = t.rawTiles = t.elements;
+    total += plan.streamBounds[i] + t.chunkCount * kDirectoryEntry;
+  }
+  for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
+    if (widest.tensors[i].codec == CodecId::Identical) continue;
+    // A size of "end − begin" at most its bound, offsets of at most the total: rendered one by one below.
+    streams.push_back({widest.tensors[i].name, modelsEnd, total});
+  }
+  DELTASCOPE_ASSIGN(const std::string text, renderHeader(widest, streams));
+  std::uint64_t bound = text.size() + 8;
+  const auto digits = [](std::uint64_t n) { return std::to_string(n).size(); };
+  for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
+    if (widest.tensors[i].codec == CodecId::Identical) continue;
+    bound -= digits(total - modelsEnd);  // rendered as this stream's size
+    bound += digits(plan.streamBounds[i] + widest.tensors[i].chunkCount * kDirectoryEntry);
+    bound += digits(total) - digits(modelsEnd);
+  }
+  return roundUp(bound, kAlignment);
+}
+
+}  // namespace
+
+Result<PayloadWriter> PayloadWriter::create(const std::filesystem::path& path, PayloadPlan plan) {
+  DELTASCOPE_TRY(checkNames(plan.manifest));
+  if (plan.streamBounds.size() != plan.manifest.tensors.size())
+    return fail(ErrorCode::Internal, "a payload plan without bounds");
+  for (auto& t : plan.manifest.tensors) t.chunkCount = t.codec == CodecId::Identical ? 0 : ceilDiv(t.elements, t.chunkElements);
+  DELTASCOPE_ASSIGN(const std::uint64_t space, headerBound(plan));
+  DELTASCOPE_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  PayloadWriter writer(std::move(file));
+  writer.m_plan = std::move(plan);
+  writer.m_headerSpace = writer.m_position = space;
+  DELTASCOPE_TRY(writer.writeModels());
+  return writer;
+}
+
+Result<void> PayloadWriter::writeModels() {
+  for (std::size_t i = 0; i < m_plan.models.size(); ++i) {
+    const auto& model = m_plan.models[i];
+    std::vector<std::byte> bytes(modelStreamBytes(model.size()));
+    const std::array<std::uint64_t, 2> prefix{model.size(), hash64(model)};
+    std::memcpy(bytes.data(), prefix.data(), sizeof prefix);
+    if (!model.empty()) std::memcpy(bytes.data() + kModelPrefix, model.data(), model.size());
+    DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
+    m_streams.push_back({modelStreamName(i), m_position - m_headerSpace, m_position - m_headerSpace + bytes.size()});
+    m_position += bytes.size();
+  }
+  return {};
+}
+
+Result<void> PayloadWriter::openStream(std::size_t index) {
+  if (index != m_next || index >= m_plan.manifest.tensors.size())
+    return fail(ErrorCode::Internal, "payload tensors out of order");
+  if (m_streamOpen) return {};
+  m_streamOpen = true;
+  m_directory.clear();
+  m_streamStart = m_position;
+  m_position += m_plan.manifest.tensors[index].chunkCount * kDirectoryEntry;
+  return {};
+}
+
+Result<void> PayloadWriter::appendChunk(std::size_t index, std::span<const std::byte> bytes) {
+  DELTASCOPE_TRY(openStream(index));
+  if (!bytes.empty()) DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
+  m_directory.push_back(m_position + bytes.size() - m_streamStart);
+  m_directory.push_back(hash64(bytes));
+  const std::uint64_t padding = roundUp(bytes.size(), kAlignment) - bytes.size();
+  if (padding > 0) {
+    const std::array<std::byte, kAlignment> zeros{};
+    DELTASCOPE_TRY(m_file.writeAt(m_position + bytes.size(), std::span(zeros).first(padding)));
+  }
+  m_position += bytes.size() + padding;
+  return {};
+}
+
+Result<void> PayloadWriter::finishTensor(std::size_t index, const TensorStats& stats) {
+  auto& row = m_plan.manifest.tensors.at(index);
+  if (row.codec == CodecId::Identical) {
+    if (index != m_next) return fail(ErrorCode::Internal, "payload tensors out of order");
+  } else {
+    DELTASCOPE_TRY(openStream(index));
+    if (m_directory.size() != 2 * row.chunkCount)
+      return fail(ErrorCode::Internal, "tensor " + row.name + ": chunks are missing");
+    DELTASCOPE_TRY(m_file.writeAt(m_streamStart, std::as_bytes(std::span(m_directory))));
+    m_streams.push_back({row.name, m_streamStart - m_headerSpace, m_position - m_headerSpace});
+    row.zeroDeltas = stats.zeroDeltas;
+    row.patches = stats.patches;
+    row.rawTiles = stats.rawTiles;
+  }
+  row.finalHash = stats.finalHash;
+  row.baseHash = stats.baseHash;
+  m_streamOpen = false;
+  ++m_next;
+  return {};
+}
+
+Result<void> PayloadWriter::commit() {
+  if (m_next != m_plan.manifest.tensors.size()) return fail(ErrorCode::Internal, "a payload tensor was not finished");
+  DELTASCOPE_ASSIGN(std::string text, renderHeader(m_plan.manifest, m_streams));
+  if (text.size() + 8 > m_headerSpace) return fail(ErrorCode::Internal, "the payload's header outgrew its space");
+  text.resize(m_headerSpace - 8, ' ');
+  const std::uint64_t length = text.size();
+  DELTASCOPE_TRY(m_file.writeAt(0, std::as_bytes(std::span(&length, 1))));
+  DELTASCOPE_TRY(m_file.writeAt(8, std::as_bytes(std::span(text))));
+  return m_file.commit();
+}
+
+}  // namespace deltascope
