@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/inspect.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "app/cli/command.h"
+#include "app/cli/print.h"
+#include "core/base/units.h"
+
+namespace deltascope::cli {
+namespace {
+
+const char* nameOfKind(ModelFiles::Kind kind) {
+  switch (kind) {
+    case ModelFiles::Kind::PackedModel:
+      return "packed model";
+    case ModelFiles::Kind::Payload:
+      return "payload";
+    case ModelFiles::Kind::Checkpoint:
+      break;
+  }
+  return "checkpoint";
+}
+
+bool isCheckpoint(const Inspection& inspection) { return inspection.files.kind == ModelFiles::Kind::Checkpoint; }
+
+double ratioOf(const InspectTotals& t) { return t.storedBytes ? double(t.finalBytes) / double(t.storedBytes) : 0; }
+double sparsityOf(const InspectTotals& t) { return t.elements ? double(t.zeroDeltas) / double(t.elements) : 1; }
+
+Json row(const TensorStats& t, bool checkpoint) {
+  Json json{{"name", t.name},
+            {"shape", t.shape},
+            {"dtype", nameOf(t.dtype)},
+            {"elements", t.elements},
+            {"sparsity", t.sparsity()},
+            {"codec", nameOf(t.codec)},
+            {"base_bytes", t.baseBytes},
+            {"stored_bytes", t.storedBytes},
+            {"bits_per_weight", t.bitsPerWeight()},
+            {"ratio", t.ratio()},
+            {"final_bytes", t.finalBytes},
+            {"base", nameOf(t.base)}};
+  if (checkpoint) return json;
+  json["chunks"] = t.chunkCount;
+  json["patches"] = t.patches;
+  json["raw_tiles"] = t.rawTiles;
+  json["final_hash"] = toHex(t.finalHash);
+  json["why"] = explainChoice(t);
+  return json;
+}
+
+Json toJson(const Inspection& inspection) {
+  const auto& t = inspection.totals;
+  Json tensors = Json::array(), facts = Json::object();
+  for (const auto& tensor : inspection.tensors) tensors.push_back(row(tensor, isCheckpoint(inspection)));
+  for (const auto& [name, value] : inspection.facts) facts[name] = value;
+  return {{"path", inspection.files.path.string()},
+          {"kind", nameOfKind(inspection.files.kind)},
+          {"facts", std::move(facts)},
+          {"tensors", std::move(tensors)},
+          {"totals",
+           {{"tensors", t.tensors},
+            {"elements", t.elements},
+            {"sparsity", sparsityOf(t)},
+            {"final_bytes", t.finalBytes},
+            {"base_bytes", t.baseBytes},
+            {"stored_bytes", t.storedBytes},
+            {"file_bytes", t.payloadFileBytes},
+            {"bits_per_weight", t.payloadBitsPerWeight()},
+            {"total_bits_per_weight", t.totalBitsPerWeight()},
+            {"ratio", ratioOf(t)}}}};
+}
+
+std::string number(double value) { return fmt::format("{:.3f}", value); }
+
+std::string dtypeCell(const TensorStats& t, bool checkpoint) {
+  std::string cell(nameOf(t.dtype));
+  if (checkpoint && t.base != BaseKind::None) cell += fmt::format(" ({})", nameOf(t.base));
+  return cell;
+}
+
+std::string tensorTable(const Inspection& inspection) {
+  const bool checkpoint = isCheckpoint(inspection);
+  std::vector<std::vector<std::string>> rows;
+  rows.push_back(
+      {"name", "shape", "dtype", "elements", "sparsity", "codec", "base bytes", "stored bytes", "bits/weight", "ratio"});
+  for (const auto& t : inspection.tensors)
+    rows.push_back({printable(t.name), shapeText(t.shape), dtypeCell(t, checkpoint), formatCount(t.elements),
+                    checkpoint ? "" : percent(t.sparsity()), std::string(nameOf(t.codec)), formatCount(t.baseBytes),
+                    formatCount(t.storedBytes), number(t.bitsPerWeight()), number(t.ratio())});
+  const auto& sum = inspection.totals;
+  rows.push_back({"total", formatCount(sum.tensors) + " tensors", "", formatCount(sum.elements),
+                  checkpoint ? "" : percent(sparsityOf(sum)), "", formatCount(sum.baseBytes), formatCount(sum.storedBytes),
+                  number(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0), number(ratioOf(sum))});
+  return table(rows, "lrlrrlrrrr");
+}
+
+std::string toText(const Inspection& inspection, bool verbose) {
+  const auto& sum = inspection.totals;
+  std::string text = fmt::format("{} {}\n", nameOfKind(inspection.files.kind), printable(inspection.files.path.string()));
+  for (const auto& [name, value] : inspection.facts) text += fmt::format("  {}: {}\n", printable(name), printable(value));
+  text += '\n' + tensorTable(inspection);
+  if (isCheckpoint(inspection)) return text;
+  text += fmt::format(
+      "\npayload file {} ({} bytes): {:.3f} bits/weight, ratio {:.3f}; streams, tables, directories and header counted\n",
+      formatGib(sum.payloadFileBytes), formatCount(sum.payloadFileBytes), sum.payloadBitsPerWeight(),
+      sum.payloadFileBytes ? double(sum.finalBytes) / double(sum.payloadFileBytes) : 0.0);
+  const std::uint64_t together = sum.payloadFileBytes + sum.baseBytes;
+  text += fmt::format("with the base {}: {:.3f} bits/weight, ratio {:.3f}; final {}\n", formatGib(together),
+                      sum.totalBitsPerWeight(), together ? double(sum.finalBytes) / double(together) : 0.0,
+                      formatGib(sum.finalBytes));
+  if (verbose) {
+    text += "\nwhy\n";
+    for (const auto& t : inspection.tensors) text += fmt::format("  {}: {}\n", printable(t.name), explainChoice(t));
+  }
+  return text;
+}
+
+}  // namespace
+
+void addInspect(CLI::App& app, Invocation& invocation) {
+  struct Options {
+    std::string path;
+    bool csv = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("inspect", "the per-tensor table of a packed model, payload or checkpoint");
+  command->add_option("PATH", options->path, "folder, file or Hub id")->required();
+  CLI::Option* csv = command->add_flag("--csv", options->csv, "the table as CSV (RFC 4180)");
+  addCommon(*command, invocation.common, false);
+  csv->excludes(command->get_option("--json"));
+  command->callback([options, &invocation] {
+    invocation.run = [options, &invocation]() -> int {
+      const auto inspection = inspect(options->path);
+      if (!inspection) return report(inspection.error());
+      if (options->csv)
+        printText(toCsv(inspection->tensors));
+      else if (invocation.common.json)
+        printJson(toJson(*inspection));
+      else
+        printText(toText(*inspection, invocation.common.verbose));
+      return kDone;
+    };
+  });
+}
+
+}  // namespace deltascope::cli

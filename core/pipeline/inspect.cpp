@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/inspect.h"
+
+#include "core/pipeline/inspect_checkpoint.h"
+
+namespace deltascope {
+namespace {
+
+InspectTotals totalsOf(const std::vector<TensorStats>& tensors, std::uint64_t fileBytes) {
+  InspectTotals totals;
+  totals.tensors = tensors.size();
+  totals.payloadFileBytes = fileBytes;
+  for (const auto& tensor : tensors) {
+    totals.elements += tensor.elements;
+    totals.finalBytes += tensor.finalBytes;
+    totals.baseBytes += tensor.baseBytes;
+    totals.storedBytes += tensor.storedBytes;
+    totals.zeroDeltas += tensor.zeroDeltas;
+  }
+  return totals;
+}
+
+double bitsOver(std::uint64_t bytes, std::uint64_t elements) { return elements ? 8.0 * double(bytes) / double(elements) : 0; }
+
+}  // namespace
+
+double InspectTotals::payloadBitsPerWeight() const { return bitsOver(payloadFileBytes, elements); }
+
+double InspectTotals::totalBitsPerWeight() const {
+  return elements ? bitsOver(payloadFileBytes, elements) + bitsOver(baseBytes, elements) : 0;
+}
+
+Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base) {
+  Inspection inspection;
+  DELTASCOPE_ASSIGN(inspection.files, locateModel(path, base));
+  if (inspection.files.kind == ModelFiles::Kind::Checkpoint) {
+    DELTASCOPE_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(inspection.files.path));
+    inspection.tensors = checkpointRows(checkpoint);
+    inspection.facts = checkpointFacts(checkpoint);
+    inspection.totals = totalsOf(inspection.tensors, checkpoint.totalBytes());
+    return inspection;
+  }
+  DELTASCOPE_ASSIGN(const Payload payload, Payload::open(inspection.files.payload));
+  inspection.tensors = payload.tensors();
+  inspection.facts = payload.facts();
+  if (!payload.baseFingerprint().empty()) inspection.facts["base fingerprint"] = payload.baseFingerprint();
+  inspection.totals = totalsOf(inspection.tensors, payload.fileSize());
+  return inspection;
+}
+
+}  // namespace deltascope

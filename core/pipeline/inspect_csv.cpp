@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "core/pipeline/inspect.h"
+
+namespace deltascope {
+namespace {
+
+/// RFC 4180: fields with a comma, quote or line break are quoted, quotes doubled.
+std::string field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string shapeField(const std::vector<std::uint64_t>& shape) {
+  if (shape.empty()) return "scalar";
+  return fmt::format("{}", fmt::join(shape, "x"));
+}
+
+}  // namespace
+
+std::string toCsv(const std::vector<TensorStats>& tensors) {
+  std::string csv = "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio\r\n";
+  for (const auto& t : tensors)
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}\r\n", field(t.name), shapeField(t.shape), nameOf(t.dtype), t.elements,
+                       t.sparsity(), nameOf(t.codec), t.baseBytes, t.storedBytes, t.bitsPerWeight(), t.ratio());
+  return csv;
+}
+
+}  // namespace deltascope
