@@ -27,12 +27,19 @@ class BaseModel {
 
   [[nodiscard]] const Checkpoint& checkpoint() const;
   [[nodiscard]] const QuantizedTensors& quantized() const;
-  /// None when the base has no such tensor. A tensor of another coded float type is Same (converted, one rounding).
+  /// None when the base has no such tensor, or one of a type that does not convert. A tensor of another coded float type is
+  /// Same (converted, one rounding). Types that are not coded floats see a quantized tensor's parts as the plain tensors they
+  /// are.
   [[nodiscard]] BaseKind kindOf(std::string_view name, DType finalType) const;
+  /// What the base stores for it, scales included; 0 for a name it lacks.
   [[nodiscard]] std::uint64_t storedBytes(std::string_view name) const;
-  /// Elements [first, first + count) of tensor `name`, as a delta of `finalType` sees them; `shape` must be the base's.
-  [[nodiscard]] Result<void> slice(std::string_view name, DType finalType, std::uint64_t first, std::size_t count, bool withValues,
-                                   SliceBuffer& into) const;
+  /// As a delta of `finalType` sees it: of a quantized tensor, the weight's; null for a name it lacks.
+  [[nodiscard]] const std::vector<std::uint64_t>* shapeOf(std::string_view name, DType finalType) const;
+  /// Elements [first, first + count) of tensor `name`, as a delta of `finalType` sees them; `first` is a multiple of
+  /// kTileElements. `withValues`: dequantize too (plain tensors always have values). Scales are borrowed from this object, the
+  /// rest from `into`.
+  [[nodiscard]] Result<void> slice(std::string_view name, DType finalType, std::uint64_t first, std::size_t count,
+                                   bool withValues, SliceBuffer& into) const;
   /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.
   [[nodiscard]] Result<Hash128> hash(std::string_view name) const;
 
@@ -41,5 +48,7 @@ class BaseModel {
   explicit BaseModel(std::unique_ptr<State> state);
   std::unique_ptr<State> m_state;
 };
+
+[[nodiscard]] BaseKind kindOfFormat(QuantFormat format);
 
 }  // namespace deltascope
