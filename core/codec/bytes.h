@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Little-endian words in byte streams, and the checks every codec makes of its spans. Internal to core/codec.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -38,6 +39,11 @@ inline void padTo16(std::vector<std::byte>& out, std::size_t begin) {
 /// Bytes that `count` elements take; elements of fewer than 8 bits are packed.
 [[nodiscard]] inline std::size_t bytesFor(DType type, std::size_t count) {
   return static_cast<std::size_t>((static_cast<std::uint64_t>(count) * bitsOf(type) + 7) / 8);
+}
+
+/// What may follow a stream's last byte: fewer than 16 zeros.
+[[nodiscard]] inline bool isPadding(std::span<const std::byte> bytes) {
+  return bytes.size() < 16 && std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
 [[nodiscard]] inline tl::unexpected<Error> corruptAt(CodecId codec, std::size_t offset, std::string_view what) {
