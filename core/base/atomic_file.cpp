@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/os_error.h"
+#include "core/base/units.h"
 
 namespace deltascope {
 namespace {
@@ -110,6 +111,17 @@ Result<void> AtomicFile::writeAt(std::uint64_t offset, std::span<const std::byte
     bytes = bytes.subspan(static_cast<std::size_t>(put));
   }
   return {};
+}
+
+Result<void> AtomicFile::reserve(std::uint64_t size) {
+  if (size == 0) return truncate(0);
+  int status = 0;
+  do status = ::fallocate(m_descriptor, 0, 0, static_cast<off_t>(size));
+  while (status != 0 && errno == EINTR);
+  if (status == 0) return {};
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+    return tl::make_unexpected(systemError(errno, {m_destination, {}, {}}, "needs " + formatGib(size)));
+  return truncate(size);
 }
 
 Result<void> AtomicFile::truncate(std::uint64_t size) {

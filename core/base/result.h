@@ -20,7 +20,7 @@ enum class ErrorCode {
   Mismatch,         ///< two things that must belong together do not (wrong base, wrong shape, failed hash)
   OutOfMemory,
   Cancelled,
-  Internal,         ///< a broken promise inside the program
+  Internal,  ///< a broken promise inside the program
 };
 
 /// What went wrong, where (file, tensor, offset; part of `message`), and what to do about it (`hint`, may be empty).
@@ -45,7 +45,10 @@ struct Location {
   std::optional<std::uint64_t> offset;  ///< bytes from the start of the file
 };
 
-/// "model.safetensors, tensor a.weight, offset 128: what".
+/// Text from a file, fit for one line of a message: control characters as \xNN, cut after about `longest` bytes.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t longest = 200);
+
+/// "model.safetensors, tensor a.weight, offset 128: what". File and tensor are made printable.
 [[nodiscard]] std::string at(const Location& where, std::string_view what);
 
 /// One line: "message. hint".
@@ -54,17 +57,16 @@ struct Location {
 }  // namespace deltascope
 
 /// Evaluates a Result expression, returns its error from the enclosing function, or yields nothing.
-#define DELTASCOPE_TRY(expression)                                                   \
-  do {                                                                               \
-    if (auto tryResult = (expression); !tryResult)                                   \
-      return tl::make_unexpected(std::move(tryResult).error());                      \
+#define DELTASCOPE_TRY(expression)                                                                           \
+  do {                                                                                                       \
+    if (auto tryResult = (expression); !tryResult) return tl::make_unexpected(std::move(tryResult).error()); \
   } while (false)
 
 #define DELTASCOPE_CONCAT2(a, b) a##b
 #define DELTASCOPE_CONCAT(a, b) DELTASCOPE_CONCAT2(a, b)
 /// `DELTASCOPE_ASSIGN(auto x, f());`: declares x from a Result, or returns its error.
-#define DELTASCOPE_ASSIGN(declaration, expression)                                               \
-  auto DELTASCOPE_CONCAT(result, __LINE__) = (expression);                                       \
-  if (!DELTASCOPE_CONCAT(result, __LINE__))                                                      \
-    return tl::make_unexpected(std::move(DELTASCOPE_CONCAT(result, __LINE__)).error());          \
+#define DELTASCOPE_ASSIGN(declaration, expression)                                      \
+  auto DELTASCOPE_CONCAT(result, __LINE__) = (expression);                              \
+  if (!DELTASCOPE_CONCAT(result, __LINE__))                                             \
+    return tl::make_unexpected(std::move(DELTASCOPE_CONCAT(result, __LINE__)).error()); \
   declaration = std::move(*DELTASCOPE_CONCAT(result, __LINE__))

@@ -19,7 +19,7 @@ struct AdapterTerm {
     Bias,         ///< lora_B.bias: bias += scale · b   (W here is the module's bias)
   };
   Kind kind = Kind::LowRank;
-  std::string target;        ///< name of the base tensor, e.g. model.layers.0.mlp.up_proj.weight
+  std::string target;             ///< name of the base tensor, e.g. model.layers.0.mlp.up_proj.weight
   const TensorInfo* a = nullptr;  ///< LowRank
   const TensorInfo* b = nullptr;  ///< LowRank, Bias
   const TensorInfo* replacement = nullptr;
@@ -29,7 +29,8 @@ struct AdapterTerm {
   bool embedding = false;    ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
 };
 
-/// Refuses by name what changes the result and is not handled (DoRA, layer replication, other PEFT types …); tolerates unknown keys.
+/// Refuses by name what changes the result and is not handled (DoRA, layer replication, other PEFT types …); tolerates unknown
+/// keys.
 class Adapter {
  public:
   [[nodiscard]] static Result<Adapter> open(const std::filesystem::path& folder);

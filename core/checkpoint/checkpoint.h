@@ -12,8 +12,8 @@
 
 namespace deltascope {
 
-/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile; an index may only name files inside the
-/// folder, every tensor it maps must be in its shard, and no name may occur in two shards.
+/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile; an index may only name files inside
+/// the folder, every tensor it maps must be in its shard, and no name may occur in two shards.
 class Checkpoint {
  public:
   /// `path`: a `.safetensors` file, an `*.index.json`, or a folder holding `model.safetensors`, `model.safetensors.index.json`,
@@ -24,13 +24,13 @@ class Checkpoint {
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
-  [[nodiscard]] const std::filesystem::path& path() const;    ///< as given to open()
-  [[nodiscard]] const std::filesystem::path& folder() const;  ///< where config.json and tokenizer files would be
+  [[nodiscard]] const std::filesystem::path& path() const;       ///< as given to open()
+  [[nodiscard]] const std::filesystem::path& folder() const;     ///< where config.json and tokenizer files would be
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const;  ///< in natural order of their names
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
   [[nodiscard]] const std::filesystem::path& fileOf(const TensorInfo& tensor) const;
-  [[nodiscard]] std::vector<std::filesystem::path> files() const;  ///< the safetensors files (and index, if any)
-  [[nodiscard]] std::uint64_t totalBytes() const;                  ///< of all tensors
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< the safetensors files (and index, if any)
+  [[nodiscard]] std::uint64_t totalBytes() const;                            ///< of all tensors
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
   /// The parsed config.json, or null when the folder has none; a malformed one is an error of open().
   [[nodiscard]] const nlohmann::json& config() const;
@@ -48,8 +48,9 @@ class Checkpoint {
 /// licence and model card. Regular files only, no weights. Sorted.
 [[nodiscard]] std::vector<std::filesystem::path> companionFiles(const std::filesystem::path& folder);
 
-/// A model argument is a folder, a file, or a Hub id `org/name[@revision]` found in the local Hugging Face cache (`HF_HUB_CACHE`,
-/// `HF_HOME/hub`, `~/.cache/huggingface/hub`). An id that is not there is NotFound, with the download command as the hint.
+/// A model argument is a folder, a file, or a Hub id `org/name[@revision]` found in the local Hugging Face cache
+/// (`HF_HUB_CACHE`, `HF_HOME/hub`, `~/.cache/huggingface/hub`). An id that is not there is NotFound, with the download command
+/// as the hint.
 [[nodiscard]] Result<std::filesystem::path> resolveModel(std::string_view argument);
 
 }  // namespace deltascope

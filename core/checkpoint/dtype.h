@@ -7,12 +7,34 @@
 
 namespace deltascope {
 
+/// In the order of the reference library's own enumeration, by which it sorts the tensors of a file.
 enum class DType : std::uint8_t {
-  F4, F6_E2M3, F6_E3M2, Bool, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, I16, U16, F16, BF16, I32, U32, F32, C64, F64, I64, U64
+  Bool,
+  F4,
+  F6_E2M3,
+  F6_E3M2,
+  U8,
+  I8,
+  F8_E5M2,
+  F8_E4M3,
+  F8_E8M0,
+  F8_E4M3Fnuz,
+  F8_E5M2Fnuz,
+  I16,
+  U16,
+  F16,
+  BF16,
+  I32,
+  U32,
+  F32,
+  C64,
+  F64,
+  I64,
+  U64
 };
 
-[[nodiscard]] unsigned bitsOf(DType type);            ///< bits an element
-[[nodiscard]] std::string_view nameOf(DType type);    ///< "BF16"
+[[nodiscard]] unsigned bitsOf(DType type);          ///< bits an element
+[[nodiscard]] std::string_view nameOf(DType type);  ///< "BF16"
 [[nodiscard]] std::optional<DType> dtypeFromName(std::string_view name);
 /// BF16, F16 or F32: the types whose deltas are coded; all others are stored identical or raw.
 [[nodiscard]] constexpr bool isCodedFloat(DType type) {

@@ -3,8 +3,10 @@
 /// The safetensors container (github.com/huggingface/safetensors): 8-byte little-endian N, N bytes of JSON, then the data.
 /// Untrusted bytes: parse() and open() refuse everything the reference library refuses, and duplicate names besides; nothing is
 /// allocated beyond the header's own size, and no read goes outside the file.
+#include <atomic>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,8 +50,9 @@ struct TensorSpec {
   std::vector<std::uint64_t> shape;
 };
 
-/// Writes one safetensors file whose tensors are all declared up front: by descending alignment then name, header padded with spaces
-/// to 8 bytes, temporary file renamed by commit(). Threads: write() may be called concurrently on disjoint ranges.
+/// Writes one safetensors file whose tensors are all declared up front, laid out as the reference library does (by descending
+/// type, then name; header padded with spaces to 8 bytes); its space is reserved at once and commit() renames it into place.
+/// Threads: write() may be called concurrently on disjoint ranges. commit() refuses a file that was not written in full.
 class SafetensorsWriter {
  public:
   [[nodiscard]] static Result<SafetensorsWriter> create(const std::filesystem::path& path, std::vector<TensorSpec> tensors,
@@ -59,10 +62,12 @@ class SafetensorsWriter {
   [[nodiscard]] Result<void> commit();
 
  private:
-  explicit SafetensorsWriter(AtomicFile file) : m_file(std::move(file)) {}
+  explicit SafetensorsWriter(AtomicFile file)
+      : m_file(std::move(file)), m_written(std::make_unique<std::atomic<std::uint64_t>>(0)) {}
   AtomicFile m_file;
+  std::unique_ptr<std::atomic<std::uint64_t>> m_written;  // bytes of tensors; on the heap, for an atomic cannot move
   std::map<std::string, TensorInfo, std::less<>> m_tensors;
-  std::uint64_t m_fileSize = 0;
+  std::uint64_t m_fileSize = 0, m_dataSize = 0;
 };
 
 }  // namespace deltascope
