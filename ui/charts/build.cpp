@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/charts/build.h"
+
+#include <qcustomplot.h>
+
+#include "ui/charts/build_parts.h"
+#include "ui/charts/numbers.h"
+
+namespace deltascope::ui {
+namespace {
+
+void styleAxis(QCPAxis& axis, const ChartStyle& style) {
+  const QFont small = scaledFont(style.font, 0.9);
+  axis.setLabelFont(style.font);
+  axis.setTickLabelFont(small);
+  axis.setLabelColor(style.muted);
+  axis.setTickLabelColor(style.muted);
+  axis.setBasePen(Qt::NoPen);
+  axis.setTickPen(Qt::NoPen);
+  axis.setSubTickPen(Qt::NoPen);
+  axis.setTickLengthIn(0);
+  axis.setTickLengthOut(0);
+  axis.setTickLabelPadding(4);
+  axis.setLabelPadding(4);
+  axis.grid()->setPen(QPen(style.grid, 0));
+  axis.grid()->setSubGridVisible(false);
+  axis.grid()->setZeroLinePen(Qt::NoPen);
+}
+
+void prepare(QCustomPlot& plot, const ChartStyle& style) {
+  plot.setBackground(QBrush(style.background));  // QCustomPlot needs an opaque one
+  for (auto* axis : {plot.xAxis, plot.yAxis}) {
+    axis->setTicker(QSharedPointer<QCPAxisTicker>(new CountTicker));
+    styleAxis(*axis, style);
+  }
+  plot.xAxis->grid()->setVisible(false);
+}
+
+}  // namespace
+
+QString CountTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
+QString CountLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
+
+void buildChart(QCustomPlot& plot, const Chart& chart, const ChartStyle& style) {
+  prepare(plot, style);
+  if (isEmpty(chart)) return;
+  std::visit(
+      [&](const auto& data) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(data)>, HeatMapChart>) build(plot, data, style);
+      },
+      chart);
+}
+
+}  // namespace deltascope::ui

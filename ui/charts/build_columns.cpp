@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <cmath>
+
+#include "ui/charts/build_parts.h"
+#include "ui/charts/numbers.h"
+
+namespace deltascope::ui {
+namespace {
+
+QCPBars* addBars(QCustomPlot& plot, QCPAxis* keys, QCPAxis* values, const ChartStyle& style) {
+  auto* bars = new QCPBars(keys, values);
+  bars->setPen(Qt::NoPen);
+  bars->setBrush(style.accent);
+  bars->setSelectable(QCP::stNone);
+  bars->setAntialiased(false);
+  plot.setCurrentLayer(QStringLiteral("main"));
+  return bars;
+}
+
+QCPItemText* addText(QCustomPlot& plot, const QString& text, const QColor& colour, const ChartStyle& style) {
+  auto* item = new QCPItemText(&plot);
+  item->setText(text);
+  item->setColor(colour);
+  item->setFont(style.font);
+  item->setClipToAxisRect(false);
+  item->setSelectable(false);
+  return item;
+}
+
+/// How many elements lie outside the bins, said in the corner where they would be.
+void addOutside(QCustomPlot& plot, std::uint64_t count, bool below, const ChartStyle& style) {
+  if (count == 0) return;
+  const QString number = exactCount(count);
+  auto* item = addText(plot, below ? QStringLiteral("◂ %1 below").arg(number) : QStringLiteral("%1 above ▸").arg(number),
+                       style.muted, style);
+  item->position->setType(QCPItemPosition::ptAxisRectRatio);
+  item->position->setCoords(below ? 0.0 : 1.0, 0.0);
+  item->setPositionAlignment(Qt::AlignTop | (below ? Qt::AlignLeft : Qt::AlignRight));
+}
+
+}  // namespace
+
+void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& style) {
+  const Histogram& data = chart.data;
+  const double width = static_cast<double>(data.binWidth);
+  auto* bars = addBars(plot, plot.xAxis, plot.yAxis, style);
+  bars->setWidthType(QCPBars::wtPlotCoords);
+  bars->setWidth(width);
+  // Integer deltas: a bin of width one is centred on its value.
+  const double shift = (width - 1) / 2;
+  QVector<double> keys, values;
+  for (std::size_t i = 0; i < data.counts.size() && i < data.lower.size(); ++i) {
+    keys.append(static_cast<double>(data.lower[i]) + shift);
+    values.append(static_cast<double>(data.counts[i]));
+  }
+  bars->setData(keys, values, true);
+  const double highest = std::max(1.0, *std::max_element(values.cbegin(), values.cend()));
+  plot.xAxis->setLabel(QStringLiteral("delta (steps of the final's type)"));
+  plot.yAxis->setLabel(chart.logY ? QStringLiteral("elements (log scale)") : QStringLiteral("elements"));
+  plot.xAxis->setRange(keys.front() - width, keys.back() + width);
+  if (chart.logY) {
+    bars->setBaseValue(0.5);
+    plot.yAxis->setScaleType(QCPAxis::stLogarithmic);
+    plot.yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new CountLogTicker));
+    plot.yAxis->setRange(0.5, highest * 2);
+  } else {
+    plot.yAxis->setRange(0, highest * 1.08);
+  }
+  addOutside(plot, data.below, true, style);
+  addOutside(plot, data.above, false, style);
+}
+
+void build(QCustomPlot& plot, const ColumnsChart& chart, const ChartStyle& style) {
+  auto* bars = addBars(plot, plot.xAxis, plot.yAxis, style);
+  bars->setWidthType(QCPBars::wtPlotCoords);
+  bars->setWidth(chart.values.size() <= 128 ? 0.8 : 1.0);
+  QVector<double> keys, values;
+  for (std::size_t i = 0; i < chart.values.size(); ++i) {
+    keys.append(static_cast<double>(i));
+    values.append(std::isfinite(chart.values[i]) ? chart.values[i] : 0);
+  }
+  bars->setData(keys, values, true);
+  plot.xAxis->setLabel(chart.positionLabel);
+  plot.yAxis->setLabel(chart.valueLabel);
+  plot.xAxis->ticker()->setTickStepStrategy(QCPAxisTicker::tssReadability);
+  if (chart.values.size() <= 12) {
+    QSharedPointer<QCPAxisTickerFixed> whole(new QCPAxisTickerFixed);
+    whole->setTickStep(1);
+    plot.xAxis->setTicker(whole);
+  }
+  // A lone column is not drawn as wide as the chart.
+  const double last = std::max(keys.back(), 7.0);
+  plot.xAxis->setRange(-0.6, last + 0.6);
+  plot.yAxis->setRange(0, std::max(1e-12, *std::max_element(values.cbegin(), values.cend()) * 1.08));
+}
+
+void build(QCustomPlot& plot, const BarsChart& chart, const ChartStyle& style) {
+  auto* bars = addBars(plot, plot.yAxis, plot.xAxis, style);
+  bars->setWidthType(QCPBars::wtPlotCoords);
+  bars->setWidth(0.6);
+  QSharedPointer<QCPAxisTickerText> labels(new QCPAxisTickerText);
+  const QFontMetrics metrics(style.font);
+  QVector<double> keys, values;
+  double highest = 0;
+  int widest = 0;
+  for (std::size_t i = 0; i < chart.bars.size(); ++i) {
+    const auto& bar = chart.bars[i];
+    keys.append(static_cast<double>(i));
+    values.append(std::isfinite(bar.value) ? bar.value : 0);
+    highest = std::max(highest, values.back());
+    labels->addTick(keys.back(), bar.label);
+    auto* text = addText(plot, bar.text, style.text, style);
+    text->position->setCoords(values.back(), keys.back());
+    text->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    text->setPadding(QMargins(metrics.height() / 3, 0, 0, 0));
+    widest = std::max(widest, metrics.horizontalAdvance(bar.text));
+  }
+  bars->setData(keys, values, true);
+  plot.yAxis->setTicker(labels);
+  plot.yAxis->setTickLabelColor(style.text);
+  plot.yAxis->setTickLabelFont(style.font);
+  plot.yAxis->setRangeReversed(true);
+  plot.yAxis->setRange(-0.6, std::max(static_cast<double>(chart.bars.size()), 4.0) - 0.4);
+  plot.yAxis->grid()->setVisible(false);
+  plot.xAxis->setLabel(chart.valueLabel);
+  plot.xAxis->setTicks(false);
+  plot.xAxis->setTickLabels(false);
+  plot.xAxis->setRange(0, highest > 0 ? highest : 1);
+  plot.axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msTop);
+  QMargins margins = plot.axisRect()->margins();
+  margins.setRight(widest + metrics.height());
+  plot.axisRect()->setMargins(margins);
+}
+
+void build(QCustomPlot& plot, const LinesChart& chart, const ChartStyle& style) {
+  double low = 0, high = 0, first = 0, last = 1;
+  bool any = false;
+  for (const auto& line : chart.lines)
+    for (const auto& [x, y] : line.points) {
+      if (!std::isfinite(y)) continue;
+      low = any ? std::min(low, y) : y;
+      high = any ? std::max(high, y) : y;
+      first = any ? std::min(first, x) : x;
+      last = any ? std::max(last, x) : x;
+      any = true;
+    }
+  const double room = std::max((high - low) * 0.08, std::abs(high) * 0.01 + 1e-9);
+  low -= room;
+  high += room;
+  const QFontMetrics metrics(style.font);
+  struct End {
+    double at;  // share of the axis rectangle's height, from the top
+    std::size_t line;
+  };
+  std::vector<End> ends;
+  int widest = 0;
+  for (std::size_t i = 0; i < chart.lines.size(); ++i) {
+    const auto& line = chart.lines[i];
+    auto* graph = plot.addGraph();
+    // The first line is the one being watched; the others are context.
+    graph->setPen(QPen(i == 0 ? style.accent : blend(style.muted, style.background, 0.7), i == 0 ? 2.2 : 1.0));
+    graph->setSelectable(QCP::stNone);
+    graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, i == 0 ? 5 : 3));
+    QVector<double> keys, values;
+    for (const auto& [x, y] : line.points) {
+      keys.append(x);
+      values.append(std::isfinite(y) ? y : qQNaN());
+    }
+    graph->setData(keys, values, true);
+    for (auto point = line.points.rbegin(); point != line.points.rend(); ++point)
+      if (std::isfinite(point->second)) {
+        ends.push_back({(high - point->second) / (high - low), i});
+        break;
+      }
+    widest = std::max(widest, metrics.horizontalAdvance(line.label));
+  }
+  if (!chart.lines.empty() && plot.graphCount() > 0) plot.graph(0)->setLayer(QStringLiteral("axes"));
+  std::sort(ends.begin(), ends.end(), [](const End& a, const End& b) { return a.at < b.at; });
+  // Labels that would overlap move apart; the chart is about 300 pixels high.
+  const double step = metrics.height() / 300.0;
+  for (std::size_t i = 1; i < ends.size(); ++i) ends[i].at = std::max(ends[i].at, ends[i - 1].at + step);
+  for (std::size_t i = ends.size(); i-- > 0;) {
+    const double limit = i + 1 < ends.size() ? ends[i + 1].at - step : 1.0;
+    ends[i].at = std::min(ends[i].at, limit);
+  }
+  for (const End& end : ends) {
+    auto* text = addText(plot, chart.lines[end.line].label, end.line == 0 ? style.accent : style.muted, style);
+    text->position->setType(QCPItemPosition::ptAxisRectRatio);
+    text->position->setCoords(1.0, end.at);
+    text->setPositionAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+    text->setPadding(QMargins(metrics.height() / 2, 0, 0, 0));
+  }
+  plot.xAxis->setLabel(chart.positionLabel);
+  plot.yAxis->setLabel(chart.valueLabel);
+  plot.yAxis->setRange(low, high);
+  plot.xAxis->setRange(first - 0.2, std::max(last, first + 1) + 0.2);
+  plot.axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msTop);
+  QMargins margins = plot.axisRect()->margins();
+  margins.setRight(widest + 2 * metrics.height());
+  plot.axisRect()->setMargins(margins);
+}
+
+}  // namespace deltascope::ui
