@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the fuzz programs with clang and runs each for SECONDS (60 by default), starting from the files of tests/data.
+# What they find (inputs that crash) and their growing corpora lie in build/fuzz-corpus. Exit status 1 after a find.
+#   packaging/fuzz.sh [SECONDS] [NAME...]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+seconds=${1:-60}
+shift || true
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter)
+
+cmake --preset fuzz --log-level=WARNING
+cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
+
+corpus=$PWD/build/fuzz-corpus
+mkdir -p "$corpus"/{safetensors,payload,codec,adapter}
+find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
+find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
+while IFS= read -r config; do
+  { cat "$config"; printf '\0'; head -c 65536 "$(dirname "$config")/adapter_model.safetensors"; } \
+    >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
+done < <(find resources/demo tests/data -name adapter_config.json)
+
+status=0
+for name in "${names[@]}"; do
+  echo "== fuzz_$name: $seconds s"
+  (cd "$corpus" && "$OLDPWD/build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    -print_final_stats=1 -artifact_prefix="$corpus/found-$name-" "$corpus/$name") || status=1
+done
+exit $status
