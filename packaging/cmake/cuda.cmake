@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# The CUDA backend is a shared library of its own, opened at run time: it is built where the toolkit is found.
+set(DELTASCOPE_CUDA AUTO CACHE STRING "CUDA backend: AUTO builds it where the toolkit is found, ON requires it, OFF leaves it out")
+set_property(CACHE DELTASCOPE_CUDA PROPERTY STRINGS AUTO ON OFF)
+if(DELTASCOPE_CUDA STREQUAL "OFF")
+  return()
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+find_package(CUDAToolkit QUIET)
+if(CMAKE_CUDA_COMPILER AND CUDAToolkit_FOUND)
+  enable_language(CUDA)
+  add_subdirectory(kernels/cuda)
+elseif(DELTASCOPE_CUDA STREQUAL "ON")
+  message(FATAL_ERROR "DELTASCOPE_CUDA is ON, but no CUDA compiler and toolkit were found: install them, or set it to AUTO")
+else()
+  message(STATUS "CUDA toolkit not found: building without the CUDA backend")
+endif()
