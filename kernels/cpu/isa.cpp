@@ -5,9 +5,12 @@ namespace deltascope::kernels {
 
 const char* nameOf(Isa isa) {
   switch (isa) {
-    case Isa::Avx512: return "AVX-512";
-    case Isa::Avx2: return "AVX2";
-    case Isa::Scalar: break;
+    case Isa::Avx512:
+      return "AVX-512";
+    case Isa::Avx2:
+      return "AVX2";
+    case Isa::Scalar:
+      break;
   }
   return "scalar";
 }
@@ -17,7 +20,8 @@ std::vector<Isa> supportedIsas() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) isas.push_back(Isa::Avx2);
   if (isas.back() == Isa::Avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi"))
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") &&
+      __builtin_cpu_supports("avx512vbmi2"))
     isas.push_back(Isa::Avx512);
 #endif
   return isas;

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/codec/planes.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+namespace deltascope {
+namespace {
+
+constexpr std::size_t kHeader = 16;
+enum Mode : std::uint32_t { kZero = 0, kStored = 1, kZstd = 2 };
+
+std::size_t padded(std::size_t n) { return (n + 15) / 16 * 16; }
+
+void putHeader(std::byte* at, std::uint32_t mode, std::uint64_t bytes) {
+  const std::uint32_t zero = 0;
+  std::memcpy(at, &mode, 4);
+  std::memcpy(at + 4, &zero, 4);
+  std::memcpy(at + 8, &bytes, 8);
+}
+
+ZSTD_CCtx* compressor() {
+  thread_local const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  return context.get();
+}
+ZSTD_DCtx* decompressor() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  return context.get();
+}
+
+}  // namespace
+
+void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out) {
+  const std::size_t start = out.size();
+  out.resize(start + kHeader);
+  if (plane.empty() || std::all_of(plane.begin(), plane.end(), [](std::byte b) { return b == std::byte{0}; })) {
+    putHeader(out.data() + start, kZero, 0);
+    return;
+  }
+  out.resize(start + kHeader + plane.size());  // a frame no smaller than the plane is of no use
+  const std::size_t written =
+      ZSTD_compressCCtx(compressor(), out.data() + start + kHeader, plane.size(), plane.data(), plane.size(), zstdLevel);
+  std::size_t stored = plane.size();
+  if (ZSTD_isError(written)) {
+    std::memcpy(out.data() + start + kHeader, plane.data(), plane.size());
+    putHeader(out.data() + start, kStored, stored);
+  } else {
+    stored = written;
+    putHeader(out.data() + start, kZstd, stored);
+  }
+  out.resize(start + kHeader + stored);
+  out.resize(start + kHeader + padded(stored));
+}
+
+Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane) {
+  if (bytes.size() < kHeader) return fail(ErrorCode::Corrupt, "byte plane is cut off");
+  std::uint32_t mode;
+  std::uint64_t stored;
+  std::memcpy(&mode, bytes.data(), 4);
+  std::memcpy(&stored, bytes.data() + 8, 8);
+  if (stored > bytes.size() - kHeader) return fail(ErrorCode::Corrupt, "byte plane runs past the chunk");
+  const auto body = bytes.subspan(kHeader, stored);
+  if (mode == kZero && stored == 0) {
+    std::fill(plane.begin(), plane.end(), std::byte{0});
+  } else if (mode == kStored && stored == plane.size()) {
+    std::copy(body.begin(), body.end(), plane.begin());
+  } else if (mode == kZstd) {
+    const std::size_t n = ZSTD_decompressDCtx(decompressor(), plane.data(), plane.size(), body.data(), body.size());
+    if (ZSTD_isError(n)) return fail(ErrorCode::Corrupt, std::string("byte plane: zstd says ") + ZSTD_getErrorName(n));
+    if (n != plane.size()) return fail(ErrorCode::Corrupt, "byte plane has the wrong size");
+  } else {
+    return fail(ErrorCode::Corrupt, "byte plane has an unknown mode or the wrong size");
+  }
+  return std::min(bytes.size(), kHeader + padded(stored));
+}
+
+std::size_t planeBound(std::size_t bytes) { return kHeader + padded(bytes); }
+
+}  // namespace deltascope

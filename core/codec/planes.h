@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A byte plane inside a chunk: [u32 mode][u32 0][u64 stored bytes][bytes, zero-padded to 16]. Mode 0: every byte is zero
+/// (nothing stored), 1: as it is, 2: one zstd frame. The plane's own size is known to the reader.
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace deltascope {
+
+/// Appends `plane` (an empty one means all zero) in the smallest mode.
+void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out);
+/// Reads the plane at the start of `bytes` into `plane`, whose size is the expected one; returns the bytes used, padding
+/// included. Untrusted bytes: allocates nothing from sizes in the stream.
+[[nodiscard]] Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane);
+[[nodiscard]] std::size_t planeBound(std::size_t bytes);
+
+}  // namespace deltascope

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `entropy` and `bitpack` codecs: tiles of 4,096 weights behind a table of offsets. Layout: core/payload/FORMAT.md.
+#include <algorithm>
+#include <memory>
+
+#include "core/codec/bytes.h"
+#include "core/codec/codecs.h"
+#include "core/codec/residual.h"
+#include "core/codec/residual_encode.h"
+#include "core/codec/residual_model.h"
+#include "core/codec/residual_tiles.h"
+#include "kernels/backend.h"
+
+namespace deltascope {
+namespace {
+
+using namespace residual;
+
+constexpr std::uint32_t kRawFlag = 0x80000000u;
+constexpr std::size_t kHalf = 2;
+
+std::size_t tableBytes(std::size_t tiles) { return static_cast<std::size_t>(roundUp((tiles + 1) * 4, 16)); }
+std::size_t rawBytes(std::size_t count) { return static_cast<std::size_t>(roundUp(count * kHalf, 16)); }
+
+/// The offset table of a chunk, checked: tiles follow each other inside the chunk.
+struct TileTable {
+  std::span<const std::byte> chunk;
+  std::size_t tiles = 0;
+
+  [[nodiscard]] std::uint32_t entry(std::size_t t) const { return loadAs<std::uint32_t>(chunk.data() + 4 * t); }
+  [[nodiscard]] bool raw(std::size_t t) const { return entry(t) & kRawFlag; }
+  [[nodiscard]] std::size_t begin(std::size_t t) const {
+    return tableBytes(tiles) + static_cast<std::size_t>(entry(t) & ~kRawFlag) * 16;
+  }
+  [[nodiscard]] std::span<const std::byte> tile(std::size_t t) const {
+    return chunk.subspan(begin(t), begin(t + 1) - begin(t));
+  }
+};
+
+Result<TileTable> readTable(CodecId id, std::span<const std::byte> chunk, std::size_t elements) {
+  TileTable table{chunk, tileCount(elements)};
+  if (chunk.size() < tableBytes(table.tiles)) return corruptAt(id, chunk.size(), "tile table is cut off");
+  if (table.begin(0) != tableBytes(table.tiles)) return corruptAt(id, 0, "first tile does not follow the tile table");
+  for (std::size_t t = 0; t < table.tiles; ++t)
+    if (table.begin(t + 1) < table.begin(t) || table.begin(t + 1) > chunk.size())
+      return corruptAt(id, 4 * (t + 1), "tile offsets are not ascending inside the chunk");
+  return table;
+}
+
+/// A tile's words in a buffer that decoders may read past the tile's end.
+struct Staging {
+  alignas(64) std::uint32_t words[kernels::kStagingWords];
+};
+
+template <class Model>
+class ResidualCodec : public DeltaCodec {
+ public:
+  [[nodiscard]] bool supports(BaseKind base, DType finalType) const override { return supported(base, finalType); }
+  [[nodiscard]] double estimate(const DeltaSample& sample, const CodecModel* model,
+                                const CodecOptions& options) const override {
+    std::vector<std::byte> out;
+    if (sample.base.count == 0 || !encode(sample.base, sample.final, model, options, out))
+      return 8.0 * bytesOf(sample.base.finalType);
+    return 8.0 * static_cast<double>(out.size()) / static_cast<double>(sample.base.count);
+  }
+  [[nodiscard]] std::size_t bound(DType finalType, std::size_t count) const override {
+    const std::size_t tiles = tileCount(count);
+    return tableBytes(tiles) + tiles * rawBytes(std::min<std::size_t>(count, kTileElements)) +
+           (finalType == DType::F32 ? lowPlaneBound(count) : 0);
+  }
+
+  [[nodiscard]] Result<ChunkStats> encode(const BaseSlice& base, std::span<const std::byte> final, const CodecModel* anyModel,
+                                          const CodecOptions& options, std::vector<std::byte>& out) const override {
+    DELTASCOPE_TRY(checkSpans(id(), base, final.size(), base.kind == BaseKind::Same));
+    DELTASCOPE_ASSIGN(const Model* model, modelOf(anyModel, base));
+    const std::size_t tiles = tileCount(base.count), start = out.size();
+    out.reserve(start + bound(base.finalType, base.count));
+    out.resize(start + tableBytes(tiles));
+    const bool wide = base.finalType == DType::F32;
+    std::vector<std::uint16_t> low(wide ? base.count : 0);
+    const auto tile = std::make_unique<Tile>();
+    const auto encoder = std::make_unique<TileEncoder>();
+    ChunkStats stats;
+    std::size_t at = out.size() - start;
+    for (std::size_t t = 0; t < tiles; ++t) {
+      const std::size_t offset = t * kernels::kTile;
+      loadBase(model->head.rule, base, offset, *tile);
+      loadFinal(model->head.rule, base, final, offset, *tile);
+      if (wide) std::copy_n(tile->low, tile->count, low.begin() + static_cast<std::ptrdiff_t>(offset));
+      const std::size_t limit = rawBytes(tile->count);
+      const auto words = tile->usable ? encoder->encode(*model, *tile) : std::span<const std::uint32_t>{};
+      const bool raw = words.empty() || roundUp(words.size_bytes(), 16) >= limit;
+      storeAs(out.data() + start + 4 * t, static_cast<std::uint32_t>((at - tableBytes(tiles)) / 16) | (raw ? kRawFlag : 0));
+      const auto bytes = raw ? std::as_bytes(std::span(tile->final, tile->count)) : std::as_bytes(words);
+      out.insert(out.end(), bytes.begin(), bytes.end());
+      padTo16(out, start);
+      at = out.size() - start;
+      stats.rawTiles += raw;
+      if (!raw) stats.patches += encoder->patches();
+    }
+    storeAs(out.data() + start + 4 * tiles, static_cast<std::uint32_t>((at - tableBytes(tiles)) / 16));
+    if (wide) appendLowPlane(low, options.zstdLevel, out);
+    return stats;
+  }
+
+  [[nodiscard]] Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* anyModel,
+                                    std::span<std::byte> final) const override {
+    DELTASCOPE_TRY(checkSpans(id(), base, final.size(), base.kind == BaseKind::Same));
+    DELTASCOPE_ASSIGN(const Model* model, modelOf(anyModel, base));
+    DELTASCOPE_ASSIGN(const TileTable table, readTable(id(), chunk, base.count));
+    const bool wide = base.finalType == DType::F32;
+    std::vector<std::uint16_t> low(wide ? base.count : 0);
+    if (wide) DELTASCOPE_TRY(parseLowPlane(chunk.subspan(table.begin(table.tiles)), low));
+    const auto tile = std::make_unique<Tile>();
+    const auto staging = std::make_unique<Staging>();
+    for (std::size_t t = 0; t < table.tiles; ++t) {
+      const std::size_t offset = t * kernels::kTile;
+      const auto bytes = table.tile(t);
+      loadBase(model->head.rule, base, offset, *tile);
+      if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile->count, tile->low);
+      if (table.raw(t)) {
+        if (bytes.size() < tile->count * kHalf) return corruptAt(id(), table.begin(t), "raw tile is cut off");
+        std::memcpy(tile->final, bytes.data(), tile->count * kHalf);
+        storeHalves(base, *tile, offset, final);
+        continue;
+      }
+      DELTASCOPE_TRY(decodeTile(*model, bytes, table.begin(t), *tile, *staging, base, offset, final));
+    }
+    return {};
+  }
+
+ protected:
+  /// Fills tile.x from `words` and returns where the patches begin, or an error.
+  virtual Result<std::size_t> decodeBits(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
+                                         Staging& staging) const = 0;
+
+ private:
+  Result<const Model*> modelOf(const CodecModel* any, const BaseSlice& base) const {
+    const auto* model = dynamic_cast<const Model*>(any);
+    if (!model) return fail(ErrorCode::Corrupt, std::string(nameOf(id())) + ": its model is missing or of another codec");
+    if (model->head.base != base.kind || model->head.finalType != base.finalType)
+      return fail(ErrorCode::Mismatch, std::string(nameOf(id())) + ": the model was made for another base or type");
+    return model;
+  }
+
+  Result<void> decodeTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile, Staging& staging,
+                          const BaseSlice& base, std::size_t offset, std::span<std::byte> final) const {
+    if (bytes.size() < 16 || bytes.size() > kernels::kMaxTileWords * 4)
+      return corruptAt(id(), at, "tile of an impossible size");
+    DELTASCOPE_ASSIGN(const std::size_t patchesAt, decodeBits(model, bytes, at, tile, staging));
+    const std::size_t patches = loadAs<std::uint32_t>(bytes.data()) >> 16;
+    if (patchesAt > bytes.size() || patches > (bytes.size() - patchesAt) / 4)
+      return corruptAt(id(), at, "patches run past the tile");
+    if (patches == 0) {
+      storeFinal(model.head.rule, base, tile, offset, final);
+      return {};
+    }
+    kernels::fromDifferences(model.head.rule.kind, tile.anchors, tile.x, tile.final, tile.padded, kernels::bestIsa());
+    for (std::size_t p = 0; p < patches; ++p) {
+      const auto patch = loadAs<std::uint32_t>(bytes.data() + patchesAt + 4 * p);
+      if (patch >> 16 >= tile.count) return corruptAt(id(), at + patchesAt + 4 * p, "patch outside the tile");
+      tile.final[patch >> 16] = static_cast<std::uint16_t>(patch);
+    }
+    storeHalves(base, tile, offset, final);
+    return {};
+  }
+};
+
+class EntropyCodec final : public ResidualCodec<PrefixModel> {
+ public:
+  [[nodiscard]] CodecId id() const override { return CodecId::Entropy; }
+  [[nodiscard]] Result<ModelPtr> fit(std::span<const DeltaSample> samples, const CodecOptions&) const override {
+    return fitPrefixModel(samples);
+  }
+  [[nodiscard]] Result<ModelPtr> parseModel(std::span<const std::byte> bytes) const override {
+    return PrefixModel::parse(bytes);
+  }
+
+ protected:
+  Result<std::size_t> decodeBits(const PrefixModel& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
+                                 Staging& staging) const override {
+    if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id(), at, "tile header is cut off");
+    const std::uint32_t shortest = loadAs<std::uint32_t>(bytes.data()) & 0xffff;
+    std::uint32_t start[kernels::kLanes], bits = 0;
+    for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) {
+      start[lane] = bits;
+      bits += shortest + std::to_integer<std::uint32_t>(bytes[4 + lane]);
+    }
+    const std::size_t end = kPrefixHeaderWords * 4 + static_cast<std::size_t>(ceilDiv(bits, 32)) * 4;
+    if (end > bytes.size()) return corruptAt(id(), at, "lanes run past the tile");
+    std::memcpy(staging.words, bytes.data() + kPrefixHeaderWords * 4, bytes.size() - kPrefixHeaderWords * 4);
+    kernels::decodePrefixTile(model.table, tile.contexts, staging.words, start, tile.padded / kernels::kStep, tile.x,
+                              kernels::bestIsa());
+    return end;
+  }
+};
+
+class BitpackCodec final : public ResidualCodec<FieldModel> {
+ public:
+  [[nodiscard]] CodecId id() const override { return CodecId::Bitpack; }
+  [[nodiscard]] Result<ModelPtr> fit(std::span<const DeltaSample> samples, const CodecOptions&) const override {
+    return fitFieldModel(samples);
+  }
+  [[nodiscard]] Result<ModelPtr> parseModel(std::span<const std::byte> bytes) const override {
+    return FieldModel::parse(bytes);
+  }
+
+ protected:
+  Result<std::size_t> decodeBits(const FieldModel& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
+                                 Staging& staging) const override {
+    const std::size_t end = 4 + (loadAs<std::uint32_t>(bytes.data()) & 0xffff) * std::size_t{4};
+    if (end > bytes.size()) return corruptAt(id(), at, "fields run past the tile");
+    std::memcpy(staging.words, bytes.data() + 4, bytes.size() - 4);
+    kernels::decodeFieldTile(model.table, tile.contexts, staging.words, tile.padded / kernels::kStep, tile.x,
+                             kernels::bestIsa());
+    return end;
+  }
+};
+
+}  // namespace
+
+const DeltaCodec& entropyCodec() {
+  static const EntropyCodec instance;
+  return instance;
+}
+
+const DeltaCodec& bitpackCodec() {
+  static const BitpackCodec instance;
+  return instance;
+}
+
+Result<std::vector<ResidualShare>> residualShares(CodecId id, std::span<const std::byte> chunk, std::size_t elements,
+                                                  DType finalType) {
+  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, elements));
+  std::uint64_t headers = 0, bits = 0, patches = 0, raw = 0, padding = tableBytes(table.tiles) - 4 * (table.tiles + 1);
+  for (std::size_t t = 0; t < table.tiles; ++t) {
+    const auto bytes = table.tile(t);
+    if (table.raw(t)) {
+      raw += bytes.size();
+      continue;
+    }
+    if (bytes.size() < 16) return corruptAt(id, table.begin(t), "tile of an impossible size");
+    const auto head = loadAs<std::uint32_t>(bytes.data());
+    std::uint64_t own = 4, body = (head & 0xffff) * std::uint64_t{4};
+    if (id == CodecId::Entropy) {
+      if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id, table.begin(t), "tile header is cut off");
+      own = kPrefixHeaderWords * 4;
+      std::uint64_t lanes = (head & 0xffff) * kernels::kLanes;
+      for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += std::to_integer<std::uint64_t>(bytes[4 + lane]);
+      body = ceilDiv(lanes, 32) * 4;
+    }
+    const std::uint64_t exceptions = (head >> 16) * std::uint64_t{4};
+    if (own + body + exceptions > bytes.size()) return corruptAt(id, table.begin(t), "patches run past the tile");
+    headers += own, bits += body, patches += exceptions, padding += bytes.size() - own - body - exceptions;
+  }
+  std::vector<ResidualShare> shares{{"tile offsets", 4 * (table.tiles + 1)},
+                                    {"tile headers", headers},
+                                    {"codes", bits},
+                                    {"patches", patches},
+                                    {"raw tiles", raw},
+                                    {"padding", padding}};
+  if (finalType == DType::F32) shares.push_back({"low plane", chunk.size() - table.begin(table.tiles)});
+  return shares;
+}
+
+}  // namespace deltascope

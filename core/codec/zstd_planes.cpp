@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `zstd` codec: differences sorted by context, as byte planes in zstd frames. Layout: core/payload/FORMAT.md.
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "core/codec/bytes.h"
+#include "core/codec/codecs.h"
+#include "core/codec/planes.h"
+#include "core/codec/residual_tiles.h"
+
+namespace deltascope {
+namespace {
+
+using namespace residual;
+using kernels::AnchorKind;
+using kernels::AnchorRule;
+
+constexpr std::size_t kHeader = 16;
+enum Form : std::uint8_t { kPlanes = 0, kStored = 1 };
+
+/// Small differences of either sign become small numbers: zig-zag for parents of the same type, the sign rotated into the
+/// lowest bit for quantized bases (whose differences are one-sided but for the zero bin).
+std::uint16_t fold(AnchorKind kind, std::uint16_t x) {
+  if (kind == AnchorKind::Ordered || kind == AnchorKind::Zero)
+    return static_cast<std::uint16_t>(x << 1 ^ (x >> 15 ? 0xffff : 0));
+  return static_cast<std::uint16_t>(x << 1 | x >> 15);
+}
+std::uint16_t unfold(AnchorKind kind, std::uint16_t z) {
+  if (kind == AnchorKind::Ordered || kind == AnchorKind::Zero) return static_cast<std::uint16_t>(z >> 1 ^ (z & 1 ? 0xffff : 0));
+  return static_cast<std::uint16_t>(z >> 1 | z << 15);
+}
+
+/// Where each context's run of a chunk begins, in weights.
+using Runs = std::array<std::size_t, kernels::kMaxContexts>;
+
+Runs runsOf(std::span<const std::uint8_t> contexts) {
+  std::array<std::array<std::uint32_t, 256>, 4> counts{};  // four at a time: a run of equal contexts would stall on one counter
+  std::size_t i = 0;
+  for (; i + 4 <= contexts.size(); i += 4)
+    for (std::size_t k = 0; k < 4; ++k) ++counts[k][contexts[i + k]];
+  for (; i < contexts.size(); ++i) ++counts[0][contexts[i]];
+  Runs runs{};
+  std::size_t at = 0;
+  for (std::size_t c = 0; c < runs.size(); ++c) {
+    runs[c] = at;
+    at += counts[0][c] + counts[1][c] + counts[2][c] + counts[3][c];
+  }
+  return runs;
+}
+
+class ZstdCodec final : public DeltaCodec {
+ public:
+  [[nodiscard]] CodecId id() const override { return CodecId::Zstd; }
+  [[nodiscard]] bool supports(BaseKind base, DType finalType) const override { return supported(base, finalType); }
+  [[nodiscard]] double estimate(const DeltaSample& sample, const CodecModel*, const CodecOptions& options) const override {
+    std::vector<std::byte> out;
+    if (sample.base.count == 0 || !encode(sample.base, sample.final, nullptr, options, out))
+      return 8.0 * bytesOf(sample.base.finalType);
+    return 8.0 * static_cast<double>(out.size()) / static_cast<double>(sample.base.count);
+  }
+  [[nodiscard]] std::size_t bound(DType finalType, std::size_t count) const override {
+    const std::size_t planes = 2 * planeBound(count) + (finalType == DType::F32 ? lowPlaneBound(count) : 0);
+    return kHeader + std::max(planes, static_cast<std::size_t>(roundUp(bytesFor(finalType, count), 16)));
+  }
+
+  [[nodiscard]] Result<ChunkStats> encode(const BaseSlice& base, std::span<const std::byte> final, const CodecModel*,
+                                          const CodecOptions& options, std::vector<std::byte>& out) const override {
+    DELTASCOPE_TRY(checkSpans(id(), base, final.size(), base.kind == BaseKind::Same));
+    const DeltaSample whole{base, final};
+    const AnchorRule rule = defaultRule(base.kind, base.finalType, {&whole, 1});
+    const bool wide = base.finalType == DType::F32;
+    const auto tile = std::make_unique<Tile>();
+    std::vector<std::uint8_t> contexts(base.count);
+    std::vector<std::uint16_t> folded(base.count), low(wide ? base.count : 0);
+    bool usable = true;
+    for (std::size_t offset = 0; offset < base.count && usable; offset += kernels::kTile) {
+      loadBase(rule, base, offset, *tile);
+      loadFinal(rule, base, final, offset, *tile);
+      usable = tile->usable;
+      std::copy_n(tile->contexts, tile->count, contexts.begin() + static_cast<std::ptrdiff_t>(offset));
+      if (wide) std::copy_n(tile->low, tile->count, low.begin() + static_cast<std::ptrdiff_t>(offset));
+      for (std::size_t i = 0; i < tile->count; ++i) folded[offset + i] = fold(rule.kind, tile->x[i]);
+    }
+    const std::size_t start = out.size();
+    out.resize(start + kHeader);
+    out[start] = static_cast<std::byte>(usable ? kPlanes : kStored);
+    out[start + 1] = static_cast<std::byte>(rule.topExponent);
+    if (usable) {
+      std::vector<std::byte> planes(2 * base.count);
+      Runs next = runsOf(contexts);
+      for (std::size_t i = 0; i < base.count; ++i) {
+        const std::size_t at = next[contexts[i]]++;
+        planes[at] = static_cast<std::byte>(folded[i]);
+        planes[base.count + at] = static_cast<std::byte>(folded[i] >> 8);
+      }
+      appendPlane(std::span(planes).first(base.count), options.zstdLevel, out);
+      appendPlane(std::span(planes).last(base.count), options.zstdLevel, out);
+      if (wide) appendLowPlane(low, options.zstdLevel, out);
+      if (out.size() - start <= kHeader + roundUp(final.size(), 16)) return ChunkStats{};
+      out.resize(start + kHeader);
+      out[start] = static_cast<std::byte>(kStored);
+    }
+    out.insert(out.end(), final.begin(), final.end());
+    padTo16(out, start);
+    return ChunkStats{0, tileCount(base.count)};
+  }
+
+  [[nodiscard]] Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*,
+                                    std::span<std::byte> final) const override {
+    DELTASCOPE_TRY(checkSpans(id(), base, final.size(), base.kind == BaseKind::Same));
+    if (chunk.size() < kHeader) return corruptAt(id(), 0, "header is cut off");
+    if (chunk[0] == static_cast<std::byte>(kStored)) {
+      if (chunk.size() - kHeader < final.size()) return corruptAt(id(), kHeader, "stored weights are cut off");
+      std::memcpy(final.data(), chunk.data() + kHeader, final.size());
+      return {};
+    }
+    if (chunk[0] != static_cast<std::byte>(kPlanes)) return corruptAt(id(), 0, "unknown form");
+    AnchorRule rule = defaultRule(base.kind, base.finalType, {});
+    rule.topExponent = std::to_integer<unsigned>(chunk[1]);
+    const bool wide = base.finalType == DType::F32;
+    std::vector<std::byte> planes(2 * base.count);
+    std::vector<std::uint16_t> low(wide ? base.count : 0);
+    std::size_t at = kHeader;
+    for (int p = 0; p < 2; ++p) {
+      const auto plane = std::span(planes).subspan(static_cast<std::size_t>(p) * base.count, base.count);
+      auto used = parsePlane(chunk.subspan(at), plane);
+      if (!used) return corruptAt(id(), at, used.error().message);
+      at += *used;
+    }
+    if (wide) {
+      if (auto parsed = parseLowPlane(chunk.subspan(at), low); !parsed) return corruptAt(id(), at, parsed.error().message);
+    }
+    // First all contexts, to know where each run begins; then the weights in order, each from its run.
+    const auto tile = std::make_unique<Tile>();
+    std::vector<std::uint8_t> contexts(base.count);
+    for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile) {
+      loadBase(rule, base, offset, *tile);
+      std::copy_n(tile->contexts, tile->count, contexts.begin() + static_cast<std::ptrdiff_t>(offset));
+    }
+    Runs next = runsOf(contexts);
+    for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile) {
+      loadBase(rule, base, offset, *tile);
+      for (std::size_t i = 0; i < tile->count; ++i) {
+        const std::size_t from = next[tile->contexts[i]]++;
+        const unsigned z = std::to_integer<unsigned>(planes[from]) | std::to_integer<unsigned>(planes[base.count + from]) << 8;
+        tile->x[i] = unfold(rule.kind, static_cast<std::uint16_t>(z));
+      }
+      std::fill(tile->x + tile->count, tile->x + tile->padded, std::uint16_t{0});
+      if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile->count, tile->low);
+      storeFinal(rule, base, *tile, offset, final);
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+const DeltaCodec& zstdCodec() {
+  static const ZstdCodec instance;
+  return instance;
+}
+
+}  // namespace deltascope
