@@ -30,6 +30,9 @@ struct StreamRange {
 [[nodiscard]] std::string modelStreamName(std::size_t index);
 inline constexpr std::string_view kReservedPrefix = "deltascope.";
 
+/// A stream's entry in the header, with the comma before it.
+[[nodiscard]] std::string streamEntry(std::string_view name, std::uint64_t bytes, std::uint64_t begin, std::uint64_t end);
+
 /// The whole JSON header. Its length grows with every number in it, so that the largest possible numbers give an upper bound.
 /// InvalidArgument: a name is not UTF-8.
 [[nodiscard]] Result<std::string> renderHeader(const Manifest& manifest, std::span<const StreamRange> streams);

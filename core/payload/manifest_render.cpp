@@ -62,6 +62,13 @@ json shardRuns(const Manifest& manifest) {
 
 std::string modelStreamName(std::size_t index) { return std::string(kReservedPrefix) + "model." + std::to_string(index); }
 
+std::string streamEntry(std::string_view name, std::uint64_t bytes, std::uint64_t begin, std::uint64_t end) {
+  std::string text(",");
+  text.append(json(name).dump()).append(":{\"dtype\":\"U8\",\"shape\":[").append(std::to_string(bytes));
+  text.append("],\"data_offsets\":[").append(std::to_string(begin)).append(",").append(std::to_string(end)).append("]}");
+  return text;
+}
+
 Result<std::string> renderHeader(const Manifest& manifest, std::span<const StreamRange> streams) try {
   json rows = json::array();
   for (const auto& tensor : manifest.tensors) rows.push_back(row(tensor));
@@ -74,12 +81,7 @@ Result<std::string> renderHeader(const Manifest& manifest, std::span<const Strea
   };
   metadata.emplace("deltascope.checksum", metadataChecksum(metadata));
   std::string text = "{\"__metadata__\":" + json(metadata).dump();
-  for (const auto& stream : streams) {
-    text.append(",").append(json(stream.name).dump());
-    text.append(":{\"dtype\":\"U8\",\"shape\":[").append(std::to_string(stream.end - stream.begin));
-    text.append("],\"data_offsets\":[").append(std::to_string(stream.begin));
-    text.append(",").append(std::to_string(stream.end)).append("]}");
-  }
+  for (const auto& stream : streams) text.append(streamEntry(stream.name, stream.end - stream.begin, stream.begin, stream.end));
   text.append("}");
   return text;
 } catch (const json::exception&) {

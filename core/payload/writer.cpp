@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <limits>
 #include <set>
 
 #include "core/base/units.h"
@@ -18,7 +17,7 @@ constexpr std::uint64_t kAlignment = 16;
 constexpr std::uint64_t kDirectoryEntry = 16;
 constexpr std::uint64_t kModelPrefix = 16;
 
-std::uint64_t modelStreamBytes(std::size_t modelBytes) { return kModelPrefix + roundUp(modelBytes, kAlignment); }
+std::uint64_t modelStreamBytes(std::uint64_t modelBytes) { return kModelPrefix + roundUp(modelBytes, kAlignment); }
 
 Result<void> checkNames(const Manifest& manifest) {
   std::set<std::string_view> names;
@@ -33,36 +32,22 @@ Result<void> checkNames(const Manifest& manifest) {
 /// Space for any header that the plan can turn into: every number at its widest.
 Result<std::uint64_t> headerBound(const PayloadPlan& plan) {
   Manifest widest = plan.manifest;
-  std::vector<StreamRange> streams;
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < plan.models.size(); ++i) {
-    const auto bytes = modelStreamBytes(plan.models[i].size());
-    streams.push_back({modelStreamName(i), total, total + bytes});
-    total += bytes;
-  }
-  const std::uint64_t modelsEnd = total;
+  std::vector<std::pair<std::string, std::uint64_t>> streams;
+  for (std::size_t i = 0; i < plan.modelBytes.size(); ++i)
+    streams.emplace_back(modelStreamName(i), modelStreamBytes(plan.modelBytes[i]));
   for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
     auto& t = widest.tensors[i];
     t.finalHash = {1, 0};
     t.baseHash = {2, 0};  // differs, so that both are spelled out
     if (t.codec == CodecId::Identical) continue;
     t.zeroDeltas = t.patches = t.rawTiles = t.elements;
-    total += plan.streamBounds[i] + t.chunkCount * kDirectoryEntry;
+    streams.emplace_back(t.name, plan.streamBounds[i] + t.chunkCount * kDirectoryEntry);
   }
-  for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
-    if (widest.tensors[i].codec == CodecId::Identical) continue;
-    // A size of "end − begin" at most its bound, offsets of at most the total: rendered one by one below.
-    streams.push_back({widest.tensors[i].name, modelsEnd, total});
-  }
-  DELTASCOPE_ASSIGN(const std::string text, renderHeader(widest, streams));
+  DELTASCOPE_ASSIGN(const std::string text, renderHeader(widest, {}));
+  std::uint64_t total = 0;
+  for (const auto& [name, bytes] : streams) total += bytes;
   std::uint64_t bound = text.size() + 8;
-  const auto digits = [](std::uint64_t n) { return std::to_string(n).size(); };
-  for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
-    if (widest.tensors[i].codec == CodecId::Identical) continue;
-    bound -= digits(total - modelsEnd);  // rendered as this stream's size
-    bound += digits(plan.streamBounds[i] + widest.tensors[i].chunkCount * kDirectoryEntry);
-    bound += digits(total) - digits(modelsEnd);
-  }
+  for (const auto& [name, bytes] : streams) bound += streamEntry(name, bytes, total, total).size();
   return roundUp(bound, kAlignment);
 }
 
@@ -78,21 +63,20 @@ Result<PayloadWriter> PayloadWriter::create(const std::filesystem::path& path, P
   PayloadWriter writer(std::move(file));
   writer.m_plan = std::move(plan);
   writer.m_headerSpace = writer.m_position = space;
-  DELTASCOPE_TRY(writer.writeModels());
   return writer;
 }
 
-Result<void> PayloadWriter::writeModels() {
-  for (std::size_t i = 0; i < m_plan.models.size(); ++i) {
-    const auto& model = m_plan.models[i];
-    std::vector<std::byte> bytes(modelStreamBytes(model.size()));
-    const std::array<std::uint64_t, 2> prefix{model.size(), hash64(model)};
-    std::memcpy(bytes.data(), prefix.data(), sizeof prefix);
-    if (!model.empty()) std::memcpy(bytes.data() + kModelPrefix, model.data(), model.size());
-    DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
-    m_streams.push_back({modelStreamName(i), m_position - m_headerSpace, m_position - m_headerSpace + bytes.size()});
-    m_position += bytes.size();
-  }
+Result<void> PayloadWriter::writeModel(std::size_t index, std::span<const std::byte> model) {
+  if (m_streamOpen || index >= m_plan.modelBytes.size() || model.size() != m_plan.modelBytes[index])
+    return fail(ErrorCode::Internal, "a payload model that was not planned");
+  std::vector<std::byte> bytes(modelStreamBytes(model.size()));
+  const std::array<std::uint64_t, 2> prefix{model.size(), hash64(model)};
+  std::memcpy(bytes.data(), prefix.data(), sizeof prefix);
+  if (!model.empty()) std::memcpy(bytes.data() + kModelPrefix, model.data(), model.size());
+  DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
+  m_streams.push_back({modelStreamName(index), m_position - m_headerSpace, m_position - m_headerSpace + bytes.size()});
+  m_position += bytes.size();
+  ++m_models;
   return {};
 }
 
@@ -144,6 +128,7 @@ Result<void> PayloadWriter::finishTensor(std::size_t index, const TensorStats& s
 
 Result<void> PayloadWriter::commit() {
   if (m_next != m_plan.manifest.tensors.size()) return fail(ErrorCode::Internal, "a payload tensor was not finished");
+  if (m_models != m_plan.modelBytes.size()) return fail(ErrorCode::Internal, "a payload model was not written");
   DELTASCOPE_ASSIGN(std::string text, renderHeader(m_plan.manifest, m_streams));
   if (text.size() + 8 > m_headerSpace) return fail(ErrorCode::Internal, "the payload's header outgrew its space");
   text.resize(m_headerSpace - 8, ' ');

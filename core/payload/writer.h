@@ -16,22 +16,24 @@ namespace deltascope {
 /// but zeroDeltas, patches, rawTiles, the hashes and the sizes; a tensor planned as identical stays so.
 struct PayloadPlan {
   Manifest manifest;
-  std::vector<std::uint64_t> streamBounds;     ///< for each tensor: bytes its chunks cannot exceed
-  std::vector<std::vector<std::byte>> models;  ///< serialized; TensorStats::model is an index into them
+  std::vector<std::uint64_t> streamBounds;  ///< for each tensor: bytes its chunks cannot exceed
+  std::vector<std::uint64_t> modelBytes;    ///< serialized size of each model; TensorStats::model is an index into them
 };
 
 /// Tensors are written one after another in the plan's order. Memory: one tensor's chunk directory. Threads: one at a time.
 /// What was not committed is removed by the destructor.
 class PayloadWriter {
  public:
-  /// Creates the temporary file and writes the models. InvalidArgument: a reserved, repeated or non-UTF-8 name.
+  /// Creates the temporary file. InvalidArgument: a reserved, repeated or non-UTF-8 name.
   [[nodiscard]] static Result<PayloadWriter> create(const std::filesystem::path& path, PayloadPlan plan);
 
+  /// Appends model `index`, of the size the plan gave; before or between tensors, each once.
+  [[nodiscard]] Result<void> writeModel(std::size_t index, std::span<const std::byte> bytes);
   /// Appends the next chunk of tensor `index`; chunks come in order, tensors in ascending order.
   [[nodiscard]] Result<void> appendChunk(std::size_t index, std::span<const std::byte> bytes);
   /// All chunks were appended: writes the directory and takes over what was counted. Identical tensors have no chunks.
   [[nodiscard]] Result<void> finishTensor(std::size_t index, const TensorStats& stats);
-  /// Writes the header and puts the file in its place. All tensors must be finished.
+  /// Writes the header and puts the file in its place. All models must be written and all tensors finished.
   [[nodiscard]] Result<void> commit();
 
   [[nodiscard]] std::uint64_t fileSize() const { return m_position; }
@@ -39,7 +41,6 @@ class PayloadWriter {
 
  private:
   explicit PayloadWriter(AtomicFile file) : m_file(std::move(file)) {}
-  Result<void> writeModels();
   Result<void> openStream(std::size_t index);
 
   AtomicFile m_file;
@@ -49,7 +50,8 @@ class PayloadWriter {
   std::uint64_t m_headerSpace = 0;         ///< with the 8 bytes of its length
   std::uint64_t m_position = 0;            ///< end of the file so far
   std::uint64_t m_streamStart = 0;
-  std::size_t m_next = 0;  ///< tensor being written
+  std::size_t m_models = 0;  ///< written
+  std::size_t m_next = 0;    ///< tensor being written
   bool m_streamOpen = false;
 };
 

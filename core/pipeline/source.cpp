@@ -93,9 +93,11 @@ Result<void> BaseModel::slice(std::string_view name, DType finalType, std::uint6
 Result<void> BaseModel::State::slicePlain(const TensorInfo& info, std::size_t count, SliceBuffer& into) const {
   auto& slice = into.slice;
   DELTASCOPE_TRY(readElements(checkpoint, info, slice.first, count, into.values));
+  into.stored.clear();
   if (info.dtype != slice.finalType) {
+    into.stored.swap(into.values);
     std::vector<float> floats(count);
-    toFloat(info.dtype, into.values, floats);
+    toFloat(info.dtype, into.stored, floats);
     into.values.resize(count * bytesOf(slice.finalType));
     fromFloat(slice.finalType, floats, into.values);
   }

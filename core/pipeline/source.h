@@ -13,6 +13,7 @@ namespace deltascope {
 /// Owns the bytes behind a BaseSlice.
 struct SliceBuffer {
   std::vector<std::byte> values;
+  std::vector<std::byte> stored;  ///< as the file has them, where the values were converted from another type; else empty
   std::vector<std::uint8_t> codes;
   BaseSlice slice;
 };

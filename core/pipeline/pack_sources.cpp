@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pack_sources.h"
+
+#include <algorithm>
+
+#include "core/base/units.h"
+#include "core/codec/statistics.h"
+
+namespace deltascope {
+namespace {
+
+std::uint64_t bytesFor(DType type, std::uint64_t elements) { return (elements * bitsOf(type) + 7) / 8; }
+
+TensorStats statsOf(const std::string& name, DType dtype, const std::vector<std::uint64_t>& shape, std::uint64_t elements) {
+  TensorStats stats;
+  stats.name = name;
+  stats.dtype = dtype;
+  stats.shape = shape;
+  stats.elements = elements;
+  stats.finalBytes = bytesFor(dtype, elements);
+  return stats;
+}
+
+std::uint64_t specBytes(const std::vector<TensorSpec>& specs) {
+  std::uint64_t bytes = 0;
+  for (const auto& spec : specs) {
+    std::uint64_t elements = 1;
+    for (const auto dimension : spec.shape) elements *= dimension;
+    bytes += bytesFor(spec.dtype, elements);
+  }
+  return bytes;
+}
+
+Result<Adapter> openAdapter(const std::filesystem::path& given) {
+  DELTASCOPE_ASSIGN(const std::filesystem::path folder, resolveModel(given.string()));
+  return Adapter::open(folder);
+}
+
+}  // namespace
+
+Result<PackSources> PackSources::open(const PackRequest& request) {
+  PackSources sources;
+  sources.m_request = request;
+  if (!request.final.empty()) {
+    DELTASCOPE_ASSIGN(sources.m_request.final, resolveModel(request.final.string()));
+    DELTASCOPE_ASSIGN(sources.m_final, Checkpoint::open(sources.m_request.final));
+  }
+  if (!request.base.empty()) {
+    DELTASCOPE_ASSIGN(sources.m_request.base, resolveModel(request.base.string()));
+    DELTASCOPE_ASSIGN(sources.m_base, BaseModel::open(sources.m_request.base));
+  }
+  for (const auto& path : request.adapters) {
+    DELTASCOPE_ASSIGN(Adapter adapter, openAdapter(path));
+    sources.m_adapters.push_back(std::make_unique<Adapter>(std::move(adapter)));
+  }
+  DELTASCOPE_TRY(sources.matchFinal());
+  DELTASCOPE_TRY(sources.matchAdapters());
+  return sources;
+}
+
+Result<void> PackSources::addFinal(const TensorInfo& info) {
+  PackTensor tensor;
+  tensor.stats = statsOf(info.name, info.dtype, info.shape, info.elements);
+  tensor.final = &info;
+  if (m_request.quantize) {
+    tensor.quantize = isQuantizedBy(m_request.scope, info);
+    tensor.stats.base = tensor.quantize ? kindOfFormat(*m_request.quantize) : BaseKind::Same;
+    tensor.stats.baseBytes = tensor.quantize ? specBytes(quantizedSpecs(info.name, *m_request.quantize, info.shape, info.dtype,
+                                                                        m_request.blocksize, m_request.doubleQuant))
+                                             : info.bytes;
+  } else {
+    tensor.stats.base = m_base->kindOf(info.name, info.dtype);
+    if (tensor.stats.base != BaseKind::None) {
+      const auto& shape = *m_base->shapeOf(info.name, info.dtype);
+      if (shape != info.shape)
+        return fail(ErrorCode::Mismatch,
+                    at({m_final->fileOf(info), info.name, std::nullopt},
+                       "its shape " + shapeText(info.shape) + " is not the base's " + shapeText(shape)),
+                    "is this the model that the final was made from?");
+      tensor.stats.baseBytes = m_base->storedBytes(info.name);
+    }
+  }
+  m_tensors.push_back(std::move(tensor));
+  return {};
+}
+
+Result<void> PackSources::matchFinal() {
+  if (m_final) {
+    if (m_request.quantize) {
+      DELTASCOPE_ASSIGN(const QuantizedTensors already, findQuantized(*m_final));
+      if (!already.weights.empty())
+        return fail(ErrorCode::InvalidArgument,
+                    at({m_final->path(), already.weights.begin()->first, std::nullopt}, "is already quantized"),
+                    "give the 16- or 32-bit checkpoint to quantize");
+    }
+    for (const auto& info : m_final->tensors()) DELTASCOPE_TRY(addFinal(info));
+  } else {
+    for (const auto& info : m_base->checkpoint().tensors()) {
+      if (m_base->quantized().parts.contains(info.name)) continue;
+      PackTensor tensor;
+      const auto weight = m_base->quantized().weights.find(info.name);
+      const bool quantized = weight != m_base->quantized().weights.end();
+      tensor.stats = quantized ? statsOf(info.name, weight->second.dtype, weight->second.shape, weight->second.elements)
+                               : statsOf(info.name, info.dtype, info.shape, info.elements);
+      tensor.stats.base = m_base->kindOf(info.name, tensor.stats.dtype);
+      tensor.stats.baseBytes = m_base->storedBytes(info.name);
+      m_tensors.push_back(std::move(tensor));
+    }
+  }
+  if (!m_base || !m_final) return {};
+  std::uint64_t shared = 0;
+  for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
+  if (shared == 0 && !m_tensors.empty())
+    return fail(
+        ErrorCode::Mismatch,
+        at({m_final->path(), {}, std::nullopt}, "shares no tensor with the base " + m_base->checkpoint().path().string()),
+        "is this the model that the final was made from?");
+  for (const auto& info : m_base->checkpoint().tensors())
+    m_baseOnly += !m_final->find(info.name) && !m_base->quantized().parts.contains(info.name);
+  return {};
+}
+
+Result<void> PackSources::matchAdapters() {
+  for (const auto& adapter : m_adapters) {
+    DELTASCOPE_ASSIGN(const std::vector<AdapterTerm> terms, adapter->match(m_base->checkpoint()));
+    for (const auto& term : terms) {
+      const auto found =
+          std::find_if(m_tensors.begin(), m_tensors.end(), [&](const auto& t) { return t.stats.name == term.target; });
+      if (found == m_tensors.end())
+        return fail(ErrorCode::Mismatch, at({m_final->path(), term.target, std::nullopt},
+                                            "the adapter changes it, but the final has no such tensor"));
+      if (term.kind == AdapterTerm::Kind::Replacement && !found->final) {
+        found->stats.dtype = term.replacement->dtype;
+        found->stats.finalBytes = bytesFor(found->stats.dtype, found->stats.elements);
+        found->stats.base = m_base->kindOf(term.target, found->stats.dtype);
+      }
+      found->terms.push_back({adapter.get(), term});
+    }
+  }
+  return {};
+}
+
+std::vector<std::filesystem::path> PackSources::inputs() const {
+  std::vector<std::filesystem::path> all;
+  if (m_final) all.push_back(m_request.final);
+  if (m_base) all.push_back(m_request.base);
+  for (const auto& adapter : m_adapters) all.push_back(adapter->path());
+  return all;
+}
+
+Result<void> PackSources::readFinal(const PackTensor& tensor, std::uint64_t first, std::span<std::byte> into) const {
+  if (into.empty()) return {};
+  return m_final->read(*tensor.final, bytesFor(tensor.stats.dtype, first), into);
+}
+
+void PackSources::quantizeHere(const PackTensor& tensor, std::span<const float> scales, PairSlice& into) const {
+  auto& slice = into.base.slice;
+  const QuantFormat format = *m_request.quantize;
+  slice.kind = tensor.stats.base;
+  if (format == QuantFormat::Int8) {
+    slice.group = tensor.stats.shape[1];
+    slice.scales = scales;
+    into.base.codes.resize(slice.count);
+    quantizeInt8(slice.finalType, into.final, slice.first % slice.group, slice.group, scales,
+                 {reinterpret_cast<std::int8_t*>(into.base.codes.data()), into.base.codes.size()});
+  } else {
+    slice.group = m_request.blocksize;
+    into.base.codes.resize((slice.count + 1) / 2);
+    into.scales.resize(static_cast<std::size_t>(ceilDiv(slice.count, m_request.blocksize)));
+    quantize4bit(format, slice.finalType, into.final, m_request.blocksize, into.base.codes, into.scales);
+    slice.scales = scales.empty() ? std::span<const float>(into.scales) : scales;
+  }
+  slice.codes = into.base.codes;
+  into.base.values.resize(into.final.size());
+  baseValues(slice, into.base.values);
+  slice.values = into.base.values;
+}
+
+Result<void> PackSources::read(const PackTensor& tensor, std::uint64_t first, std::size_t count, std::span<const float> scales,
+                               const LoadedTerms* terms, PairSlice& into) const {
+  into.final.resize(static_cast<std::size_t>(bytesFor(tensor.stats.dtype, count)));
+  auto& slice = into.base.slice;
+  slice = {};
+  slice.kind = tensor.stats.base;
+  slice.finalType = tensor.stats.dtype;
+  slice.first = first;
+  slice.count = count;
+  if (m_request.quantize) {
+    DELTASCOPE_TRY(readFinal(tensor, first, into.final));
+    if (tensor.quantize) {
+      quantizeHere(tensor, scales, into);
+    } else {
+      slice.values = into.final;  // the new base holds a copy
+    }
+    return {};
+  }
+  if (tensor.stats.base != BaseKind::None)
+    DELTASCOPE_TRY(m_base->slice(tensor.stats.name, tensor.stats.dtype, first, count, true, into.base));
+  if (tensor.final) return readFinal(tensor, first, into.final);
+  return applyTerms(terms ? *terms : LoadedTerms{}, slice, into.final);
+}
+
+Result<std::vector<float>> PackSources::rowScales(const PackTensor& tensor, std::uint64_t row, std::uint64_t count) const {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;  // elements read at once, however wide the rows
+  const std::uint64_t columns = tensor.stats.shape[1];
+  std::vector<float> scales(count, 0.0F);
+  std::vector<std::byte> bytes;
+  const std::uint64_t rowsAtOnce = std::max<std::uint64_t>(1, kPiece / columns);
+  for (std::uint64_t r = 0; r < count; r += rowsAtOnce) {
+    const std::uint64_t rows = std::min(rowsAtOnce, count - r);
+    for (std::uint64_t c = 0; c < columns; c += kPiece) {
+      const std::uint64_t width = rowsAtOnce > 1 ? columns : std::min(kPiece, columns - c);
+      bytes.resize(static_cast<std::size_t>(bytesFor(tensor.stats.dtype, rows * width)));
+      DELTASCOPE_TRY(readFinal(tensor, (row + r) * columns + c, bytes));
+      std::vector<float> piece(rows);
+      rowAbsmax(tensor.stats.dtype, bytes, width, piece);
+      for (std::uint64_t i = 0; i < rows; ++i) scales[r + i] = std::max(scales[r + i], piece[i]);
+    }
+  }
+  return scales;
+}
+
+}  // namespace deltascope
