@@ -18,9 +18,8 @@ namespace setting {
 inline const Setting<QByteArray> kGeometry{"window/geometry", {}};
 inline const Setting<QByteArray> kWindowState{"window/state", {}};
 inline const Setting<QString> kPage{"window/page", "start"};
-inline const Setting<bool> kJobsExpanded{"window/jobsExpanded", false};
-inline const Setting<int> kJobsHeight{"window/jobsHeight", 0};
 inline const Setting<QByteArray> kJobsHeader{"window/jobsHeader", {}};
+inline const Setting<QByteArray> kJobsSplitter{"window/jobsSplitter", {}};
 inline const Setting<QString> kTheme{"look/theme", "system"};  ///< "light", "dark", "system"
 inline const Setting<int> kZoom{"look/zoomPercent", 100};
 inline const Setting<QStringList> kRecent{"files/recent", {}};

@@ -2,10 +2,10 @@
 #include "ui/frame/theme.h"
 
 #include <QApplication>
-#include <QStyle>
-#include <QStyleFactory>
 #include <algorithm>
 #include <cmath>
+
+#include "ui/frame/style.h"
 
 namespace deltascope::ui {
 
@@ -99,7 +99,7 @@ QPalette paletteFor(const ThemeColors& c) {
 SystemLook systemLook() { return {QApplication::palette(), QApplication::font()}; }
 
 void applyTheme(QApplication& application, Theme theme, int zoomPercent, const SystemLook& system) {
-  if (!application.style() || application.style()->name() != "fusion") application.setStyle(QStyleFactory::create("Fusion"));
+  if (!qobject_cast<CalmStyle*>(application.style())) application.setStyle(new CalmStyle);
   const bool dark = theme == Theme::Dark || (theme == Theme::System && colorsOf(system.palette).dark);
   application.setPalette(paletteFor(dark ? darkColors() : lightColors()));
   QFont font = system.font;

@@ -158,7 +158,9 @@ JobRunner::JobRunner(QObject* parent) : QObject(parent), m_state(std::make_uniqu
     m_state->threads.emplace_back([s = m_state.get()] { s->work(JobLane::Background); });
 }
 
-JobRunner::~JobRunner() {
+JobRunner::~JobRunner() { shutdown(); }
+
+void JobRunner::shutdown() {
   {
     std::lock_guard lock(m_state->mutex);
     m_state->closing = true;
@@ -167,6 +169,8 @@ JobRunner::~JobRunner() {
   }
   m_state->wake.notify_all();
   for (auto& thread : m_state->threads) thread.join();
+  m_state->threads.clear();
+  m_state->timer->stop();
 }
 
 JobId JobRunner::enqueue(JobSpec spec, Task task) {
@@ -174,6 +178,7 @@ JobId JobRunner::enqueue(JobSpec spec, Task task) {
   const bool listed = spec.lane == JobLane::Work;
   {
     std::lock_guard lock(m_state->mutex);
+    if (m_state->closing) return 0;
     record->view.id = ++m_state->last;
     record->view.spec = std::move(spec);
     record->task = std::move(task);
@@ -222,9 +227,15 @@ void JobRunner::collect() {
   bool busy = false;
   {
     std::lock_guard lock(m_state->mutex);
+    if (m_state->closing) return;
     m_state->poked = false;
     for (auto& [id, record] : m_state->records) {
-      if (record->view.state == JobState::Running) record->view.seconds = secondsSince(record->started);
+      if (record->view.state == JobState::Running) {
+        const double seconds = secondsSince(record->started);
+        record->dirty |=
+            static_cast<long>(seconds) != static_cast<long>(record->view.seconds);  // the clock ticks without progress
+        record->view.seconds = seconds;
+      }
       const bool finishedNow = isFinished(record->view.state) && !record->delivered;
       if (std::exchange(record->dirty, false) && record->view.spec.lane == JobLane::Work) changedIds.push_back(id);
       if (finishedNow) ended.push_back(record);

@@ -84,6 +84,8 @@ class JobRunner : public QObject {
   void cancel(JobId id);  ///< no effect on a finished or unknown job
   void cancelAll();
   void clearFinished();  ///< forgets finished Work jobs
+  /// Cancels everything, waits, and delivers nothing more: for a window that is going away. start() afterwards does nothing.
+  void shutdown();
 
   [[nodiscard]] std::optional<JobView> job(JobId id) const;
   [[nodiscard]] std::vector<JobId> jobs() const;  ///< of the Work lane, oldest first

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/frame/drop.h"
+
+#include <QFileInfo>
+#include <QMimeData>
+#include <QUrl>
+
+namespace deltascope::ui {
+
+DropVerdict judgePath(const QString& path) {
+  const QFileInfo info(path);
+  if (!info.exists()) return {{}, QString("%1 does not exist").arg(path)};
+  if (!info.isReadable()) return {{}, QString("%1 may not be read by you").arg(path)};
+  if (info.isDir() || path.endsWith(".safetensors") || path.endsWith(".safetensors.index.json")) return {path, {}};
+  return {{}, QString("%1 is not a model: drop a folder, or a file that ends in .safetensors").arg(info.fileName())};
+}
+
+DropVerdict judgeDrop(const QMimeData& data) {
+  if (!data.hasUrls()) return {{}, "only files and folders can be opened"};
+  const auto urls = data.urls();
+  if (urls.size() != 1) return {{}, QString("one model at a time: %1 were dropped").arg(urls.size())};
+  if (!urls.first().isLocalFile()) return {{}, QString("%1 is not on this machine").arg(urls.first().toDisplayString())};
+  return judgePath(urls.first().toLocalFile());
+}
+
+}  // namespace deltascope::ui

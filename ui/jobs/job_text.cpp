@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/jobs/job_text.h"
+
+#include <QStringList>
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/units.h"
+
+namespace deltascope::ui {
+
+QString stateText(const JobView& job) {
+  if (job.state == JobState::Running && job.cancelling) return "cancelling";
+  return wordOf(job.state);
+}
+
+QString stateIcon(const JobView& job) {
+  switch (job.state) {
+    case JobState::Queued:
+      return "clock";
+    case JobState::Running:
+      return "demo";
+    case JobState::Succeeded:
+      return "success";
+    case JobState::Failed:
+      return "error";
+    case JobState::Cancelled:
+      return "cancel";
+  }
+  return {};
+}
+
+QString phaseText(const JobView& job) {
+  if (job.state == JobState::Failed && job.error) return QString::fromStdString(job.error->message);
+  return job.state == JobState::Running ? QString::fromStdString(job.progress.phase) : QString();
+}
+
+double doneShare(const JobView& job) {
+  if (job.state == JobState::Succeeded) return 1;
+  const auto& p = job.progress;
+  if (p.bytesTotal > 0) return std::clamp(double(p.bytesDone) / double(p.bytesTotal), 0.0, 1.0);
+  if (p.tensorsTotal > 0) return std::clamp(double(p.tensorsDone) / double(p.tensorsTotal), 0.0, 1.0);
+  return -1;
+}
+
+QString percentText(const JobView& job) {
+  const double share = doneShare(job);
+  return share < 0 ? QString() : QString("%1 %").arg(static_cast<int>(std::floor(share * 100)));
+}
+
+QString throughputText(const JobView& job) {
+  const double rate = job.progress.throughput();
+  return rate > 0 ? QString::fromStdString(formatRate(rate)) : QString();
+}
+
+QString etaText(const JobView& job) {
+  const double left = job.progress.eta();
+  return job.state == JobState::Running && !job.cancelling && left >= 0 ? QString::fromStdString(formatDuration(left))
+                                                                        : QString();
+}
+
+QString summaryText(const JobView& job) {
+  if (job.state == JobState::Queued) return "waiting for the job before it";
+  if (job.cancelling) return "cancelling";
+  const QString took = QString::fromStdString(formatDuration(job.seconds));
+  if (job.state == JobState::Succeeded) return "succeeded in " + took;
+  if (job.state == JobState::Cancelled) return "cancelled";
+  if (job.state == JobState::Failed) return "failed";
+  QStringList parts{percentText(job), throughputText(job)};
+  if (const QString left = etaText(job); !left.isEmpty()) parts << left + " left";
+  parts.removeAll(QString());
+  return parts.isEmpty() ? "running" : parts.join("  ·  ");
+}
+
+}  // namespace deltascope::ui

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+/// A job in words.
+#include <QString>
+
+#include "ui/jobs/job_runner.h"
+
+namespace deltascope::ui {
+
+[[nodiscard]] QString stateText(const JobView& job);       ///< "running", "cancelling", …
+[[nodiscard]] QString stateIcon(const JobView& job);       ///< an icon's name
+[[nodiscard]] QString phaseText(const JobView& job);       ///< phase, or the error of a failed job
+[[nodiscard]] double doneShare(const JobView& job);        ///< 0 … 1; negative while unknown
+[[nodiscard]] QString percentText(const JobView& job);     ///< "61 %", or empty
+[[nodiscard]] QString throughputText(const JobView& job);  ///< "118 MB/s", or empty
+[[nodiscard]] QString etaText(const JobView& job);         ///< "0:42", or empty
+/// "61 %  ·  118 MB/s  ·  0:42 left" while it runs, "succeeded in 0:12" after.
+[[nodiscard]] QString summaryText(const JobView& job);
+
+}  // namespace deltascope::ui
