@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/payload/heat_map.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ui/charts/numbers.h"
+
+namespace deltascope::ui {
+namespace {
+
+int rankOf(const std::string& kind) {
+  static const std::vector<std::string> kOrder{"embed", "q", "k", "v", "o", "gate", "up", "down", "norm", "head"};
+  const auto found = std::find(kOrder.begin(), kOrder.end(), kind);
+  return static_cast<int>(found - kOrder.begin());
+}
+
+struct Sum {
+  TensorStats stats;
+  std::vector<int> items;
+};
+
+double valueOf(const TensorStats& t, Metric metric) {
+  switch (metric) {
+    case Metric::BitsPerWeight:
+      return t.bitsPerWeight();
+    case Metric::Sparsity:
+      return t.sparsity();
+    case Metric::Ratio:
+      return t.ratio();
+    case Metric::StoredBytes:
+      return double(t.storedBytes);
+    case Metric::Patches:
+      return double(t.patches);
+  }
+  return 0;
+}
+
+/// How the metric is written in a cell, and its exact value with a unit.
+struct Format {
+  Metric metric;
+  Unit unit;
+  QString shortText(double value) const {
+    if (metric == Metric::Sparsity) return significant(value, 2);
+    return significant(value / unit.factor);
+  }
+  QString exact(double value) const {
+    switch (metric) {
+      case Metric::BitsPerWeight:
+        return significant(value, 5) + QStringLiteral(" bits/weight");
+      case Metric::Sparsity:
+        return significant(value * 100, 4) + QStringLiteral(" % of the deltas are zero");
+      case Metric::Ratio:
+        return QStringLiteral("ratio ") + significant(value, 4);
+      case Metric::StoredBytes:
+        return exactCount(static_cast<std::uint64_t>(value)) + QStringLiteral(" bytes");
+      case Metric::Patches:
+        return exactCount(static_cast<std::uint64_t>(value)) + QStringLiteral(" patches");
+    }
+    return {};
+  }
+};
+
+QString labelOf(const Format& format, bool checkpoint) {
+  const QString name = wordsOf(format.metric, checkpoint).name;
+  return format.unit.name.isEmpty() ? name : name + QStringLiteral(", ") + format.unit.name;
+}
+
+}  // namespace
+
+MetricWords wordsOf(Metric metric, bool checkpoint) {
+  switch (metric) {
+    case Metric::BitsPerWeight:
+      return {QStringLiteral("bits_per_weight"), QStringLiteral("bits/weight")};
+    case Metric::Sparsity:
+      return {QStringLiteral("sparsity"), QStringLiteral("sparsity")};
+    case Metric::Ratio:
+      return {QStringLiteral("ratio"), QStringLiteral("ratio")};
+    case Metric::StoredBytes:
+      return {QStringLiteral("stored_bytes"), checkpoint ? QStringLiteral("size") : QStringLiteral("stored bytes")};
+    case Metric::Patches:
+      return {QStringLiteral("patches"), QStringLiteral("patches")};
+  }
+  return {};
+}
+
+std::vector<Metric> metricsFor(bool checkpoint) {
+  if (checkpoint) return {Metric::StoredBytes};
+  return {Metric::BitsPerWeight, Metric::Sparsity, Metric::Ratio, Metric::StoredBytes, Metric::Patches};
+}
+
+Metric metricFromId(const QString& id, bool checkpoint) {
+  const auto metrics = metricsFor(checkpoint);
+  for (const Metric metric : metrics)
+    if (wordsOf(metric, checkpoint).id == id) return metric;
+  return metrics.front();
+}
+
+HeatMapChart heatMapOf(const std::vector<TensorStats>& tensors, Metric metric, bool checkpoint) {
+  std::map<int, std::map<std::string, Sum>> sums;
+  std::set<std::pair<int, std::string>> kinds;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const TensorStats& t = tensors[i];
+    const TensorRole role = tensorRole(t.name);
+    Sum& sum = sums[role.layer][role.kind];
+    sum.stats.elements += t.elements;
+    sum.stats.finalBytes += t.finalBytes;
+    sum.stats.storedBytes += t.storedBytes;
+    sum.stats.zeroDeltas += t.zeroDeltas;
+    sum.stats.patches += t.patches;
+    sum.items.push_back(static_cast<int>(i));
+    kinds.emplace(rankOf(role.kind), role.kind);
+  }
+  HeatMapChart chart;
+  chart.rowLabel = QStringLiteral("layer");
+  for (const auto& kind : kinds) chart.columns << QString::fromStdString(kind.second);
+
+  double low = 0, high = 0;
+  bool any = false;
+  for (const auto& [layer, row] : sums)
+    for (const auto& [kind, sum] : row) {
+      const double value = valueOf(sum.stats, metric);
+      low = any ? std::min(low, value) : value;
+      high = any ? std::max(high, value) : value;
+      any = true;
+    }
+  Format format{metric, {}};
+  if (metric == Metric::StoredBytes) format.unit = byteUnit(static_cast<std::uint64_t>(high));
+  if (metric == Metric::Patches) format.unit = countUnit(static_cast<std::uint64_t>(high));
+  if (metric == Metric::Sparsity) {
+    low = 0;
+    high = 1;
+  } else if (high <= low) {
+    low = std::min(low, 0.0);
+    high = high > low ? high : low + 1;
+  }
+  chart.low = low;
+  chart.high = high;
+  chart.valueLabel = labelOf(format, checkpoint);
+  for (const double t : {0.0, 0.5, 1.0}) {
+    const double value = low + t * (high - low);
+    chart.ticks.emplace_back(value, format.shortText(value));
+  }
+  for (const auto& [layer, row] : sums) {
+    const QString name = layer < 0 ? QStringLiteral("–") : QString::number(layer);
+    chart.rows << name;
+    const QString place = layer < 0 ? QStringLiteral("outside the layers") : QStringLiteral("layer %1").arg(layer);
+    for (const auto& kind : kinds) {
+      HeatMapChart::Cell cell;
+      if (const auto found = row.find(kind.second); found != row.end()) {
+        cell.present = true;
+        cell.value = valueOf(found->second.stats, metric);
+        cell.text = format.shortText(cell.value);
+        cell.items = found->second.items;
+        cell.detail = QStringLiteral("%1, %2: %3").arg(place, QString::fromStdString(kind.second), format.exact(cell.value));
+        if (cell.items.size() > 1) cell.detail += QStringLiteral(" (%1 tensors)").arg(cell.items.size());
+      }
+      chart.cells.push_back(std::move(cell));
+    }
+  }
+  return chart;
+}
+
+}  // namespace deltascope::ui

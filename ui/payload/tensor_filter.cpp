@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/payload/tensor_filter.h"
+
+#include <algorithm>
+
+#include "ui/payload/tensor_model.h"
+
+namespace deltascope::ui {
+
+TensorFilter::TensorFilter(TensorModel* model, QObject* parent) : QSortFilterProxyModel(parent), m_model(model) {
+  setSortRole(kSortRole);
+  setSourceModel(model);
+}
+
+void TensorFilter::setQuery(const QString& query, bool regex) {
+  if (query == m_query && regex == m_regex) return;
+  m_query = query;
+  m_regex = regex;
+  m_words = regex ? QStringList() : query.split(u' ', Qt::SkipEmptyParts);
+  m_expression =
+      regex ? QRegularExpression(query, QRegularExpression::CaseInsensitiveOption | QRegularExpression::MultilineOption)
+            : QRegularExpression();
+  if (regex && m_expression.isValid()) m_expression.optimize();
+  // Not invalidateFilter(): it removes and inserts row by row, which takes seconds for tens of thousands of them.
+  invalidate();
+}
+
+QString TensorFilter::problem() const {
+  if (!m_regex || m_query.isEmpty() || m_expression.isValid()) return {};
+  return QStringLiteral("%1 (at character %2)").arg(m_expression.errorString()).arg(m_expression.patternErrorOffset() + 1);
+}
+
+bool TensorFilter::accepts(int tensor) const {
+  if (!isActive()) return true;
+  const QString& text = m_model->searchText(tensor);
+  // The verdict changes while the table is open, so it is not part of the prepared text.
+  const QString verdict = m_model->isCheckpoint() ? QString() : verdictCell(m_model->verdict(tensor));
+  if (m_regex) return m_expression.match(text).hasMatch() || m_expression.match(verdict).hasMatch();
+  return std::all_of(m_words.cbegin(), m_words.cend(), [&](const QString& word) {
+    return text.contains(word, Qt::CaseInsensitive) || verdict.contains(word, Qt::CaseInsensitive);
+  });
+}
+
+bool TensorFilter::filterAcceptsRow(int row, const QModelIndex& parent) const {
+  const auto tensors = m_model->tensorsUnder(m_model->index(row, 0, parent));
+  return std::any_of(tensors.begin(), tensors.end(), [this](int tensor) { return accepts(tensor); });
+}
+
+bool TensorFilter::lessThan(const QModelIndex& left, const QModelIndex& right) const {
+  const QVariant a = left.data(kSortRole), b = right.data(kSortRole);
+  if (a == b) return left.row() < right.row();
+  if (a.typeId() == QMetaType::QString) return a.toString() < b.toString();
+  return a.toDouble() < b.toDouble();
+}
+
+int TensorFilter::shownCount() const { return static_cast<int>(shownTensors().size()); }
+
+std::vector<int> TensorFilter::shownTensors() const {
+  std::vector<int> shown;
+  for (int row = 0; row < rowCount(); ++row) {
+    const QModelIndex top = index(row, 0);
+    const int tensor = m_model->tensorAt(mapToSource(top));
+    if (tensor >= 0) shown.push_back(tensor);
+    for (int child = 0; child < rowCount(top); ++child) shown.push_back(m_model->tensorAt(mapToSource(index(child, 0, top))));
+  }
+  return shown;
+}
+
+QModelIndex TensorFilter::indexOf(int tensor) const { return mapFromSource(m_model->indexOf(tensor)); }
+
+}  // namespace deltascope::ui

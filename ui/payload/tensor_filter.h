@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+/// Rows of a TensorModel that match a query, sorted.
+#include <QRegularExpression>
+#include <QSortFilterProxyModel>
+
+namespace deltascope::ui {
+
+class TensorModel;
+
+/// A query is words that must all be found somewhere in a tensor's cells, or one regular expression that matches a cell
+/// ("^q_proj"). Letters' case does not matter. A branch is shown while one of its tensors is.
+class TensorFilter : public QSortFilterProxyModel {
+  Q_OBJECT
+ public:
+  explicit TensorFilter(TensorModel* model, QObject* parent = nullptr);
+
+  void setQuery(const QString& query, bool regex);
+  [[nodiscard]] QString query() const { return m_query; }
+  [[nodiscard]] bool isRegex() const { return m_regex; }
+  /// Why the expression cannot be used, with the position; empty when it can. An unusable one filters nothing.
+  [[nodiscard]] QString problem() const;
+  [[nodiscard]] bool isActive() const { return !m_query.trimmed().isEmpty() && problem().isEmpty(); }
+
+  [[nodiscard]] bool accepts(int tensor) const;
+  [[nodiscard]] int shownCount() const;
+  [[nodiscard]] std::vector<int> shownTensors() const;  ///< in the order on the screen
+  [[nodiscard]] QModelIndex indexOf(int tensor) const;  ///< invalid when it is filtered out
+
+ protected:
+  [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
+  [[nodiscard]] bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
+
+ private:
+  TensorModel* m_model;
+  QString m_query;
+  bool m_regex = false;
+  QStringList m_words;
+  QRegularExpression m_expression;
+};
+
+}  // namespace deltascope::ui
