@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// How this folder speaks to the kernels.
+#include "core/quant/codebook.h"
+#include "kernels/quantize.h"
+
+namespace deltascope {
+
+[[nodiscard]] constexpr kernels::FloatType floatType(DType dtype) {
+  return dtype == DType::F32   ? kernels::FloatType::F32
+         : dtype == DType::F16 ? kernels::FloatType::F16
+                               : kernels::FloatType::BF16;
+}
+[[nodiscard]] const kernels::FourBitCode& fourBitCode(QuantFormat format);  ///< codeBook, for the kernels
+
+}  // namespace deltascope

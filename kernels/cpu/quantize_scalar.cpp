@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cpu/quantize_scalar.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cpu/quantize_float.h"
+
+namespace deltascope::kernels {
+namespace {
+
+std::uint32_t magnitudeBits(FloatType type, const std::byte* from, std::size_t i) {
+  if (type == FloatType::F32) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, from + 4 * i, 4);
+    return bits & 0x7FFFFFFF;
+  }
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, from + 2 * i, 2);
+  return bits & 0x7FFFu;
+}
+
+/// Fifteen boundaries are a full binary tree of four levels.
+std::uint8_t codeOf(const FourBitCode& code, float y) {
+  unsigned rank = 0;
+  for (unsigned step = 8; step; step /= 2)
+    if (!(y <= code.boundaries[rank + step - 1])) rank += step;
+  return code.order[rank];
+}
+
+/// std::max would drop a NaN.
+float clampAbsmax(float absmax) { return absmax < kSmallestAbsmax ? kSmallestAbsmax : absmax; }
+
+std::array<std::uint32_t, 16> roundedValues(const FourBitCode& code, float absmax, FloatType type) {
+  std::array<std::uint32_t, 16> bits{};
+  for (std::size_t c = 0; c < 16; ++c) store(type, code.values[c] * absmax, reinterpret_cast<std::byte*>(&bits[c]), 0);
+  return bits;
+}
+
+}  // namespace
+
+namespace scalar {
+
+void toFloat(FloatType type, const std::byte* from, std::size_t n, float* into) {
+  if (type == FloatType::F32) {
+    if (n) std::memcpy(into, from, 4 * n);
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) into[i] = load(type, from, i);
+}
+
+void fromFloat(FloatType type, const float* from, std::size_t n, std::byte* into) {
+  for (std::size_t i = 0; i < n; ++i) store(type, from[i], into, i);
+}
+
+void absmax(FloatType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
+  for (std::size_t begin = 0; begin < n; begin += run) {
+    std::uint32_t largest = 0;
+    for (std::size_t i = begin, end = std::min(n, begin + run); i < end; ++i)
+      largest = std::max(largest, magnitudeBits(type, weights, i));
+    *into++ = magnitudeToFloat(type, largest);
+  }
+}
+
+void quantize4bit(const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::size_t block,
+                  std::uint8_t* codes, float* absmaxes) {
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::byte* from = weights + begin * bytesOf(type);
+    absmax(type, from, block, block, absmaxes);
+    const float inverse = 1.0f / clampAbsmax(*absmaxes++);
+    for (std::size_t i = 0; i < block; i += 2)
+      *codes++ = static_cast<std::uint8_t>(codeOf(code, load(type, from, i) * inverse) << 4 |
+                                           codeOf(code, load(type, from, i + 1) * inverse));
+  }
+}
+
+void dequantize4bit(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmaxes,
+                    FloatType type, std::byte* into) {
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    dequantize4bitTail(code, codes, block, *absmaxes++, type, into);
+    codes += block / 2;
+    into += block * bytesOf(type);
+  }
+}
+
+void quantizeInt8(FloatType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const float y = load(type, weights, i) * factor;
+    codes[i] = isFinite(y) ? static_cast<std::int8_t>(std::nearbyint(std::clamp(y, -127.0f, 127.0f))) : std::int8_t{0};
+  }
+}
+
+void dequantizeInt8(const std::int8_t* codes, std::size_t n, float scale, FloatType type, std::byte* into) {
+  for (std::size_t i = 0; i < n; ++i) store(type, static_cast<float>(codes[i]) * scale * kInverse127, into, i);
+}
+
+}  // namespace scalar
+
+void quantize4bitTail(const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::uint8_t* codes,
+                      float& absmax) {
+  scalar::absmax(type, weights, n, n, &absmax);
+  absmax = clampAbsmax(absmax);
+  for (std::size_t i = 0; i < n; i += 2) {
+    const float second = i + 1 < n ? load(type, weights, i + 1) / absmax : 0.0f;
+    *codes++ = static_cast<std::uint8_t>(codeOf(code, load(type, weights, i) / absmax) << 4 | codeOf(code, second));
+  }
+}
+
+void dequantize4bitTail(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, float absmax, FloatType type,
+                        std::byte* into) {
+  const auto values = roundedValues(code, absmax, type);
+  const std::size_t size = bytesOf(type);
+  for (std::size_t i = 0; i < n; ++i) {
+    const unsigned nibble = i % 2 ? codes[i / 2] & 15u : codes[i / 2] >> 4;
+    std::memcpy(into + i * size, &values[nibble], size);
+  }
+}
+
+const QuantizeOps kScalarQuantizeOps{scalar::toFloat,        scalar::fromFloat,    scalar::absmax,        scalar::quantize4bit,
+                                     scalar::dequantize4bit, scalar::quantizeInt8, scalar::dequantizeInt8};
+
+}  // namespace deltascope::kernels
