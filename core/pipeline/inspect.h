@@ -22,7 +22,8 @@ struct Inspection {
 /// Reads headers only: milliseconds, whatever the size.
 [[nodiscard]] Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
-/// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes, bits_per_weight, ratio.
+/// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes,
+/// bits_per_weight, ratio.
 [[nodiscard]] std::string toCsv(const std::vector<TensorStats>& tensors);
 
 /// Where a tensor's stored bytes go.
@@ -31,25 +32,27 @@ struct StreamShare {
   std::uint64_t bytes = 0;
 };
 
-/// Layer, kind and position of a tensor by its name: "model.layers.3.self_attn.q_proj.weight" → 3, "q". Layer −1: not in a layer.
+/// Layer, kind and position of a tensor by its name: "model.layers.3.self_attn.q_proj.weight" → 3, "q". Layer −1: not in a
+/// layer.
 struct TensorRole {
   int layer = -1;
   std::string kind;  ///< "q", "k", "v", "o", "gate", "up", "down", "norm", "embed", "head", or the last name part
 };
 [[nodiscard]] TensorRole tensorRole(std::string_view name);
 
+/// Bins are powers of two wide, at multiples of their width, and hold all but a thousandth of the elements on either side.
 struct Histogram {
-  std::vector<std::int64_t> lower;    ///< lower edge of each bin (integer delta)
+  std::vector<std::int64_t> lower;  ///< lower edge of each bin (integer delta)
   std::vector<std::uint64_t> counts;
   std::int64_t binWidth = 1;
-  std::uint64_t below = 0, above = 0; ///< outside the shown range
+  std::uint64_t below = 0, above = 0;  ///< outside the shown range
 };
 
 struct DeltaMap {
   std::uint32_t rows = 0, columns = 0;  ///< of the down-sampled map
   std::uint64_t rowsPerCell = 1, columnsPerCell = 1;
-  std::vector<float> meanMagnitude;     ///< mean |integer delta| of each cell, row-major
-  std::vector<float> zeroShare;         ///< share of zero deltas of each cell
+  std::vector<float> meanMagnitude;  ///< mean |integer delta| of each cell, row-major; −1 where nothing was read
+  std::vector<float> zeroShare;      ///< share of zero deltas of each cell; −1 where nothing was read
 };
 
 struct TensorCloseUp {
@@ -59,7 +62,9 @@ struct TensorCloseUp {
   std::vector<StreamShare> streams;
   std::uint64_t elementsRead = 0;  ///< less than the tensor's elements when it was sampled
 };
-/// Reconstructs the tensor (or, above `elementLimit`, evenly spaced chunks of it) and measures its delta. Needs the base.
+/// Types that are not coded floats have no integer delta: their histogram and map are empty. Without a base tensor the delta is
+/// taken to zero. Reconstructs the tensor (or, above `elementLimit`, evenly spaced chunks of it) and measures its delta. Needs
+/// the base.
 [[nodiscard]] Result<TensorCloseUp> closeUp(const std::filesystem::path& path, const std::filesystem::path& base,
                                             const std::string& tensor, std::uint64_t elementLimit, const JobContext& job);
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/checkpoint/checkpoint.h"
+#include "core/pipeline/layout.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kPayloadName = "model.delta.safetensors";
 
 bool isFile(const fs::path& path) {
   std::error_code ignored;
@@ -32,9 +31,9 @@ Result<ModelFiles> locateModel(const fs::path& path, const fs::path& base) {
     DELTASCOPE_ASSIGN(files.base, resolveModel(base.string()));
   }
   if (isFolder(files.path)) {
-    if (isFile(files.path / kPayloadName)) {
+    if (isFile(files.path / kPackedPayloadName)) {
       files.kind = ModelFiles::Kind::PackedModel;
-      files.payload = files.path / kPayloadName;
+      files.payload = files.path / kPackedPayloadName;
       if (files.base.empty()) files.base = files.path;
     }
     return files;
@@ -42,7 +41,7 @@ Result<ModelFiles> locateModel(const fs::path& path, const fs::path& base) {
   if (!files.path.filename().string().ends_with(".delta.safetensors")) return files;
   files.payload = files.path;
   const fs::path folder = files.path.parent_path();
-  if (files.path.filename() == kPayloadName && files.base.empty() && hasPackedBase(folder.empty() ? "." : folder)) {
+  if (files.path.filename() == kPackedPayloadName && files.base.empty() && hasPackedBase(folder.empty() ? "." : folder)) {
     files.kind = ModelFiles::Kind::PackedModel;
     files.base = files.path = folder.empty() ? "." : folder;
   } else {
