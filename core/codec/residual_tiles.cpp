@@ -32,8 +32,7 @@ std::array<std::uint16_t, 16> binEdges(QuantFormat format, HalfType half) {
     if (value < 0) edge = book.boundaries[rank];
     if (value == 0) {
       for (std::size_t b : {rank - 1, rank})
-        if (b < 15 && book.boundaries[b] != 0 && (edge == 0 || std::fabs(book.boundaries[b]) < edge))
-          edge = std::fabs(book.boundaries[b]);
+        if (b < 15) edge = std::max(edge, std::fabs(book.boundaries[b]));
       edge *= (1 + 4.0f / 128) / 256;
       if (format == QuantFormat::Fp4 && code == 8) edge = -edge;
     }
