@@ -58,8 +58,8 @@ struct TensorBytes {
                                                       const std::vector<std::uint64_t>& shape, DType dtype, unsigned blocksize,
                                                       std::span<const float> scales, const NestedAbsmax* nested);
 /// The `quantization_config` for config.json that makes transformers load the checkpoint, as BitsAndBytesConfig.to_dict gives
-/// it. `dtype`: of the computation. The library's loader assumes blocksize 64 only where it quantizes; stored states carry
-/// their own.
+/// it. `dtype`: of the computation. `skippedModules`: every Linear that the file holds unquantized, lm_head too (transformers
+/// matches each name as a regular expression from the start and as a suffix).
 [[nodiscard]] nlohmann::json quantizationConfig(QuantFormat format, DType dtype, bool doubleQuant,
                                                 const std::vector<std::string>& skippedModules);
 

@@ -63,7 +63,7 @@ std::uint8_t codeOf(float y) {
   return bins()[static_cast<std::size_t>(bin)];
 }
 
-constexpr std::size_t kLanes = 16, kRows = 4, kLevels = 4;  // torch's AVX-512 sum: vectors of 16, four at a time
+constexpr std::size_t kLanes = 8, kRows = 4, kLevels = 4;  // torch sums vectors of 8, four at a time (it has no AVX-512 sum)
 
 struct Partial {
   std::array<std::array<float, kLanes>, kRows> lanes{};

@@ -54,9 +54,9 @@ struct NestedAbsmax {
   float offset = 0;
   unsigned blocksize = 256;
 };
-/// As the library's CPU path, whose search goes through 65,536 equal bins. The mean is summed in torch's order for one thread
-/// with AVX-512; on other machines torch's own may differ in the last bit. A mean that is not finite becomes 0, which JSON can
-/// hold.
+/// As the library's CPU path, whose search goes through 65,536 equal bins. The mean is summed in torch's order for one x86
+/// thread; above 32,768 blocks torch splits the sum among its threads, and its offset may differ in the last bits. A mean that
+/// is not finite becomes 0, which JSON can hold.
 [[nodiscard]] NestedAbsmax nestAbsmax(std::span<const float> absmax);
 /// The same with a given offset.
 [[nodiscard]] NestedAbsmax nestAbsmax(std::span<const float> absmax, float offset);
