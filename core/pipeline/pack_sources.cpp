@@ -140,6 +140,10 @@ Result<void> PackSources::matchAdapters() {
   return {};
 }
 
+bool PackSources::needsScales(const PackTensor& tensor) const {
+  return tensor.quantize && (*m_request.quantize == QuantFormat::Int8 || m_request.doubleQuant);
+}
+
 std::vector<std::filesystem::path> PackSources::inputs() const {
   std::vector<std::filesystem::path> all;
   if (m_final) all.push_back(m_request.final);

@@ -37,7 +37,9 @@ class PackSources {
   [[nodiscard]] const BaseModel* base() const { return m_base ? &*m_base : nullptr; }
   [[nodiscard]] const std::vector<std::unique_ptr<Adapter>>& adapters() const { return m_adapters; }
   [[nodiscard]] std::uint64_t baseOnlyTensors() const { return m_baseOnly; }  ///< weights of the base that the final lacks
-  [[nodiscard]] std::vector<std::filesystem::path> inputs() const;            ///< folders and files that must not be written to
+  /// Whether a pass over the whole tensor must find its scales before it can be quantized: INT8 and double quantization.
+  [[nodiscard]] bool needsScales(const PackTensor& tensor) const;
+  [[nodiscard]] std::vector<std::filesystem::path> inputs() const;  ///< folders and files that must not be written to
 
   /// Scales of elements [first, first + count) must be given for INT8 and for double quantization (as a reader of the file sees
   /// them), and `terms` for a tensor that has some. They must live as long as `into` is used.

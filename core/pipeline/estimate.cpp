@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/units.h"
+#include "core/pipeline/pack_request.h"
+
+namespace deltascope {
+namespace {
+
+constexpr unsigned kSampleTiles = 16;
+constexpr std::uint64_t kDirectoryEntry = 16;
+constexpr std::uint64_t kHeaderPerTensor = 130;  // a row of the manifest; measured on Llama's names
+constexpr std::uint64_t kHeaderPerStream = 190;  // the rest of a coded row, and the stream's entry
+
+TensorStats estimatedRow(const PackTensor& tensor, const TensorPlan& plan) {
+  TensorStats row = tensor.stats;
+  row.estimate = plan.estimate;
+  row.forced = plan.forced;
+  row.model = plan.model;
+  row.codec = plan.same == Sameness::Yes ? CodecId::Identical : plan.codec;
+  if (row.codec == CodecId::Identical) return row;
+  row.chunkElements = plan.chunkElements;
+  row.chunkCount = ceilDiv(row.elements, row.chunkElements);
+  row.storedBytes = plan.estimatedBytes + row.chunkCount * kDirectoryEntry;
+  return row;
+}
+
+}  // namespace
+
+Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& job) {
+  Meter meter(job);
+  DELTASCOPE_TRY(checkPackRequest(request));
+  DELTASCOPE_ASSIGN(const PackSources sources, PackSources::open(request));
+  meter.setTotals(finalBytesOf(sources), sources.tensors().size());
+  meter.phase("sampling");
+  DELTASCOPE_ASSIGN(const PackPlan plan, planPack(sources, kSampleTiles, {}, job, meter));
+  DELTASCOPE_TRY(checkForcedCodec(sources, plan));
+  PackEstimate estimate;
+  std::vector<std::uint64_t> users(plan.models.size(), 0);
+  for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
+    TensorStats row = estimatedRow(sources.tensors()[i], plan.tensors[i]);
+    ++estimate.tensors;
+    estimate.elements += row.elements;
+    estimate.finalBytes += row.finalBytes;
+    estimate.baseBytes += row.baseBytes;
+    estimate.payloadBytes += kHeaderPerTensor + (row.codec == CodecId::Identical ? 0 : kHeaderPerStream) + row.storedBytes;
+    if (row.model >= 0) ++users[static_cast<std::size_t>(row.model)];
+    estimate.rows.push_back(std::move(row));
+  }
+  for (const auto& model : plan.models) estimate.payloadBytes += model.bytes;
+  for (auto& row : estimate.rows)
+    if (row.model >= 0)
+      row.storedBytes += plan.models[static_cast<std::size_t>(row.model)].bytes / users[static_cast<std::size_t>(row.model)];
+  meter.finish();
+  return estimate;
+}
+
+}  // namespace deltascope

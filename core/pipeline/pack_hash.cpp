@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pack_hash.h"
+
+namespace deltascope {
+
+PairHasher::PairHasher(const PackSources& sources, const PackTensor& tensor) : m_sources(sources), m_tensor(tensor) {
+  const bool quantizedName = sources.base() && sources.base()->quantized().weights.contains(tensor.stats.name);
+  if (tensor.stats.base == BaseKind::None)
+    m_baseBytes = BaseBytes::None;
+  else if (tensor.stats.base != BaseKind::Same)
+    m_baseBytes = BaseBytes::Codes;
+  else if (sources.request().quantize)
+    m_baseBytes = BaseBytes::Final;
+  else
+    m_baseBytes = quantizedName ? BaseBytes::Elsewhere : BaseBytes::Values;
+}
+
+void PairHasher::add(const PairSlice& pair) {
+  m_final.update(pair.final);
+  if (m_baseBytes == BaseBytes::Codes) m_base.update(std::as_bytes(std::span(pair.base.codes)));
+  if (m_baseBytes == BaseBytes::Values) m_base.update(pair.base.stored.empty() ? pair.base.values : pair.base.stored);
+}
+
+Result<TensorHashes> PairHasher::finish(std::span<const float> scales) const {
+  TensorHashes hashes{m_final.digest(), {}};
+  switch (m_baseBytes) {
+    case BaseBytes::None:
+      break;
+    case BaseBytes::Final:
+      hashes.base = hashes.final;
+      break;
+    case BaseBytes::Values:
+      hashes.base = m_base.digest();
+      break;
+    case BaseBytes::Codes:
+      if (!m_tensor.quantize) scales = m_sources.base()->quantized().weights.find(m_tensor.stats.name)->second.scales;
+      m_base.update(std::as_bytes(scales));
+      hashes.base = m_base.digest();
+      break;
+    case BaseBytes::Elsewhere: {
+      // The codes of a quantized weight, taken as the plain bytes they are: the base hashes it with its scales.
+      DELTASCOPE_ASSIGN(hashes.base, m_sources.base()->hash(m_tensor.stats.name));
+      break;
+    }
+  }
+  return hashes;
+}
+
+Result<TermsPtr> TermsCache::get(std::size_t index) {
+  const auto& tensor = m_sources.tensors()[index];
+  if (tensor.terms.empty()) return TermsPtr{};
+  std::lock_guard lock(m_mutex);
+  auto& slot = m_loaded[index];
+  if (!slot) {
+    DELTASCOPE_ASSIGN(slot, loadTerms(tensor.terms, tensor.stats.shape));
+  }
+  return slot;
+}
+
+void TermsCache::release(std::size_t index) {
+  std::lock_guard lock(m_mutex);
+  m_loaded.erase(index);
+}
+
+}  // namespace deltascope

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pack_output.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "core/pipeline/layout.h"
+#include "core/pipeline/pack_config.h"
+#include "core/pipeline/replace.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kLargestFile = 5'000'000'000;
+constexpr std::string_view kPayloadSuffix = ".delta.safetensors";
+
+/// Absolute, with links resolved as far as the path exists.
+fs::path resolved(const fs::path& path) {
+  std::error_code error;
+  auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
+  if (error) whole = fs::absolute(path, error).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+bool isInside(const fs::path& path, const fs::path& folder) {
+  const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+std::string baseFileName(std::size_t index, std::size_t count) {
+  std::string name(kBaseStem);
+  if (count > 1) {
+    char number[48];
+    std::snprintf(number, sizeof number, "-%05zu-of-%05zu", index + 1, count);
+    name += number;
+  }
+  return name + ".safetensors";
+}
+
+/// Which file holds each tensor: as many as fit one after another.
+std::vector<std::size_t> assignFiles(const std::vector<PackTensor>& tensors) {
+  std::vector<std::size_t> files;
+  std::size_t file = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& tensor : tensors) {
+    if (bytes > 0 && bytes + tensor.stats.baseBytes > kLargestFile) {
+      ++file;
+      bytes = 0;
+    }
+    bytes += tensor.stats.baseBytes;
+    files.push_back(file);
+  }
+  return files;
+}
+
+std::vector<TensorSpec> baseSpecs(const PackSources& sources, const PackTensor& tensor) {
+  const auto& stats = tensor.stats;
+  const auto& request = sources.request();
+  if (!tensor.quantize) return {{stats.name, stats.dtype, stats.shape}};
+  return quantizedSpecs(stats.name, *request.quantize, stats.shape, stats.dtype, request.blocksize, request.doubleQuant);
+}
+
+}  // namespace
+
+Result<void> checkPackOutput(const PackSources& sources) {
+  const auto& request = sources.request();
+  if (request.out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
+  const fs::path out = resolved(request.out);
+  for (const auto& given : sources.inputs()) {
+    const fs::path input = resolved(given);
+    if (isInside(out, input) || isInside(input, out))
+      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "overlaps the input " + given.string()),
+                  "name another output");
+  }
+  std::error_code ignored;
+  const bool folder = fs::is_directory(out, ignored);
+  if (request.quantize) {
+    if (!folder && fs::exists(out, ignored))
+      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a file"), "name a folder for the packed model");
+    if (!folder || fs::is_empty(out, ignored)) return {};
+  } else {
+    if (!out.filename().string().ends_with(kPayloadSuffix))
+      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "a payload's name ends in .delta.safetensors"),
+                  "name it so");
+    if (folder) return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file");
+    if (!fs::exists(out, ignored)) return {};
+  }
+  if (!request.overwrite)
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "exists already"),
+                "name another output, or add --overwrite");
+  return folder ? checkReplaceable(out) : Result<void>{};
+}
+
+Result<PackOutput> PackOutput::create(const PackSources& sources, PayloadPlan plan) {
+  const auto& request = sources.request();
+  PackOutput output;
+  output.m_destination = resolved(request.out);
+  fs::path payload = output.m_destination;
+  if (request.quantize) {
+    std::error_code ignored;
+    output.m_replace = fs::is_directory(output.m_destination, ignored) && !fs::is_empty(output.m_destination, ignored);
+    const fs::path fresh = output.m_replace ? replacementFor(output.m_destination) : output.m_destination;
+    DELTASCOPE_ASSIGN(output.m_folder, AtomicFolder::create(fresh));
+    if (auto opened = output.openBase(sources); !opened) return tl::make_unexpected(output.shown(opened.error()));
+    payload = output.m_folder->path() / kPackedPayloadName;
+  }
+  auto writer = PayloadWriter::create(payload, std::move(plan));
+  if (!writer) return tl::make_unexpected(output.shown(writer.error()));
+  output.m_payload.emplace(std::move(*writer));
+  return output;
+}
+
+Result<void> PackOutput::openBase(const PackSources& sources) {
+  const auto& tensors = sources.tensors();
+  m_fileOf = assignFiles(tensors);
+  const std::size_t count = m_fileOf.empty() ? 1 : m_fileOf.back() + 1;
+  std::vector<std::vector<TensorSpec>> specs(count);
+  for (std::size_t t = 0; t < tensors.size(); ++t)
+    for (auto& spec : baseSpecs(sources, tensors[t])) specs[m_fileOf[t]].push_back(std::move(spec));
+  for (std::size_t f = 0; f < count; ++f) {
+    m_baseNames.push_back(baseFileName(f, count));
+    DELTASCOPE_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::create(m_folder->path() / m_baseNames.back(),
+                                                                          std::move(specs[f]), {{"format", "pt"}}));
+    m_base.push_back(std::move(writer));
+  }
+  return {};
+}
+
+Result<void> PackOutput::writeBase(std::size_t tensor, std::string_view name, std::uint64_t begin,
+                                   std::span<const std::byte> bytes) {
+  return m_base[m_fileOf[tensor]].write(name, begin, bytes);
+}
+
+/// transformers asks for model.safetensors; the index leads it to the base's files.
+Result<void> PackOutput::writeIndex(const PackSources& sources) const {
+  nlohmann::ordered_json index;
+  std::uint64_t total = 0;
+  auto& map = index["weight_map"] = nlohmann::ordered_json::object();
+  for (std::size_t t = 0; t < sources.tensors().size(); ++t) {
+    const auto& tensor = sources.tensors()[t];
+    total += tensor.stats.baseBytes;
+    for (const auto& spec : baseSpecs(sources, tensor)) map[spec.name] = m_baseNames[m_fileOf[t]];
+  }
+  index["metadata"]["total_size"] = total;
+  const std::string text = index.dump(2) + "\n";
+  DELTASCOPE_TRY(writeTextFile(m_folder->path() / kIndexName, text));
+  if (m_base.size() == 1) return {};
+  return writeTextFile(m_folder->path() / (std::string(kBaseStem) + ".safetensors.index.json"), text);
+}
+
+Result<void> PackOutput::writeCompanions(const PackSources& sources) const {
+  const Checkpoint& final = *sources.finalCheckpoint();
+  for (const auto& file : companionFiles(final.folder())) {
+    if (file.filename() == kConfigName) continue;
+    std::error_code error;
+    fs::copy_file(file, m_folder->path() / file.filename(), error);
+    if (error) return fail(ErrorCode::Io, at({file, {}, {}}, "cannot be copied: " + error.message()));
+  }
+  if (final.config().is_null()) return {};
+  DELTASCOPE_ASSIGN(const std::string original, readTextFile(final.folder() / kConfigName));
+  const std::string changed = configForBase(original, sources);
+  if (changed == original) return writeTextFile(m_folder->path() / kConfigName, original);
+  DELTASCOPE_TRY(writeTextFile(m_folder->path() / kFinalConfigName, original));
+  return writeTextFile(m_folder->path() / kConfigName, changed);
+}
+
+Result<void> PackOutput::commit(const PackSources& sources, std::stop_token stop) {
+  const auto step = [&]() -> Result<void> {
+    if (m_folder) {
+      DELTASCOPE_TRY(writeIndex(sources));
+      DELTASCOPE_TRY(writeCompanions(sources));
+      for (auto& file : m_base) {
+        if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+        DELTASCOPE_TRY(file.commit());
+      }
+    }
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_TRY(m_payload->commit());
+    if (!m_folder) return {};
+    DELTASCOPE_TRY(m_folder->commit());
+    return m_replace ? replaceFolder(m_folder->destination(), m_destination) : Result<void>{};
+  };
+  auto done = step();
+  if (!done) return tl::make_unexpected(shown(done.error()));
+  return {};
+}
+
+fs::path PackOutput::payloadPath() const { return m_folder ? m_destination / kPackedPayloadName : m_destination; }
+
+std::uint64_t PackOutput::baseFileBytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& file : m_base) bytes += file.fileSize();
+  return bytes;
+}
+
+Error PackOutput::shown(Error error) const {
+  if (!m_folder || m_folder->path().empty()) return error;
+  const std::string from = m_folder->path().string(), to = m_destination.string();
+  for (auto found = error.message.find(from); found != std::string::npos; found = error.message.find(from, found + to.size()))
+    error.message.replace(found, from.size(), to);
+  return error;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Where pack writes: one payload file, or the folder of a packed model. Nothing is visible before commit().
+#include <optional>
+#include <vector>
+
+#include "core/payload/writer.h"
+#include "core/pipeline/pack_sources.h"
+
+namespace deltascope {
+
+/// Refuses early what could not be written at the end: an output that exists (unless it may be replaced), lies in an input or
+/// holds one, or has a name that no reader would take for a payload.
+[[nodiscard]] Result<void> checkPackOutput(const PackSources& sources);
+
+class PackOutput {
+ public:
+  /// Opens the files and reserves the space of those whose size is known.
+  [[nodiscard]] static Result<PackOutput> create(const PackSources& sources, PayloadPlan plan);
+
+  /// Bytes of a tensor of the new base. Threads: may be called concurrently on disjoint ranges.
+  [[nodiscard]] Result<void> writeBase(std::size_t tensor, std::string_view name, std::uint64_t begin,
+                                       std::span<const std::byte> bytes);
+  [[nodiscard]] PayloadWriter& payload() { return *m_payload; }
+
+  /// Writes configuration, index and tokenizer files of a packed model and puts everything in place.
+  [[nodiscard]] Result<void> commit(const PackSources& sources, std::stop_token stop);
+
+  [[nodiscard]] const std::filesystem::path& destination() const { return m_destination; }
+  [[nodiscard]] std::filesystem::path payloadPath() const;  ///< final name
+  [[nodiscard]] std::uint64_t baseFileBytes() const;        ///< of the new base's files; 0 where none is written
+  [[nodiscard]] std::uint64_t payloadFileBytes() const { return m_payload->fileSize(); }
+  /// Errors name files where they will be, not where they are being made.
+  [[nodiscard]] Error shown(Error error) const;
+
+ private:
+  PackOutput() = default;
+  Result<void> openBase(const PackSources& sources);
+  Result<void> writeIndex(const PackSources& sources) const;
+  Result<void> writeCompanions(const PackSources& sources) const;
+
+  std::filesystem::path m_destination;
+  std::optional<AtomicFolder> m_folder;  ///< of a packed model
+  bool m_replace = false;
+  std::vector<SafetensorsWriter> m_base;
+  std::vector<std::string> m_baseNames;
+  std::vector<std::size_t> m_fileOf;  ///< by tensor: which of m_base holds it
+  std::optional<PayloadWriter> m_payload;
+};
+
+}  // namespace deltascope

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/pack_work.h"
+
+#include "core/base/ordered.h"
+#include "core/base/units.h"
+#include "core/codec/statistics.h"
+
+namespace deltascope {
+namespace {
+
+/// What one item turned into.
+struct PackedItem {
+  PairSlice pair;
+  std::vector<std::byte> stored;
+  ChunkStats stats;
+  std::uint64_t zeroDeltas = 0;
+  std::vector<float> scales;
+};
+
+/// A tensor between its first item and its last. Scales are written by the committing thread before any reader starts.
+struct TensorState {
+  std::optional<PairHasher> hasher;
+  std::vector<float> scales;  ///< absmax or row maxima of the whole tensor, as quantized
+  std::vector<float> seen;    ///< the same as a reader of the base sees them, where they differ
+  std::optional<NestedAbsmax> nested;
+};
+
+class TensorPacker {
+ public:
+  TensorPacker(const PackSources& sources, const PackPlan& plan, TermsCache& terms, PackOutput& output, Meter& meter)
+      : m_sources(sources),
+        m_plan(plan),
+        m_terms(terms),
+        m_output(output),
+        m_meter(meter),
+        m_states(sources.tensors().size()) {}
+
+  Result<PackedItem> work(const PackItem& item);
+  Result<void> commit(const PackItem& item, PackedItem&& packed);
+  /// Finishes the tensors before `tensor` that have no items left.
+  Result<void> finishUpTo(std::size_t tensor);
+  std::vector<TensorStats> takeRows() { return std::move(m_rows); }
+
+ private:
+  Result<PackedItem> scalesOf(const PackItem& item) const;
+  Result<PackedItem> packChunk(const PackItem& item);
+  std::span<const float> scalesFor(const PackItem& item) const;
+  Result<void> commitScales(const PackItem& item, PackedItem&& packed);
+  Result<void> writeToBase(const PackItem& item, const PackedItem& packed);
+  Result<void> writeBaseParts(std::size_t index, const TensorState& state);
+  Result<void> finish(std::size_t index, const TensorHashes& hashes);
+  Result<ModelPtr> modelOf(std::size_t index);
+  TensorStats rowOf(std::size_t index) const;
+
+  const PackSources& m_sources;
+  const PackPlan& m_plan;
+  TermsCache& m_terms;
+  PackOutput& m_output;
+  Meter& m_meter;
+  std::vector<std::unique_ptr<TensorState>> m_states;
+  std::vector<TensorStats> m_rows;
+  TensorStats m_row;  ///< of the tensor being committed
+};
+
+TensorStats TensorPacker::rowOf(std::size_t index) const {
+  const auto& plan = m_plan.tensors[index];
+  TensorStats row = m_sources.tensors()[index].stats;
+  row.estimate = plan.estimate;
+  row.forced = plan.forced;
+  row.model = plan.model;
+  row.codec = plan.same == Sameness::Yes ? CodecId::Identical : plan.codec;
+  if (row.codec == CodecId::Identical) {
+    row.zeroDeltas = row.elements;
+  } else {
+    row.chunkElements = plan.chunkElements;
+    row.chunkCount = ceilDiv(row.elements, plan.chunkElements);
+  }
+  return row;
+}
+
+Result<ModelPtr> TensorPacker::modelOf(std::size_t index) {
+  const int model = m_plan.tensors[index].model;
+  if (model < 0) return ModelPtr{};
+  if (const auto& known = m_plan.models[static_cast<std::size_t>(model)].model) return known;
+  DELTASCOPE_ASSIGN(const TermsPtr terms, m_terms.get(index));
+  return terms->onlyLowRank();
+}
+
+Result<PackedItem> TensorPacker::scalesOf(const PackItem& item) const {
+  const auto& tensor = m_sources.tensors()[item.tensor];
+  PackedItem packed;
+  if (*m_sources.request().quantize == QuantFormat::Int8) {
+    DELTASCOPE_ASSIGN(packed.scales, m_sources.rowScales(tensor, item.first, item.count));
+    return packed;
+  }
+  const unsigned blocksize = m_sources.request().blocksize;
+  std::vector<std::byte> bytes(item.count * bytesOf(tensor.stats.dtype));
+  DELTASCOPE_TRY(m_sources.readFinal(tensor, item.first, bytes));
+  packed.scales.resize(ceilDiv(item.count, blocksize));
+  blockAbsmax(tensor.stats.dtype, bytes, blocksize, packed.scales);
+  return packed;
+}
+
+/// Of the blocks or rows that the chunk touches; empty where they follow from the chunk itself.
+std::span<const float> TensorPacker::scalesFor(const PackItem& item) const {
+  const auto& tensor = m_sources.tensors()[item.tensor];
+  if (!m_sources.needsScales(tensor)) return {};
+  const auto* state = m_states[item.tensor].get();
+  const bool int8 = *m_sources.request().quantize == QuantFormat::Int8;
+  const std::uint64_t group = int8 ? tensor.stats.shape[1] : m_sources.request().blocksize;
+  const std::uint64_t begin = item.first / group, end = (item.first + item.count - 1) / group + 1;
+  return std::span(int8 ? state->scales : state->seen).subspan(begin, end - begin);
+}
+
+Result<PackedItem> TensorPacker::packChunk(const PackItem& item) {
+  const auto& tensor = m_sources.tensors()[item.tensor];
+  const auto& plan = m_plan.tensors[item.tensor];
+  PackedItem packed;
+  DELTASCOPE_ASSIGN(const TermsPtr terms, m_terms.get(item.tensor));
+  DELTASCOPE_TRY(m_sources.read(tensor, item.first, item.count, scalesFor(item), terms.get(), packed.pair));
+  if (plan.same == Sameness::Yes) return packed;
+  const auto& slice = packed.pair.base.slice;
+  DELTASCOPE_ASSIGN(const ModelPtr model, modelOf(item.tensor));
+  const auto& coder = codec(plan.codec);
+  packed.stored.reserve(coder.bound(slice.finalType, slice.count));
+  auto stats = coder.encode(slice, packed.pair.final, model.get(), m_sources.request().codecOptions, packed.stored);
+  if (!stats) return fail(stats.error().code, "tensor " + tensor.stats.name + ": " + stats.error().message, stats.error().hint);
+  packed.stats = *stats;
+  packed.zeroDeltas = countZeroDeltas(slice, packed.pair.final);
+  return packed;
+}
+
+Result<PackedItem> TensorPacker::work(const PackItem& item) {
+  if (item.kind == PackItem::Kind::Nothing) return PackedItem{};
+  return item.kind == PackItem::Kind::Scales ? scalesOf(item) : packChunk(item);
+}
+
+Result<void> TensorPacker::commitScales(const PackItem& item, PackedItem&& packed) {
+  const auto& tensor = m_sources.tensors()[item.tensor];
+  auto& state = m_states[item.tensor];
+  if (!state) state = std::make_unique<TensorState>();
+  state->scales.insert(state->scales.end(), packed.scales.begin(), packed.scales.end());
+  if (*m_sources.request().quantize == QuantFormat::Int8) return {};
+  if (item.first + item.count < tensor.stats.elements) return {};
+  state->nested = nestAbsmax(state->scales);
+  state->seen.resize(state->scales.size());
+  unnestAbsmax(*state->nested, 0, state->seen);
+  return {};
+}
+
+Result<void> TensorPacker::writeToBase(const PackItem& item, const PackedItem& packed) {
+  const auto& tensor = m_sources.tensors()[item.tensor];
+  const auto& name = tensor.stats.name;
+  if (!tensor.quantize)
+    return m_output.writeBase(item.tensor, name, item.first * bitsOf(tensor.stats.dtype) / 8, packed.pair.final);
+  const bool int8 = *m_sources.request().quantize == QuantFormat::Int8;
+  return m_output.writeBase(item.tensor, name, int8 ? item.first : item.first / 2,
+                            std::as_bytes(std::span(packed.pair.base.codes)));
+}
+
+Result<void> TensorPacker::commit(const PackItem& item, PackedItem&& packed) {
+  if (item.kind == PackItem::Kind::Nothing) return {};
+  if (item.kind == PackItem::Kind::Scales) return commitScales(item, std::move(packed));
+  const std::size_t index = item.tensor;
+  const auto& tensor = m_sources.tensors()[index];
+  auto& state = m_states[index];
+  if (item.first == 0) {
+    DELTASCOPE_TRY(finishUpTo(index));
+    m_row = rowOf(index);
+    if (!state) state = std::make_unique<TensorState>();
+    state->hasher.emplace(m_sources, tensor);
+    const int model = m_row.model;
+    if (model >= 0 && !m_plan.models[static_cast<std::size_t>(model)].model) {
+      DELTASCOPE_ASSIGN(const ModelPtr factors, modelOf(index));
+      DELTASCOPE_TRY(m_output.payload().writeModel(static_cast<std::size_t>(model), factors->serialize()));
+    }
+  }
+  state->hasher->add(packed.pair);
+  if (m_sources.request().quantize) {
+    DELTASCOPE_TRY(writeToBase(item, packed));
+    if (tensor.quantize && !m_sources.needsScales(tensor))
+      state->scales.insert(state->scales.end(), packed.pair.scales.begin(), packed.pair.scales.end());
+  }
+  if (m_row.codec != CodecId::Identical) {
+    DELTASCOPE_TRY(m_output.payload().appendChunk(index, packed.stored));
+    m_row.zeroDeltas += packed.zeroDeltas;
+    m_row.patches += packed.stats.patches;
+    m_row.rawTiles += packed.stats.rawTiles;
+  }
+  const bool last = item.first + item.count == tensor.stats.elements;
+  m_meter.add(tensor.stats.name, packed.pair.final.size(), last);
+  if (!last) return {};
+  if (tensor.quantize) DELTASCOPE_TRY(writeBaseParts(index, *state));
+  DELTASCOPE_ASSIGN(const TensorHashes hashes, state->hasher->finish(state->seen.empty() ? state->scales : state->seen));
+  return finish(index, hashes);
+}
+
+Result<void> TensorPacker::writeBaseParts(std::size_t index, const TensorState& state) {
+  const auto& stats = m_sources.tensors()[index].stats;
+  const auto& request = m_sources.request();
+  const auto parts = quantizedParts(stats.name, *request.quantize, stats.shape, stats.dtype, request.blocksize, state.scales,
+                                    state.nested ? &*state.nested : nullptr);
+  for (const auto& part : parts) DELTASCOPE_TRY(m_output.writeBase(index, part.name, 0, part.bytes));
+  return {};
+}
+
+Result<void> TensorPacker::finish(std::size_t index, const TensorHashes& hashes) {
+  m_row.finalHash = hashes.final;
+  m_row.baseHash = hashes.base;
+  DELTASCOPE_TRY(m_output.payload().finishTensor(index, m_row));
+  m_rows.push_back(std::move(m_row));
+  m_states[index].reset();
+  m_terms.release(index);
+  return {};
+}
+
+Result<void> TensorPacker::finishUpTo(std::size_t tensor) {
+  for (std::size_t index = m_rows.size(); index < tensor; ++index) {
+    const auto compared = m_plan.hashes.find(index);
+    m_row = rowOf(index);
+    if (compared != m_plan.hashes.end()) {
+      DELTASCOPE_TRY(finish(index, compared->second));
+      continue;
+    }
+    // Without elements, hence without items.
+    DELTASCOPE_ASSIGN(const TensorHashes hashes, PairHasher(m_sources, m_sources.tensors()[index]).finish({}));
+    m_meter.add(m_row.name, 0, true);
+    DELTASCOPE_TRY(finish(index, hashes));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<TensorStats>> packTensors(const PackSources& sources, const PackPlan& plan, TermsCache& terms,
+                                             PackOutput& output, const JobContext& job, Meter& meter) {
+  meter.phase("packing");
+  for (std::size_t i = 0; i < plan.models.size(); ++i)
+    if (const auto& model = plan.models[i].model) DELTASCOPE_TRY(output.payload().writeModel(i, model->serialize()));
+  const std::size_t window = job.threadCount() + kItemsAhead;
+  const auto items = packItems(sources, plan, window);
+  TensorPacker packer(sources, plan, terms, output, meter);
+  auto done = runOrdered<PackedItem>(
+      items.size(), job.threadCount(), window, job.stop, [&](std::size_t i) { return packer.work(items[i]); },
+      [&](std::size_t i, PackedItem&& packed) { return packer.commit(items[i], std::move(packed)); });
+  if (done) done = packer.finishUpTo(sources.tensors().size());
+  if (!done) return tl::make_unexpected(output.shown(done.error()));
+  return packer.takeRows();
+}
+
+}  // namespace deltascope
