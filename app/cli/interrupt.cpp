@@ -30,7 +30,7 @@ void onSignal(int) {
 Interrupt::Interrupt() {
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, nullptr);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) sigaction(signal, &ignore, nullptr);
   if (pipe2(m_pipe, O_CLOEXEC) != 0) return;
   pipeEnd = m_pipe[1];
   m_watcher = std::thread([this] {

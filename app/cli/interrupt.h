@@ -7,7 +7,7 @@
 namespace deltascope::cli {
 
 /// Installs the handlers; at most one at a time. The first two signals ask the job to stop, a third ends the program at once.
-/// SIGPIPE is ignored: a closed pipe is a failed write.
+/// SIGPIPE and SIGXFSZ are ignored: a closed pipe and a file that may not grow are failed writes.
 class Interrupt {
  public:
   Interrupt();

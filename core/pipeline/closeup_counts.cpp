@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/closeup_counts.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "core/base/units.h"
+
+namespace deltascope {
+namespace {
+
+constexpr unsigned kSubBits = 11;  // buckets an octave, as a power of two
+constexpr std::size_t kExact = std::size_t{2} << kSubBits;
+constexpr std::size_t kOctaves = 32 - kSubBits;  // magnitudes reach 2^31
+constexpr std::size_t kSide = kExact + kOctaves * (std::size_t{1} << kSubBits);
+
+/// Buckets of magnitudes: 0 … 4095 one each, then 2,048 for [2^k, 2^(k+1)).
+std::size_t bucketOf(std::uint32_t magnitude) {
+  if (magnitude < kExact) return magnitude;
+  const unsigned shift = static_cast<unsigned>(std::bit_width(magnitude)) - 1 - kSubBits;
+  return kExact + (shift - 1) * (std::size_t{1} << kSubBits) + ((magnitude >> shift) - (1u << kSubBits));
+}
+
+/// The smallest magnitude of a bucket.
+std::int64_t lowestOf(std::size_t bucket) {
+  if (bucket < kExact) return static_cast<std::int64_t>(bucket);
+  const std::size_t above = bucket - kExact;
+  const unsigned shift = static_cast<unsigned>(above >> kSubBits) + 1;
+  return static_cast<std::int64_t>((above & ((std::size_t{1} << kSubBits) - 1)) + (std::size_t{1} << kSubBits)) << shift;
+}
+
+/// Negative deltas fill the first half downwards, so that indices ascend with the value.
+std::size_t indexOf(std::int32_t delta) {
+  if (delta >= 0) return kSide + bucketOf(static_cast<std::uint32_t>(delta));
+  return kSide - bucketOf(0u - static_cast<std::uint32_t>(delta));
+}
+
+/// A value inside the bucket of an index.
+std::int64_t valueOf(std::size_t index) { return index >= kSide ? lowestOf(index - kSide) : -lowestOf(kSide - index); }
+
+std::int64_t floorTo(std::int64_t value, std::int64_t width) {
+  const std::int64_t rest = value % width;
+  return value - rest - (rest < 0 ? width : 0);
+}
+
+/// The smallest power of two for which at most `bins` bins, at its multiples, cover [low, high].
+std::int64_t widthFor(std::int64_t low, std::int64_t high, unsigned bins) {
+  std::int64_t width = 1;
+  while ((floorTo(high, width) - floorTo(low, width)) / width + 1 > bins) width *= 2;
+  return width;
+}
+
+}  // namespace
+
+DeltaCounts::DeltaCounts() : m_counts(2 * kSide) {}
+
+void DeltaCounts::add(std::span<const std::int32_t> deltas) {
+  for (const std::int32_t delta : deltas) ++m_counts[indexOf(delta)];
+}
+
+void DeltaCounts::merge(const DeltaCounts& other) {
+  for (std::size_t i = 0; i < m_counts.size(); ++i) m_counts[i] += other.m_counts[i];
+}
+
+std::uint64_t DeltaCounts::total() const {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : m_counts) sum += count;
+  return sum;
+}
+
+Histogram DeltaCounts::histogram(unsigned bins) const {
+  Histogram histogram;
+  const std::uint64_t all = total();
+  if (all == 0) return histogram;
+  const std::uint64_t tail = all / 1000;
+  std::size_t low = 0, high = m_counts.size() - 1;
+  for (std::uint64_t seen = m_counts[low]; seen <= tail; seen += m_counts[low]) ++low;
+  for (std::uint64_t seen = m_counts[high]; seen <= tail; seen += m_counts[high]) --high;
+  const std::int64_t width = histogram.binWidth = widthFor(valueOf(low), valueOf(high), bins);
+  const std::int64_t start = floorTo(valueOf(low), width), end = floorTo(valueOf(high), width) + width;
+  histogram.counts.resize(static_cast<std::size_t>((end - start) / width));
+  for (std::size_t i = 0; i < histogram.counts.size(); ++i)
+    histogram.lower.push_back(start + static_cast<std::int64_t>(i) * width);
+  for (std::size_t i = 0; i < m_counts.size(); ++i) {
+    if (m_counts[i] == 0) continue;
+    const std::int64_t value = valueOf(i);
+    if (value < start)
+      histogram.below += m_counts[i];
+    else if (value >= end)
+      histogram.above += m_counts[i];
+    else
+      histogram.counts[static_cast<std::size_t>((value - start) / width)] += m_counts[i];
+  }
+  return histogram;
+}
+
+MapSums::MapSums(const std::vector<std::uint64_t>& shape, std::uint32_t side) {
+  std::uint64_t rows = shape.size() < 2 ? 1 : shape.front();
+  for (std::size_t i = shape.size() < 2 ? 0 : 1; i < shape.size(); ++i) m_tensorColumns *= shape[i];
+  if (rows == 0 || m_tensorColumns == 0) return;
+  m_layout.rowsPerCell = ceilDiv(rows, side);
+  m_layout.columnsPerCell = ceilDiv(m_tensorColumns, side);
+  m_layout.rows = static_cast<std::uint32_t>(ceilDiv(rows, m_layout.rowsPerCell));
+  m_layout.columns = static_cast<std::uint32_t>(ceilDiv(m_tensorColumns, m_layout.columnsPerCell));
+  m_cells.resize(std::size_t{m_layout.rows} * m_layout.columns);
+}
+
+void MapSums::add(std::uint64_t first, std::span<const std::int32_t> deltas) {
+  while (!deltas.empty()) {
+    const std::uint64_t row = first / m_tensorColumns, column = first % m_tensorColumns;
+    const std::uint64_t cellColumn = column / m_layout.columnsPerCell;
+    const std::uint64_t end = std::min((cellColumn + 1) * m_layout.columnsPerCell, m_tensorColumns);
+    const std::size_t count = std::min<std::uint64_t>(end - column, deltas.size());
+    Cell& cell = m_cells[row / m_layout.rowsPerCell * m_layout.columns + cellColumn];
+    std::uint64_t magnitude = 0, zeros = 0;
+    for (const std::int32_t delta : deltas.first(count)) {
+      magnitude += static_cast<std::uint64_t>(std::abs(std::int64_t{delta}));
+      zeros += delta == 0;
+    }
+    cell.magnitude += static_cast<double>(magnitude);
+    cell.zeros += zeros;
+    cell.elements += count;
+    deltas = deltas.subspan(count);
+    first += count;
+  }
+}
+
+void MapSums::merge(const MapSums& other) {
+  for (std::size_t i = 0; i < m_cells.size(); ++i) {
+    m_cells[i].magnitude += other.m_cells[i].magnitude;
+    m_cells[i].zeros += other.m_cells[i].zeros;
+    m_cells[i].elements += other.m_cells[i].elements;
+  }
+}
+
+DeltaMap MapSums::map() const {
+  DeltaMap map = m_layout;
+  for (const Cell& cell : m_cells) {
+    const auto elements = static_cast<double>(cell.elements);
+    map.meanMagnitude.push_back(cell.elements ? static_cast<float>(cell.magnitude / elements) : -1.0f);
+    map.zeroShare.push_back(cell.elements ? static_cast<float>(static_cast<double>(cell.zeros) / elements) : -1.0f);
+  }
+  return map;
+}
+
+}  // namespace deltascope

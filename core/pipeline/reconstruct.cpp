@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/reconstruct.h"
+
+#include <memory>
+#include <mutex>
+
+#include "core/base/ordered.h"
+#include "core/base/units.h"
+#include "core/pipeline/meter.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kPlainPiece = std::uint64_t{1} << 20;  ///< elements, where the payload has no chunks
+
+std::uint64_t bytesOfElements(DType type, std::uint64_t elements) { return ceilDiv(elements * bitsOf(type), 8); }
+
+/// A range of one tensor that is rebuilt as a whole.
+struct Piece {
+  std::size_t tensor = 0;
+  ChunkInfo chunk;
+  bool stored = false;  ///< there is such a chunk in the payload
+  bool last = false;    ///< of its tensor
+};
+
+/// What a worker hands over. Recycled: a fresh buffer for every chunk would cost more page faults than decoding costs time.
+struct Rebuilt {
+  SliceBuffer base;
+  std::vector<std::byte> converted;       ///< the base's stored bytes, where `base` holds them in another type
+  std::span<const std::byte> baseStored;  ///< what the base's hash covers
+  std::vector<std::byte> final;
+  std::optional<Error> problem;
+};
+
+class Pool {
+ public:
+  std::unique_ptr<Rebuilt> take() {
+    std::lock_guard lock(m_mutex);
+    if (m_free.empty()) return std::make_unique<Rebuilt>();
+    auto item = std::move(m_free.back());
+    m_free.pop_back();
+    return item;
+  }
+  void give(std::unique_ptr<Rebuilt> item) {
+    std::lock_guard lock(m_mutex);
+    m_free.push_back(std::move(item));
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::vector<std::unique_ptr<Rebuilt>> m_free;
+};
+
+struct Plan {
+  std::vector<Piece> pieces;
+  std::vector<std::optional<Error>> directoryProblems;  ///< by tensor
+  std::uint64_t bytes = 0;
+};
+
+void planPlain(const TensorStats& tensor, std::size_t index, std::vector<Piece>& pieces) {
+  std::uint64_t first = 0;
+  do {
+    ChunkInfo range;
+    range.first = first;
+    range.elements = std::min(kPlainPiece, tensor.elements - first);
+    pieces.push_back({index, range, false, false});
+    first += range.elements;
+  } while (first < tensor.elements);
+}
+
+Plan makePlan(const Payload& payload) {
+  Plan plan;
+  const auto& tensors = payload.tensors();
+  plan.directoryProblems.resize(tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    plan.bytes += tensors[i].finalBytes;
+    const auto chunks = payload.chunks(tensors[i]);
+    if (!chunks) plan.directoryProblems[i] = chunks.error();
+    if (chunks && !chunks->empty())
+      for (const auto& chunk : *chunks) plan.pieces.push_back({i, chunk, true, false});
+    else
+      planPlain(tensors[i], i, plan.pieces);
+    plan.pieces.back().last = true;
+  }
+  return plan;
+}
+
+Error located(const Error& error, const Payload& payload, const TensorStats& tensor, const ChunkInfo& chunk) {
+  const bool names = error.message.find(tensor.name) != std::string::npos;
+  if (names) return error;
+  return {
+      error.code,
+      at({payload.path(), tensor.name, std::nullopt}, "elements from " + std::to_string(chunk.first) + ": " + error.message),
+      error.hint};
+}
+
+class Rebuilder {
+ public:
+  Rebuilder(const ReconstructionSource& source, const Plan& plan, const ReconstructionHooks& hooks)
+      : m_source(source), m_plan(plan), m_hooks(hooks) {}
+
+  /// The worker's part of one piece. The base is read even where the chunk is damaged: its hash tells a wrong base apart.
+  Result<std::unique_ptr<Rebuilt>> rebuild(std::size_t index) {
+    const Piece& piece = m_plan.pieces[index];
+    const TensorStats& tensor = m_source.payload.tensors()[piece.tensor];
+    auto item = m_pool.take();
+    item->problem.reset();
+    item->baseStored = {};
+    if (auto read = readStored(tensor, piece.chunk, *item); !read) {
+      item->problem = located(read.error(), m_source.payload, tensor, piece.chunk);
+      item->baseStored = {};
+    } else if (m_plan.directoryProblems[piece.tensor]) {
+      item->problem = m_plan.directoryProblems[piece.tensor];
+    } else if (auto decoded = decode(tensor, piece, *item); !decoded) {
+      item->problem = located(decoded.error(), m_source.payload, tensor, piece.chunk);
+    } else if (m_hooks.onRange) {
+      DELTASCOPE_TRY(m_hooks.onRange(piece.tensor, piece.chunk.first, item->final));
+    }
+    return item;
+  }
+
+  void recycle(std::unique_ptr<Rebuilt> item) { m_pool.give(std::move(item)); }
+
+ private:
+  Result<void> decode(const TensorStats& tensor, const Piece& piece, Rebuilt& item) const {
+    std::vector<std::byte> bytes;
+    if (piece.stored) {
+      DELTASCOPE_ASSIGN(bytes, m_source.payload.readChunk(tensor, piece.chunk));
+    }
+    return decodeChunk(m_source, tensor, piece.chunk, bytes, item.base.slice, item.final);
+  }
+
+  /// The bytes that the base's hash covers: as stored, whatever type the delta sees them in.
+  Result<void> readStored(const TensorStats& tensor, const ChunkInfo& chunk, Rebuilt& item) const {
+    DELTASCOPE_TRY(readBase(m_source, tensor, chunk, codec(tensor.codec).needsValues(), item.base));
+    if (tensor.base == BaseKind::None) return {};
+    if (tensor.base != BaseKind::Same) {
+      item.baseStored = std::as_bytes(item.base.slice.codes);
+      return {};
+    }
+    item.baseStored = item.base.slice.values;
+    const Checkpoint& base = m_source.base->checkpoint();
+    const TensorInfo* info = base.find(tensor.name);
+    if (!info || info->dtype == tensor.dtype) return {};
+    item.converted.resize(bytesOfElements(info->dtype, chunk.elements));
+    DELTASCOPE_TRY(base.read(*info, bytesOfElements(info->dtype, chunk.first), item.converted));
+    item.baseStored = item.converted;
+    return {};
+  }
+
+  const ReconstructionSource& m_source;
+  const Plan& m_plan;
+  const ReconstructionHooks& m_hooks;
+  Pool m_pool;
+};
+
+/// The calling thread's part: hashes in order, and the verdict at a tensor's end.
+class Collector {
+ public:
+  Collector(const ReconstructionSource& source, const ReconstructionHooks& hooks, Meter& meter)
+      : m_source(source), m_hooks(hooks), m_meter(meter) {}
+
+  Result<void> collect(const Piece& piece, const Rebuilt& item) {
+    const TensorStats& tensor = m_source.payload.tensors()[piece.tensor];
+    const std::uint64_t size = bytesOfElements(tensor.dtype, piece.chunk.elements);
+    if (tensor.base != BaseKind::None) {
+      m_baseComplete = m_baseComplete && (!item.baseStored.empty() || piece.chunk.elements == 0);
+      m_baseHasher.update(item.baseStored);
+    }
+    if (item.problem) {
+      if (!m_current.problem) m_current.problem = item.problem;
+    } else {
+      m_finalHasher.update(item.final);
+      m_current.elements += piece.chunk.elements;
+    }
+    m_meter.add(tensor.name, size, piece.last);
+    return piece.last ? finishTensor(piece.tensor, tensor) : Result<void>{};
+  }
+
+ private:
+  Result<void> finishTensor(std::size_t index, const TensorStats& tensor) {
+    if (tensor.base != BaseKind::None && m_baseComplete) DELTASCOPE_TRY(checkBase(tensor));
+    if (!m_current.problem && m_finalHasher.digest() != tensor.finalHash)
+      m_current.problem = Error{ErrorCode::Mismatch,
+                                at({m_source.files.payload, tensor.name, std::nullopt},
+                                   "the reconstruction has the hash " + toHex(m_finalHasher.digest()) + ", the payload says " +
+                                       toHex(tensor.finalHash)),
+                                "the payload is damaged; make it again"};
+    RebuiltTensor rebuilt = std::exchange(m_current, {});
+    m_baseHasher = {};
+    m_finalHasher = {};
+    m_baseComplete = true;
+    return m_hooks.onTensor ? m_hooks.onTensor(index, std::move(rebuilt)) : Result<void>{};
+  }
+
+  Result<void> checkBase(const TensorStats& tensor) {
+    if (const auto quantized = m_source.base->quantized().weights.find(tensor.name);
+        tensor.base != BaseKind::Same && quantized != m_source.base->quantized().weights.end())
+      m_baseHasher.update(std::as_bytes(std::span(quantized->second.scales)));
+    if (m_baseHasher.digest() == tensor.baseHash) return {};
+    return fail(
+        ErrorCode::Mismatch,
+        at({m_source.files.base, tensor.name, std::nullopt},
+           "the base has the hash " + toHex(m_baseHasher.digest()) + ", the payload was made over " + toHex(tensor.baseHash)),
+        "this is another base, or it was changed since");
+  }
+
+  const ReconstructionSource& m_source;
+  const ReconstructionHooks& m_hooks;
+  Meter& m_meter;
+  RebuiltTensor m_current;
+  Hasher128 m_baseHasher, m_finalHasher;
+  bool m_baseComplete = true;
+};
+
+}  // namespace
+
+Result<void> reconstruct(const ReconstructionSource& source, const char* phase, const JobContext& job,
+                         const ReconstructionHooks& hooks) {
+  const Plan plan = makePlan(source.payload);
+  Meter meter(job);
+  meter.setTotals(plan.bytes, source.payload.tensors().size());
+  meter.phase(phase);
+  Rebuilder rebuilder(source, plan, hooks);
+  Collector collector(source, hooks, meter);
+  const unsigned threads = job.threadCount();
+  DELTASCOPE_TRY(runOrdered<std::unique_ptr<Rebuilt>>(
+      plan.pieces.size(), threads, 2 * threads, job.stop, [&](std::size_t i) { return rebuilder.rebuild(i); },
+      [&](std::size_t i, std::unique_ptr<Rebuilt>&& item) {
+        auto collected = collector.collect(plan.pieces[i], *item);
+        rebuilder.recycle(std::move(item));
+        return collected;
+      }));
+  meter.finish();
+  return {};
+}
+
+}  // namespace deltascope

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+
+#include "core/codec/statistics.h"
+#include "core/pipeline/reconstruct.h"
+#include "kernels/backend.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kCompareElements = std::uint64_t{1} << 19;  ///< a multiple of kTileElements: whole bytes in every type
+
+Result<void> checkDevice(const std::string& device) {
+  if (device == "cpu") return {};
+  std::string reason = "no such device here";
+  for (const auto& info : kernels::devices()) {
+    if (info.id == device && info.usable) return {};
+    if (info.id == device || info.id == "cuda") reason = info.reason;
+  }
+  return fail(ErrorCode::Unsupported, device + " cannot be used: " + reason, "use --device cpu");
+}
+
+/// What the bitwise comparison with the final found so far.
+struct Difference {
+  std::uint64_t count = 0;
+  std::optional<std::uint64_t> first;
+};
+
+/// The final checkpoint that a reconstruction is compared with.
+class FinalComparison {
+ public:
+  FinalComparison(Checkpoint final, const std::vector<TensorStats>& tensors)
+      : m_final(std::move(final)), m_differences(tensors.size()) {
+    for (const auto& tensor : tensors) {
+      const TensorInfo* info = m_final.find(tensor.name);
+      m_infos.push_back(info && info->dtype == tensor.dtype && info->shape == tensor.shape ? info : nullptr);
+    }
+  }
+
+  Result<void> compare(std::size_t index, std::uint64_t first, std::span<const std::byte> rebuilt) {
+    const TensorInfo* info = m_infos[index];
+    if (!info || rebuilt.empty()) return {};
+    const unsigned bits = bitsOf(info->dtype);
+    const std::uint64_t piece = kCompareElements * bits / 8;
+    std::vector<std::byte> buffer(std::min<std::uint64_t>(piece, rebuilt.size()));
+    for (std::uint64_t begin = 0; begin < rebuilt.size(); begin += buffer.size()) {
+      const auto mine = rebuilt.subspan(begin, std::min<std::size_t>(buffer.size(), rebuilt.size() - begin));
+      const auto theirs = std::span(buffer).first(mine.size());
+      DELTASCOPE_TRY(m_final.read(*info, first * bits / 8 + begin, theirs));
+      if (std::memcmp(mine.data(), theirs.data(), mine.size()) != 0)
+        count(index, first + begin * 8 / bits, info->elements, mine, theirs);
+    }
+    return {};
+  }
+
+  [[nodiscard]] const Difference& difference(std::size_t index) const { return m_differences[index]; }
+  [[nodiscard]] const Checkpoint& final() const { return m_final; }
+
+  /// Why the tensor cannot be compared; empty when it can.
+  [[nodiscard]] std::string obstacle(std::size_t index, const TensorStats& tensor) const {
+    if (m_infos[index]) return {};
+    const TensorInfo* info = m_final.find(tensor.name);
+    if (!info) return m_final.path().string() + " has no such tensor";
+    return m_final.path().string() + " holds it as " + std::string(nameOf(info->dtype)) + " " + shapeText(info->shape) +
+           ", the payload as " + std::string(nameOf(tensor.dtype)) + " " + shapeText(tensor.shape);
+  }
+
+ private:
+  void count(std::size_t index, std::uint64_t first, std::uint64_t total, std::span<const std::byte> mine,
+             std::span<const std::byte> theirs) {
+    const DType type = m_infos[index]->dtype;
+    BaseSlice slice;
+    slice.kind = BaseKind::Same;
+    slice.finalType = type;
+    slice.count = std::min<std::uint64_t>(mine.size() * 8 / bitsOf(type), total - first);
+    slice.values = theirs;
+    const std::uint64_t differing = slice.count - countZeroDeltas(slice, mine);
+    const auto byte = static_cast<std::uint64_t>(std::ranges::mismatch(mine, theirs).in1 - mine.begin());
+    const std::uint64_t where = first + byte * 8 / bitsOf(type);
+    std::lock_guard lock(m_mutex);
+    Difference& difference = m_differences[index];
+    difference.count += differing;
+    difference.first = std::min(difference.first.value_or(where), where);
+  }
+
+  Checkpoint m_final;
+  std::vector<const TensorInfo*> m_infos;  ///< by tensor; null where it cannot be compared
+  std::mutex m_mutex;                      ///< guards m_differences while the job runs
+  std::vector<Difference> m_differences;
+};
+
+Verdict verdictOf(const TensorStats& tensor, std::size_t index, const RebuiltTensor& rebuilt,
+                  const FinalComparison* comparison) {
+  Verdict verdict;
+  verdict.tensor = tensor.name;
+  verdict.elements = tensor.elements;
+  if (rebuilt.problem) verdict.problem = describe(*rebuilt.problem);
+  if (comparison) {
+    const Difference& difference = comparison->difference(index);
+    verdict.different = difference.count;
+    verdict.firstDifference = difference.first;
+    if (verdict.problem.empty()) verdict.problem = comparison->obstacle(index, tensor);
+    if (verdict.problem.empty() && difference.count)
+      verdict.problem = "the reconstruction has the stored hash: " + comparison->final().path().string() + " is another final";
+  }
+  verdict.bitExact = verdict.problem.empty();
+  return verdict;
+}
+
+void add(VerifyResult& result, Verdict verdict, std::uint64_t compared, const VerifyRequest& request) {
+  ++result.tensors;
+  result.elementsCompared += compared;
+  result.elementsDifferent += verdict.different;
+  if (verdict.firstDifference && !result.firstDifference)
+    result.firstDifference.emplace(verdict.tensor, *verdict.firstDifference);
+  if (!verdict.bitExact) result.bitExact = false;
+  if (request.onTensor) request.onTensor(verdict);
+  result.verdicts.push_back(std::move(verdict));
+}
+
+}  // namespace
+
+Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job) {
+  const auto start = std::chrono::steady_clock::now();
+  DELTASCOPE_TRY(checkDevice(request.device));
+  DELTASCOPE_ASSIGN(const ReconstructionSource source, openForReconstruction(request.path, request.base));
+  const auto& tensors = source.payload.tensors();
+  std::optional<FinalComparison> comparison;
+  if (!request.final.empty()) {
+    DELTASCOPE_ASSIGN(Checkpoint final, Checkpoint::open(request.final));
+    comparison.emplace(std::move(final), tensors);
+  }
+  const FinalComparison* found = comparison ? &*comparison : nullptr;
+
+  VerifyResult result;
+  result.bitExact = true;
+  ReconstructionHooks hooks;
+  if (comparison)
+    hooks.onRange = [&](std::size_t index, std::uint64_t first, std::span<const std::byte> final) {
+      return comparison->compare(index, first, final);
+    };
+  hooks.onTensor = [&](std::size_t index, RebuiltTensor&& rebuilt) -> Result<void> {
+    add(result, verdictOf(tensors[index], index, rebuilt, found), rebuilt.elements, request);
+    return {};
+  };
+  DELTASCOPE_TRY(reconstruct(source, "verifying", job, hooks));
+  if (comparison)
+    for (const auto& info : comparison->final().tensors())
+      if (!source.payload.find(info.name))
+        add(result, {info.name, false, info.elements, 0, std::nullopt, "in the final, but not in the payload"}, 0, request);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace deltascope
