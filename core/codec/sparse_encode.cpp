@@ -42,6 +42,7 @@ std::size_t encodeBits(const SparseModel& model, const SparseType& type, const s
   for (std::size_t i = 0; i < count; ++i)
     x[i] = static_cast<T>(toOrdered(loadAs<T>(final + i * sizeof(T))) - toOrdered(loadAs<T>(values + i * sizeof(T))));
 
+  std::array<std::uint16_t, kTileElements> changed;
   BitWriter writer(out);
   const auto limit = count * sizeof(T);
   std::uint64_t escaped = 0;
@@ -58,9 +59,14 @@ std::size_t encodeBits(const SparseModel& model, const SparseType& type, const s
         bits -= some;
       }
     };
+    std::size_t changes = 0;  // listed first without a branch, which could not be predicted
     for (std::uint32_t i = 0; i < order.size[c]; ++i) {
+      changed[changes] = static_cast<std::uint16_t>(i);
+      changes += x[positions[i]] != 0;
+    }
+    for (std::size_t n = 0; n < changes; ++n) {
+      const std::uint32_t i = changed[n];
       const T value = x[positions[i]];
-      if (value == 0) continue;
       const std::uint32_t gap = i - next;
       next = i + 1;
       if (gap >> span) skipUnits(gap >> span);

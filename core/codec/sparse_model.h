@@ -41,9 +41,9 @@ template <class T>
   const bool negative = x >> kTop;
   const std::uint32_t magnitude = negative ? static_cast<T>(-x) : x;
   const auto e = static_cast<unsigned>(31 - __builtin_clz(magnitude));
-  if (e == 0) return {negative * kBuckets, 0, 0};
-  const std::uint32_t half = magnitude >> (e - 1) & 1;
-  return {negative * kBuckets + 2 * e - 1 + half, e - 1, magnitude & ((1u << (e - 1)) - 1)};
+  const unsigned rawBits = e - (e != 0);  // for e = 0 the "half" below is the 1 itself, and the bucket 0
+  const std::uint32_t half = magnitude >> rawBits & 1;
+  return {negative * kBuckets + 2 * e - 1 + half, rawBits, magnitude & ((1u << rawBits) - 1)};
 }
 
 /// A decoder's table entry: what the next kSparseMaxCode bits mean.

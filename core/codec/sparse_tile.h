@@ -6,18 +6,19 @@
 #include "core/codec/bytes.h"
 #include "core/codec/ordered.h"
 #include "core/codec/sparse_model.h"
+#include "kernels/backend.h"
 
 namespace deltascope {
 
-/// Positions in the tile, class 15 first, ascending within a class; class c's are order[begin[c]] up to order[begin[c] +
-/// size[c]].
+/// Positions in the tile by class, ascending within a class: class c's are order[begin[c]] up to order[begin[c] + size[c]].
 struct SparseOrder {
-  std::array<std::uint16_t, kTileElements> order;
+  std::array<std::uint16_t, kTileElements + 32> order;  ///< whole vectors may be stored past the last
   std::array<std::uint32_t, kSparseClasses> begin, size;
 };
 
-/// `values`: `count` ≤ kTileElements base values.
-void orderTile(const SparseType& type, unsigned top, const std::byte* values, std::size_t count, SparseOrder& into);
+/// `values`: `count` ≤ kTileElements base values. Every `isa` gives the same order.
+void orderTile(const SparseType& type, unsigned top, const std::byte* values, std::size_t count, SparseOrder& into,
+               kernels::Isa isa = kernels::bestIsa());
 
 /// Room that encodeSparseTile needs: the elements, and the run of SKIPs with which it may notice that they are smaller.
 inline constexpr std::size_t kSparseTileRoom = kTileElements * 4 + kTileElements / 4 * kSparseMaxCode / 8 + 32;
