@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+/// Inside of ui/report: what a report says, before it is written.
+#include <QByteArray>
+#include <QList>
+#include <QStringList>
+
+#include "ui/export/picture.h"
+#include "ui/report/report.h"
+
+namespace deltascope::ui {
+
+/// A chart with its file name (without folder) and the words above it.
+struct ReportChart {
+  QString file;  ///< "heat-map-bits-per-weight.png"
+  Caption caption;
+  Chart chart;
+  QByteArray png;  ///< filled when it is drawn
+  QSize size;      ///< logical pixels
+};
+
+struct ReportCloseUp {
+  TensorStats tensor;
+  TensorCloseUp closeUp;
+};
+
+struct ReportData {
+  QString modelName;
+  Inspection model;
+  std::optional<VerifyResult> verification;
+  QString notVerified;  ///< why there is none
+  std::vector<ReportCloseUp> closeUps;
+  QList<ReportChart> charts;
+  QStringList machine;   ///< one fact a line
+  QStringList commands;  ///< what makes the report and its numbers again
+  QDateTime when;
+
+  [[nodiscard]] bool isCheckpoint() const { return model.files.kind == ModelFiles::Kind::Checkpoint; }
+};
+
+/// Heat map, bits/weight by layer, bytes by codec, and the close-ups' histograms and maps; only what is not empty.
+[[nodiscard]] QList<ReportChart> chartsFor(const ReportData& data);
+/// Up to `count` tensors: the largest of each kind that has a delta, the largest kinds first.
+[[nodiscard]] std::vector<TensorStats> representativeTensors(const std::vector<TensorStats>& tensors, int count);
+
+[[nodiscard]] LinesChart bitsByLayer(const std::vector<TensorStats>& tensors);
+[[nodiscard]] BarsChart bytesByCodec(const std::vector<TensorStats>& tensors, bool checkpoint);
+
+[[nodiscard]] QString verdictWords(const ReportData& data);  ///< "✓ bit-exact: 8,388,608 of 8,388,608 weights in 74 tensors"
+[[nodiscard]] QByteArray verdictsCsv(const std::vector<Verdict>& verdicts);
+[[nodiscard]] QByteArray summaryJson(const ReportData& data, const QStringList& files);
+[[nodiscard]] QByteArray reportPage(const ReportData& data, const QStringList& files);
+[[nodiscard]] QStringList machineFacts(const Engine& engine);
+/// As a shell reads it as one word.
+[[nodiscard]] QString shellWord(const std::filesystem::path& path);
+
+}  // namespace deltascope::ui
