@@ -6,7 +6,6 @@
 
 #include "core/pipeline/layout.h"
 #include "core/pipeline/pack_config.h"
-#include "core/pipeline/replace.h"
 
 namespace deltascope {
 namespace {
@@ -15,14 +14,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLargestFile = 5'000'000'000;
 constexpr std::string_view kPayloadSuffix = ".delta.safetensors";
-
-/// Absolute, with links resolved as far as the path exists.
-fs::path resolved(const fs::path& path) {
-  std::error_code error;
-  auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
-  if (error) whole = fs::absolute(path, error).lexically_normal();
-  return whole.has_filename() ? whole : whole.parent_path();
-}
 
 bool isInside(const fs::path& path, const fs::path& folder) {
   const auto [end, unused] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
@@ -67,42 +58,33 @@ std::vector<TensorSpec> baseSpecs(const PackSources& sources, const PackTensor& 
 Result<void> checkPackOutput(const PackSources& sources) {
   const auto& request = sources.request();
   if (request.out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
-  const fs::path out = resolved(request.out);
+  const fs::path out = resolvedPath(request.out);
   for (const auto& given : sources.inputs()) {
-    const fs::path input = resolved(given);
+    const fs::path input = resolvedPath(given);
     if (isInside(out, input) || isInside(input, out))
       return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "overlaps the input " + given.string()),
                   "name another output");
   }
+  if (request.quantize) return checkModelFolder(out, request.overwrite);
+  if (!out.filename().string().ends_with(kPayloadSuffix))
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "a payload's name ends in .delta.safetensors"),
+                "name it so");
   std::error_code ignored;
-  const bool folder = fs::is_directory(out, ignored);
-  if (request.quantize) {
-    if (!folder && fs::exists(out, ignored))
-      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a file"), "name a folder for the packed model");
-    if (!folder || fs::is_empty(out, ignored)) return {};
-  } else {
-    if (!out.filename().string().ends_with(kPayloadSuffix))
-      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "a payload's name ends in .delta.safetensors"),
-                  "name it so");
-    if (folder) return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file");
-    if (!fs::exists(out, ignored)) return {};
-  }
-  if (!request.overwrite)
+  if (fs::is_directory(out, ignored))
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file");
+  if (fs::exists(out, ignored) && !request.overwrite)
     return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "exists already"),
                 "name another output, or add --overwrite");
-  return folder ? checkReplaceable(out) : Result<void>{};
+  return {};
 }
 
 Result<PackOutput> PackOutput::create(const PackSources& sources, PayloadPlan plan) {
   const auto& request = sources.request();
   PackOutput output;
-  output.m_destination = resolved(request.out);
+  output.m_destination = resolvedPath(request.out);
   fs::path payload = output.m_destination;
   if (request.quantize) {
-    std::error_code ignored;
-    output.m_replace = fs::is_directory(output.m_destination, ignored) && !fs::is_empty(output.m_destination, ignored);
-    const fs::path fresh = output.m_replace ? replacementFor(output.m_destination) : output.m_destination;
-    DELTASCOPE_ASSIGN(output.m_folder, AtomicFolder::create(fresh));
+    DELTASCOPE_ASSIGN(output.m_folder, ModelFolder::create(output.m_destination));
     if (auto opened = output.openBase(sources); !opened) return tl::make_unexpected(output.shown(opened.error()));
     payload = output.m_folder->path() / kPackedPayloadName;
   }
@@ -178,9 +160,7 @@ Result<void> PackOutput::commit(const PackSources& sources, std::stop_token stop
     }
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_TRY(m_payload->commit());
-    if (!m_folder) return {};
-    DELTASCOPE_TRY(m_folder->commit());
-    return m_replace ? replaceFolder(m_folder->destination(), m_destination) : Result<void>{};
+    return m_folder ? m_folder->commit() : Result<void>{};
   };
   auto done = step();
   if (!done) return tl::make_unexpected(shown(done.error()));
@@ -195,12 +175,6 @@ std::uint64_t PackOutput::baseFileBytes() const {
   return bytes;
 }
 
-Error PackOutput::shown(Error error) const {
-  if (!m_folder || m_folder->path().empty()) return error;
-  const std::string from = m_folder->path().string(), to = m_destination.string();
-  for (auto found = error.message.find(from); found != std::string::npos; found = error.message.find(from, found + to.size()))
-    error.message.replace(found, from.size(), to);
-  return error;
-}
+Error PackOutput::shown(Error error) const { return m_folder ? m_folder->shown(std::move(error)) : error; }
 
 }  // namespace deltascope

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/payload/writer.h"
+#include "core/pipeline/model_folder.h"
 #include "core/pipeline/pack_sources.h"
 
 namespace deltascope {
@@ -40,8 +41,7 @@ class PackOutput {
   Result<void> writeCompanions(const PackSources& sources) const;
 
   std::filesystem::path m_destination;
-  std::optional<AtomicFolder> m_folder;  ///< of a packed model
-  bool m_replace = false;
+  std::optional<ModelFolder> m_folder;  ///< of a packed model
   std::vector<SafetensorsWriter> m_base;
   std::vector<std::string> m_baseNames;
   std::vector<std::size_t> m_fileOf;  ///< by tensor: which of m_base holds it

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/model_folder.h"
+
+#include "core/pipeline/replace.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool isFilled(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::is_directory(folder, ignored) && !fs::is_empty(folder, ignored);
+}
+
+}  // namespace
+
+fs::path resolvedPath(const fs::path& path) {
+  std::error_code error;
+  auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
+  if (error) whole = fs::absolute(path, error).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
+Result<void> checkModelFolder(const fs::path& out, bool overwrite) {
+  if (out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
+  std::error_code ignored;
+  if (!fs::is_directory(out, ignored)) {
+    if (!fs::exists(out, ignored)) return {};
+    return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "is a file"), "name a folder");
+  }
+  if (!isFilled(out)) return {};
+  if (!overwrite)
+    return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "exists already"), "name another output, or add --overwrite");
+  return checkReplaceable(out);
+}
+
+Result<ModelFolder> ModelFolder::create(const fs::path& out) {
+  const fs::path destination = resolvedPath(out);
+  const bool replace = isFilled(destination);
+  DELTASCOPE_ASSIGN(AtomicFolder fresh, AtomicFolder::create(replace ? replacementFor(destination) : destination));
+  ModelFolder folder(std::move(fresh));
+  folder.m_destination = destination;
+  folder.m_replace = replace;
+  return folder;
+}
+
+Result<void> ModelFolder::commit() {
+  DELTASCOPE_TRY(m_folder.commit());
+  return m_replace ? replaceFolder(m_folder.destination(), m_destination) : Result<void>{};
+}
+
+Error ModelFolder::shown(Error error) const {
+  const std::string from = path().string(), to = m_destination.string();
+  if (from.empty()) return error;
+  for (auto found = error.message.find(from); found != std::string::npos; found = error.message.find(from, found + to.size()))
+    error.message.replace(found, from.size(), to);
+  return error;
+}
+
+}  // namespace deltascope

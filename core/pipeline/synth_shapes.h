@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Real models as tables: what their config.json says, and the tensors that follow from it.
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/checkpoint/safetensors.h"
+
+namespace deltascope {
+
+struct Architecture {
+  const char* name;
+  const char* modelType;  ///< transformers' "model_type"
+  const char* className;
+  std::uint64_t hidden, layers, heads, kvHeads, headDim, intermediate, vocabulary;
+  bool tied;  ///< no lm_head of its own
+  double ropeTheta;
+  double ropeFactor;  ///< Llama-3 scaling over 8,192 positions; 0: none
+  double normEps;
+  std::uint64_t positions;
+  int bos, eos;
+  bool attentionBias;  ///< q, k and v have biases
+  bool headNorm;       ///< q and k are normalised a head
+};
+
+[[nodiscard]] const std::vector<Architecture>& architectures();
+[[nodiscard]] const Architecture* findArchitecture(std::string_view name);
+
+/// The tensors of a model with `layers` layers, in transformers' names and order.
+[[nodiscard]] std::vector<TensorSpec> tensorsOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
+/// A config.json that transformers loads.
+[[nodiscard]] nlohmann::ordered_json configOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
+
+}  // namespace deltascope
