@@ -98,4 +98,9 @@ void decodePrefixTile(const PrefixTable& table, const std::uint8_t* contexts, co
 void decodeFieldTile(const FieldTable& table, const std::uint8_t* contexts, const std::uint32_t* words, std::size_t steps,
                      std::uint16_t* x, Isa isa);
 
+/// Undoes a stable sort by context: x[i] = sorted[next[contexts[i]]++]. `next`: kMaxContexts positions, each run holding as
+/// many values as contexts ask for; `sorted` is readable for 32 values past its last run.
+void gatherRuns(const std::uint8_t* contexts, const std::uint16_t* sorted, std::size_t* next, std::size_t used,
+                std::uint16_t* x, std::size_t n, Isa isa);
+
 }  // namespace deltascope::kernels

@@ -8,6 +8,7 @@
 #include "core/codec/codecs.h"
 #include "core/codec/planes.h"
 #include "core/codec/residual_tiles.h"
+#include "kernels/backend.h"
 
 namespace deltascope {
 namespace {
@@ -21,14 +22,28 @@ enum Form : std::uint8_t { kPlanes = 0, kStored = 1 };
 
 /// Small differences of either sign become small numbers: zig-zag for parents of the same type, the sign rotated into the
 /// lowest bit for quantized bases (whose differences are one-sided but for the zero bin).
-std::uint16_t fold(AnchorKind kind, std::uint16_t x) {
-  if (kind == AnchorKind::Ordered || kind == AnchorKind::Zero)
-    return static_cast<std::uint16_t>(x << 1 ^ (x >> 15 ? 0xffff : 0));
-  return static_cast<std::uint16_t>(x << 1 | x >> 15);
+void fold(bool zigzag, std::uint16_t* x, std::size_t n) {
+  if (zigzag)
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(x[i] << 1 ^ -(x[i] >> 15));
+  else
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(x[i] << 1 | x[i] >> 15);
 }
-std::uint16_t unfold(AnchorKind kind, std::uint16_t z) {
-  if (kind == AnchorKind::Ordered || kind == AnchorKind::Zero) return static_cast<std::uint16_t>(z >> 1 ^ (z & 1 ? 0xffff : 0));
-  return static_cast<std::uint16_t>(z >> 1 | z << 15);
+void unfold(bool zigzag, std::uint16_t* x, std::size_t n) {
+  if (zigzag)
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(x[i] >> 1 ^ -(x[i] & 1));
+  else
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(x[i] >> 1 | x[i] << 15);
+}
+
+bool isZigzag(const AnchorRule& rule) { return rule.kind == AnchorKind::Ordered || rule.kind == AnchorKind::Zero; }
+
+void split(const std::uint16_t* from, std::byte* low, std::byte* high, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) low[i] = static_cast<std::byte>(from[i]);
+  for (std::size_t i = 0; i < n; ++i) high[i] = static_cast<std::byte>(from[i] >> 8);
+}
+void join(const std::byte* low, const std::byte* high, std::uint16_t* into, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i)
+    into[i] = static_cast<std::uint16_t>(std::to_integer<unsigned>(low[i]) | std::to_integer<unsigned>(high[i]) << 8);
 }
 
 /// Where each context's run of a chunk begins, in weights.
@@ -47,6 +62,25 @@ Runs runsOf(std::span<const std::uint8_t> contexts) {
     at += counts[0][c] + counts[1][c] + counts[2][c] + counts[3][c];
   }
   return runs;
+}
+
+/// Buffers of one chunk, kept by each thread: fresh pages for every chunk would cost as much as the decoding.
+struct Scratch {
+  std::vector<std::uint8_t> contexts;
+  std::vector<std::uint16_t> x, sorted, low;
+  std::vector<std::byte> planes;
+
+  void resize(std::size_t count, bool wide) {
+    contexts.resize(count);
+    x.resize(count);
+    sorted.resize(count + 64);  // gatherRuns reads ahead
+    low.resize(wide ? count : 0);
+    planes.resize(2 * count);
+  }
+};
+Scratch& scratch() {
+  thread_local Scratch own;
+  return own;
 }
 
 class ZstdCodec final : public DeltaCodec {
@@ -71,8 +105,9 @@ class ZstdCodec final : public DeltaCodec {
     const AnchorRule rule = defaultRule(base.kind, base.finalType, {&whole, 1});
     const bool wide = base.finalType == DType::F32;
     const auto tile = std::make_unique<Tile>();
-    std::vector<std::uint8_t> contexts(base.count);
-    std::vector<std::uint16_t> folded(base.count), low(wide ? base.count : 0);
+    auto& [contexts, folded, sorted, low, planes] = scratch();
+    scratch().resize(base.count, wide);
+    const bool zigzag = isZigzag(rule);
     bool usable = true;
     for (std::size_t offset = 0; offset < base.count && usable; offset += kernels::kTile) {
       loadBase(rule, base, offset, *tile);
@@ -80,20 +115,17 @@ class ZstdCodec final : public DeltaCodec {
       usable = tile->usable;
       std::copy_n(tile->contexts, tile->count, contexts.begin() + static_cast<std::ptrdiff_t>(offset));
       if (wide) std::copy_n(tile->low, tile->count, low.begin() + static_cast<std::ptrdiff_t>(offset));
-      for (std::size_t i = 0; i < tile->count; ++i) folded[offset + i] = fold(rule.kind, tile->x[i]);
+      fold(zigzag, tile->x, tile->count);
+      std::copy_n(tile->x, tile->count, folded.begin() + static_cast<std::ptrdiff_t>(offset));
     }
     const std::size_t start = out.size();
     out.resize(start + kHeader);
     out[start] = static_cast<std::byte>(usable ? kPlanes : kStored);
     out[start + 1] = static_cast<std::byte>(rule.topExponent);
     if (usable) {
-      std::vector<std::byte> planes(2 * base.count);
       Runs next = runsOf(contexts);
-      for (std::size_t i = 0; i < base.count; ++i) {
-        const std::size_t at = next[contexts[i]]++;
-        planes[at] = static_cast<std::byte>(folded[i]);
-        planes[base.count + at] = static_cast<std::byte>(folded[i] >> 8);
-      }
+      for (std::size_t i = 0; i < base.count; ++i) sorted[next[contexts[i]]++] = folded[i];
+      split(sorted.data(), planes.data(), planes.data() + base.count, base.count);
       appendPlane(std::span(planes).first(base.count), options.zstdLevel, out);
       appendPlane(std::span(planes).last(base.count), options.zstdLevel, out);
       if (wide) appendLowPlane(low, options.zstdLevel, out);
@@ -119,8 +151,8 @@ class ZstdCodec final : public DeltaCodec {
     AnchorRule rule = defaultRule(base.kind, base.finalType, {});
     rule.topExponent = std::to_integer<unsigned>(chunk[1]);
     const bool wide = base.finalType == DType::F32;
-    std::vector<std::byte> planes(2 * base.count);
-    std::vector<std::uint16_t> low(wide ? base.count : 0);
+    auto& [contexts, unused, sorted, low, planes] = scratch();
+    scratch().resize(base.count, wide);
     std::size_t at = kHeader;
     for (int p = 0; p < 2; ++p) {
       const auto plane = std::span(planes).subspan(static_cast<std::size_t>(p) * base.count, base.count);
@@ -133,19 +165,17 @@ class ZstdCodec final : public DeltaCodec {
     }
     // First all contexts, to know where each run begins; then the weights in order, each from its run.
     const auto tile = std::make_unique<Tile>();
-    std::vector<std::uint8_t> contexts(base.count);
     for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile) {
       loadBase(rule, base, offset, *tile);
       std::copy_n(tile->contexts, tile->count, contexts.begin() + static_cast<std::ptrdiff_t>(offset));
     }
+    join(planes.data(), planes.data() + base.count, sorted.data(), base.count);
+    unfold(isZigzag(rule), sorted.data(), base.count);
     Runs next = runsOf(contexts);
     for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile) {
       loadBase(rule, base, offset, *tile);
-      for (std::size_t i = 0; i < tile->count; ++i) {
-        const std::size_t from = next[tile->contexts[i]]++;
-        const unsigned z = std::to_integer<unsigned>(planes[from]) | std::to_integer<unsigned>(planes[base.count + from]) << 8;
-        tile->x[i] = unfold(rule.kind, static_cast<std::uint16_t>(z));
-      }
+      kernels::gatherRuns(tile->contexts, sorted.data(), next.data(), rule.contexts(), tile->x, tile->count,
+                          kernels::bestIsa());
       std::fill(tile->x + tile->count, tile->x + tile->padded, std::uint16_t{0});
       if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile->count, tile->low);
       storeFinal(rule, base, *tile, offset, final);

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint16_t ordered(std::uint16_t b) { return static_cast<std::uint16_t>(b ^ ((b >> 15) * 0x7fffu)); }
 
 /// The sixteen anchors of one block, by code.
-void blockAnchors(const AnchorRule& rule, float absmax, std::uint16_t* anchors) {
+DELTASCOPE_INLINE void blockAnchors(const AnchorRule& rule, float absmax, std::uint16_t* anchors) {
   if (rule.half == HalfType::Bf16) {
     const float scale = std::bit_cast<float>(std::bit_cast<std::uint32_t>(absmax) & 0xffff0000u);
     for (int c = 0; c < 16; ++c) anchors[c] = toBf16(fromBf16(rule.lo[c]) * scale);
@@ -28,14 +28,14 @@ void blockAnchors(const AnchorRule& rule, float absmax, std::uint16_t* anchors) 
   }
 }
 
-std::uint8_t mantissaContext(const AnchorRule& rule, float absmax) {
+DELTASCOPE_INLINE std::uint8_t mantissaContext(const AnchorRule& rule, float absmax) {
   const auto bits = std::bit_cast<std::uint32_t>(absmax) >> (23 - rule.mantissaBits);
   return static_cast<std::uint8_t>((bits & ((1u << rule.mantissaBits) - 1)) << 4);
 }
 
 /// n ≤ 4096 weights of one block; n is even but for a tensor's last block.
-void nibbleBlockScalar(const std::uint8_t* codes, std::size_t n, const std::uint16_t* table, std::uint8_t high,
-                       std::uint16_t* anchors, std::uint8_t* contexts) {
+DELTASCOPE_INLINE void nibbleBlockScalar(const std::uint8_t* codes, std::size_t n, const std::uint16_t* table,
+                                         std::uint8_t high, std::uint16_t* anchors, std::uint8_t* contexts) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint8_t code = i % 2 ? codes[i / 2] & 15 : codes[i / 2] >> 4;
     anchors[i] = table[code];
@@ -85,20 +85,36 @@ DELTASCOPE_AVX2 void nibbleBlockAvx2(const std::uint8_t* codes, std::size_t n, c
 }
 #endif
 
-void nibbleTile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts, Isa isa) {
-  auto block = nibbleBlockScalar;
-#if DELTASCOPE_X86
-  if (isa == Isa::Avx512) block = nibbleBlockAvx512;
-  if (isa == Isa::Avx2) block = nibbleBlockAvx2;
-#else
-  (void)isa;
-#endif
+template <class Block>
+DELTASCOPE_INLINE void nibbleBlocks(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors,
+                                    std::uint8_t* contexts, Block block) {
   alignas(64) std::uint16_t table[32] = {};
   for (std::size_t i = 0, b = 0; i < base.count; i += base.group, ++b) {
     blockAnchors(rule, base.scales[b], table);
     block(base.codes + i / 2, std::min(base.group, base.count - i), table, mantissaContext(rule, base.scales[b]), anchors + i,
           contexts + i);
   }
+}
+
+#if DELTASCOPE_X86
+DELTASCOPE_AVX512 void nibbleTileAvx512(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors,
+                                        std::uint8_t* contexts) {
+  nibbleBlocks(rule, base, anchors, contexts, nibbleBlockAvx512);
+}
+DELTASCOPE_AVX2 void nibbleTileAvx2(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors,
+                                    std::uint8_t* contexts) {
+  nibbleBlocks(rule, base, anchors, contexts, nibbleBlockAvx2);
+}
+#endif
+
+void nibbleTile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts, Isa isa) {
+#if DELTASCOPE_X86
+  if (isa == Isa::Avx512) return nibbleTileAvx512(rule, base, anchors, contexts);
+  if (isa == Isa::Avx2) return nibbleTileAvx2(rule, base, anchors, contexts);
+#else
+  (void)isa;
+#endif
+  nibbleBlocks(rule, base, anchors, contexts, nibbleBlockScalar);
 }
 
 /// Classes of |q| that share statistics: single values up to 15, then eight to an octave.

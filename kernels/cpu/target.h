@@ -5,7 +5,7 @@
 #define DELTASCOPE_X86 1
 #define DELTASCOPE_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,f16c")))
 #define DELTASCOPE_AVX512 \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,lzcnt,f16c")))
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt,f16c")))
 #else
 #define DELTASCOPE_X86 0
 #endif

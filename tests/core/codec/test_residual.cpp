@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // entropy, bitpack and zstd: exact for every bit pattern, base and size; never over their bound; safe on any bytes.
 #include <QtTest>
+#include <map>
 
 #include "core/codec/codecs.h"
 #include "core/codec/residual.h"

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every instruction set gives the same bits as the scalar code, on any table, any words and any weights.
+#include <QtTest>
+#include <memory>
+#include <random>
+
+#include "kernels/backend.h"
+#include "kernels/half.h"
+
+using namespace deltascope::kernels;
+
+namespace {
+
+struct Buffers {
+  std::uint16_t anchors[kTile], x[kTile], final[kTile];
+  std::uint8_t contexts[kTile];
+};
+
+void addIsas() {
+  QTest::addColumn<int>("isa");
+  for (Isa isa : supportedIsas())
+    if (isa != Isa::Scalar) QTest::newRow(nameOf(isa)) << int(isa);
+  if (supportedIsas().size() == 1) QTest::newRow("scalar only: this processor has no AVX2") << int(Isa::Scalar);
+}
+
+}  // namespace
+
+class TestResidualKernels : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void prefixCodesDecodeAlike_data() { addIsas(); }
+  void prefixCodesDecodeAlike() {
+    QFETCH(int, isa);
+    std::mt19937 random(1);
+    auto a = std::make_unique<Buffers>(), b = std::make_unique<Buffers>();
+    for (int round = 0; round < 60; ++round) {
+      PrefixTable table;
+      table.prefixBits = static_cast<unsigned>(1 + random() % kMaxPrefixBits);
+      table.entries.resize(kMaxContexts << table.prefixBits);
+      for (auto& e : table.entries) e = static_cast<std::uint32_t>(random() << 16 | (16 + random() % 16));
+      std::vector<std::uint32_t> words(kStagingWords);
+      for (auto& w : words) w = static_cast<std::uint32_t>(random());
+      std::uint32_t start[kLanes];
+      for (auto& s : start) s = static_cast<std::uint32_t>(random() % (32 * kMaxTileWords));
+      for (auto& c : a->contexts) c = random() % kMaxContexts;
+      const std::size_t steps = 1 + random() % 16;
+      decodePrefixTile(table, a->contexts, words.data(), start, steps, a->x, Isa::Scalar);
+      decodePrefixTile(table, a->contexts, words.data(), start, steps, b->x, Isa(isa));
+      QVERIFY(std::equal(a->x, a->x + steps * kStep, b->x));
+    }
+  }
+
+  void fieldsDecodeAlike_data() { addIsas(); }
+  void fieldsDecodeAlike() {
+    QFETCH(int, isa);
+    std::mt19937 random(2);
+    auto a = std::make_unique<Buffers>(), b = std::make_unique<Buffers>();
+    for (int round = 0; round < 60; ++round) {
+      FieldTable table;
+      for (std::size_t c = 0; c < kMaxContexts; ++c) {
+        table.width[c] = static_cast<std::uint8_t>(1 + random() % 16);
+        table.isSigned[c] = random() % 3 == 0;
+        table.offset[c] = static_cast<std::uint16_t>(random() % 2 ? random() : 0);
+      }
+      std::vector<std::uint32_t> words(kStagingWords);
+      for (auto& w : words) w = static_cast<std::uint32_t>(random());
+      for (auto& c : a->contexts) c = random() % kMaxContexts;
+      const std::size_t steps = 1 + random() % 16;
+      decodeFieldTile(table, a->contexts, words.data(), steps, a->x, Isa::Scalar);
+      decodeFieldTile(table, a->contexts, words.data(), steps, b->x, Isa(isa));
+      QVERIFY(std::equal(a->x, a->x + steps * kStep, b->x));
+    }
+  }
+
+  void anchorsAreAlike_data() { addIsas(); }
+  void anchorsAreAlike() {
+    QFETCH(int, isa);
+    std::mt19937 random(3);
+    auto a = std::make_unique<Buffers>(), b = std::make_unique<Buffers>();
+    std::vector<std::uint8_t> codes(kTile);
+    std::vector<float> scales(kTile);
+    std::vector<std::uint16_t> values(kTile);
+    for (int round = 0; round < 300; ++round) {
+      AnchorRule rule;
+      rule.kind = std::array{AnchorKind::Nibble, AnchorKind::Int8, AnchorKind::Ordered, AnchorKind::Zero}[round % 4];
+      rule.half = random() % 2 ? HalfType::Bf16 : HalfType::F16;
+      for (auto& lo : rule.lo) lo = static_cast<std::uint16_t>(random());
+      rule.mantissaBits = static_cast<unsigned>(random() % 3);
+      rule.topExponent = static_cast<unsigned>(random() % 256);
+      for (auto& c : codes) c = static_cast<std::uint8_t>(random());
+      for (auto& v : values) v = static_cast<std::uint16_t>(random());
+      for (auto& s : scales)
+        s = round % 5 ? 0.05f * static_cast<float>(random() % 1000) : std::bit_cast<float>(std::uint32_t(random()));
+      TileBase base;
+      base.count = 1 + random() % kTile;
+      base.codes = codes.data();
+      base.scales = scales.data();
+      base.values16 = values.data();
+      base.group = rule.kind == AnchorKind::Int8 ? 1 + random() % 3000 : std::size_t{32} << random() % 8;
+      base.column = rule.kind == AnchorKind::Int8 ? random() % base.group : 0;
+      anchorsAndContexts(rule, base, a->anchors, a->contexts, Isa::Scalar);
+      anchorsAndContexts(rule, base, b->anchors, b->contexts, Isa(isa));
+      const std::size_t padded = (base.count + kStep - 1) / kStep * kStep;
+      QVERIFY(std::equal(a->contexts, a->contexts + padded, b->contexts));
+      if (scalesUsable(rule, base)) QVERIFY(std::equal(a->anchors, a->anchors + padded, b->anchors));
+    }
+  }
+
+  void differencesGoBackAndForth_data() { addIsas(); }
+  void differencesGoBackAndForth() {
+    QFETCH(int, isa);
+    std::mt19937 random(4);
+    auto a = std::make_unique<Buffers>(), b = std::make_unique<Buffers>();
+    for (AnchorKind kind : {AnchorKind::Zero, AnchorKind::Ordered, AnchorKind::Nibble, AnchorKind::Int8}) {
+      for (std::size_t i = 0; i < kTile; ++i) {
+        a->anchors[i] = kind == AnchorKind::Zero ? 0 : static_cast<std::uint16_t>(random());
+        a->final[i] = static_cast<std::uint16_t>(random());
+      }
+      toDifferences(kind, a->anchors, a->final, a->x, kTile, Isa::Scalar);
+      toDifferences(kind, a->anchors, a->final, b->x, kTile, Isa(isa));
+      QVERIFY(std::equal(a->x, a->x + kTile, b->x));
+      fromDifferences(kind, a->anchors, b->x, b->final, kTile, Isa(isa));
+      QVERIFY(std::equal(a->final, a->final + kTile, b->final));
+      fromDifferences(kind, a->anchors, a->x, b->final, kTile, Isa::Scalar);
+      QVERIFY(std::equal(a->final, a->final + kTile, b->final));
+    }
+  }
+
+  void runsComeBackInOrder_data() { addIsas(); }
+  void runsComeBackInOrder() {
+    QFETCH(int, isa);
+    std::mt19937 random(5);
+    for (std::size_t n : {0u, 1u, 63u, 64u, 1000u, 4096u}) {
+      const std::size_t used = 1 + random() % kMaxContexts;
+      std::vector<std::uint8_t> contexts(n);
+      for (auto& c : contexts) c = static_cast<std::uint8_t>(random() % used);
+      std::vector<std::uint16_t> sorted(n + 32);
+      for (auto& v : sorted) v = static_cast<std::uint16_t>(random());
+      std::array<std::size_t, kMaxContexts> runs{};
+      for (auto c : contexts)
+        for (std::size_t k = c + 1u; k < kMaxContexts; ++k) ++runs[k];
+      auto first = runs, second = runs;
+      std::vector<std::uint16_t> x(n), y(n);
+      gatherRuns(contexts.data(), sorted.data(), first.data(), used, x.data(), n, Isa::Scalar);
+      gatherRuns(contexts.data(), sorted.data(), second.data(), used, y.data(), n, Isa(isa));
+      QVERIFY(x == y);
+      QVERIFY(first == second);
+    }
+  }
+
+  void halvesRoundTrip() {
+    for (std::uint32_t h = 0; h < 65536; ++h) {
+      const auto bits = static_cast<std::uint16_t>(h);
+      const bool nanF16 = (h & 0x7c00) == 0x7c00 && (h & 0x3ff), nanBf16 = (h & 0x7f80) == 0x7f80 && (h & 0x7f);
+      if (!nanF16) QCOMPARE(toF16(fromF16(bits)), bits);
+      if (!nanBf16) QCOMPARE(toBf16(fromBf16(bits)), bits);
+      if (nanF16) QVERIFY((toF16(fromF16(bits)) & 0x7e00) == 0x7e00);
+    }
+    struct Row {
+      float value;
+      std::uint16_t f16;
+    };
+    for (const Row& row : {Row{65519.0f, 0x7bff},
+                           {65520.0f, 0x7c00},
+                           {-65536.0f, 0xfc00},
+                           {0x1p-25f, 0x0000},
+                           {0x1.8p-25f, 0x0001},
+                           {0x1p-24f, 0x0001},
+                           {0x1.ff8p-15f, 0x03ff},
+                           {0x1.ffep-15f, 0x0400},
+                           {1.0f + 0x1p-11f, 0x3c00},
+                           {1.0f + 0x1.8p-10f, 0x3c02}})
+      QCOMPARE(toF16(row.value), row.f16);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestResidualKernels)
+#include "test_residual_kernels.moc"
