@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::uint64_t kLeastChunk = 65536;
 constexpr std::size_t kFitElements = std::size_t{4} << 20;  ///< a fit sees no more; keeps a stop within milliseconds
-constexpr std::uint64_t kLeastElementsForOwnModel = 131072;
-constexpr double kOwnModelMargin = 1.25;  ///< how many times its size a model of one tensor has to gain
+constexpr double kOwnModelMargin = 1.25;                    ///< how many times its size a tensor's own model has to gain
+constexpr double kOwnModelHope = 0.08;                      ///< bits/weight; more is rare, so smaller tensors are not tried
 constexpr std::array kEstimated{CodecId::Raw,     CodecId::Sparse, CodecId::Entropy,
                                 CodecId::Bitpack, CodecId::Zstd,   CodecId::Additive};
 
@@ -205,7 +205,9 @@ Result<std::vector<Candidate>> Planner::candidatesFor(std::size_t index) const {
     // The baseline is slow to estimate and far from every choice: one run will do.
     const auto shown = id == CodecId::Additive ? std::span(samples).first(1) : std::span(samples);
     candidate.bytes = bitsOf(id, model, shown) / 8 * elements;
-    if (candidate.shared >= 0 && tensor.stats.elements >= kLeastElementsForOwnModel) {
+    const double modelBits =
+        candidate.shared < 0 ? 0 : 8 * static_cast<double>(m_fits[static_cast<std::size_t>(candidate.shared)].bytes);
+    if (candidate.shared >= 0 && kOwnModelHope * elements > kOwnModelMargin * modelBits) {
       DELTASCOPE_ASSIGN(std::optional<Candidate> own, ownModel(candidate, tensor, sample));
       if (own) candidates.push_back(std::move(*own));
     }
