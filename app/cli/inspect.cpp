@@ -75,6 +75,9 @@ Json toJson(const Inspection& inspection) {
 
 std::string number(double value) { return fmt::format("{:.3f}", value); }
 
+/// Nothing stored has no finite ratio.
+std::string ratioCell(double ratio, std::uint64_t stored) { return stored ? number(ratio) : "–"; }
+
 std::string dtypeCell(const TensorStats& t, bool checkpoint) {
   std::string cell(nameOf(t.dtype));
   if (checkpoint && t.base != BaseKind::None) cell += fmt::format(" ({})", nameOf(t.base));
@@ -89,11 +92,12 @@ std::string tensorTable(const Inspection& inspection) {
   for (const auto& t : inspection.tensors)
     rows.push_back({printable(t.name), shapeText(t.shape), dtypeCell(t, checkpoint), formatCount(t.elements),
                     checkpoint ? "" : percent(t.sparsity()), std::string(nameOf(t.codec)), formatCount(t.baseBytes),
-                    formatCount(t.storedBytes), number(t.bitsPerWeight()), number(t.ratio())});
+                    formatCount(t.storedBytes), number(t.bitsPerWeight()), ratioCell(t.ratio(), t.storedBytes)});
   const auto& sum = inspection.totals;
   rows.push_back({"total", formatCount(sum.tensors) + " tensors", "", formatCount(sum.elements),
                   checkpoint ? "" : percent(sparsityOf(sum)), "", formatCount(sum.baseBytes), formatCount(sum.storedBytes),
-                  number(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0), number(ratioOf(sum))});
+                  number(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0),
+                  ratioCell(ratioOf(sum), sum.storedBytes)});
   return table(rows, "lrlrrlrrrr");
 }
 
@@ -127,7 +131,7 @@ void addInspect(CLI::App& app, Invocation& invocation) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "the per-tensor table of a packed model, payload or checkpoint");
-  command->add_option("PATH", options->path, "folder, file or Hub id")->required();
+  command->add_option("PATH", options->path, "folder, file or Hub id")->type_name("")->required();
   CLI::Option* csv = command->add_flag("--csv", options->csv, "the table as CSV (RFC 4180)");
   addCommon(*command, invocation.common, false);
   csv->excludes(command->get_option("--json"));

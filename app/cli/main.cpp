@@ -42,7 +42,9 @@ void startLog(bool verbose) {
 int printHelp(CLI::App& app, const std::string& command) {
   const CLI::App* topic = command.empty() ? &app : findCommand(app, command);
   if (!topic) return usage("no command is called '" + command + "'", {});
-  printText(topic->help(kProgram));
+  // App::help would explain the command that was parsed, which for `help` is itself.
+  const std::string name = command.empty() ? kProgram : std::string(kProgram) + " " + command;
+  printText(topic->get_formatter()->make_help(topic, name, CLI::AppFormatMode::Normal));
   return finishOutput() ? kDone : kRefused;
 }
 

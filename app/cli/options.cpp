@@ -8,6 +8,7 @@ void addCommon(CLI::App& command, CommonOptions& common, bool job) {
   if (job) {
     command.add_flag("--quiet", common.quiet, "no progress on standard error");
     command.add_option("--threads", common.threads, "worker threads; 0: as many as the machine has")
+        ->type_name("N")
         ->check(CLI::Range(0, 1024));
   }
   command.add_flag("--verbose", common.verbose, "explain choices, and print diagnostics on standard error");

@@ -116,28 +116,40 @@ std::string toText(const PackResult& r) {
 void addPack(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("pack", "make a packed model, or the delta from a base to a final");
-  command->add_option("--final", options->final, "checkpoint to bring back exactly: folder, file or Hub id");
+  command->add_option("--final", options->final, "checkpoint to bring back exactly: folder, file or Hub id")
+      ->type_name("MODEL");
   command->add_option("--quantize", options->quantize, "quantize the final into a base")
+      ->type_name("FORMAT")
       ->check(CLI::IsMember({"nf4", "fp4", "int8"}));
-  command->add_option("--base", options->base, "checkpoint to start from: folder, file or Hub id");
+  command->add_option("--base", options->base, "checkpoint to start from: folder, file or Hub id")->type_name("MODEL");
   command->add_option("--adapter", options->adapters, "LoRA adapter over the base; may be given more than once, in order")
+      ->type_name("DIR")
       ->allow_extra_args(false);
-  command->add_option("--out", options->out, "folder of the packed model, or FILE.delta.safetensors")->required();
+  command->add_option("--out", options->out, "folder of the packed model, or FILE.delta.safetensors")
+      ->type_name("PATH")
+      ->required();
   command->add_option("--scope", options->scope, "linear: what bitsandbytes quantizes; all: every 2-D weight")
+      ->type_name("SCOPE")
       ->check(CLI::IsMember({"all", "linear"}))
       ->capture_default_str();
   command->add_flag("--double-quant", options->doubleQuant, "quantize the scales of nf4 and fp4 too");
-  command->add_option("--blocksize", options->blocksize, "weights per scale of nf4 and fp4")->capture_default_str();
+  command->add_option("--blocksize", options->blocksize, "weights per scale of nf4 and fp4")
+      ->type_name("N")
+      ->capture_default_str();
   command->add_option("--codec", options->codec, "how deltas are stored")
+      ->type_name("CODEC")
       ->check(CLI::IsMember({"auto", "entropy", "bitpack", "zstd", "sparse", "lowrank", "additive"}))
       ->capture_default_str();
   command->add_option("--chunks", options->chunks, "pieces a tensor at most")
+      ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   command->add_option("--prefer", options->prefer, "with auto: the smallest codec, or the fastest within 10 % of it")
+      ->type_name("WHAT")
       ->check(CLI::IsMember({"size", "speed"}))
       ->capture_default_str();
   command->add_option("--zstd-level", options->zstdLevel, "compression level of zstd streams")
+      ->type_name("N")
       ->check(CLI::Range(1, 22))
       ->capture_default_str();
   command->add_flag("--overwrite", options->overwrite, "replace the output if it exists");

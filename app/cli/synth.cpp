@@ -21,11 +21,15 @@ void addSynth(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("synth", "write a random checkpoint of a real model's shape");
   command->add_option("--arch", options->request.arch, "shape to write")
+      ->type_name("ARCH")
       ->check(CLI::IsMember(synthArchitectures()))
       ->capture_default_str();
-  command->add_option("--layers", options->layers, "layers to write instead of all")->check(CLI::Range(1, 1024));
-  command->add_option("--seed", options->request.seed, "seed of the random numbers")->capture_default_str();
+  command->add_option("--layers", options->layers, "layers to write instead of all")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--seed", options->request.seed, "seed of the random numbers")->type_name("N")->capture_default_str();
   command->add_option("--std", options->request.std, "standard deviation of the weights")
+      ->type_name("X")
       ->check([](const std::string& text) {
         double value = 0;
         const bool good = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > 0 && value <= 1e6;
@@ -33,9 +37,10 @@ void addSynth(CLI::App& app, Invocation& invocation) {
       })
       ->capture_default_str();
   command->add_option("--dtype", options->dtype, "type of the weights")
+      ->type_name("TYPE")
       ->check(CLI::IsMember({"BF16", "F16", "F32"}))
       ->capture_default_str();
-  command->add_option("--out", options->request.out, "folder to write")->required();
+  command->add_option("--out", options->request.out, "folder to write")->type_name("DIR")->required();
   command->add_flag("--overwrite", options->request.overwrite, "replace the output if it exists");
   addCommon(*command, invocation.common, true);
   command->callback([command, options, &invocation] {

@@ -13,9 +13,11 @@ namespace deltascope::cli {
 void addUnpack(CLI::App& app, Invocation& invocation) {
   auto request = std::make_shared<UnpackRequest>();
   CLI::App* command = app.add_subcommand("unpack", "write the final checkpoint back, tensors byte for byte");
-  command->add_option("PATH", request->path, "packed model or payload: folder, file or Hub id")->required();
-  command->add_option("--base", request->base, "the base of a payload: folder, file or Hub id");
-  command->add_option("--out", request->out, "folder to write, or one file when it ends in .safetensors")->required();
+  command->add_option("PATH", request->path, "packed model or payload: folder, file or Hub id")->type_name("")->required();
+  command->add_option("--base", request->base, "the base of a payload: folder, file or Hub id")->type_name("MODEL");
+  command->add_option("--out", request->out, "folder to write, or one file when it ends in .safetensors")
+      ->type_name("PATH")
+      ->required();
   command->add_flag("--overwrite", request->overwrite, "replace the output if it exists");
   addCommon(*command, invocation.common, true);
   command->callback([request, &invocation] {

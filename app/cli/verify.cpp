@@ -70,10 +70,11 @@ void addVerify(CLI::App& app, Invocation& invocation) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify", "reconstruct every tensor and check it bit for bit");
-  command->add_option("PATH", options->path, "packed model or payload: folder, file or Hub id")->required();
-  command->add_option("--base", options->base, "the base of a payload: folder, file or Hub id");
-  command->add_option("--final", options->final, "compare bitwise with this checkpoint too");
+  command->add_option("PATH", options->path, "packed model or payload: folder, file or Hub id")->type_name("")->required();
+  command->add_option("--base", options->base, "the base of a payload: folder, file or Hub id")->type_name("MODEL");
+  command->add_option("--final", options->final, "compare bitwise with this checkpoint too")->type_name("MODEL");
   command->add_option("--device", options->device, "where to reconstruct: cpu or cuda:N")
+      ->type_name("DEVICE")
       ->check(CLI::Validator(checkDevice, "cpu|cuda:N"))
       ->capture_default_str();
   addCommon(*command, invocation.common, true);
