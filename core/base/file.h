@@ -44,7 +44,8 @@ class AtomicFile {
 
   [[nodiscard]] const std::filesystem::path& destination() const { return m_destination; }
   [[nodiscard]] Result<void> writeAt(std::uint64_t offset, std::span<const std::byte> bytes);
-  /// Sets the size and reserves the space, so that a disk too small is noticed before the work; where the disk cannot, as truncate().
+  /// Sets the size and reserves the space, so that a disk too small is noticed before the work; where the disk cannot, as
+  /// truncate().
   [[nodiscard]] Result<void> reserve(std::uint64_t size);
   [[nodiscard]] Result<void> truncate(std::uint64_t size);  ///< sets the size; what was not written reads as zeros
   [[nodiscard]] Result<void> commit();

@@ -19,7 +19,7 @@ struct Hash128 {
 
 [[nodiscard]] std::uint64_t hash64(std::span<const std::byte> bytes);
 [[nodiscard]] Hash128 hash128(std::span<const std::byte> bytes);
-[[nodiscard]] std::string toHex(const Hash128& hash);                  ///< 32 digits, as `xxhsum -H2` prints
+[[nodiscard]] std::string toHex(const Hash128& hash);  ///< 32 digits, as `xxhsum -H2` prints
 [[nodiscard]] std::optional<Hash128> hashFromHex(std::string_view hex);
 
 /// hash128 of bytes that arrive in pieces.

@@ -10,9 +10,9 @@ namespace deltascope {
 
 /// How far a job is. Totals are 0 while unknown. `seconds` counts from the job's start.
 struct Progress {
-  std::string phase;   ///< "reading scales", "packing", "verifying" …: a word or two for the user
-  std::string tensor;  ///< the tensor last finished or being worked on
-  std::uint64_t bytesDone = 0;   ///< bytes of final weights
+  std::string phase;            ///< "reading scales", "packing", "verifying" …: a word or two for the user
+  std::string tensor;           ///< the tensor last finished or being worked on
+  std::uint64_t bytesDone = 0;  ///< bytes of final weights
   std::uint64_t bytesTotal = 0;
   std::uint64_t tensorsDone = 0;
   std::uint64_t tensorsTotal = 0;

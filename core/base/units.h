@@ -10,10 +10,10 @@ namespace deltascope {
 
 /// "5.3GiB", "512 MiB", "2GB", "4096": bytes. Empty for anything else, negative sizes and overflow.
 [[nodiscard]] std::optional<std::uint64_t> parseSize(std::string_view text);
-[[nodiscard]] std::string formatGib(std::uint64_t bytes);       ///< "1.24 GiB"; two decimals, MiB and KiB below
-[[nodiscard]] std::string formatRate(double bytesPerSecond);    ///< "118 MB/s", "2.10 GB/s"
-[[nodiscard]] std::string formatDuration(double seconds);       ///< "0:42", "1:02:03"
-[[nodiscard]] std::string formatCount(std::uint64_t n);         ///< "4,194,304"
+[[nodiscard]] std::string formatGib(std::uint64_t bytes);     ///< "1.24 GiB"; two decimals, MiB and KiB below
+[[nodiscard]] std::string formatRate(double bytesPerSecond);  ///< "118 MB/s", "2.10 GB/s"
+[[nodiscard]] std::string formatDuration(double seconds);     ///< "0:42", "1:02:03"
+[[nodiscard]] std::string formatCount(std::uint64_t n);       ///< "4,194,304"
 
 /// Product and sum that are empty when they do not fit 64 bits.
 [[nodiscard]] inline std::optional<std::uint64_t> checkedMul(std::uint64_t a, std::uint64_t b) {

@@ -24,14 +24,17 @@ inline constexpr std::uint64_t kTileElements = 4096;
 
 enum class CodecId : std::uint8_t { Identical, Raw, Sparse, Entropy, Bitpack, Zstd, LowRank, Additive };
 inline constexpr std::size_t kCodecCount = 8;
-[[nodiscard]] std::string_view nameOf(CodecId codec);  ///< "identical", "raw", "sparse", "entropy", "bitpack", "zstd", "lowrank", "additive"
+[[nodiscard]] std::string_view nameOf(
+    CodecId codec);  ///< "identical", "raw", "sparse", "entropy", "bitpack", "zstd", "lowrank", "additive"
 [[nodiscard]] std::optional<CodecId> codecFromName(std::string_view name);
 
 /// What the base is, seen from a delta.
 enum class BaseKind : std::uint8_t {
   None,  ///< no base tensor: the delta is the tensor
   Same,  ///< a tensor of the final's type (or converted to it, one rounding)
-  Nf4, Fp4, Int8
+  Nf4,
+  Fp4,
+  Int8
 };
 [[nodiscard]] std::string_view nameOf(BaseKind kind);
 [[nodiscard]] std::optional<BaseKind> baseKindFromName(std::string_view name);
@@ -45,9 +48,11 @@ struct BaseSlice {
   /// The base in the final's type: count elements. Always set for Same; for quantized kinds only where the codec asks
   /// (needsValues): dequantized in FP32, rounded once. Empty for None.
   std::span<const std::byte> values;
-  std::span<const std::uint8_t> codes;  ///< Nf4, Fp4: ceil(count/2), even element in the high nibble; Int8: count (two's complement)
-  std::span<const float> scales;        ///< Nf4, Fp4: absmax of each block; Int8: scale of each row touched, starting with first / group
-  std::uint64_t group = 64;             ///< Nf4, Fp4: blocksize (divides kTileElements); Int8: columns
+  std::span<const std::uint8_t>
+      codes;  ///< Nf4, Fp4: ceil(count/2), even element in the high nibble; Int8: count (two's complement)
+  std::span<const float>
+      scales;                ///< Nf4, Fp4: absmax of each block; Int8: scale of each row touched, starting with first / group
+  std::uint64_t group = 64;  ///< Nf4, Fp4: blocksize (divides kTileElements); Int8: columns
 };
 
 /// Elements, the tensor's shape and sizes: what bounds need.
@@ -103,8 +108,9 @@ class DeltaCodec {
   [[nodiscard]] virtual Result<ChunkStats> encode(const BaseSlice& base, std::span<const std::byte> final,
                                                   const CodecModel* model, const CodecOptions& options,
                                                   std::vector<std::byte>& out) const = 0;
-  /// Rebuilds base.count elements into `final`. Untrusted bytes: never reads outside `chunk` or writes outside `final`, whatever they
-  /// hold; what is detectably wrong is Corrupt with the offset inside the chunk, the rest is for checksums to find.
+  /// Rebuilds base.count elements into `final`. Untrusted bytes: never reads outside `chunk` or writes outside `final`,
+  /// whatever they hold; what is detectably wrong is Corrupt with the offset inside the chunk, the rest is for checksums to
+  /// find.
   [[nodiscard]] virtual Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
                                             std::span<std::byte> final) const = 0;
 };

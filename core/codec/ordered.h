@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Floats as integers that order as the floats do: `b` when the sign is clear, `-1 - (b & mask)` when it is set. A bijection over
-/// all bit patterns, −0 and NaN payloads included; neighbours differ by one, −0 and +0 too.
+/// Floats as integers that order as the floats do: `b` when the sign is clear, `-1 - (b & mask)` when it is set. A bijection
+/// over all bit patterns, −0 and NaN payloads included; neighbours differ by one, −0 and +0 too.
 #include <cstdint>
 
 namespace deltascope {

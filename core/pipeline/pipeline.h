@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The jobs: a request in, a result out, with a stop token and progress. Memory is bounded by a few chunks a thread, whatever the model's
-/// size. Outputs appear under their final name only when complete; inputs are never written to.
+/// The jobs: a request in, a result out, with a stop token and progress. Memory is bounded by a few chunks a thread, whatever
+/// the model's size. Outputs appear under their final name only when complete; inputs are never written to.
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -14,20 +14,20 @@
 
 namespace deltascope {
 
-enum class PackScope { Linear, All };   ///< what bitsandbytes quantizes, or every 2-D weight
-enum class Prefer { Size, Speed };      ///< auto: the smallest codec, or the fastest within 10 % of it
+enum class PackScope { Linear, All };  ///< what bitsandbytes quantizes, or every 2-D weight
+enum class Prefer { Size, Speed };     ///< auto: the smallest codec, or the fastest within 10 % of it
 
 struct PackRequest {
-  std::filesystem::path final;                   ///< checkpoint; may be empty with adapters
-  std::filesystem::path base;                    ///< checkpoint; empty when quantizing
-  std::vector<std::filesystem::path> adapters;   ///< applied to the base in order
+  std::filesystem::path final;                  ///< checkpoint; may be empty with adapters
+  std::filesystem::path base;                   ///< checkpoint; empty when quantizing
+  std::vector<std::filesystem::path> adapters;  ///< applied to the base in order
   std::optional<QuantFormat> quantize;
-  std::filesystem::path out;                     ///< a folder when quantizing, else a file
+  std::filesystem::path out;  ///< a folder when quantizing, else a file
   PackScope scope = PackScope::Linear;
   bool doubleQuant = false;
   unsigned blocksize = 64;
-  std::optional<CodecId> codec;                  ///< empty: auto
-  unsigned chunks = 64;                          ///< at most so many a tensor
+  std::optional<CodecId> codec;  ///< empty: auto
+  unsigned chunks = 64;          ///< at most so many a tensor
   Prefer prefer = Prefer::Size;
   CodecOptions codecOptions;
   bool overwrite = false;
