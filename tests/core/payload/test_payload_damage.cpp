@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/core/payload/payload_files.h"
+
+using namespace deltascope;
+using namespace deltascope::test;
+using nlohmann::json;
+
+namespace {
+
+/// Everything a reader would take from the payload, as text; or the first error.
+Result<std::string> contents(const fs::path& path) {
+  DELTASCOPE_ASSIGN(const Payload payload, Payload::open(path));
+  std::string text = payload.baseFingerprint();
+  for (const auto& [file, names] : payload.shards())
+    for (const auto& name : names) text += file + name;
+  for (const auto& [key, value] : payload.facts()) text += key + value;
+  for (const auto& t : payload.tensors()) {
+    for (const auto n : {t.elements, t.zeroDeltas, t.patches, t.rawTiles, t.chunkElements, t.storedBytes})
+      text += std::to_string(n) + " ";
+    text += t.name + explainChoice(t) + toHex(t.finalHash) + toHex(t.baseHash);
+    DELTASCOPE_ASSIGN(const ModelPtr model, payload.model(t));
+    if (model) text += std::to_string(hash64(model->serialize()));
+    DELTASCOPE_ASSIGN(const auto chunks, payload.chunks(t));
+    for (const auto& chunk : chunks) {
+      DELTASCOPE_ASSIGN(const auto bytes, payload.readChunk(t, chunk));
+      text += std::to_string(hash64(bytes));
+    }
+  }
+  return text;
+}
+
+std::function<void(json&)> inRow(std::size_t row, const std::function<void(json&)>& edit) {
+  return inMetadata("deltascope.manifest", [row, edit](json& rows) { edit(rows[row]); });
+}
+
+}  // namespace
+
+Q_DECLARE_METATYPE(std::function<void(nlohmann::json&)>)
+
+class TestPayloadDamage : public QObject {
+  Q_OBJECT
+ private slots:
+  void refusesTheFileCutAtEveryLength();
+  void noticesEveryFlippedByte();
+  void refusesManifests_data();
+  void refusesManifests();
+  void survivesRandomManifests();
+  void namesTensorAndOffsetOfABadChunk();
+};
+
+void TestPayloadDamage::refusesTheFileCutAtEveryLength() {
+  QTemporaryDir folder;
+  const auto file = readAll(writeSmallPayload(folder));
+  const fs::path path = fs::path(folder.path().toStdString()) / "cut.delta.safetensors";
+  for (std::size_t length = 0; length < file.size(); ++length) {
+    writeAll(path, file.substr(0, length));
+    const auto opened = Payload::open(path);
+    QVERIFY2(!opened, qPrintable(QString("opened at %1").arg(length)));
+    QCOMPARE(opened.error().code, ErrorCode::Corrupt);
+    QVERIFY(opened.error().message.find("cut.delta.safetensors") != std::string::npos);
+  }
+}
+
+void TestPayloadDamage::noticesEveryFlippedByte() {
+  QTemporaryDir folder;
+  const auto original = writeSmallPayload(folder);
+  const auto whole = take(contents(original));
+  const auto file = readAll(original);
+  const fs::path path = fs::path(folder.path().toStdString()) / "flipped.delta.safetensors";
+  std::size_t unnoticed = 0;
+  for (std::size_t i = 0; i < file.size(); ++i) {
+    auto damaged = file;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x04);
+    writeAll(path, damaged);
+    const auto read = contents(path);
+    if (read) {
+      QCOMPARE(*read, whole);  // padding between chunks says nothing
+      ++unnoticed;
+    }
+  }
+  QVERIFY2(unnoticed < 200, qPrintable(QString::number(unnoticed)));
+}
+
+void TestPayloadDamage::refusesManifests_data() {
+  QTest::addColumn<std::function<void(json&)>>("edit");
+  QTest::addColumn<QString>("says");
+  const auto add = [](const char* name, std::function<void(json&)> edit, const char* says) {
+    QTest::newRow(name) << std::move(edit) << QString(says);
+  };
+  const auto metadata = [](const char* key, const char* value) {
+    return [key, value](json& header) { header["__metadata__"][key] = value; };
+  };
+  add("a newer version", metadata("deltascope.version", "2"), "version 2 is not known");
+  add("a version that is no number", metadata("deltascope.version", "1x"), "not a number");
+  add(
+      "no manifest", [](json& h) { h["__metadata__"].erase("deltascope.manifest"); }, "no deltascope.manifest");
+  add("a manifest that is no JSON", metadata("deltascope.manifest", "[[["), "");
+  add("a manifest of another kind", metadata("deltascope.manifest", "{}"), "not a list");
+  add("another fingerprint", metadata("deltascope.base", "00000000000000000000000000000000"), "fingerprint");
+  add("facts that are no object", metadata("deltascope.facts", "[]"), "facts");
+  add("a fact that is no text", metadata("deltascope.facts", "{\"a\":1}"), "not text");
+  add("an unknown type", inRow(0, [](json& r) { r[1] = "BF17"; }), "a.weight: unknown element type");
+  add("a negative side", inRow(0, [](json& r) { r[2] = {-1}; }), "bad shape");
+  add("a shape that overflows", inRow(0, [](json& r) { r[2] = {1ull << 40, 1ull << 40}; }), "overflows");
+  add("another shape", inRow(0, [](json& r) { r[2] = {1ull << 40}; }), "");
+  add("a rank beyond reason", inRow(0, [](json& r) { r[2] = std::vector<int>(1000, 1); }), "bad shape");
+  add("an unknown codec", inRow(0, [](json& r) { r[3] = 8; }), "unknown codec 8");
+  add("an unknown base", inRow(0, [](json& r) { r[4] = 5; }), "unknown kind of base 5");
+  add("a quantized base of integers", inRow(0, [](json& r) { r[1] = "I16"; }), "quantized base");
+  add("a short hash", inRow(0, [](json& r) { r[6] = "12"; }), "bad hash");
+  add("a hash of letters", inRow(0, [](json& r) { r[6] = std::string(32, 'g'); }), "bad hash");
+  add("chunks of no whole tiles", inRow(0, [](json& r) { r[8] = 5000; }), "not a multiple of 4096");
+  add("chunks of nothing", inRow(0, [](json& r) { r[8] = 0; }), "not a multiple of 4096");
+  add("more zeros than elements", inRow(0, [](json& r) { r[9] = 30000; }), "exceeds");
+  add("a model that is missing", inRow(0, [](json& r) { r[12] = 7; }), "model 7 is missing");
+  add("a model of another codec", inRow(0, [](json& r) { r[12] = 0; }), "another codec");
+  add("a model nobody uses", inRow(2, [](json& r) { r[12] = -1; }), "no tensor uses");
+  add("a model below nothing", inRow(0, [](json& r) { r[12] = -2; }), "bad model index");
+  add("an estimate of no codec", inRow(0, [](json& r) { r[14] = 99; }), "bad estimate");
+  add("half an estimate", inRow(0, [](json& r) { r.push_back(1); }), "wrong length");
+  add("a fraction", inRow(0, [](json& r) { r[9] = 0.5; }), "not a number");
+  add("a row cut short", inRow(0, [](json& r) { r.erase(13); }), "wrong length");
+  add("a row that is too short", inRow(1, [](json& r) { r.erase(7); }), "too short");
+  add("an identical row that is too long", inRow(1, [](json& r) { r.push_back(1); }), "too long");
+  add("identical without a base", inRow(1, [](json& r) { r[4] = 0; }), "identical without a base");
+  add("a base hash without a base", inRow(4, [](json& r) { r[7] = std::string(32, '0'); }), "without a base");
+  add("a name twice", inRow(1, [](json& r) { r[0] = "a.weight"; }), "twice");
+  add("a reserved name", inRow(1, [](json& r) { r[0] = "deltascope.x"; }), "may not start");
+  add("rows out of order", inMetadata("deltascope.manifest", [](json& rows) { std::swap(rows[0], rows[1]); }), "");
+  add(
+      "a stream for what is identical", [](json& h) { h["b.norm"] = h["a.weight"]; }, "");
+  add(
+      "a stream under another name", [](json& h) { h["x"] = h["a.weight"], h.erase("a.weight"); },
+      "a.weight: its stream is missing");
+  add(
+      "a stream of another type", [](json& h) { h["a.weight"]["dtype"] = "I8"; }, "list of bytes");
+  add(
+      "a stream of another rank",
+      [](json& h) {
+        h["a.weight"]["shape"] = {1, h["a.weight"]["shape"][0]};
+      },
+      "list of bytes");
+  const auto shards = [](const char* text) { return [text](json& h) { h["__metadata__"]["deltascope.shards"] = text; }; };
+  add("a shard outside the folder", shards("[[\"../m.safetensors\",0,5]]"), "bad file name");
+  add("a shard with a path", shards("[[\"a/m.safetensors\",0,5]]"), "bad file name");
+  add("a shard that is no safetensors file", shards("[[\"config.json\",0,5]]"), "bad file name");
+  add("a hidden shard", shards("[[\".safetensors\",0,5]]"), "bad file name");
+  add("a shard twice", shards("[[\"m.safetensors\",0,2],[\"m.safetensors\",2,3]]"), "bad file name");
+  add("a tensor in two shards", shards("[[\"m.safetensors\",0,5],[\"n.safetensors\",4,1]]"), "two shards");
+  add("a tensor in no shard", shards("[[\"m.safetensors\",0,4]]"), "in no shard");
+  add("a shard of rows that are not there", shards("[[\"m.safetensors\",0,18446744073709551615]]"),
+      "rows that the manifest lacks");
+  add("a shard without a file", shards("[[]]"), "bad entry");
+}
+
+void TestPayloadDamage::refusesManifests() {
+  QFETCH(std::function<void(json&)>, edit);
+  QFETCH(QString, says);
+  QTemporaryDir folder;
+  const auto file = withHeader(readAll(writeSmallPayload(folder)), edit);
+  const fs::path path = fs::path(folder.path().toStdString()) / "edited.delta.safetensors";
+  writeAll(path, file);
+  const auto opened = Payload::open(path);
+  QVERIFY(!opened);
+  const auto message = QString::fromStdString(describe(opened.error()));
+  QVERIFY2(message.contains(says), qPrintable(message));
+  QVERIFY2(message.contains("edited.delta.safetensors"), qPrintable(message));
+  QVERIFY(!message.contains('\n') || message.contains("quoted"));
+}
+
+/// Valid checksum, arbitrary content: whatever opens must be readable without harm.
+void TestPayloadDamage::survivesRandomManifests() {
+  QTemporaryDir folder;
+  const auto file = readAll(writeSmallPayload(folder));
+  const fs::path path = fs::path(folder.path().toStdString()) / "random.delta.safetensors";
+  std::mt19937_64 random(7);
+  const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::size_t refused = 0, opened = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const auto edited = withHeader(file, inMetadata("deltascope.manifest", [&](json& rows) {
+                                     json& row = rows[pick(rows.size())];
+                                     json& field = row[pick(row.size())];
+                                     switch (pick(6)) {
+                                       case 0:
+                                         field = random();
+                                         break;
+                                       case 1:
+                                         field = pick(20000);
+                                         break;
+                                       case 2:
+                                         field = json::array({pick(70000), pick(3)});
+                                         break;
+                                       case 3:
+                                         field = std::string(pick(40), 'a');
+                                         break;
+                                       case 4:
+                                         field = nullptr;
+                                         break;
+                                       default:
+                                         row.insert(row.begin() + static_cast<std::ptrdiff_t>(pick(row.size())), pick(9));
+                                     }
+                                   }));
+    writeAll(path, edited);
+    const auto read = contents(path);
+    ++(read ? opened : refused);
+  }
+  QVERIFY(refused > opened);
+}
+
+void TestPayloadDamage::namesTensorAndOffsetOfABadChunk() {
+  QTemporaryDir folder;
+  const auto path = writeSmallPayload(folder);
+  const auto& info = *take(SafetensorsFile::open(path)).find("a.weight");
+  const std::uint64_t offset = info.offset + 3 * 16 + 16;  // directory of three, the empty first chunk, then the second
+  auto file = readAll(path);
+  file[offset] = static_cast<char>(file[offset] ^ 1);
+  writeAll(path, file);
+  const auto read = contents(path);
+  QVERIFY(!read);
+  QCOMPARE(read.error().code, ErrorCode::Corrupt);
+  const auto message = QString::fromStdString(read.error().message);
+  QVERIFY2(message.contains("a.weight") && message.contains("do not match their checksum"), qPrintable(message));
+}
+
+QTEST_APPLESS_MAIN(TestPayloadDamage)
+#include "test_payload_damage.moc"
