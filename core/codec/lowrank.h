@@ -2,8 +2,9 @@
 #pragma once
 /// The model of the `lowrank` codec: one or more LoRA terms, applied in order, each rounded to the final's type.
 ///
-/// Term: for element (o, i): acc = fmaf(B[o,r], A[r,i], acc) for r ascending from 0, in FP32; W = round(W + scale · acc), product and
-/// sum each rounded to FP32, then one rounding to the final's type. Chunks hold the elements where this differs from the final.
+/// Term: for element (o, i): acc = fmaf(B[o,r], A[r,i], acc) for r ascending from 0, in FP32; W = round(W + scale · acc),
+/// product and sum each rounded to FP32, then one rounding to the final's type. Chunks hold the elements where this differs
+/// from the final.
 #include <vector>
 
 #include "core/codec/codec.h"

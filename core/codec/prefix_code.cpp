@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <numbers>
 
 namespace deltascope::residual {
 namespace {
@@ -90,11 +90,12 @@ struct Choice {
   std::uint64_t count;
 };
 
-/// Least cost of covering the support with any number of buckets, a bucket costing its entropy, its raw bits and `perBucket`.
-std::vector<Choice> entropyBuckets(const Support& support, double perBucket, unsigned maxRawBits) {
+/// Least cost of covering the support with any number of buckets, a bucket costing its entropy, its raw bits and `perBucket`. A
+/// bucket rarer than the longest prefix can say takes code space from all others: that costs too.
+std::vector<Choice> entropyBuckets(const Support& support, double perBucket, unsigned maxRawBits, unsigned prefixBits) {
   const std::size_t n = support.x.size();
   const auto reach = reaches(support, maxRawBits);
-  const double total = static_cast<double>(support.sums.back());
+  const double total = static_cast<double>(support.sums.back()), rarest = total / (1u << prefixBits), longest = prefixBits;
   std::vector<double> cost(n + 1, 0.0);
   std::vector<std::int8_t> raw(n, -1);
   for (std::size_t i = n; i-- > 0;) {
@@ -102,7 +103,8 @@ std::vector<Choice> entropyBuckets(const Support& support, double perBucket, uns
     for (unsigned j = 0; j <= maxRawBits; ++j) {
       const std::size_t end = reach[j][i];
       const double count = static_cast<double>(support.between(i, end));
-      const double c = count * (std::log2(total / count) + j) + perBucket + cost[end];
+      const double wasted = std::max(0.0, rarest - count) * std::numbers::log2e;
+      const double c = count * (std::min(std::log2(total / count), longest) + j) + wasted + perBucket + cost[end];
       if (c < cost[i]) cost[i] = c, raw[i] = static_cast<std::int8_t>(j);
       if (end == n) break;
     }
@@ -164,7 +166,7 @@ std::vector<Bucket> huffmanPrefixes(std::span<const std::uint32_t> counts, unsig
   const unsigned maxRaw = 16 - prefixBits;
   std::vector<Choice> chosen;
   for (double perBucket = 24;; perBucket *= 2) {  // fewer buckets until they fit comfortably
-    chosen = entropyBuckets(support, perBucket, maxRaw);
+    chosen = entropyBuckets(support, perBucket, maxRaw, prefixBits);
     if (chosen.size() <= (std::size_t{1} << prefixBits) * 3 / 4) break;
   }
   if (chosen.empty()) return oneBucket(prefixBits);

@@ -47,6 +47,12 @@ Result<TileTable> readTable(CodecId id, std::span<const std::byte> chunk, std::s
   return table;
 }
 
+/// Length of a prefix tile's lane; the header is there.
+std::uint32_t laneBits(std::span<const std::byte> tile, std::size_t lane) {
+  const auto head = loadAs<std::uint32_t>(tile.data());
+  return (head & ((1u << kUnitShift) - 1)) + (std::to_integer<std::uint32_t>(tile[4 + lane]) << (head >> kUnitShift & 15));
+}
+
 /// A tile's words in a buffer that decoders may read past the tile's end.
 struct Staging {
   alignas(64) std::uint32_t words[kernels::kStagingWords];
@@ -180,11 +186,10 @@ class EntropyCodec final : public ResidualCodec<PrefixModel> {
   Result<std::size_t> decodeBits(const PrefixModel& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
                                  Staging& staging) const override {
     if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id(), at, "tile header is cut off");
-    const std::uint32_t shortest = loadAs<std::uint32_t>(bytes.data()) & 0xffff;
     std::uint32_t start[kernels::kLanes], bits = 0;
     for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) {
       start[lane] = bits;
-      bits += shortest + std::to_integer<std::uint32_t>(bytes[4 + lane]);
+      bits += laneBits(bytes, lane);
     }
     const std::size_t end = kPrefixHeaderWords * 4 + static_cast<std::size_t>(ceilDiv(bits, 32)) * 4;
     if (end > bytes.size()) return corruptAt(id(), at, "lanes run past the tile");
@@ -245,8 +250,8 @@ Result<std::vector<ResidualShare>> residualShares(CodecId id, std::span<const st
     if (id == CodecId::Entropy) {
       if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id, table.begin(t), "tile header is cut off");
       own = kPrefixHeaderWords * 4;
-      std::uint64_t lanes = (head & 0xffff) * kernels::kLanes;
-      for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += std::to_integer<std::uint64_t>(bytes[4 + lane]);
+      std::uint64_t lanes = 0;
+      for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += laneBits(bytes, lane);
       body = ceilDiv(lanes, 32) * 4;
     }
     const std::uint64_t exceptions = (head >> 16) * std::uint64_t{4};

@@ -49,15 +49,11 @@ void replaceX(AnchorKind kind, Tile& tile, std::size_t i, std::uint16_t x) {
 
 }  // namespace
 
-std::span<const std::uint32_t> TileEncoder::finish(std::size_t words) {
-  std::memcpy(m_words + words, m_exceptions, m_patches * sizeof *m_exceptions);
-  return {m_words, words + m_patches};
-}
-
-std::span<const std::uint32_t> TileEncoder::encode(const PrefixModel& model, Tile& tile) {
-  m_patches = 0;
+/// Writes all lanes; returns the words so far, header included. Lanes are padded to `floor` plus a multiple of 2^unit bits. A
+/// second run finds the patched weights already replaced.
+std::size_t TileEncoder::writeLanes(const PrefixModel& model, Tile& tile, std::uint32_t unit, std::uint32_t* lengths,
+                                    std::uint32_t floor) {
   BitWriter writer(m_words + kPrefixHeaderWords);
-  std::uint32_t lengths[kLanes];
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     std::uint32_t bits = 0;
     for (std::size_t at = lane * 8; at < tile.padded; at += kStep) {
@@ -73,16 +69,39 @@ std::span<const std::uint32_t> TileEncoder::encode(const PrefixModel& model, Til
         bits += word & 255;
       }
     }
+    if (unit > 0) {
+      const std::uint32_t padding = (floor - bits) & ((1u << unit) - 1);
+      writer.put(0, padding);
+      bits += padding;
+    }
     lengths[lane] = bits;
   }
-  const auto [shortest, longest] = std::minmax_element(lengths, lengths + kLanes);
-  if (*longest - *shortest > 255) return {};
-  m_words[0] = *shortest | static_cast<std::uint32_t>(m_patches) << 16;
+  return static_cast<std::size_t>(writer.flush() - m_words);
+}
+
+std::span<const std::uint32_t> TileEncoder::finish(std::size_t words) {
+  std::memcpy(m_words + words, m_exceptions, m_patches * sizeof *m_exceptions);
+  return {m_words, words + m_patches};
+}
+
+std::span<const std::uint32_t> TileEncoder::encode(const PrefixModel& model, Tile& tile) {
+  m_patches = 0;
+  std::uint32_t lengths[kLanes];
+  std::size_t words = writeLanes(model, tile, 0, lengths);
+  auto [shortest, longest] = std::minmax_element(lengths, lengths + kLanes);
+  std::uint32_t unit = 0;
+  while (*longest - *shortest > 255u << unit) ++unit;
+  if (unit > 0) {  // lanes far apart: lengths in coarser units, lanes padded to them
+    const std::uint32_t floor = *shortest;
+    words = writeLanes(model, tile, unit, lengths, floor);
+    shortest = std::min_element(lengths, lengths + kLanes);
+  }
+  m_words[0] = *shortest | unit << kUnitShift | static_cast<std::uint32_t>(m_patches) << 16;
   for (std::size_t w = 0; w < 8; ++w) {
     m_words[1 + w] = 0;
-    for (std::size_t k = 0; k < 4; ++k) m_words[1 + w] |= (lengths[4 * w + k] - *shortest) << (8 * k);
+    for (std::size_t k = 0; k < 4; ++k) m_words[1 + w] |= (lengths[4 * w + k] - *shortest) >> unit << (8 * k);
   }
-  return finish(static_cast<std::size_t>(writer.flush() - m_words));
+  return finish(words);
 }
 
 std::span<const std::uint32_t> TileEncoder::encode(const FieldModel& model, Tile& tile) {

@@ -9,8 +9,10 @@
 
 namespace deltascope::residual {
 
-/// Words before the lanes of a prefix tile: shortest lane | patches << 16, then 32 length differences of a byte.
+/// Words before the lanes of a prefix tile: shortest lane | unit << 12 | patches << 16, then 32 length differences of a byte,
+/// in units of 2^unit bits.
 inline constexpr std::size_t kPrefixHeaderWords = 9;
+inline constexpr unsigned kUnitShift = 12;
 
 /// Scratch and result of one tile's encoding; reusable.
 class TileEncoder {
@@ -24,9 +26,11 @@ class TileEncoder {
   void patch(const Tile& tile, std::size_t i) {
     m_exceptions[m_patches++] = static_cast<std::uint32_t>(i) << 16 | tile.final[i];
   }
+  [[nodiscard]] std::size_t writeLanes(const PrefixModel& model, Tile& tile, std::uint32_t unit, std::uint32_t* lengths,
+                                       std::uint32_t floor = 0);
   [[nodiscard]] std::span<const std::uint32_t> finish(std::size_t words);
   // Sixteen bits a weight at most, and as many patches as weights.
-  std::uint32_t m_words[kPrefixHeaderWords + kernels::kMaxTileWords + 1 + kernels::kTile];
+  std::uint32_t m_words[kPrefixHeaderWords + kernels::kMaxTileWords + 16 + kernels::kTile];
   std::uint32_t m_exceptions[kernels::kTile];
   std::size_t m_patches = 0;
 };
