@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The shared models of `entropy` and `bitpack`: an anchor rule, and per context a prefix code or a field width. Serialized
-/// form: core/payload/FORMAT.md, "Residual models".
+/// form: core/payload/FORMAT.md, "Models of entropy and bitpack".
 #include <vector>
 
 #include "core/codec/codec.h"
