@@ -11,11 +11,13 @@
 
 namespace deltascope {
 
+struct AdapterConfig;
+
 /// How an adapter changes one base tensor. Matrices are as stored (F32, F16 or BF16), row-major.
 struct AdapterTerm {
   enum class Kind {
     LowRank,      ///< W += scale · B·A      (A: [rank, in], B: [out, rank]; transposed result with fanInFanOut)
-    Replacement,  ///< modules_to_save: the tensor itself
+    Replacement,  ///< modules_to_save, trained biases, saved embeddings: the tensor itself
     Bias,         ///< lora_B.bias: bias += scale · b   (W here is the module's bias)
   };
   Kind kind = Kind::LowRank;
@@ -37,13 +39,16 @@ class Adapter {
   [[nodiscard]] const Checkpoint& tensors() const { return *m_tensors; }
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
   /// Terms matched against a base: every adapter tensor must find its target with a fitting shape, or the error names it.
+  /// Sorted by target; the terms of one target are in the order PEFT applies them, a replacement first. An `lm_head` that the
+  /// base ties to its embedding has the embedding as its target, as PEFT's merge has. Where the base is quantized
+  /// (bitsandbytes), the packed size is what must fit. Pointers are into tensors().
   [[nodiscard]] Result<std::vector<AdapterTerm>> match(const Checkpoint& base) const;
 
  private:
   Adapter() = default;
   std::filesystem::path m_path;
   std::unique_ptr<Checkpoint> m_tensors;
-  std::string m_configText;
+  std::shared_ptr<const AdapterConfig> m_config;
 };
 
 }  // namespace deltascope
