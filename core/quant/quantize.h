@@ -30,9 +30,12 @@ void quantize4bit(QuantFormat format, DType dtype, std::span<const std::byte> we
 /// Only the block maxima, for the first pass of double quantization.
 void blockAbsmax(DType dtype, std::span<const std::byte> weights, unsigned blocksize, std::span<float> absmax);
 /// value[code] · absmax in FP32, one rounding to `dtype`. The number of elements follows from `into`; `codes` starts at a
-/// block. Where the library's paths disagree this is the exact one: its AVX512-BF16 kernel flushes results below 2^-126 to
-/// zero, and code 8 of FP4 is −0 in its CUDA and scalar kernels, +0 in its torch and AVX-512 ones and in the `quant_map` it
-/// stores, and so here.
+/// block.
+///
+/// Where the library's paths disagree this is the exact one, that of its torch implementation (and of CUDA, but for the sign of
+/// zeros). Its CPU kernels differ: AVX512-BF16 flushes results below 2^-126 to zero; AVX-512 takes the wrong absmax in matrices
+/// whose rows are a multiple of 16 but not of the blocksize; the plain one, as CUDA, makes code 8 of FP4 −0, where torch,
+/// AVX-512 and the stored `quant_map` say +0.
 void dequantize4bit(QuantFormat format, std::span<const std::uint8_t> codes, std::span<const float> absmax, unsigned blocksize,
                     DType dtype, std::span<std::byte> into);
 
