@@ -52,7 +52,7 @@ template <class T>
   std::condition_variable room, done;
   std::size_t next = 0, committed = 0;
   bool ended = false;                                   // no further item may start
-  std::vector<std::optional<Result<T>>> slots(window);  // item i waits in slot i % window
+  std::vector<std::optional<Result<T>>> ready(window);  // item i waits in place i % window
 
   const auto worker = [&] {
     for (;;) {
@@ -67,7 +67,7 @@ template <class T>
       std::lock_guard lock(mutex);
       // Items before a failed one have been started; they end in their turn, so that the lowest error is the one returned.
       if (!result) ended = true;
-      slots[i % window].emplace(std::move(result));
+      ready[i % window].emplace(std::move(result));
       if (ended) room.notify_all();
       done.notify_one();
     }
@@ -103,8 +103,8 @@ template <class T>
       std::optional<Result<T>> item;
       {
         std::unique_lock lock(mutex);
-        done.wait(lock, [&] { return stop.stop_requested() || slots[i % window].has_value(); });
-        if (!stop.stop_requested()) item = std::exchange(slots[i % window], std::nullopt);
+        done.wait(lock, [&] { return stop.stop_requested() || ready[i % window].has_value(); });
+        if (!stop.stop_requested()) item = std::exchange(ready[i % window], std::nullopt);
       }
       if (!item) {
         outcome = fail(ErrorCode::Cancelled, "cancelled");
