@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, builds, and opens the window on PATH (a packed model, payload or checkpoint), else on the demo model.
 # Without a display it does the same job from the command line: pack, verify, write a report folder.
-#   packaging/run.sh [PATH]
+#   packaging/run.sh [PATH [--base DIR] [--final DIR]]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -27,7 +27,7 @@ if [ ${#arguments[@]} -eq 0 ]; then
   if [ ! -f "$model/model.delta.safetensors" ]; then
     echo "== pack the demo model" >&2
     mkdir -p build/demo
-    "$cli" pack --final resources/demo/chat --quantize nf4 --out "$model"
+    "$cli" pack --final resources/demo/chat --quantize nf4 --scope all --out "$model"
   fi
   arguments=("$model")
   compare=(--final resources/demo/chat)
@@ -37,12 +37,13 @@ if [ -n "${DISPLAY:-}" ] || [ -n "${WAYLAND_DISPLAY:-}" ]; then
   exec "$window" "${arguments[@]}"
 fi
 
-path=${arguments[0]}
-if [ -n "$(find -L "$path" -maxdepth 1 -name '*.delta.safetensors' -print -quit)" ]; then
+path=$(printf '%s\n' "${arguments[@]}" | grep -v '^-' | head -n 1)
+if [ -n "$(find -L "$path" -maxdepth 1 -name '*.delta.safetensors' -print -quit 2>/dev/null)" ]; then
   echo "== verify" >&2
-  "$cli" verify "$path" "${compare[@]}"
+  "$cli" verify "${arguments[@]}" "${compare[@]}"
 fi
 echo "== no display: write a report" >&2
 report=build/demo/report
-"$window" --report "$report" "$path"
+rm -rf "$report"
+"$window" --report "$report" "${arguments[@]}" "${compare[@]}"
 echo "report: $root/$report"

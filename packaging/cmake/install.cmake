@@ -11,6 +11,10 @@ install(FILES ${PROJECT_SOURCE_DIR}/packaging/copyright ${PROJECT_SOURCE_DIR}/LI
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/man/deltascope-cli.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 if(DELTASCOPE_GUI)
   install(FILES ${PROJECT_SOURCE_DIR}/packaging/man/deltascope.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  foreach(size 16 24 32 48 64 128 256)
+    install(FILES ${PROJECT_SOURCE_DIR}/resources/icons/deltascope-${size}.png
+      DESTINATION ${data}/icons/hicolor/${size}x${size}/apps RENAME deltascope.png)
+  endforeach()
   install(FILES ${desktop}.desktop DESTINATION ${data}/applications)
   install(FILES ${desktop}.metainfo.xml DESTINATION ${data}/metainfo)
   install(FILES ${desktop}.mime.xml DESTINATION ${data}/mime/packages RENAME org.deltascope.Deltascope.xml)
