@@ -41,23 +41,49 @@ struct Field {
   double cost = std::numeric_limits<double>::infinity();
 };
 
-/// The cheapest field for one context's counts, patches included. Offsets are tried only where `anyOffset`.
-Field bestField(const std::uint32_t* counts, bool anyOffset) {
-  double total = 0;
-  std::vector<double> sums(2 * 65536 + 1, 0.0);
-  for (std::size_t i = 0; i < 2 * 65536; ++i) sums[i + 1] = sums[i] + counts[i & 65535];
-  total = sums[65536];
+double fieldCost(unsigned width, double total, double inside) { return width * total + kPatchBits * (total - inside); }
+
+std::uint64_t sumOf(const std::uint32_t* counts, std::size_t begin, std::size_t end) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = begin; i < end; ++i) sum += counts[i];
+  return sum;
+}
+
+/// The cheapest field that begins at the anchor, plain or signed, for one context's counts; patches included.
+Field fieldAtAnchor(const std::uint32_t* counts) {
   Field best;
-  const auto consider = [&](unsigned width, bool isSigned, std::uint16_t offset, double inside) {
-    const double cost = width * total + kPatchBits * (total - inside);
-    if (cost < best.cost) best = {width, isSigned, offset, cost};
-  };
+  std::uint64_t below[17], above[16];  // of x < 2^width, and of the same behind a set sign
+  below[0] = counts[0];
+  above[0] = counts[0x8000];
+  for (unsigned width = 1; width <= 15; ++width) {
+    const std::size_t half = std::size_t{1} << (width - 1);
+    below[width] = below[width - 1] + sumOf(counts, half, 2 * half);
+    above[width] = above[width - 1] + sumOf(counts, 0x8000 + half, 0x8000 + 2 * half);
+  }
+  below[16] = below[15] + above[15];
+  const auto total = static_cast<double>(below[16]);
   for (unsigned width = 1; width <= 16; ++width) {
-    const std::size_t span = std::size_t{1} << width;
-    consider(width, false, 0, sums[span]);
-    if (width > 1) consider(width, true, 0, sums[span / 2] + sums[0x8000 + span / 2] - sums[0x8000]);
-    if (anyOffset)
-      for (std::size_t o = 0; o < 65536; ++o) consider(width, false, static_cast<std::uint16_t>(o), sums[o + span] - sums[o]);
+    const double plain = fieldCost(width, total, static_cast<double>(below[width]));
+    if (plain < best.cost) best = {width, false, 0, plain};
+    const double withSign = fieldCost(width, total, static_cast<double>(below[width - 1] + above[width - 1]));
+    if (width > 1 && withSign < best.cost) best = {width, true, 0, withSign};
+  }
+  return best;
+}
+
+/// The cheapest field that begins anywhere.
+Field fieldAnywhere(const std::uint32_t* counts) {
+  Field best = fieldAtAnchor(counts);
+  std::vector<std::uint64_t> sums(2 * 65536 + 1, 0);
+  for (std::size_t i = 0; i < 2 * 65536; ++i) sums[i + 1] = sums[i] + counts[i & 65535];
+  const auto total = static_cast<double>(sums[65536]);
+  for (unsigned width = 1; width <= 15; ++width) {
+    std::uint64_t most = 0;
+    std::size_t offset = 0;
+    for (std::size_t o = 0; o < 65536; ++o)
+      if (const std::uint64_t inside = sums[o + (std::size_t{1} << width)] - sums[o]; inside > most) most = inside, offset = o;
+    const double cost = fieldCost(width, total, static_cast<double>(most));
+    if (cost < best.cost) best = {width, false, static_cast<std::uint16_t>(offset), cost};
   }
   return best;
 }
@@ -72,7 +98,7 @@ std::vector<Field> fitEdges(AnchorRule& rule, std::span<const DeltaSample> sampl
     for (auto& lo : tried.lo) lo = static_cast<std::uint16_t>(lo + shift);
     const Counts counts = countDifferences(tried, samples);
     for (std::size_t code = 0; code < 16; ++code) {
-      const Field field = bestField(counts.data() + (code << 16), false);
+      const Field field = fieldAtAnchor(counts.data() + (code << 16));
       if (field.cost < best[code].cost) {
         best[code] = field;
         rule.lo[code] = tried.lo[code];
@@ -93,7 +119,7 @@ Result<ModelPtr> fitFieldModel(std::span<const DeltaSample> samples) {
     fields = fitEdges(head.rule, samples);
   } else {
     const Counts counts = countDifferences(head.rule, samples);
-    for (std::size_t c = 0; c < head.rule.contexts(); ++c) fields.push_back(bestField(counts.data() + (c << 16), true));
+    for (std::size_t c = 0; c < head.rule.contexts(); ++c) fields.push_back(fieldAnywhere(counts.data() + (c << 16)));
   }
   kernels::FieldTable table;
   table.width.fill(1);
