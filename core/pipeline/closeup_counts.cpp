@@ -11,42 +11,49 @@ namespace deltascope {
 namespace {
 
 constexpr unsigned kSubBits = 11;  // buckets an octave, as a power of two
-constexpr std::size_t kExact = std::size_t{2} << kSubBits;
-constexpr std::size_t kOctaves = 32 - kSubBits;  // magnitudes reach 2^31
-constexpr std::size_t kSide = kExact + kOctaves * (std::size_t{1} << kSubBits);
+constexpr std::size_t kPerOctave = std::size_t{1} << kSubBits;
+constexpr std::size_t kExact = 2 * kPerOctave;
+constexpr std::size_t kOctaves = 31 - kSubBits - 1;
+constexpr std::size_t kSide = kExact + kOctaves * kPerOctave;
 
-/// Buckets of magnitudes: 0 … 4095 one each, then 2,048 for [2^k, 2^(k+1)).
+/// Buckets of magnitudes below 2^31: 0 … 4095 one each, then 2,048 for [2^k, 2^(k+1)), each 2^shift wide.
+unsigned shiftOf(std::uint32_t magnitude) {
+  return magnitude < kExact ? 0 : static_cast<unsigned>(std::bit_width(magnitude)) - 1 - kSubBits;
+}
+
 std::size_t bucketOf(std::uint32_t magnitude) {
-  if (magnitude < kExact) return magnitude;
-  const unsigned shift = static_cast<unsigned>(std::bit_width(magnitude)) - 1 - kSubBits;
-  return kExact + (shift - 1) * (std::size_t{1} << kSubBits) + ((magnitude >> shift) - (1u << kSubBits));
+  const unsigned shift = shiftOf(magnitude);
+  return shift * kPerOctave + (magnitude >> shift);
 }
 
 /// The smallest magnitude of a bucket.
 std::int64_t lowestOf(std::size_t bucket) {
   if (bucket < kExact) return static_cast<std::int64_t>(bucket);
-  const std::size_t above = bucket - kExact;
-  const unsigned shift = static_cast<unsigned>(above >> kSubBits) + 1;
-  return static_cast<std::int64_t>((above & ((std::size_t{1} << kSubBits) - 1)) + (std::size_t{1} << kSubBits)) << shift;
+  const std::size_t shift = bucket / kPerOctave - 1;
+  return static_cast<std::int64_t>(bucket % kPerOctave + kPerOctave) << shift;
 }
 
-/// Negative deltas fill the first half downwards, so that indices ascend with the value.
+/// −1 − delta for negative ones: magnitudes [m, m + w) are then the values [−(m + w), −m), a bin like any other.
+std::uint32_t magnitudeOf(std::int32_t delta) { return static_cast<std::uint32_t>(delta < 0 ? ~delta : delta); }
+
+/// Indices ascend with the value.
 std::size_t indexOf(std::int32_t delta) {
-  if (delta >= 0) return kSide + bucketOf(static_cast<std::uint32_t>(delta));
-  return kSide - bucketOf(0u - static_cast<std::uint32_t>(delta));
+  const std::size_t bucket = bucketOf(magnitudeOf(delta));
+  return delta < 0 ? kSide - 1 - bucket : kSide + bucket;
 }
 
 /// A value inside the bucket of an index.
-std::int64_t valueOf(std::size_t index) { return index >= kSide ? lowestOf(index - kSide) : -lowestOf(kSide - index); }
+std::int64_t valueOf(std::size_t index) { return index >= kSide ? lowestOf(index - kSide) : -1 - lowestOf(kSide - 1 - index); }
 
 std::int64_t floorTo(std::int64_t value, std::int64_t width) {
   const std::int64_t rest = value % width;
   return value - rest - (rest < 0 ? width : 0);
 }
 
-/// The smallest power of two for which at most `bins` bins, at its multiples, cover [low, high].
+/// The smallest power of two for which at most `bins` bins, at its multiples, cover [low, high], and hold whole buckets.
 std::int64_t widthFor(std::int64_t low, std::int64_t high, unsigned bins) {
-  std::int64_t width = 1;
+  const auto magnitude = [](std::int64_t value) { return magnitudeOf(static_cast<std::int32_t>(value)); };
+  std::int64_t width = std::int64_t{1} << shiftOf(std::max(magnitude(low), magnitude(high)));
   while ((floorTo(high, width) - floorTo(low, width)) / width + 1 > bins) width *= 2;
   return width;
 }

@@ -9,9 +9,9 @@
 
 namespace deltascope {
 
-/// Counts by value in buckets that grow with magnitude: exact below 4,096, then 2,048 buckets an octave. Every bucket lies
-/// within one bin of any histogram whose bins are powers of two at least a 2,048th of the range wide, so that histograms made
-/// from it are exact.
+/// Counts by value in buckets that grow with magnitude: exact below 4,096, then 2,048 buckets an octave. Bins are whole
+/// buckets, so that histograms made from it are exact; where all deltas are large, their bins are at least a 2,048th of the
+/// magnitude wide.
 class DeltaCounts {
  public:
   DeltaCounts();

@@ -200,7 +200,7 @@ class Collector {
     if (m_baseHasher.digest() == tensor.baseHash) return {};
     return fail(
         ErrorCode::Mismatch,
-        at({m_source.files.base, tensor.name, std::nullopt},
+        at({baseFileOf(m_source, tensor.name), tensor.name, std::nullopt},
            "the base has the hash " + toHex(m_baseHasher.digest()) + ", the payload was made over " + toHex(tensor.baseHash)),
         "this is another base, or it was changed since");
   }

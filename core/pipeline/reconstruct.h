@@ -21,6 +21,9 @@ struct ReconstructionSource {
 [[nodiscard]] Result<ReconstructionSource> openForReconstruction(const std::filesystem::path& path,
                                                                  const std::filesystem::path& base);
 
+/// The base's file that holds the tensor, for messages; the base itself for a tensor it lacks.
+[[nodiscard]] std::filesystem::path baseFileOf(const ReconstructionSource& source, std::string_view tensor);
+
 /// The base's side of elements [chunk.first, + chunk.elements); of a tensor without a base only the range is set.
 [[nodiscard]] Result<void> readBase(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk,
                                     bool withValues, SliceBuffer& into);

@@ -7,8 +7,11 @@
 namespace deltascope {
 namespace {
 
+/// How a base holds a tensor, in words.
+std::string inWords(BaseKind kind) { return kind == BaseKind::Same ? "unquantized" : "as " + std::string(nameOf(kind)); }
+
 tl::unexpected<Error> wrongBase(const ReconstructionSource& source, const TensorStats& tensor, const std::string& what) {
-  return fail(ErrorCode::Mismatch, at({source.files.base, tensor.name, std::nullopt}, what),
+  return fail(ErrorCode::Mismatch, at({baseFileOf(source, tensor.name), tensor.name, std::nullopt}, what),
               "this is not the base that " + source.files.payload.string() + " was made over");
 }
 
@@ -17,9 +20,7 @@ Result<void> checkBaseTensor(const ReconstructionSource& source, const TensorSta
   const BaseKind kind = base.kindOf(tensor.name, tensor.dtype);
   if (kind == BaseKind::None) return wrongBase(source, tensor, "the base has no such tensor of a type that fits");
   if (kind != tensor.base)
-    return wrongBase(
-        source, tensor,
-        "the base holds it as " + std::string(nameOf(kind)) + ", the payload expects " + std::string(nameOf(tensor.base)));
+    return wrongBase(source, tensor, "the base holds it " + inWords(kind) + ", the payload expects it " + inWords(tensor.base));
   if (const auto* shape = base.shapeOf(tensor.name, tensor.dtype); !shape || *shape != tensor.shape)
     return wrongBase(
         source, tensor,
@@ -41,6 +42,12 @@ tl::unexpected<Error> baseNeeded(const Payload& payload) {
 }
 
 }  // namespace
+
+std::filesystem::path baseFileOf(const ReconstructionSource& source, std::string_view tensor) {
+  const Checkpoint& checkpoint = source.base->checkpoint();
+  const TensorInfo* info = checkpoint.find(tensor);
+  return info ? checkpoint.fileOf(*info) : source.files.base;
+}
 
 Result<ReconstructionSource> openForReconstruction(const std::filesystem::path& path, const std::filesystem::path& base) {
   DELTASCOPE_ASSIGN(ModelFiles files, locateModel(path, base));

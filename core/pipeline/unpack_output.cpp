@@ -13,24 +13,43 @@ namespace fs = std::filesystem;
 
 const std::map<std::string, std::string> kMetadata{{"format", "pt"}};  // transformers asks for it
 
-bool samePlace(const fs::path& a, const fs::path& b) {
+/// Absolute, with links resolved as far as the path exists.
+fs::path resolved(const fs::path& path) {
   std::error_code error;
-  return !a.empty() && !b.empty() && fs::equivalent(a, b, error) && !error;
+  auto whole = fs::weakly_canonical(path, error);
+  if (error) whole = fs::absolute(path, error).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
 }
 
+bool isInside(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+std::vector<fs::path> inputsOf(const ReconstructionSource& source) {
+  std::vector<fs::path> inputs{source.files.path, source.files.payload};
+  if (!source.base) return inputs;
+  const Checkpoint& base = source.base->checkpoint();
+  for (const auto& file : base.files()) inputs.push_back(file);
+  inputs.push_back(base.path());
+  return inputs;
+}
+
+/// Sets `exists` when there is something that has to make room.
 Result<void> checkDestination(const ReconstructionSource& source, const UnpackRequest& request, bool& exists) {
   std::error_code ignored;
-  const fs::path& out = request.out;
+  const fs::path out = resolved(request.out);
   const bool folder = fs::is_directory(out, ignored);
   exists = folder ? !fs::is_empty(out, ignored) : fs::exists(out, ignored);
   if (!exists) return {};
-  const fs::path& base = source.files.base;
-  const bool input = samePlace(out, source.files.path) || samePlace(out, source.files.payload) || samePlace(out, base) ||
-                     samePlace(out, source.files.payload.parent_path()) ||
-                     (source.base && samePlace(out, source.base->checkpoint().folder()));
-  if (input) return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "is an input of this job"), "name another output");
+  for (const auto& given : inputsOf(source)) {
+    const fs::path input = resolved(given);
+    if (isInside(out, input) || isInside(input, out))
+      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "overlaps the input " + given.string()),
+                  "name another output");
+  }
   if (!request.overwrite)
-    return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "exists already"), "name another output, or add --overwrite");
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "exists already"),
+                "name another output, or add --overwrite");
   return folder ? checkReplaceable(out) : Result<void>{};
 }
 
@@ -59,8 +78,7 @@ Result<UnpackOutput> UnpackOutput::create(const ReconstructionSource& source, co
   if (!request.out.string().ends_with(".safetensors")) {
     if (output.m_replace && !fs::is_directory(request.out, ignored))
       return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a file"), "name a folder, or a .safetensors file");
-    auto& place = output.m_destination = fs::absolute(request.out, ignored).lexically_normal();
-    if (!place.has_filename()) place = place.parent_path();
+    const auto& place = output.m_destination = resolved(request.out);
     DELTASCOPE_ASSIGN(output.m_folder, AtomicFolder::create(output.m_replace ? replacementFor(place) : place));
   }
   if (auto opened = output.openShards(source); !opened) return tl::make_unexpected(output.shown(opened.error()));

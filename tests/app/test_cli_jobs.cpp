@@ -198,9 +198,9 @@ class TestCliJobs : public QObject {
     QTest::newRow("other files") << "mine"
                                  << "holds notes.txt, which is no part of a model";
     QTest::newRow("the input itself") << "packed"
-                                      << "is an input of this job";
+                                      << "overlaps the input";
     QTest::newRow("the input, by another name") << "./packed/../packed/"
-                                                << "is an input of this job";
+                                                << "overlaps the input";
   }
   void overwritingIsCareful() {
     QFETCH(QString, out);

@@ -116,7 +116,7 @@ inline std::vector<TensorData> smallLlama(DType dtype = DType::BF16, unsigned se
 inline std::vector<std::string> filesIn(const fs::path& folder) {
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    names.push_back(fs::relative(entry.path(), folder).string());
+    names.push_back(entry.path().lexically_relative(folder).string());
   std::ranges::sort(names);
   return names;
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <QTemporaryDir>
+
+#include "core/base/units.h"
+#include "tests/app/run_cli.h"
+#include "tests/core/pipeline/small_model.h"
+
+using namespace deltascope;
+using namespace deltascope::test;
+
+namespace {
+
+/// RFC 4180, read by the book: CRLF between records, quoted fields with doubled quotes.
+std::vector<QStringList> parseCsv(const QByteArray& csv) {
+  std::vector<QStringList> records(1);
+  QByteArray field;
+  bool quoted = false;
+  for (qsizetype i = 0; i < csv.size(); ++i) {
+    const char c = csv[i];
+    if (quoted) {
+      if (c != '"')
+        field += c;
+      else if (i + 1 < csv.size() && csv[i + 1] == '"')
+        field += csv[++i];
+      else
+        quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == ',' || c == '\r') {
+      records.back() << QString::fromUtf8(field);
+      field.clear();
+      if (c == '\r') {
+        if (i + 1 == csv.size() || csv[i + 1] != '\n') return {};
+        ++i;
+        records.emplace_back();
+      }
+    } else {
+      field += c;
+    }
+  }
+  records.pop_back();
+  return records;
+}
+
+}  // namespace
+
+class TestCliInspect : public QObject {
+  Q_OBJECT
+  QTemporaryDir m_folder;
+  QString place(const QString& name) const { return m_folder.filePath(name); }
+
+ private slots:
+  void initTestCase() {
+    COMPARE_STATUS(runCli({"pack", "--final", DELTASCOPE_DEMO "/chat", "--quantize", "nf4", "--out", place("packed")}), 0);
+    COMPARE_STATUS(runCli({"pack", "--base", DELTASCOPE_DEMO "/chat", "--adapter", DELTASCOPE_DEMO "/lora-pirate", "--out",
+                           place("lora.delta.safetensors")}),
+                   0);
+  }
+
+  void theTablesAgree_data() {
+    QTest::addColumn<QString>("path");
+    QTest::addColumn<QString>("kind");
+    QTest::newRow("packed model") << place("packed") << "packed model";
+    QTest::newRow("payload") << place("lora.delta.safetensors") << "payload";
+    QTest::newRow("checkpoint") << DELTASCOPE_DEMO "/chat"
+                                << "checkpoint";
+  }
+  void theTablesAgree() {
+    QFETCH(QString, path);
+    QFETCH(QString, kind);
+    const auto asJson = runCli({"inspect", path, "--json"}), asCsv = runCli({"inspect", path, "--csv"}),
+               asText = runCli({"inspect", path});
+    COMPARE_STATUS(asJson, 0);
+    COMPARE_STATUS(asCsv, 0);
+    COMPARE_STATUS(asText, 0);
+    const auto json = asJson.json();
+    QCOMPARE(QString::fromStdString(json["kind"].get<std::string>()), kind);
+    const auto records = parseCsv(asCsv.out);
+    QCOMPARE(records.size(), json["tensors"].size() + 1);
+    const QStringList head{"name",  "shape",      "dtype",        "elements",        "sparsity",
+                           "codec", "base_bytes", "stored_bytes", "bits_per_weight", "ratio"};
+    QCOMPARE(records[0], head);
+
+    std::uint64_t elements = 0, stored = 0, base = 0, final = 0;
+    const QString text = QString::fromUtf8(asText.out);
+    for (std::size_t i = 0; i < json["tensors"].size(); ++i) {
+      const auto& row = json["tensors"][i];
+      const QStringList& record = records[i + 1];
+      QCOMPARE(record.size(), head.size());
+      QStringList sides;
+      for (const auto& side : row["shape"]) sides << QString::number(side.get<std::uint64_t>());
+      QCOMPARE(record[0].toStdString(), row["name"].get<std::string>());
+      QCOMPARE(record[1], sides.join('x'));
+      QCOMPARE(record[2].toStdString(), row["dtype"].get<std::string>());
+      QCOMPARE(record[5].toStdString(), row["codec"].get<std::string>());
+      for (int column : {3, 6, 7}) QCOMPARE(record[column].toULongLong(), row[head[column].toStdString()].get<std::uint64_t>());
+      for (int column : {4, 8, 9}) QCOMPARE(record[column].toDouble(), row[head[column].toStdString()].get<double>());
+      QVERIFY2(text.contains(record[0] + " "), qPrintable(record[0]));
+      elements += row["elements"].get<std::uint64_t>();
+      stored += row["stored_bytes"].get<std::uint64_t>();
+      base += row["base_bytes"].get<std::uint64_t>();
+      final += row["final_bytes"].get<std::uint64_t>();
+      if (kind != "checkpoint") QVERIFY(!row["why"].get<std::string>().empty());
+    }
+    const auto& totals = json["totals"];
+    QCOMPARE(totals["tensors"].get<std::size_t>(), json["tensors"].size());
+    QCOMPARE(totals["elements"].get<std::uint64_t>(), elements);
+    QCOMPARE(totals["stored_bytes"].get<std::uint64_t>(), stored);
+    QCOMPARE(totals["base_bytes"].get<std::uint64_t>(), base);
+    QCOMPARE(totals["final_bytes"].get<std::uint64_t>(), final);
+    const double file = totals["file_bytes"];
+    QCOMPARE(totals["bits_per_weight"].get<double>(), 8 * file / static_cast<double>(elements));
+    QCOMPARE(totals["total_bits_per_weight"].get<double>(),
+             totals["bits_per_weight"].get<double>() + 8 * static_cast<double>(base) / static_cast<double>(elements));
+    QVERIFY2(text.contains(QString::fromStdString(formatCount(elements))), qPrintable(text));
+  }
+
+  /// What the rows store and the header are the whole file.
+  void storedBytesAndTheHeaderAreTheFile() {
+    for (const char* name : {"packed/model.delta.safetensors", "lora.delta.safetensors"}) {
+      const auto totals = runCli({"inspect", place(name), "--json"}).json()["totals"];
+      QFile file(place(name));
+      QVERIFY(file.open(QIODevice::ReadOnly));
+      std::uint64_t header = 0;
+      QCOMPARE(file.read(reinterpret_cast<char*>(&header), 8), 8);
+      QCOMPARE(totals["file_bytes"].get<qint64>(), file.size());
+      QCOMPARE(totals["stored_bytes"].get<std::uint64_t>() + header + 8, static_cast<std::uint64_t>(file.size()));
+    }
+  }
+
+  void columnsAreAligned() {
+    const auto text = QString::fromUtf8(runCli({"inspect", place("packed")}).out);
+    const auto lines = text.split('\n');
+    const auto head = std::ranges::find_if(lines, [](const QString& line) { return line.startsWith("name "); });
+    QVERIFY(head != lines.end());
+    qsizetype rows = 0;
+    for (auto line = head; line != lines.end() && !line->isEmpty(); ++line, ++rows) QCOMPARE(line->size(), head->size());
+    QCOMPARE(rows, 1 + 74 + 1);
+  }
+
+  void verboseExplainsEveryChoice() {
+    const auto run = runCli({"inspect", place("packed"), "--verbose"});
+    COMPARE_STATUS(run, 0);
+    QVERIFY2(run.out.contains("model.layers.0.mlp.up_proj.weight: entropy: chosen from estimates"), run.out);
+  }
+
+  void aFullDiskUnderStandardOutputIsSaid() {
+    QProcess process;
+    process.setStandardOutputFile("/dev/full");
+    process.start(DELTASCOPE_CLI, {"inspect", place("packed"), "--json"});
+    QVERIFY(process.waitForFinished());
+    QCOMPARE(process.exitCode(), 3);
+    QVERIFY(process.readAllStandardError().contains("standard output"));
+  }
+};
+
+QTEST_GUILESS_MAIN(TestCliInspect)
+#include "test_cli_inspect.moc"
