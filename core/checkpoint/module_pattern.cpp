@@ -26,17 +26,26 @@ bool matchesPlain(std::string_view key, std::string_view module) {
   return std::equal(key.begin(), key.end(), tail.begin(), [](char k, char m) { return k == '.' || k == m; });
 }
 
-Result<bool> matchesExpression(const ModulePattern& pattern, std::string_view module) {
+/// The key as an expression; null where PCRE2 does not understand it.
+std::shared_ptr<void> compiled(const std::string& key) {
+  const std::string whole = "(?:.*\\.)?(?:" + key + ")$";
+  constexpr std::uint32_t kOptions = PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  return {pcre2_compile(bytesOf(whole), whole.size(), kOptions, &error, &offset, nullptr),
+          [](void* code) { pcre2_code_free(static_cast<pcre2_code*>(code)); }};
+}
+
+Result<bool> matchesExpression(const std::string& key, const void* code, std::string_view module) {
   const std::shared_ptr<pcre2_match_context> context(pcre2_match_context_create(nullptr), pcre2_match_context_free);
   const std::shared_ptr<pcre2_match_data> data(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
   if (!context || !data) return fail(ErrorCode::OutOfMemory, "not enough memory to match module names");
   pcre2_set_match_limit(context.get(), kMostSteps);
-  const int found = pcre2_match(static_cast<const pcre2_code*>(pattern.code.get()), bytesOf(module), module.size(), 0, 0,
-                                data.get(), context.get());
+  const int found =
+      pcre2_match(static_cast<const pcre2_code*>(code), bytesOf(module), module.size(), 0, 0, data.get(), context.get());
   if (found >= 0) return true;
   if (found == PCRE2_ERROR_NOMATCH) return false;
-  return fail(ErrorCode::Unsupported,
-              "the pattern \"" + printable(pattern.key) + "\" takes too many steps on " + printable(module),
+  return fail(ErrorCode::Unsupported, "the pattern \"" + printable(key) + "\" takes too many steps on " + printable(module),
               "write the modules' names in full");
 }
 
@@ -51,21 +60,16 @@ Result<ModulePattern> ModulePattern::parse(std::string key, double value) {
                 "write the modules' names in full");
   };
   if (pattern.key.size() > kLongestExpression) return refuse("is longer than 4,096 bytes");
-  const std::string whole = "(?:.*\\.)?(?:" + pattern.key + ")$";
-  int error = 0;
-  PCRE2_SIZE offset = 0;
-  pattern.code = std::shared_ptr<void>(
-      pcre2_compile(bytesOf(whole), whole.size(),
-                    PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset,
-                    nullptr),
-      [](void* code) { pcre2_code_free(static_cast<pcre2_code*>(code)); });
+  pattern.code = compiled(pattern.key);
   if (!pattern.code) return refuse("is not a regular expression that is understood here");
   return pattern;
 }
 
 Result<bool> ModulePattern::matches(std::string_view module) const {
-  if (code) return matchesExpression(*this, module);
-  return matchesPlain(key, module);
+  if (code) return matchesExpression(key, code.get(), module);
+  if (std::all_of(module.begin(), module.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+    return matchesPlain(key, module);
+  return matchesExpression(key, compiled(key).get(), module);  // `.` is a character there, of several bytes
 }
 
 Result<double> patternValue(const std::vector<ModulePattern>& patterns, std::string_view module, double fallback) {
