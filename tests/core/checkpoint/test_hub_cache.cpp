@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <QtTest>
+#include <memory>
+
+#include "core/checkpoint/checkpoint.h"
+#include "tests/core/checkpoint/checkpoint_files.h"
+
+using namespace deltascope;
+using namespace checkpoint_files;
+namespace fs = std::filesystem;
+
+namespace {
+constexpr auto kMain = "0123456789abcdef0123456789abcdef01234567";
+constexpr auto kOld = "fedcba9876543210fedcba9876543210fedcba98";
+}  // namespace
+
+/// The cache's layout as huggingface_hub 2.4 writes it.
+class TestHubCache : public QObject {
+  Q_OBJECT
+
+  std::unique_ptr<QTemporaryDir> m_temporary;
+  fs::path m_folder;
+
+  static void fillCache(const fs::path& cache) {
+    const auto model = cache / "models--org--Model-7B.v1";
+    write(model / "blobs" / "aa", smallFile({{"main", "x"}}));
+    write(model / "blobs" / "bb", smallFile({{"old", "x"}}));
+    for (const auto& [commit, blob] : {std::pair{kMain, "aa"}, std::pair{kOld, "bb"}}) {
+      fs::create_directories(model / "snapshots" / commit);
+      fs::create_symlink("../../blobs/" + std::string(blob), model / "snapshots" / commit / "model.safetensors");
+    }
+    write(model / "refs" / "main", kMain);
+    write(model / "refs" / "v1.0", std::string(kOld) + "\n");
+    write(model / "refs" / "refs" / "pr" / "3", kOld);
+    write(model / "refs" / "gone", "00000000000000000000000000000000000000ff");
+    write(model / "refs" / "evil", "../../../secret");
+    write(cache / "models--gpt2" / "refs" / "main", kOld);
+    write(cache / "models--gpt2" / "snapshots" / kOld / "model.safetensors", smallFile({{"gpt2", "x"}}));
+    write(cache / "models--org--Pinned" / "snapshots" / kOld / "model.safetensors", smallFile({{"pinned", "x"}}));
+  }
+
+ private slots:
+  void init() {
+    m_temporary = std::make_unique<QTemporaryDir>();
+    m_folder = m_temporary->path().toStdString();
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"}) qunsetenv(name);
+    qputenv("HOME", m_temporary->path().toUtf8());
+  }
+  void cleanup() { m_temporary.reset(); }
+
+  void idsAreFound_data() {
+    QTest::addColumn<QString>("id");
+    QTest::addColumn<QString>("tensor");
+    QTest::newRow("the main branch") << "org/Model-7B.v1"
+                                     << "main";
+    QTest::newRow("a branch by name") << "org/Model-7B.v1@main"
+                                      << "main";
+    QTest::newRow("a tag") << "org/Model-7B.v1@v1.0"
+                           << "old";
+    QTest::newRow("a reference with slashes") << "org/Model-7B.v1@refs/pr/3"
+                                              << "old";
+    QTest::newRow("a commit") << QString("org/Model-7B.v1@") + kOld << "old";
+    QTest::newRow("no organisation") << "gpt2"
+                                     << "gpt2";
+    QTest::newRow("a commit without references") << QString("org/Pinned@") + kOld << "pinned";
+  }
+  void idsAreFound() {
+    QFETCH(QString, id);
+    QFETCH(QString, tensor);
+    fillCache(m_folder / ".cache" / "huggingface" / "hub");
+    const auto path = resolveModel(id.toStdString());
+    QVERIFY2(path, path ? "" : describe(path.error()).c_str());
+    const auto checkpoint = Checkpoint::open(*path);
+    QVERIFY2(checkpoint, checkpoint ? "" : describe(checkpoint.error()).c_str());
+    QCOMPARE(QString::fromStdString(checkpoint->tensors().front().name), tensor);
+  }
+
+  void theCacheIsWhereTheVariablesSay_data() {
+    QTest::addColumn<QString>("variable");
+    QTest::addColumn<QString>("value");
+    QTest::addColumn<QString>("cache");
+    QTest::newRow("the hub's own") << "HF_HUB_CACHE"
+                                   << "%1/a"
+                                   << "a";
+    QTest::newRow("the hub's own, from home") << "HF_HUB_CACHE"
+                                              << "~/a"
+                                              << "a";
+    QTest::newRow("its old name") << "HUGGINGFACE_HUB_CACHE"
+                                  << "%1/b"
+                                  << "b";
+    QTest::newRow("Hugging Face's home") << "HF_HOME"
+                                         << "%1/c"
+                                         << "c/hub";
+    QTest::newRow("the user's caches") << "XDG_CACHE_HOME"
+                                       << "%1/d"
+                                       << "d/huggingface/hub";
+    QTest::newRow("an empty variable") << "HF_HUB_CACHE"
+                                       << ""
+                                       << ".cache/huggingface/hub";
+  }
+  void theCacheIsWhereTheVariablesSay() {
+    QFETCH(QString, variable);
+    QFETCH(QString, value);
+    QFETCH(QString, cache);
+    qputenv(variable.toUtf8().constData(), (value.contains('%') ? value.arg(m_temporary->path()) : value).toUtf8());
+    fillCache(m_folder / cache.toStdString());
+    const auto path = resolveModel("org/Model-7B.v1");
+    QVERIFY2(path, path ? "" : describe(path.error()).c_str());
+    QCOMPARE(*path, m_folder / cache.toStdString() / "models--org--Model-7B.v1" / "snapshots" / kMain);
+  }
+
+  void theHubsCacheComesBeforeItsHome() {
+    qputenv("HF_HOME", (m_folder / "home").c_str());
+    qputenv("HF_HUB_CACHE", (m_folder / "cache").c_str());
+    fillCache(m_folder / "home" / "hub");
+    QVERIFY(!resolveModel("org/Model-7B.v1"));
+    fillCache(m_folder / "cache");
+    QVERIFY(resolveModel("org/Model-7B.v1"));
+  }
+
+  void whatIsNotThereIsAnsweredWithTheDownload_data() {
+    QTest::addColumn<QString>("argument");
+    QTest::addColumn<int>("code");
+    QTest::addColumn<QString>("says");
+    const auto row = [](const char* argument, const char* says, ErrorCode code = ErrorCode::NotFound) {
+      QTest::newRow(argument) << argument << int(code) << says;
+    };
+    row("org/Absent", "download it: hf download org/Absent");
+    row("org/Absent@v2", "download it: hf download org/Absent --revision v2");
+    row("org/Model-7B.v1@v9", "revision v9 is not in the cache");
+    row("org/Model-7B.v1@gone", "download it: hf download org/Model-7B.v1 --revision gone");
+    row("org/Pinned", "or use org/Pinned@fedcba9876543210fedcba9876543210fedcba98");
+    row("org/Model-7B.v1@evil", "does not hold a commit", ErrorCode::Corrupt);
+    row("org/Model-7B.v1@../secret", "does not exist");
+    row("org/Model-7B.v1@/etc", "does not exist");
+    row("org/Model-7B.v1@", "does not exist");
+    row("absent", "does not exist");
+    row("./absent/folder", "does not exist");
+    row("/absent/folder", "does not exist");
+    row("some/folder/below", "does not exist");
+    row("folder/file.safetensors", "does not exist");
+    row("../org/Model", "does not exist");
+    row("-org/Model", "does not exist");
+    row("org/.hidden", "does not exist");
+    row("a b/c", "does not exist");
+  }
+  void whatIsNotThereIsAnsweredWithTheDownload() {
+    QFETCH(QString, argument);
+    QFETCH(int, code);
+    QFETCH(QString, says);
+    fillCache(m_folder / ".cache" / "huggingface" / "hub");
+    const auto path = resolveModel(argument.toStdString());
+    QVERIFY(!path);
+    QCOMPARE(int(path.error().code), code);
+    QVERIFY2(QString::fromStdString(describe(path.error())).contains(says), describe(path.error()).c_str());
+    QVERIFY(!path.error().hint.empty());
+  }
+
+  void localPathsComeFirst() {
+    fillCache(m_folder / ".cache" / "huggingface" / "hub");
+    const auto before = fs::current_path();
+    fs::create_directories(m_folder / "org" / "Model-7B.v1");
+    fs::current_path(m_folder);
+    const auto path = resolveModel("org/Model-7B.v1");
+    fs::current_path(before);
+    QVERIFY(path);
+    QCOMPARE(*path, fs::path("org/Model-7B.v1"));
+    QCOMPARE(resolveModel(m_folder.string()).value(), m_folder);
+  }
+
+  void nothingIsNoModel() { QCOMPARE(resolveModel("").error().code, ErrorCode::InvalidArgument); }
+};
+
+QTEST_APPLESS_MAIN(TestHubCache)
+#include "test_hub_cache.moc"
