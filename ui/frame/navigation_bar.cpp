@@ -23,7 +23,7 @@ class NavigationButton : public QToolButton {
     setDefaultAction(action);
     setFocusPolicy(Qt::StrongFocus);
     setObjectName("navigate_" + action->objectName());
-    setAccessibleName(action->text().remove('&'));
+    setAccessibleName(action->iconText());
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   }
   QSize sizeHint() const override {

@@ -28,7 +28,8 @@ struct PageServices {
 };
 
 /// What a page adds to the window's menus, in order. Each action needs a text with a mnemonic, a unique shortcut or none, a
-/// status tip and an object name. They are enabled only while the page is in front, unless their property "everywhere" is true.
+/// status tip and an object name. The window hides them (which takes their shortcut away) while another page is in front,
+/// unless their property "everywhere" is true; whether they are enabled is the page's business.
 struct PageActions {
   QList<QAction*> file, view, run;
 };

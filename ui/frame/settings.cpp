@@ -5,7 +5,7 @@ namespace deltascope::ui {
 
 Settings::Settings(const QString& file)
     : m_store(
-          file.isEmpty() ? QSettings(QSettings::IniFormat, QSettings::UserScope, "deltascope", "deltascope").fileName() : file,
+          file.isEmpty() ? QSettings(QSettings::IniFormat, QSettings::UserScope, "Deltascope", "deltascope").fileName() : file,
           QSettings::IniFormat) {}
 
 }  // namespace deltascope::ui

@@ -33,6 +33,7 @@ inline const Setting<QString> kPayloadMetric{"payload/metric", "bits_per_weight"
 inline const Setting<bool> kPayloadRegex{"payload/regex", false};
 inline const Setting<int> kPayloadDetailTab{"payload/detailTab", 0};
 inline const Setting<QString> kPackForm{"pack/form", {}};  ///< the form's choices as JSON
+inline const Setting<QByteArray> kPackSplitter{"pack/splitter", {}};
 }  // namespace setting
 
 class Settings {

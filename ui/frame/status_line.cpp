@@ -33,23 +33,24 @@ DeviceText describeDevice(const kernels::DeviceInfo& device) {
     return {QString("CPU · %1 %2").arg(threads).arg(threads == 1 ? "thread" : "threads"),
             detail.isEmpty() ? name : name + " · " + detail, device.usable};
   }
-  if (!device.usable)
-    return {QString("GPU: none (%1)").arg(QString::fromStdString(device.reason)), "Everything works without one.", false};
+  const QString id = QString::fromStdString(device.id), reason = QString::fromStdString(device.reason);
+  if (!device.usable && !id.contains(':'))
+    return {QString("GPU: none (%1)").arg(reason), "Everything works without one.", false};
+  if (!device.usable) return {QString("GPU: %1 not usable (%2)").arg(name.isEmpty() ? id : name, reason), detail, false};
   const QString memory = gib(device.memoryBytes) + " GiB";
-  return {QString("%1 · %2 · %3").arg(QString::fromStdString(device.id), name, memory), detail, true};
+  return {QString("GPU: %1 · %2 · %3").arg(id, name, memory), detail, true};
 }
 
-StatusLine::StatusLine(const std::vector<kernels::DeviceInfo>& devices, MemorySampler sampler, QWidget* parent)
-    : QWidget(parent), m_sampler(std::move(sampler)) {
+StatusLine::StatusLine(MemorySampler sampler, QWidget* parent) : QWidget(parent), m_sampler(std::move(sampler)) {
   setObjectName("statusLine");
   setAccessibleName("Status");
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(steps(*this, 2), steps(*this, 0.5), steps(*this, 2), steps(*this, 0.5));
   layout->setSpacing(steps(*this, 6));
-  for (const auto& device : devices) {
-    const DeviceText text = describeDevice(device);
-    layout->addWidget(field(device.id == "cpu" ? "statusCpu" : "statusGpu", text.label, text.detail));
-  }
+  m_devices = new QHBoxLayout;
+  m_devices->setSpacing(steps(*this, 6));
+  m_devices->addWidget(field("statusCpu", "looking for devices", {}));
+  layout->addLayout(m_devices);
   auto* memory = new QHBoxLayout;
   memory->setSpacing(steps(*this, 2));
   m_memory = field("statusMemory", {}, {});
@@ -65,6 +66,17 @@ StatusLine::StatusLine(const std::vector<kernels::DeviceInfo>& devices, MemorySa
   connect(m_timer, &QTimer::timeout, this, &StatusLine::sample);
   sample();
   setVerdict({});
+}
+
+void StatusLine::setDevices(const std::vector<kernels::DeviceInfo>& devices) {
+  while (QLayoutItem* item = m_devices->takeAt(0)) {
+    delete item->widget();
+    delete item;
+  }
+  for (const auto& device : devices) {
+    const DeviceText text = describeDevice(device);
+    m_devices->addWidget(field(device.id == "cpu" ? "statusCpu" : "statusGpu", text.label, text.detail));
+  }
 }
 
 void StatusLine::setVerdict(const ModelVerdict& verdict) {

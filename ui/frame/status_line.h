@@ -7,6 +7,7 @@
 #include "ui/frame/memory.h"
 #include "ui/frame/model_verdict.h"
 
+class QHBoxLayout;
 class QLabel;
 class QTimer;
 
@@ -25,7 +26,8 @@ struct DeviceText {
 class StatusLine : public QWidget {
   Q_OBJECT
  public:
-  StatusLine(const std::vector<kernels::DeviceInfo>& devices, MemorySampler sampler, QWidget* parent = nullptr);
+  explicit StatusLine(MemorySampler sampler, QWidget* parent = nullptr);
+  void setDevices(const std::vector<kernels::DeviceInfo>& devices);
   void setVerdict(const ModelVerdict& verdict);
 
  protected:
@@ -38,6 +40,7 @@ class StatusLine : public QWidget {
   void sample();
   void applyColors();
   MemorySampler m_sampler;
+  QHBoxLayout* m_devices = nullptr;
   QLabel* m_memory = nullptr;
   Sparkline* m_sparkline = nullptr;
   QLabel* m_verdict = nullptr;
