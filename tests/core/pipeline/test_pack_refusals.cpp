@@ -208,15 +208,15 @@ void TestPackRefusals::replacesOnlyWhenAsked() {
 
 void TestPackRefusals::cancelLeavesNothing_data() {
   QTest::addColumn<bool>("folder");
-  QTest::addColumn<int>("report");
+  QTest::addColumn<QString>("phase");
   for (const bool folder : {false, true})
-    for (const int report : {0, 1, 2, 3})
-      QTest::newRow(qPrintable(QString("%1 at report %2").arg(folder ? "folder" : "file").arg(report))) << folder << report;
+    for (const char* phase : {"start", "sampling", "packing", "finishing"})
+      QTest::newRow(qPrintable(QString("%1, %2").arg(folder ? "folder" : "file", phase))) << folder << QString(phase);
 }
 
 void TestPackRefusals::cancelLeavesNothing() {
   QFETCH(bool, folder);
-  QFETCH(int, report);
+  QFETCH(QString, phase);
   const Workspace space;
   makeInputs(space);
   const auto before = snapshot(space);
@@ -224,11 +224,10 @@ void TestPackRefusals::cancelLeavesNothing() {
   std::stop_source stop;
   JobContext job = withThreads(2);
   job.stop = stop.get_token();
-  int reports = 0;
-  job.progress = [&](const Progress&) {
-    if (reports++ == report) stop.request_stop();
+  job.progress = [&](const Progress& progress) {
+    if (progress.phase == phase.toStdString()) stop.request_stop();
   };
-  if (report == 0) stop.request_stop();
+  if (phase == "start") stop.request_stop();
   const auto result = pack(request, job);
   QVERIFY(!result);
   QCOMPARE(result.error().code, ErrorCode::Cancelled);
