@@ -163,6 +163,9 @@ void HeatMapView::mousePressEvent(QMouseEvent* event) {
     if (const auto cell = cellAt(event->position().toPoint())) choose(*cell);
 }
 
+// Taken, so that no widget behind acts on half a click.
+void HeatMapView::mouseReleaseEvent(QMouseEvent* event) { event->accept(); }
+
 bool HeatMapView::viewportEvent(QEvent* event) {
   if (event->type() == QEvent::ToolTip) {
     const auto* help = static_cast<QHelpEvent*>(event);

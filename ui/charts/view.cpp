@@ -22,7 +22,7 @@ class Plot : public QCustomPlot {
   void paintEvent(QPaintEvent* event) override {
     if (bufferDevicePixelRatio() != devicePixelRatioF()) {
       setBufferDevicePixelRatio(devicePixelRatioF());
-      replot(QCustomPlot::rpImmediateRefresh);
+      replot(QCustomPlot::rpQueuedRefresh);  // an immediate one would paint inside painting
     }
     QCustomPlot::paintEvent(event);
   }

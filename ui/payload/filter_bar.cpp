@@ -21,7 +21,7 @@ FilterBar::FilterBar(QWidget* parent) : QWidget(parent), m_edit(new QLineEdit), 
   m_edit->setObjectName(QStringLiteral("filter"));
   m_edit->setAccessibleName(tr("Filter"));
   m_edit->setPlaceholderText(tr("Filter tensors"));
-  m_edit->setToolTip(tr("Words that must all be found in a tensor's row, in any column"));
+  m_edit->setToolTip(tr("Words that must all be found in a tensor's row, in any column; \"layer 2\" in quotes stays together"));
   m_edit->setClearButtonEnabled(true);
   m_edit->setMinimumWidth(characters(*this, 18));
   m_edit->setMaximumWidth(characters(*this, 44));

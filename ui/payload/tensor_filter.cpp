@@ -6,6 +6,22 @@
 #include "ui/payload/tensor_model.h"
 
 namespace deltascope::ui {
+namespace {
+
+/// Words, and phrases in double quotes.
+QStringList wordsOf(const QString& query) {
+  QStringList words;
+  const QStringList parts = query.split(u'"');
+  for (qsizetype i = 0; i < parts.size(); ++i) {
+    if (i % 2 == 0)
+      words += parts[i].split(u' ', Qt::SkipEmptyParts);
+    else if (!parts[i].trimmed().isEmpty())
+      words += parts[i].trimmed();
+  }
+  return words;
+}
+
+}  // namespace
 
 TensorFilter::TensorFilter(TensorModel* model, QObject* parent) : QSortFilterProxyModel(parent), m_model(model) {
   setSortRole(kSortRole);
@@ -16,7 +32,7 @@ void TensorFilter::setQuery(const QString& query, bool regex) {
   if (query == m_query && regex == m_regex) return;
   m_query = query;
   m_regex = regex;
-  m_words = regex ? QStringList() : query.split(u' ', Qt::SkipEmptyParts);
+  m_words = regex ? QStringList() : wordsOf(query);
   m_expression =
       regex ? QRegularExpression(query, QRegularExpression::CaseInsensitiveOption | QRegularExpression::MultilineOption)
             : QRegularExpression();

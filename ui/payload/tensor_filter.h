@@ -8,7 +8,8 @@ namespace deltascope::ui {
 
 class TensorModel;
 
-/// A query is words that must all be found somewhere in a tensor's cells, or one regular expression that matches a cell
+/// A query is words (or "phrases in quotes") that must all be found somewhere in a tensor's cells, or one regular expression
+/// that matches a cell
 /// ("^q_proj"). Letters' case does not matter. A branch is shown while one of its tensors is.
 class TensorFilter : public QSortFilterProxyModel {
   Q_OBJECT

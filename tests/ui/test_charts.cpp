@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QApplication>
+#include <QScreen>
+#include <QTemporaryDir>
+#include <QtTest>
+#include <cmath>
+#include <limits>
+
+#include "tests/ui/generated_model.h"
+#include "ui/charts/build.h"
+#include "ui/charts/numbers.h"
+#include "ui/charts/view.h"
+#include "ui/frame/theme.h"
+#include "ui/payload/heat_map.h"
+#include "ui/payload/tensor_charts.h"
+
+using namespace deltascope;
+using namespace deltascope::ui;
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+QList<QPair<QByteArray, Chart>> oneOfEach() {
+  const TensorCloseUp closeUp = generatedCloseUp(1000);
+  LinesChart lines{{{"all", {{0, 6.5}, {1, 6.7}, {2, 6.6}}}, {"q", {{0, 6.4}, {1, kNaN}, {2, 6.9}}}}, "layer", "bits/weight"};
+  return {{"histogram", histogramOf(closeUp, false)},
+          {"histogram, log", histogramOf(closeUp, true)},
+          {"map", mapOf(closeUp, MapValue::MeanMagnitude)},
+          {"map of shares", mapOf(closeUp, MapValue::ZeroShare)},
+          {"bars", streamsOf(closeUp)},
+          {"columns", chunksOf(closeUp)},
+          {"lines", lines}};
+}
+
+int distinctColours(const QImage& image) {
+  QSet<QRgb> seen;
+  for (int y = 0; y < image.height(); ++y)
+    for (int x = 0; x < image.width(); ++x) seen.insert(image.pixel(x, y));
+  return static_cast<int>(seen.size());
+}
+
+}  // namespace
+
+class TestCharts : public QObject {
+  Q_OBJECT
+ private slots:
+  void init() { failOnAnyWarning(); }
+
+  void threeSignificantFigures_data() {
+    QTest::addColumn<double>("value");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("zero") << 0.0 << "0";
+    QTest::newRow("two decimals") << 6.6249 << "6.62";
+    QTest::newRow("one decimal") << 44.94 << "44.9";
+    QTest::newRow("whole") << 123.4 << "123";
+    QTest::newRow("groups") << 1234567.0 << "1,234,567";
+    QTest::newRow("small") << 0.029312 << "0.0293";
+    QTest::newRow("rounds into another place") << 9.996 << "10.0";
+    QTest::newRow("rounds into hundreds") << 99.96 << "100";
+    QTest::newRow("one") << 1.0 << "1.00";
+    QTest::newRow("negative") << -2.5 << "−2.50";
+    QTest::newRow("not a number") << kNaN << "–";
+    QTest::newRow("infinite") << kInf << "–";
+    QTest::newRow("tiny") << 1e-5 << "0.0000100";
+  }
+  void threeSignificantFigures() {
+    QFETCH(double, value);
+    QTEST(significant(value), "text");
+  }
+
+  void countsAreWrittenWhole_data() {
+    QTest::addColumn<qint64>("value");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("small") << qint64{7} << "7";
+    QTest::newRow("three") << qint64{100} << "100";
+    QTest::newRow("four") << qint64{1000} << "1,000";
+    QTest::newRow("many") << qint64{4194304} << "4,194,304";
+    QTest::newRow("negative") << qint64{-1024} << "−1,024";
+    QTest::newRow("smallest") << std::numeric_limits<qint64>::min() << "−9,223,372,036,854,775,808";
+  }
+  void countsAreWrittenWhole() {
+    QFETCH(qint64, value);
+    QTEST(exactInteger(value), "text");
+  }
+
+  void unitsKeepNumbersBelowTenThousand_data() {
+    QTest::addColumn<quint64>("largest");
+    QTest::addColumn<QString>("bytes");
+    QTest::addColumn<QString>("count");
+    QTest::newRow("none") << quint64{0} << "B"
+                          << "";
+    QTest::newRow("just below") << quint64{9999} << "B"
+                                << "";
+    QTest::newRow("above") << quint64{10000} << "KiB"
+                           << "k";
+    QTest::newRow("mebi") << quint64{10240000} << "MiB"
+                          << "M";
+    QTest::newRow("largest") << std::numeric_limits<quint64>::max() << "TiB"
+                             << "T";
+  }
+  void unitsKeepNumbersBelowTenThousand() {
+    QFETCH(quint64, largest);
+    QTEST(byteUnit(largest).name, "bytes");
+    QTEST(countUnit(largest).name, "count");
+  }
+
+  void amountsCarryTheirUnit() {
+    QCOMPARE(byteText(512), "512 B");
+    QCOMPARE(byteText(42100), "41.1 KiB");
+    QCOMPARE(byteText(std::uint64_t{5} << 30), "5.00 GiB");
+    QCOMPARE(countText(8390000), "8.39 M");
+    QCOMPARE(countText(9999), "9,999");
+    QCOMPARE(compactCount(0), "0");
+    QCOMPARE(compactCount(20000), "20 k");
+    QCOMPARE(compactCount(-1.5e6), "−1.5 M");
+    QCOMPARE(percentText(0.0293), "2.93 %");
+  }
+
+  void metricColoursRunFromDarkToBright() {
+    QCOMPARE(metricColour(0), QColor(0x44, 0x01, 0x54));
+    QCOMPARE(metricColour(1), QColor(0xfd, 0xe7, 0x25));
+    QCOMPARE(metricColour(-3), metricColour(0));
+    QCOMPARE(metricColour(7), metricColour(1));
+    QCOMPARE(metricColour(kNaN), metricColour(0));
+    for (double t = 0.02; t <= 1; t += 0.02)
+      QVERIFY2(contrastRatio(metricColour(t), Qt::black) > contrastRatio(metricColour(t - 0.02), Qt::black),
+               qPrintable(QString::number(t)));
+  }
+
+  void wordsAreReadable_data() {
+    QTest::addColumn<bool>("dark");
+    QTest::newRow("light") << false;
+    QTest::newRow("dark") << true;
+  }
+  void wordsAreReadable() {
+    QFETCH(bool, dark);
+    const ChartStyle style = chartStyle(paletteFor(dark ? darkColors() : lightColors()), QFont());
+    QVERIFY(contrastRatio(style.text, style.background) >= 7);
+    QVERIFY(contrastRatio(style.muted, style.background) >= 4.5);
+    QVERIFY(contrastRatio(style.accent, style.background) >= 3);
+    QVERIFY(contrastRatio(style.text, style.accentFill) >= 4.5);
+    for (double t = 0; t <= 1; t += 0.05) QVERIFY(contrastRatio(readableOn(metricColour(t)), metricColour(t)) >= 4.5);
+  }
+
+  void emptyChartsSaySo_data() {
+    QTest::addColumn<Chart>("chart");
+    QTest::newRow("histogram") << Chart(HistogramChart{});
+    QTest::newRow("histogram of zeros") << Chart(HistogramChart{{{0, 1}, {0, 0}, 1, 0, 0}, false});
+    QTest::newRow("map") << Chart(MapChart{});
+    QTest::newRow("map of nothing read") << Chart(MapChart{1, 2, 1, 1, {NAN, NAN}, "v", {}});
+    QTest::newRow("map of the wrong size") << Chart(MapChart{2, 2, 1, 1, {1, 2, 3}, "v", {}});
+    QTest::newRow("bars") << Chart(BarsChart{});
+    QTest::newRow("columns") << Chart(ColumnsChart{});
+    QTest::newRow("lines of gaps") << Chart(LinesChart{{{"a", {{0, kNaN}}}}, "x", "y"});
+    QTest::newRow("heat map") << Chart(HeatMapChart{});
+  }
+  void emptyChartsSaySo() {
+    QFETCH(Chart, chart);
+    QVERIFY(isEmpty(chart));
+    QCOMPARE(describe(chart), "Nothing to show.");
+    QVERIFY(valueText(chart, 0, 0).isEmpty());
+  }
+
+  void chartsAreDrawnInBothThemes_data() {
+    QTest::addColumn<Chart>("chart");
+    QTest::addColumn<bool>("dark");
+    for (const auto& [name, chart] : oneOfEach())
+      for (const bool dark : {false, true}) QTest::newRow(name + (dark ? " dark" : " light")) << chart << dark;
+  }
+  void chartsAreDrawnInBothThemes() {
+    QFETCH(Chart, chart);
+    QFETCH(bool, dark);
+    ChartView view;
+    view.resize(600, 300);
+    view.setPalette(paletteFor(dark ? darkColors() : lightColors()));
+    view.setChart(chart);
+    view.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&view));
+    const QImage image = view.grab().toImage();
+    QVERIFY(distinctColours(image) > 8);
+    QCOMPARE(image.pixelColor(2, 2), dark ? darkColors().base : lightColors().base);
+  }
+
+  void aPaletteChangeReachesTheChart() {
+    ChartView view;
+    view.resize(400, 200);
+    view.setPalette(paletteFor(lightColors()));
+    view.setChart(oneOfEach().front().second);
+    view.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&view));
+    QCOMPARE(view.grab().toImage().pixelColor(2, 2), lightColors().base);
+    view.setPalette(paletteFor(darkColors()));
+    QCoreApplication::processEvents();
+    QCOMPARE(view.grab().toImage().pixelColor(2, 2), darkColors().base);
+  }
+
+  void theScaleOfTheScreenIsFollowed() {
+    QCOMPARE(QGuiApplication::screens().size(), 2);
+    ChartView view;
+    view.setChart(oneOfEach().front().second);
+    view.resize(300, 200);
+    view.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&view));
+    QCOMPARE(view.grab().toImage().size(), QSize(300, 200));
+    view.windowHandle()->setScreen(QGuiApplication::screens().at(1));
+    view.move(QGuiApplication::screens().at(1)->geometry().topLeft() + QPoint(20, 20));
+    QTRY_COMPARE(view.devicePixelRatioF(), 2.0);
+    const QImage sharp = view.grab().toImage();
+    QCOMPARE(sharp.size(), QSize(600, 400));
+    // Text drawn at one pixel a point and enlarged would be made of 2 × 2 blocks.
+    int differing = 0;
+    for (int y = 0; y + 1 < sharp.height(); y += 2)
+      for (int x = 0; x + 1 < sharp.width(); x += 2)
+        differing += sharp.pixel(x, y) != sharp.pixel(x + 1, y) || sharp.pixel(x, y) != sharp.pixel(x, y + 1);
+    QVERIFY(differing > 50);
+  }
+
+  void oddValuesAreDrawn_data() {
+    QTest::addColumn<Chart>("chart");
+    QTest::newRow("nan first") << Chart(MapChart{2, 2, 1, 1, {NAN, 1, 2, 3}, "v", {}});
+    QTest::newRow("inf") << Chart(MapChart{2, 2, 1, 1, {INFINITY, 1, -INFINITY, 3}, "v", {}});
+    QTest::newRow("one cell") << Chart(MapChart{1, 1, 1, 1, {5}, "v", {}});
+    QTest::newRow("one row") << Chart(MapChart{1, 3, 1, 1, {5, 6, 7}, "v", {}});
+    QTest::newRow("one column") << Chart(MapChart{3, 1, 1, 1, {5, 6, 7}, "v", {}});
+    QTest::newRow("all the same") << Chart(MapChart{2, 2, 1, 1, {5, 5, 5, 5}, "v", {}});
+    QTest::newRow("one bin") << Chart(HistogramChart{{{0}, {7}, 1, 0, 0}, false});
+    QTest::newRow("one bin, log") << Chart(HistogramChart{{{0}, {7}, 1, 0, 3}, true});
+    QTest::newRow("one bar of nothing") << Chart(BarsChart{{{"a", 0, "0 B"}}, "bytes"});
+    QTest::newRow("nan bar") << Chart(BarsChart{{{"a", kNaN, "?"}, {"b", 1, "1"}}, "bytes"});
+    QTest::newRow("one chunk") << Chart(ColumnsChart{{12}, "chunk", "KiB", "chunk"});
+    QTest::newRow("inf chunk") << Chart(ColumnsChart{{12, kInf}, "chunk", "KiB", "chunk"});
+    QTest::newRow("one layer") << Chart(LinesChart{{{"a", {{0, 6.5}}}}, "layer", "bits/weight"});
+  }
+  void oddValuesAreDrawn() {
+    QFETCH(Chart, chart);
+    QVERIFY(!isEmpty(chart));
+    ChartView view;
+    view.resize(400, 240);
+    view.setChart(chart);
+    view.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&view));
+    QVERIFY(distinctColours(view.grab().toImage()) > 2);
+    QVERIFY(!describe(chart).isEmpty());
+  }
+
+  void valuesAreToldInWords_data() {
+    QTest::addColumn<Chart>("chart");
+    QTest::addColumn<double>("x");
+    QTest::addColumn<double>("y");
+    QTest::addColumn<QString>("words");
+    const Chart single = HistogramChart{{{-1, 0, 1}, {5, 1200, 7}, 1, 0, 0}, false};
+    QTest::newRow("bin") << single << 0.2 << 0.0 << "delta 0: 1,200 elements";
+    QTest::newRow("bin's edge") << single << -0.6 << 0.0 << "delta −1: 5 elements";
+    QTest::newRow("outside") << single << 1.6 << 0.0 << "";
+    QTest::newRow("wide bin") << Chart(HistogramChart{{{-8, 0}, {5, 6}, 8, 0, 0}, false}) << -3.0 << 0.0
+                              << "delta −8 to −1: 5 elements";
+    const Chart map = MapChart{2, 2, 4, 8, {1, 2, NAN, 4}, "mean |delta|", {}};
+    QTest::newRow("cell") << map << 9.0 << 1.0 << "row 0–3, column 8–15: mean |delta| 2.000";
+    QTest::newRow("cell not read") << map << 0.0 << 5.0 << "row 4–7, column 0–7: mean |delta| not read";
+    QTest::newRow("outside the map") << map << 17.0 << 1.0 << "";
+    QTest::newRow("bar") << Chart(BarsChart{{{"codes", 7, "7 B"}}, "bytes"}) << 3.0 << 0.3 << "codes: 7 B";
+    QTest::newRow("chunk") << Chart(ColumnsChart{{3.5, 4}, "chunk", "KiB", "chunk"}) << 1.2 << 1.0 << "chunk 1: 4.000 KiB";
+  }
+  void valuesAreToldInWords() {
+    QFETCH(Chart, chart);
+    QFETCH(double, x);
+    QFETCH(double, y);
+    QTEST(valueText(chart, x, y), "words");
+  }
+
+  void hoveringFindsTheValue() {
+    ChartView view;
+    view.resize(500, 300);
+    view.setChart(HistogramChart{{{-1, 0, 1}, {5, 1200, 7}, 1, 0, 0}, false});
+    view.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&view));
+    QSet<QString> found;
+    for (int x = 0; x < 500; x += 5) found.insert(view.valueAt({x, 150}));
+    QCOMPARE(found, (QSet<QString>{"", "delta −1: 5 elements", "delta 0: 1,200 elements", "delta 1: 7 elements"}));
+  }
+
+  void screenReadersGetTheChartInWords() {
+    ChartView view;
+    view.setChart(HistogramChart{{{-1, 0, 1}, {5, 90, 5}, 1, 0, 0}, false});
+    QCOMPARE(view.accessibleDescription(), "Histogram of 100 deltas from −1 to 1. Most frequent: 0, 90 elements (90.0 %).");
+  }
+};
+
+/// Two screens of different scale: see the offscreen platform's configuration file.
+int main(int argc, char** argv) {
+  QTemporaryDir folder;
+  const QString path = folder.filePath("screens.json");
+  QFile file(path);
+  if (!file.open(QIODevice::WriteOnly)) return 1;
+  file.write(R"({"synchronousWindowSystemEvents": true, "windowFrameMargins": false, "screens": [
+    {"name": "one", "x": 0, "y": 0, "width": 1000, "height": 800, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1},
+    {"name": "two", "x": 1000, "y": 0, "width": 1000, "height": 800, "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 2}]})");
+  file.close();
+  qputenv("QT_QPA_PLATFORM", "offscreen:configfile=" + path.toUtf8());
+  QLocale::setDefault(QLocale::c());
+  QApplication application(argc, argv);
+  application.setStyle("Fusion");
+  TestCharts test;
+  return QTest::qExec(&test, argc, argv);
+}
+#include "test_charts.moc"

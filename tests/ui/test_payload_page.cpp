@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAccessible>
+#include <QApplication>
+#include <QComboBox>
+#include <QDir>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTabWidget>
+#include <QTemporaryDir>
+#include <QToolButton>
+#include <QtTest>
+
+#include "tests/ui/generated_model.h"
+#include "ui/charts/heat_map_view.h"
+#include "ui/charts/view.h"
+#include "ui/frame/dialogs.h"
+#include "ui/frame/settings.h"
+#include "ui/frame/theme.h"
+#include "ui/jobs/job_runner.h"
+#include "ui/payload/payload_page.h"
+#include "ui/payload/state_stack.h"
+#include "ui/payload/tensor_detail.h"
+#include "ui/payload/tensor_filter.h"
+#include "ui/payload/tensor_model.h"
+#include "ui/payload/tensor_view.h"
+
+using namespace deltascope;
+using namespace deltascope::ui;
+
+namespace {
+
+class ScriptedDialogs : public Dialogs {
+ public:
+  QString answer, suggested;
+  QString openFile(QWidget*, const QString&, const QString&, const QString&) override { return answer; }
+  QString openFolder(QWidget*, const QString&, const QString&) override { return answer; }
+  QString saveFile(QWidget*, const QString&, const QString& name, const QString&) override {
+    suggested = name;
+    return answer;
+  }
+  bool confirm(QWidget*, const QString&, const QString&, const QString&, const QString&) override { return false; }
+};
+
+/// A page with everything around it.
+struct Bench {
+  QTemporaryDir folder;
+  GeneratedEngine generated;
+  Engine engine;
+  JobRunner jobs;
+  Settings settings{folder.filePath("settings.ini")};
+  ScriptedDialogs dialogs;
+  std::unique_ptr<PayloadPage> page;
+
+  explicit Bench(std::shared_ptr<Inspection> model = generatedModel(8)) {
+    generated.model = std::move(model);
+    engine = generated.engine();
+    page = std::make_unique<PayloadPage>(PageServices{&engine, &jobs, &settings, &dialogs});
+    page->setClock([] { return QDateTime(QDate(2026, 11, 23), QTime(14, 5)); });
+    page->resize(1200, 640);
+    page->show();
+  }
+  void open() { page->openModel(generated.model); }
+  template <class T>
+  T* find(const char* name) const {
+    T* found = page->findChild<T*>(name);
+    if (!found) qFatal("no %s", name);
+    return found;
+  }
+  TensorView* table() const { return find<TensorView>("tensorTable"); }
+  HeatMapView* heatMap() const { return find<HeatMapView>("heatMap"); }
+  TensorDetail* detail() const { return find<TensorDetail>("tensorDetail"); }
+  QString text(const char* label) const { return find<QLabel>(label)->text(); }
+  QAction* action(const char* name) const { return find<QAction>(name); }
+  int tensor(const char* name) const {
+    for (std::size_t i = 0; i < generated.model->tensors.size(); ++i)
+      if (generated.model->tensors[i].name == name) return static_cast<int>(i);
+    qFatal("no tensor %s", name);
+  }
+  /// The first tensor of the kind in the layer.
+  int cellOf(int tensor) const {
+    const auto& cells = heatMap()->chart().cells;
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      if (std::find(cells[i].items.begin(), cells[i].items.end(), tensor) != cells[i].items.end()) return static_cast<int>(i);
+    return -1;
+  }
+};
+
+constexpr const char* kQ = "model.layers.3.self_attn.q_proj.weight";
+constexpr const char* kV = "model.layers.5.self_attn.v_proj.weight";
+
+}  // namespace
+
+class TestPayloadPage : public QObject {
+  Q_OBJECT
+ private slots:
+  void initTestCase() {
+    QLocale::setDefault(QLocale::c());
+    qApp->setStyle("Fusion");
+  }
+  void init() { failOnAnyWarning(); }
+
+  void withoutAModelItSaysWhatWillBeHere() {
+    Bench bench;
+    auto* state = bench.find<StateStack>("payloadState");
+    QVERIFY(!state->showsContent());
+    QVERIFY(state->words().startsWith("The tensors of the open model will be here"));
+    QSignalSpy asked(bench.page.get(), &Page::openDialogRequested);
+    state->button()->click();
+    QCOMPARE(asked.size(), 1);
+    QVERIFY(!bench.action("exportTable")->isEnabled());
+    bench.open();
+    QVERIFY(state->showsContent());
+    QVERIFY(bench.action("exportTable")->isEnabled());
+    bench.page->closeModel();
+    QVERIFY(!state->showsContent());
+  }
+
+  void theSummaryAndTheCountAreShown() {
+    Bench bench;
+    bench.open();
+    QCOMPARE(bench.text("summary"), summaryText(*bench.generated.model));
+    QCOMPARE(bench.text("filterCount"), "74 of 74");
+    QCOMPARE(bench.text("verdict"), "bit-exact: not verified");
+  }
+
+  void choosingARowMarksItsCell() {
+    Bench bench;
+    bench.open();
+    const int tensor = bench.tensor(kQ);
+    bench.table()->selectTensors({tensor});
+    QCOMPARE(bench.heatMap()->markedCells(), std::set<int>{bench.cellOf(tensor)});
+    QCOMPARE(bench.detail()->tensorName(), kQ);
+  }
+
+  void choosingACellSelectsItsRow() {
+    Bench bench;
+    bench.open();
+    QVERIFY(QTest::qWaitForWindowExposed(bench.page.get()));
+    const int tensor = bench.tensor(kV);
+    QTest::mouseClick(bench.heatMap()->viewport(), Qt::LeftButton, {},
+                      bench.heatMap()->cellRect(bench.cellOf(tensor)).center());
+    QCOMPARE(bench.table()->selectedTensors(), QList<int>{tensor});
+    QCOMPARE(bench.detail()->tensorName(), kV);
+    QTest::keyClick(bench.heatMap(), Qt::Key_Up);
+    QCOMPARE(bench.table()->selectedTensors(), QList<int>{bench.tensor("model.layers.4.self_attn.v_proj.weight")});
+  }
+
+  void aFilteredCellIsSaidToBeFiltered() {
+    Bench bench;
+    bench.open();
+    QVERIFY(QTest::qWaitForWindowExposed(bench.page.get()));
+    auto* edit = bench.find<QLineEdit>("filter");
+    QTest::keyClicks(edit, "q_proj");
+    QTest::keyClick(edit, Qt::Key_Return);
+    QCOMPARE(bench.text("filterCount"), "8 of 74");
+    const int tensor = bench.tensor(kV);
+    QTest::mouseClick(bench.heatMap()->viewport(), Qt::LeftButton, {},
+                      bench.heatMap()->cellRect(bench.cellOf(tensor)).center());
+    QCOMPARE(bench.text("filterCount"), "8 of 74 · the chosen one is filtered out");
+    QCOMPARE(bench.detail()->tensorName(), kV);
+    QVERIFY(bench.table()->selectedTensors().isEmpty());
+  }
+
+  void aBadExpressionIsExplainedBesideTheBox() {
+    Bench bench;
+    bench.open();
+    bench.find<QToolButton>("filterRegex")->setChecked(true);
+    auto* edit = bench.find<QLineEdit>("filter");
+    QTest::keyClicks(edit, "[");
+    QTest::keyClick(edit, Qt::Key_Return);
+    QVERIFY(bench.text("filterCount").startsWith("✕ not a regular expression: "));
+    edit->clear();
+    QTRY_COMPARE(bench.text("filterCount"), "74 of 74");
+  }
+
+  void theMetricColoursTheHeatMap() {
+    Bench bench;
+    bench.open();
+    QCOMPARE(bench.heatMap()->chart().valueLabel, "bits/weight");
+    auto* metric = bench.find<QComboBox>("metric");
+    metric->setCurrentIndex(metric->findData("sparsity"));
+    QCOMPARE(bench.heatMap()->chart().valueLabel, "sparsity");
+    QCOMPARE(bench.heatMap()->chart().high, 1.0);
+  }
+
+  void closeUpsFillTheTabs() {
+    Bench bench;
+    bench.open();
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QTRY_COMPARE(bench.detail()->charts().size(), 4);
+    QVERIFY(bench.find<StateStack>("histogramState")->showsContent());
+    QVERIFY(!isEmpty(bench.find<ChartView>("histogram")->chart()));
+    QCOMPARE(bench.text("detailName"), kQ);
+    // Looking again asks no one.
+    const int asked = bench.generated.closeUps;
+    bench.table()->selectTensors({bench.tensor(kV)});
+    QTRY_COMPARE(int(bench.generated.closeUps), asked + 1);
+    QTRY_COMPARE(bench.detail()->charts().size(), 4);
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QCOMPARE(bench.detail()->charts().size(), 4);
+    QCOMPARE(int(bench.generated.closeUps), asked + 1);
+  }
+
+  void anotherChoiceCancelsTheCloseUp() {
+    Bench bench;
+    bench.open();
+    bench.generated.pause = true;
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QTRY_COMPARE(int(bench.generated.closeUps), 1);
+    QTRY_COMPARE(bench.find<StateStack>("histogramState")->words(), "Measuring the delta …");
+    QCOMPARE(bench.detail()->charts().size(), 0);
+    bench.generated.pause = false;
+    bench.table()->selectTensors({bench.tensor(kV)});
+    QTRY_COMPARE(bench.detail()->charts().size(), 4);
+    QCOMPARE(bench.text("detailName"), kV);
+    QTRY_VERIFY(bench.jobs.idle());
+  }
+
+  void aStopReachesTheCloseUp() {
+    Bench bench;
+    bench.open();
+    bench.generated.pause = true;
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QTRY_COMPARE(int(bench.generated.closeUps), 1);
+    bench.table()->clearSelection();
+    QTRY_COMPARE(int(bench.generated.cancelled), 1);
+    QCOMPARE(bench.find<StateStack>("detailState")->words(), "Choose a tensor to see its delta.");
+  }
+
+  void aFailedCloseUpSaysWhy() {
+    Bench bench;
+    bench.engine.closeUp = [](const auto&, const auto&, const auto&, std::uint64_t,
+                              const JobContext&) -> Result<TensorCloseUp> {
+      return fail(ErrorCode::Corrupt, "a.safetensors, tensor q, offset 12: bad chunk", "download it again");
+    };
+    bench.open();
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QTRY_COMPARE(bench.find<StateStack>("mapState")->words(),
+                 "The delta could not be measured: a.safetensors, tensor q, offset 12: bad chunk. download it again");
+  }
+
+  void aPayloadWithoutItsBaseOffersToChooseIt() {
+    Bench bench(generatedModel(2, ModelFiles::Kind::Payload));
+    bench.open();
+    bench.table()->selectTensors({bench.tensor("model.layers.1.self_attn.q_proj.weight")});
+    auto* state = bench.find<StateStack>("histogramState");
+    QVERIFY(state->words().contains("without one"));
+    QSignalSpy asked(bench.page.get(), &Page::chooseBaseRequested);
+    state->button()->click();
+    QCOMPARE(asked.size(), 1);
+    QCOMPARE(int(bench.generated.closeUps), 0);
+  }
+
+  void aCheckpointShowsSizesAlone() {
+    Bench bench(generatedModel(2, ModelFiles::Kind::Checkpoint));
+    bench.open();
+    QVERIFY(!bench.table()->isColumnShown(Column::Sparsity));
+    QVERIFY(!bench.find<QPushButton>("verify")->isVisible());
+    QCOMPARE(bench.find<QComboBox>("metric")->count(), 1);
+    bench.table()->selectTensors({3});
+    auto* tabs = bench.find<QTabWidget>("detailTabs");
+    QVERIFY(!tabs->isTabVisible(TensorDetail::kHistogram));
+    QVERIFY(tabs->isTabVisible(TensorDetail::kFacts));
+    QTest::qWait(200);
+    QCOMPARE(int(bench.generated.closeUps), 0);
+  }
+
+  void verdictsArriveOneByOne() {
+    Bench bench;
+    bench.open();
+    QSignalSpy asked(bench.page.get(), &Page::verifyRequested);
+    auto* verify = bench.find<QPushButton>("verify");
+    verify->click();
+    QCOMPARE(asked.size(), 1);
+    bench.page->verifyStarted();
+    QVERIFY(!verify->isEnabled());
+    QCOMPARE(bench.text("verdict"), "⟳ verifying: 0 of 74");
+    const auto result = *bench.engine.verify({}, {});
+    bench.page->addVerdicts({result.verdicts.begin(), result.verdicts.begin() + 10});
+    QCOMPARE(bench.text("verdict"), "⟳ verifying: 10 of 74");
+    bench.page->verifyFinished(result);
+    QCOMPARE(bench.text("verdict"), "✓ bit-exact: 74 of 74 tensors");
+    QVERIFY(verify->isEnabled());
+  }
+
+  void aDifferenceIsCounted() {
+    Bench bench;
+    bench.generated.differing = kQ;
+    bench.open();
+    bench.page->verifyStarted();
+    bench.page->verifyFinished(bench.engine.verify({}, {}));
+    QCOMPARE(bench.text("verdict"), "✕ 1 of 74 tensors differ");
+    auto* edit = bench.find<QLineEdit>("filter");
+    QTest::keyClicks(edit, "differ");
+    QTest::keyClick(edit, Qt::Key_Return);
+    QCOMPARE(bench.text("filterCount"), "1 of 74");
+  }
+
+  void aCancelledVerificationKeepsWhatItFound() {
+    Bench bench;
+    bench.open();
+    bench.page->verifyStarted();
+    const auto result = *bench.engine.verify({}, {});
+    bench.page->addVerdicts({result.verdicts.begin(), result.verdicts.begin() + 10});
+    bench.page->verifyFinished(fail(ErrorCode::Cancelled, "cancelled"));
+    QCOMPARE(bench.text("verdict"), "– bit-exact so far: 10 of 74 tensors, not finished");
+  }
+
+  void theTableIsExportedAsTheCommandLinePrintsIt() {
+    Bench bench;
+    bench.open();
+    bench.dialogs.answer = bench.folder.filePath("all");
+    QSignalSpy said(bench.page.get(), &Page::messageRaised);
+    bench.action("exportTable")->trigger();
+    QCOMPARE(QFileInfo(bench.dialogs.suggested).fileName(), "generated-tensors.csv");
+    QFile file(bench.folder.filePath("all.csv"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(file.readAll(), QByteArray::fromStdString(toCsv(bench.generated.model->tensors)));
+    QCOMPARE(said.size(), 1);
+    QCOMPARE(bench.settings.get(setting::kExportFolder), bench.folder.path());
+  }
+
+  void onlyFilteredRowsAreExportedInTheTablesOrder() {
+    Bench bench;
+    bench.open();
+    auto* edit = bench.find<QLineEdit>("filter");
+    QTest::keyClicks(edit, "q_proj");
+    QTest::keyClick(edit, Qt::Key_Return);
+    bench.action("groupByLayer")->setChecked(false);
+    bench.table()->sortByColumn(static_cast<int>(Column::BitsPerWeight), Qt::DescendingOrder);
+    bench.dialogs.answer = bench.folder.filePath("some.csv");
+    bench.action("exportTable")->trigger();
+    std::vector<TensorStats> expected;
+    for (const auto& t : bench.generated.model->tensors)
+      if (t.name.find("q_proj") != std::string::npos) expected.push_back(t);
+    std::stable_sort(expected.begin(), expected.end(),
+                     [](const auto& a, const auto& b) { return a.bitsPerWeight() > b.bitsPerWeight(); });
+    QFile file(bench.dialogs.answer);
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(file.readAll(), QByteArray::fromStdString(toCsv(expected)));
+  }
+
+  void everyChartIsExported() {
+    Bench bench;
+    bench.open();
+    auto* menu = bench.find<QMenu>("exportMenu");
+    emit menu->aboutToShow();
+    QVERIFY(!bench.page->findChild<QAction*>("exportChart_histogram"));
+    bench.table()->selectTensors({bench.tensor(kQ)});
+    QTRY_COMPARE(bench.detail()->charts().size(), 4);
+    emit menu->aboutToShow();
+    for (const char* name :
+         {"exportChart_histogram", "exportChart_map", "exportChart_streams", "exportChart_chunks", "exportHeatMap"})
+      for (const char* suffix : {".png", ".pdf"}) {
+        bench.dialogs.answer = bench.folder.filePath(QString(name) + suffix);
+        bench.action(name)->trigger();
+        QVERIFY2(QFileInfo(bench.dialogs.answer).size() > 2000, name);
+      }
+  }
+
+  void dismissedDialogsWriteNothing() {
+    Bench bench;
+    bench.open();
+    QSignalSpy said(bench.page.get(), &Page::messageRaised);
+    bench.action("exportTable")->trigger();
+    bench.action("exportHeatMap")->trigger();
+    bench.action("writeReport")->trigger();
+    QCOMPARE(said.size(), 0);
+    QVERIFY(bench.jobs.idle());
+  }
+
+  void aFailedExportIsTold() {
+    Bench bench;
+    bench.open();
+    bench.dialogs.answer = bench.folder.filePath("no/such/folder.csv");
+    QSignalSpy said(bench.page.get(), &Page::messageRaised);
+    bench.action("exportTable")->trigger();
+    QCOMPARE(said.size(), 1);
+    QCOMPARE(said[0][0].value<Message>().severity, Message::Severity::Error);
+  }
+
+  void aReportIsWrittenAsAJob() {
+    Bench bench;
+    bench.open();
+    bench.dialogs.answer = bench.folder.filePath("report");
+    QSignalSpy said(bench.page.get(), &Page::messageRaised);
+    bench.action("writeReport")->trigger();
+    QTRY_COMPARE_WITH_TIMEOUT(said.size(), 1, 20'000);
+    QVERIFY(QFileInfo::exists(bench.folder.filePath("report/index.html")));
+    QCOMPARE(said[0][0].value<Message>().severity, Message::Severity::Success);
+  }
+
+  void theLayoutIsRemembered() {
+    QByteArray columns;
+    Bench bench;
+    bench.open();
+    bench.action("groupByLayer")->setChecked(false);
+    bench.action("showHeatMap")->setChecked(false);
+    bench.table()->setColumnWanted(Column::Codec, false);
+    bench.find<QComboBox>("metric")->setCurrentIndex(2);
+    bench.detail()->setCurrentTab(TensorDetail::kFacts);
+    bench.detail()->setLogScale(true);
+    bench.page->saveState(bench.settings);
+
+    PayloadPage other({&bench.engine, &bench.jobs, &bench.settings, &bench.dialogs});
+    other.restoreState(bench.settings);
+    other.openModel(bench.generated.model);
+    QVERIFY(!other.findChild<QAction*>("groupByLayer")->isChecked());
+    QVERIFY(other.findChild<HeatMapView*>("heatMap")->isHidden());
+    QVERIFY(!other.findChild<TensorView*>("tensorTable")->isColumnShown(Column::Codec));
+    QCOMPARE(other.findChild<QComboBox*>("metric")->currentIndex(), 2);
+    QCOMPARE(other.findChild<TensorDetail*>("tensorDetail")->currentTab(), int(TensorDetail::kFacts));
+    QVERIFY(other.findChild<TensorDetail*>("tensorDetail")->logScale());
+    other.resetLayout();
+    QVERIFY(!other.findChild<HeatMapView*>("heatMap")->isHidden());
+    QVERIFY(other.findChild<TensorView*>("tensorTable")->isColumnShown(Column::Codec));
+  }
+
+  void selectionSurvivesGrouping() {
+    Bench bench;
+    bench.open();
+    const int tensor = bench.tensor(kQ);
+    bench.table()->selectTensors({tensor});
+    bench.action("groupByLayer")->setChecked(false);
+    QCOMPARE(bench.table()->selectedTensors(), QList<int>{tensor});
+    bench.action("groupByLayer")->setChecked(true);
+    QCOMPARE(bench.table()->selectedTensors(), QList<int>{tensor});
+  }
+
+  void actionsHaveTextsTipsAndUniqueKeys() {
+    Bench bench;
+    const PageActions actions = bench.page->pageActions();
+    QSet<QString> keys;
+    for (const auto& list : {actions.file, actions.view, actions.run})
+      for (const QAction* action : list) {
+        QVERIFY(!action->text().isEmpty() && !action->statusTip().isEmpty() && !action->objectName().isEmpty());
+        QVERIFY2(action->text().contains('&'), qPrintable(action->text()));
+        QVERIFY2(!keys.contains(action->shortcut().toString()), qPrintable(action->text()));
+        keys.insert(action->shortcut().toString());
+      }
+  }
+
+  void everyControlHasAName() {
+    Bench bench;
+    bench.open();
+    for (QWidget* widget : bench.page->findChildren<QWidget*>()) {
+      if (!widget->isVisible() || widget->focusPolicy() == Qt::NoFocus || widget->objectName().startsWith("qt_")) continue;
+      QAccessibleInterface* interface = QAccessible::queryAccessibleInterface(widget);
+      if (!interface || interface->role() == QAccessible::Splitter) continue;
+      const bool named = !interface->text(QAccessible::Name).isEmpty();
+      if (!named) qInfo() << widget;
+      QVERIFY2(named, qPrintable(widget->metaObject()->className() + QString(" ") + widget->objectName()));
+    }
+  }
+
+  void narrowWindowsKeepEverythingInReach() {
+    Bench bench;
+    bench.open();
+    QVERIFY2(bench.page->minimumSizeHint().width() <= 930, qPrintable(QString::number(bench.page->minimumSizeHint().width())));
+    QVERIFY2(bench.page->minimumSizeHint().height() <= 480,
+             qPrintable(QString::number(bench.page->minimumSizeHint().height())));
+  }
+};
+
+QTEST_MAIN(TestPayloadPage)
+#include "test_payload_page.moc"
