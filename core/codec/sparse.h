@@ -13,7 +13,7 @@
 ///     u8 version = 1 · u8 type (0 BF16, 1 F16, 2 F32) · u8 top · u8 zero · u32 bytes of the frame
 ///     16 × u8 k of class 0…15, at most 10
 ///     zstd frame of 16 × S code lengths, 0…10, class by class; S = 258 for 16-bit types, 514 for F32
-/// Symbols of a class, with unit u = 2^k elements:
+/// Symbols of a class, with unit u = 2^k elements; their raw bits follow the codeword, those of the gap first:
 ///     0                       SKIP: the next 4u elements of the class are unchanged
 ///     1                       ESCAPE, then k+2 bits gap and 16 or 32 bits x
 ///     2 + (2t + s)·B + b      a change after gap = t·u + (k bits) unchanged elements; x = ± magnitude, minus if s = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deltas between a BF16 parent and its child: size against the BitX baseline and speed of one thread, codec by codec.
 //   bench_fine_tunes [folder with demo/base, demo/chat and demo/lora-pirate]
-// Without a folder the rows that need `base` are left out and said to be.
+// Sizes count all that a payload stores of a tensor but its line in the header. Times are of one thread's processor time.
 #include <time.h>
 #include <zstd.h>
 
@@ -29,6 +29,11 @@ struct Row {
   std::string name;
   std::vector<Pair> tensors;
 };
+std::size_t elementsOf(const Row& row) {
+  std::size_t n = 0;
+  for (const auto& pair : row.tensors) n += pair.count();
+  return n;
+}
 
 /// Seconds this thread has computed: other programs on the machine do not count.
 double now() {
@@ -79,7 +84,7 @@ struct Outcome {
   bool exact = true;
 };
 
-/// As a payload would hold it: 64 chunks a tensor at most, one model for all, 24 bytes a chunk in the directory.
+/// As a payload would hold it: 64 chunks a tensor at most, one model for all, 16 bytes a chunk in the directory.
 Outcome measure(const DeltaCodec& codec, const Row& row, const std::vector<ModelPtr>* given) {
   constexpr int kRuns = 3;
   const CodecOptions options;
@@ -92,7 +97,7 @@ Outcome measure(const DeltaCodec& codec, const Row& row, const std::vector<Model
     }
   }
   ModelPtr model;
-  std::size_t stored = 0, elements = 0;
+  std::size_t stored = 0;
   if (!given) {
     auto fitted = codec.fit(samples, options);
     if (!fitted) std::fprintf(stderr, "%s\n", fitted.error().message.c_str());
@@ -120,9 +125,8 @@ Outcome measure(const DeltaCodec& codec, const Row& row, const std::vector<Model
         const auto decoded = codec.decode(base, out, m, std::span(back).subspan(first * 2, n * 2));
         decodeTime += now() - start;
         if (!coded || !decoded) outcome.exact = false;
-        if (run == 0) stored += out.size() + 24;
+        if (run == 0) stored += out.size() + 16;
       }
-      if (run == 0) elements += pair.count();
       outcome.exact = outcome.exact && back == pair.final;
     }
     encode.push_back(encodeTime);
@@ -130,32 +134,33 @@ Outcome measure(const DeltaCodec& codec, const Row& row, const std::vector<Model
   }
   std::ranges::sort(encode);
   std::ranges::sort(decode);
-  const auto finalBytes = 2.0 * static_cast<double>(elements);
-  outcome.bits = 8.0 * static_cast<double>(stored) / static_cast<double>(elements);
+  const auto elements = static_cast<double>(elementsOf(row));
+  const auto finalBytes = 2.0 * elements;
+  outcome.bits = 8.0 * static_cast<double>(stored) / elements;
   outcome.encode = finalBytes / encode[kRuns / 2] / 1e9;
   outcome.decode = finalBytes / decode[kRuns / 2] / 1e9;
   return outcome;
 }
 
 void print(const Row& row, const std::vector<ModelPtr>* lowRank = nullptr) {
-  std::size_t elements = 0, baseline = 0;
+  std::size_t baseline = 0;
   std::uint64_t same = 0;
-  double seconds = 0;
+  double seconds = 0, counting = 0;
   for (const auto& pair : row.tensors) {
-    elements += pair.count();
     baseline += bitxBytes(pair, seconds);
+    const auto start = now();
     same += countZeroDeltas(sliceOf(pair, 0, pair.count()), pair.final);
+    counting += now() - start;
   }
-  const auto n = static_cast<double>(elements);
+  const auto n = static_cast<double>(elementsOf(row));
   const double bitx = 8.0 * static_cast<double>(baseline) / n;
-  std::printf("\n%s: %.2f M weights, %.1f %% unchanged\n", row.name.c_str(), n / 1e6, 100.0 * static_cast<double>(same) / n);
+  std::printf("\n%s: %.2f M weights, %.1f %% unchanged (counted at %.1f GB/s)\n", row.name.c_str(), n / 1e6,
+              100.0 * static_cast<double>(same) / n, 2 * n / counting / 1e9);
   std::printf("  %-9s %12s %9s %12s %12s\n", "codec", "bits/weight", "of BitX", "encode GB/s", "decode GB/s");
   std::printf("  %-9s %12.3f %9.2f %12.2f\n", "BitX", bitx, 1.0, 2 * n / seconds / 1e9);
   for (std::size_t c = 0; c < kCodecCount; ++c) {
     const auto id = static_cast<CodecId>(c);
-    if (id == CodecId::Identical || id == CodecId::Raw || (id == CodecId::LowRank) != (lowRank != nullptr)) {
-      if (!(lowRank && id == CodecId::LowRank) && !(lowRank && id == CodecId::Sparse)) continue;
-    }
+    if (id == CodecId::Identical || id == CodecId::Raw || (id == CodecId::LowRank && !lowRank)) continue;
     const auto r = measure(codec(id), row, id == CodecId::LowRank ? lowRank : nullptr);
     std::printf("  %-9s %12.3f %9.3f %12.2f %12.2f%s\n", std::string(nameOf(id)).c_str(), r.bits, r.bits / bitx, r.encode,
                 r.decode, r.exact ? "" : "  NOT EXACT");
@@ -177,15 +182,50 @@ Row gaussianSteps(const char* name, float step) {
   return row;
 }
 
-Row demoRow(const char* name, const Checkpoint& base, const Checkpoint& final) {
+Result<Row> demoRow(const char* name, const Checkpoint& base, const Checkpoint& final) {
   Row row{name, {}};
   for (const auto& tensor : final.tensors()) {
     const auto* other = base.find(tensor.name);
     if (!other || other->bytes != tensor.bytes || tensor.dtype != DType::BF16 || other->dtype != DType::BF16) continue;
-    auto b = base.readAll(*other), f = final.readAll(tensor);
-    if (b && f) row.tensors.push_back({std::move(*b), std::move(*f)});
+    DELTASCOPE_ASSIGN(auto b, base.readAll(*other));
+    DELTASCOPE_ASSIGN(auto f, final.readAll(tensor));
+    row.tensors.push_back({std::move(b), std::move(f)});
   }
   return row;
+}
+
+/// The weights that an adapter changes, before and after its merge, and the model of each.
+Result<void> printAdapter(const Checkpoint& base, const std::filesystem::path& folder) {
+  DELTASCOPE_ASSIGN(const auto adapter, Adapter::open(folder));
+  DELTASCOPE_ASSIGN(const auto terms, adapter.match(base));
+  Row row{"demo LoRA merged over chat", {}};
+  std::vector<ModelPtr> models;
+  for (const auto& term : terms) {
+    const auto* tensor = base.find(term.target);
+    if (!tensor || term.kind != AdapterTerm::Kind::LowRank) continue;
+    LowRankTerm lowRank{.dtype = term.a->dtype, .rank = term.rank, .scale = term.scale, .a = {}, .b = {}};
+    DELTASCOPE_ASSIGN(lowRank.a, adapter.tensors().readAll(*term.a));
+    DELTASCOPE_ASSIGN(lowRank.b, adapter.tensors().readAll(*term.b));
+    DELTASCOPE_ASSIGN(auto model, makeLowRankModel(tensor->shape[0], tensor->shape[1], term.fanInFanOut, {std::move(lowRank)}));
+    Pair pair;
+    DELTASCOPE_ASSIGN(pair.base, base.readAll(*tensor));
+    pair.final.resize(pair.base.size());
+    DELTASCOPE_TRY(applyLowRank(*model, sliceOf(pair, 0, pair.count()), pair.final));
+    row.tensors.push_back(std::move(pair));
+    models.push_back(std::move(model));
+  }
+  print(row, &models);
+  const auto file = static_cast<double>(std::filesystem::file_size(folder / "adapter_model.safetensors"));
+  std::printf("  the adapter's file: %.3f bits/weight\n", 8.0 * file / static_cast<double>(elementsOf(row)));
+  return {};
+}
+
+Result<void> printModels(const std::filesystem::path& models) {
+  DELTASCOPE_ASSIGN(const auto base, Checkpoint::open(models / "demo/base"));
+  DELTASCOPE_ASSIGN(const auto chat, Checkpoint::open(models / "demo/chat"));
+  DELTASCOPE_ASSIGN(const auto row, demoRow("demo chat over base", base, chat));
+  print(row);
+  return printAdapter(chat, models / "demo/lora-pirate");
 }
 
 }  // namespace
@@ -194,14 +234,13 @@ int main(int argc, char** argv) {
   print(gaussianSteps("Gaussian step of 1e-4 on 0.02", 1e-4f));
   print(gaussianSteps("Gaussian step of 1e-5 on 0.02", 1e-5f));
   print(gaussianSteps("Gaussian step of 1e-6 on 0.02", 1e-6f));
-  if (argc > 1) {
-    const std::filesystem::path models = argv[1];
-    const auto base = Checkpoint::open(models / "demo/base"), chat = Checkpoint::open(models / "demo/chat");
-    if (!base || !chat) {
-      std::fprintf(stderr, "%s\n", describe((base ? chat : base).error()).c_str());
-      return 1;
-    }
-    print(demoRow("demo chat over base", *base, *chat));
+  if (argc < 2) {
+    std::printf("\nNo folder of models given: demo rows left out.\n");
+    return 0;
+  }
+  if (const auto done = printModels(argv[1]); !done) {
+    std::fprintf(stderr, "%s\n", describe(done.error()).c_str());
+    return 1;
   }
   return 0;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What every codec is put through: exact round trips into buffers of exactly the right size, and bytes that are not a chunk.
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
 #include <random>

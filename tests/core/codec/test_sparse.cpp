@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sparse: exact for every bit pattern, near the entropy of what it models, safe on any bytes.
 #include <QtTest>
+#include <numeric>
 
 #include "core/codec/codecs.h"
 #include "core/codec/sparse_tile.h"
