@@ -23,6 +23,7 @@ struct Cancelled {
 Cancelled cancelWhileRunning(const QStringList& arguments, const QString& folder, const QByteArray& phase, int signal) {
   QProcess process;
   process.setWorkingDirectory(folder);
+  process.setReadChannel(QProcess::StandardError);
   process.start(DELTASCOPE_CLI, arguments);
   Cancelled result;
   while (!result.err.contains(phase)) {
