@@ -16,6 +16,7 @@ class TestQuantize : public QObject {
   void codesAndScalesAreTheLibrarys_data();
   void codesAndScalesAreTheLibrarys();
   void shortBlocksAreTheLibrarys();
+  void divisionAndReciprocalAreTheLibrarys();
   void dequantizedBitsAreTheLibrarys();
   void aMillionWeightsAreTheLibrarys_data();
   void aMillionWeightsAreTheLibrarys();
@@ -85,6 +86,18 @@ void TestQuantize::shortBlocksAreTheLibrarys() {
         QVERIFY2(codes == as<std::uint8_t>(golden(row + ".codes").bytes), qPrintable(row));
         QVERIFY2(absmax == as<float>(golden(row + ".absmax").bytes), qPrintable(row));
       }
+}
+
+/// Weights whose code depends on it: whole blocks multiply by the reciprocal, a short one divides.
+void TestQuantize::divisionAndReciprocalAreTheLibrarys() {
+  for (auto format : kFourBit) {
+    const QString row = QString("edges.%1").arg(nameOf(format).data());
+    std::vector<std::uint8_t> codes(64);
+    std::vector<float> absmax(2);
+    quantize4bit(format, DType::F32, golden(row + ".weights").bytes, 64, codes, absmax);
+    QVERIFY2(codes == as<std::uint8_t>(golden(row + ".codes").bytes), qPrintable(row));
+    QVERIFY2(absmax == as<float>(golden(row + ".absmax").bytes), qPrintable(row));
+  }
 }
 
 void TestQuantize::dequantizedBitsAreTheLibrarys() {

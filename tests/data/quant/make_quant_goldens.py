@@ -45,6 +45,21 @@ def segments():
     return torch.cat([gauss, uniform, wild, denormal, tiny, zero, negative_zero, grid, infinite, nan, rest])
 
 
+def edges(kind):
+    """A whole and a short block of weights whose code depends on dividing by absmax or multiplying by its reciprocal."""
+    table = F.get_4bit_type(kind, device="cpu")
+    values = table[torch.argsort(table)]
+    bounds = ((values[:-1] + values[1:]) / 2).double()
+    while True:
+        absmax = torch.rand(1) * 0.1 + 0.01
+        x = (bounds * absmax.double()).float()
+        x = torch.cat([x.view(torch.int32) + step for step in range(-3, 4)]).view(torch.float32)
+        x = x[torch.bucketize(x * (1.0 / absmax), bounds.float()) != torch.bucketize(x / absmax, bounds.float())]
+        if len(x) >= 4:
+            x = x.repeat(32)[:62]  # every one at even and at odd places
+            return torch.cat([absmax, x, x[:1], absmax, x.roll(1)])
+
+
 def exact_dequantize(codes, absmax, blocksize, kind, n, dtype):
     """The torch implementation. The compiled CPU kernels flush BF16 denormals (AVX512-BF16), take the wrong absmax where rows are
     multiples of 16 but not of the blocksize (AVX-512), and give FP4 code 8 a sign (plain)."""
@@ -67,6 +82,11 @@ def arithmetic():
             for tail, values in {"zeros": torch.zeros(17), "one": torch.tensor([-0.3])}.items():
                 codes, state = F.quantize_4bit(values.to(dtype), blocksize=64, quant_type=kind)
                 tensors[f"{name}.{kind}.{tail}.codes"], tensors[f"{name}.{kind}.{tail}.absmax"] = codes.flatten(), state.absmax
+
+    for kind in ("nf4", "fp4"):
+        weights = edges(kind)
+        codes, state = F.quantize_4bit(weights, blocksize=64, quant_type=kind)
+        tensors[f"edges.{kind}.weights"], tensors[f"edges.{kind}.codes"], tensors[f"edges.{kind}.absmax"] = weights, codes.flatten(), state.absmax
 
     # Dequantized: absmax of every kind, nested ones can be negative.
     absmax = torch.cat([torch.rand(20) * 0.1, -torch.rand(4), torch.exp(torch.randn(20) * 25), torch.rand(8) * 1e-38,
@@ -153,6 +173,7 @@ def large():
 
 
 def models():
+    torch.manual_seed(21)
     for name in ("source", "nf4", "nf4-double", "nf4-storage", "fp4", "int8"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     config = LlamaConfig(hidden_size=64, intermediate_size=40, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1,
