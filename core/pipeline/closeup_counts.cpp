@@ -15,6 +15,8 @@ constexpr std::size_t kPerOctave = std::size_t{1} << kSubBits;
 constexpr std::size_t kExact = 2 * kPerOctave;
 constexpr std::size_t kOctaves = 31 - kSubBits - 1;
 constexpr std::size_t kSide = kExact + kOctaves * kPerOctave;
+/// Deltas this many times farther apart than three quarters of them are would leave a chart with one bar.
+constexpr std::int64_t kFarTail = 12;
 
 /// Buckets of magnitudes below 2^31: 0 … 4095 one each, then 2,048 for [2^k, 2^(k+1)), each 2^shift wide.
 unsigned shiftOf(std::uint32_t magnitude) {
@@ -58,6 +60,30 @@ std::int64_t widthFor(std::int64_t low, std::int64_t high, unsigned bins) {
   return width;
 }
 
+using Indices = std::pair<std::size_t, std::size_t>;
+
+/// Without the thousandth on either side.
+Indices middleOf(std::span<const std::uint64_t> counts, std::uint64_t all) {
+  const std::uint64_t tail = all / 1000;
+  std::size_t low = 0, high = counts.size() - 1;
+  for (std::uint64_t seen = counts[low]; seen <= tail; seen += counts[low]) ++low;
+  for (std::uint64_t seen = counts[high]; seen <= tail; seen += counts[high]) --high;
+  return {low, high};
+}
+
+/// The shortest run of values that holds three quarters of all.
+Indices densestOf(std::span<const std::uint64_t> counts, std::uint64_t all) {
+  const std::uint64_t wanted = all - all / 4;
+  Indices best{0, counts.size() - 1};
+  std::uint64_t inside = 0;
+  for (std::size_t low = 0, end = 0; end < counts.size();) {
+    inside += counts[end++];
+    for (; inside - counts[low] >= wanted; ++low) inside -= counts[low];
+    if (inside >= wanted && valueOf(end - 1) - valueOf(low) < valueOf(best.second) - valueOf(best.first)) best = {low, end - 1};
+  }
+  return best;
+}
+
 }  // namespace
 
 DeltaCounts::DeltaCounts() : m_counts(2 * kSide) {}
@@ -80,10 +106,13 @@ Histogram DeltaCounts::histogram(unsigned bins) const {
   Histogram histogram;
   const std::uint64_t all = total();
   if (all == 0) return histogram;
-  const std::uint64_t tail = all / 1000;
-  std::size_t low = 0, high = m_counts.size() - 1;
-  for (std::uint64_t seen = m_counts[low]; seen <= tail; seen += m_counts[low]) ++low;
-  for (std::uint64_t seen = m_counts[high]; seen <= tail; seen += m_counts[high]) --high;
+  auto [low, high] = middleOf(m_counts, all);
+  const auto [denseLow, denseHigh] = densestOf(m_counts, all);
+  const std::int64_t dense = valueOf(denseHigh) - valueOf(denseLow) + 1;
+  if (valueOf(high) - valueOf(low) > kFarTail * dense) {
+    while (low < denseLow && valueOf(low) < valueOf(denseLow) - dense / 2) ++low;
+    while (high > denseHigh && valueOf(high) > valueOf(denseHigh) + dense / 2) --high;
+  }
   const std::int64_t width = histogram.binWidth = widthFor(valueOf(low), valueOf(high), bins);
   const std::int64_t start = floorTo(valueOf(low), width), end = floorTo(valueOf(high), width) + width;
   histogram.counts.resize(static_cast<std::size_t>((end - start) / width));

@@ -18,7 +18,8 @@ class DeltaCounts {
   void add(std::span<const std::int32_t> deltas);
   void merge(const DeltaCounts& other);
   [[nodiscard]] std::uint64_t total() const;
-  /// Between the thousandth on either side, in at most `bins` bins.
+  /// In at most `bins` bins, between the thousandth on either side; where a few deltas are very far out (those of a quantized
+  /// base's zero bin, whose sign it does not know), around the three quarters that lie closest together.
   [[nodiscard]] Histogram histogram(unsigned bins) const;
 
  private:
