@@ -47,6 +47,10 @@ std::size_t indexOf(std::int32_t delta) {
 /// A value inside the bucket of an index.
 std::int64_t valueOf(std::size_t index) { return index >= kSide ? lowestOf(index - kSide) : -1 - lowestOf(kSide - 1 - index); }
 
+std::int64_t bucketWidthAt(std::int64_t value) {
+  return std::int64_t{1} << shiftOf(magnitudeOf(static_cast<std::int32_t>(value)));
+}
+
 std::int64_t floorTo(std::int64_t value, std::int64_t width) {
   const std::int64_t rest = value % width;
   return value - rest - (rest < 0 ? width : 0);
@@ -108,7 +112,7 @@ Histogram DeltaCounts::histogram(unsigned bins) const {
   if (all == 0) return histogram;
   auto [low, high] = middleOf(m_counts, all);
   const auto [denseLow, denseHigh] = densestOf(m_counts, all);
-  const std::int64_t dense = valueOf(denseHigh) - valueOf(denseLow) + 1;
+  const std::int64_t dense = valueOf(denseHigh) - valueOf(denseLow) + bucketWidthAt(valueOf(denseHigh));
   if (valueOf(high) - valueOf(low) > kFarTail * dense) {
     while (low < denseLow && valueOf(low) < valueOf(denseLow) - dense / 2) ++low;
     while (high > denseHigh && valueOf(high) > valueOf(denseHigh) + dense / 2) --high;

@@ -61,6 +61,19 @@ void checkHistogram(const Histogram& histogram, const std::vector<std::int64_t>&
 class TestCloseup : public QObject {
   Q_OBJECT
  private slots:
+  void farTailsDoNotHideTheBulk() {
+    std::mt19937 random(9);
+    std::normal_distribution<double> normal(0, 20);
+    std::vector<std::int32_t> values(10'000);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = i % 10 ? static_cast<std::int32_t>(normal(random)) : 15'000;
+    DeltaCounts counts;
+    counts.add(values);
+    const Histogram histogram = counts.histogram(128);
+    QCOMPARE(histogram.above, std::uint64_t{1000});
+    QVERIFY(histogram.binWidth <= 2);
+    QVERIFY(histogram.lower.size() > 20);
+  }
+
   void countsAreExactForAnyRange_data() {
     QTest::addColumn<double>("spread");
     QTest::addColumn<qint64>("centre");
