@@ -37,7 +37,7 @@ int layerOf(const Parts& parts) {
   return -1;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kKinds{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 25> kKinds{{
     {"q_proj", "q"},
     {"k_proj", "k"},
     {"v_proj", "v"},
@@ -63,8 +63,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 27> kKinds{{
     {"embed_in", "embed"},
     {"lm_head", "head"},
     {"embed_out", "head"},
-    {"q", "q"},
-    {"k", "k"},
 }};
 
 bool isNorm(std::string_view part) { return part.find("norm") != std::string_view::npos || part.starts_with("ln_"); }

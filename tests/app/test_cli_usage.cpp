@@ -123,6 +123,32 @@ class TestCliUsage : public QObject {
       QVERIFY(devices[i]["usable"].get<bool>() || !devices[i]["reason"].get<std::string>().empty());
     QVERIFY(runCli({"devices"}).out.startsWith("cpu: ready"));
   }
+
+  void everyGpuIsListed() {
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("LD_LIBRARY_PATH", FAKE_CUDA);
+    const auto run = runCli({"devices", "--json"}, {}, {}, environment);
+    COMPARE_STATUS(run, 0);
+    const auto devices = run.json()["devices"];
+    QCOMPARE(devices.size(), 3u);
+    for (std::size_t i : {1u, 2u}) {
+      QCOMPARE(devices[i]["id"].get<std::string>(), "cuda:" + std::to_string(i - 1));
+      QCOMPARE(devices[i]["name"].get<std::string>(), "Imaginary GPU " + std::to_string(i - 1));
+      QCOMPARE(devices[i]["memory_bytes"].get<std::uint64_t>(), std::uint64_t{80} << 30);
+      QVERIFY(devices[i]["detail"].get<std::string>().find("12.4") != std::string::npos);
+    }
+  }
+
+  void aDriverThatDoesNotStartIsSaid() {
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("LD_LIBRARY_PATH", FAKE_CUDA);
+    environment.insert("FAKE_CUDA_INIT", "999");
+    const auto devices = runCli({"devices", "--json"}, {}, {}, environment).json()["devices"];
+    QCOMPARE(devices.size(), 2u);
+    QCOMPARE(devices[1]["id"].get<std::string>(), "cuda");
+    QVERIFY(!devices[1]["usable"].get<bool>());
+    QVERIFY(devices[1]["reason"].get<std::string>().find("999") != std::string::npos);
+  }
 };
 
 QTEST_GUILESS_MAIN(TestCliUsage)
