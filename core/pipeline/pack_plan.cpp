@@ -2,6 +2,7 @@
 #include "core/pipeline/pack_plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "core/base/ordered.h"
@@ -13,9 +14,10 @@ namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kLeastChunk = 65536;
-constexpr std::size_t kFitElements = std::size_t{4} << 20;  ///< a fit sees no more; keeps a stop within milliseconds
+constexpr std::size_t kFitElements = std::size_t{2} << 20;  ///< a fit sees no more; keeps a stop within milliseconds
 constexpr double kOwnModelMargin = 1.25;                    ///< how many times its size a tensor's own model has to gain
 constexpr double kOwnModelHope = 0.08;                      ///< bits/weight; more is rare, so smaller tensors are not tried
+constexpr double kOwnModelReach = 1.1;  ///< codecs further from the smallest would not get there with a model of their own
 constexpr std::array kEstimated{CodecId::Raw,     CodecId::Sparse, CodecId::Entropy,
                                 CodecId::Bitpack, CodecId::Zstd,   CodecId::Additive};
 
@@ -42,10 +44,11 @@ class Planner {
   void choose();
   void keepDifferent();
 
-  std::vector<CodecId> codecsFor(const PackTensor& tensor) const;
-  bool isForced(const PackTensor& tensor) const;
+  std::vector<CodecId> codecsFor(std::size_t index) const;
+  bool isForced(std::size_t index) const;
   std::vector<DeltaSample> fitSample(const Group& group) const;
   double bitsOf(CodecId id, const CodecModel* model, std::span<const DeltaSample> samples) const;
+  Candidate sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const;
   Result<std::vector<Candidate>> candidatesFor(std::size_t index) const;
   Result<std::optional<Candidate>> ownModel(const Candidate& shared, const PackTensor& tensor,
                                             const TensorSample& sample) const;
@@ -69,16 +72,21 @@ Sameness samenessByConstruction(const PackSources& sources, const PackTensor& te
   return !tensor.final && tensor.terms.empty() ? Sameness::Yes : Sameness::No;
 }
 
-bool Planner::isForced(const PackTensor& tensor) const {
-  if (!m_request.codec || !codec(*m_request.codec).supports(tensor.stats.base, tensor.stats.dtype)) return false;
-  return *m_request.codec != CodecId::LowRank || !tensor.terms.empty();
+/// Whether the codec that was asked for can store the tensor.
+bool Planner::isForced(std::size_t index) const {
+  if (!m_request.codec) return false;
+  if (*m_request.codec == CodecId::LowRank) return m_samples[index].lowRankBytes > 0;
+  const auto& stats = m_sources.tensors()[m_sampled[index]].stats;
+  return codec(*m_request.codec).supports(stats.base, stats.dtype);
 }
 
-std::vector<CodecId> Planner::codecsFor(const PackTensor& tensor) const {
-  if (isForced(tensor)) return {*m_request.codec};
+/// Those to estimate; low-rank factors are not among them.
+std::vector<CodecId> Planner::codecsFor(std::size_t index) const {
   std::vector<CodecId> all;
+  const auto& stats = m_sources.tensors()[m_sampled[index]].stats;
+  const bool forced = isForced(index);
   for (const CodecId id : kEstimated)
-    if (codec(id).supports(tensor.stats.base, tensor.stats.dtype)) all.push_back(id);
+    if (codec(id).supports(stats.base, stats.dtype) && (!forced || id == *m_request.codec)) all.push_back(id);
   return all;
 }
 
@@ -130,10 +138,9 @@ std::vector<DeltaSample> Planner::fitSample(const Group& group) const {
 
 Result<void> Planner::fitShared() {
   std::map<std::pair<Group, CodecId>, bool> wanted;
-  for (const std::size_t index : m_sampled) {
-    const auto& tensor = m_sources.tensors()[index];
-    for (const CodecId id : codecsFor(tensor))
-      if (id != CodecId::LowRank) wanted[{Group(tensor.stats.base, tensor.stats.dtype), id}] = true;
+  for (std::size_t i = 0; i < m_sampled.size(); ++i) {
+    const auto& stats = m_sources.tensors()[m_sampled[i]].stats;
+    for (const CodecId id : codecsFor(i)) wanted[{Group(stats.base, stats.dtype), id}] = true;
   }
   std::vector<Fit> fits;
   for (const auto& [key, unused] : wanted) fits.push_back({.group = key.first, .codec = key.second, .model = {}, .bytes = 0});
@@ -188,42 +195,45 @@ Result<std::optional<Candidate>> Planner::ownModel(const Candidate& shared, cons
   return own;
 }
 
+Candidate Planner::sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const {
+  Candidate candidate;
+  candidate.codec = id;
+  for (std::size_t i = 0; i < m_fits.size(); ++i)
+    if (m_fits[i].codec == id && m_fits[i].group == Group(tensor.stats.base, tensor.stats.dtype))
+      candidate.shared = static_cast<int>(i);
+  // The baseline is slow to estimate and far from every choice: one run will do.
+  if (id == CodecId::Additive) samples = samples.first(1);
+  const CodecModel* model = candidate.shared < 0 ? nullptr : m_fits[static_cast<std::size_t>(candidate.shared)].model.get();
+  candidate.bytes = bitsOf(id, model, samples) / 8 * static_cast<double>(tensor.stats.elements);
+  return candidate;
+}
+
 Result<std::vector<Candidate>> Planner::candidatesFor(std::size_t index) const {
   const auto& tensor = m_sources.tensors()[m_sampled[index]];
   const auto& sample = m_samples[index];
   const auto elements = static_cast<double>(tensor.stats.elements);
   const auto samples = sample.deltaSamples();
   std::vector<Candidate> candidates;
-  for (const CodecId id : codecsFor(tensor)) {
-    if (id == CodecId::LowRank) continue;
-    Candidate candidate;
-    candidate.codec = id;
-    for (std::size_t i = 0; i < m_fits.size(); ++i)
-      if (m_fits[i].codec == id && m_fits[i].group == Group(tensor.stats.base, tensor.stats.dtype))
-        candidate.shared = static_cast<int>(i);
-    const CodecModel* model = candidate.shared < 0 ? nullptr : m_fits[static_cast<std::size_t>(candidate.shared)].model.get();
-    // The baseline is slow to estimate and far from every choice: one run will do.
-    const auto shown = id == CodecId::Additive ? std::span(samples).first(1) : std::span(samples);
-    candidate.bytes = bitsOf(id, model, shown) / 8 * elements;
-    const double modelBits =
-        candidate.shared < 0 ? 0 : 8 * static_cast<double>(m_fits[static_cast<std::size_t>(candidate.shared)].bytes);
-    if (candidate.shared >= 0 && kOwnModelHope * elements > kOwnModelMargin * modelBits) {
-      DELTASCOPE_ASSIGN(std::optional<Candidate> own, ownModel(candidate, tensor, sample));
-      if (own) candidates.push_back(std::move(*own));
-    }
-    candidates.push_back(std::move(candidate));
+  double least = std::numeric_limits<double>::infinity();
+  for (const CodecId id : codecsFor(index)) {
+    if (m_job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    candidates.push_back(sharedCandidate(id, tensor, samples));
+    least = std::min(least, candidates.back().bytes);
   }
-  if (sample.lowRankBytes > 0 && (!m_request.codec || *m_request.codec == CodecId::LowRank)) {
+  for (std::size_t i = 0, shared = candidates.size(); i < shared; ++i) {
+    if (candidates[i].shared < 0 || candidates[i].bytes > kOwnModelReach * least) continue;
+    const double modelBits = 8 * static_cast<double>(m_fits[static_cast<std::size_t>(candidates[i].shared)].bytes);
+    if (kOwnModelHope * elements < kOwnModelMargin * modelBits) continue;
+    if (m_job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_ASSIGN(std::optional<Candidate> own, ownModel(candidates[i], tensor, sample));
+    if (own) candidates.push_back(std::move(*own));
+  }
+  if (sample.lowRankBytes > 0 && (!m_request.codec || isForced(index))) {
     Candidate candidate;
     candidate.codec = CodecId::LowRank;
     candidate.bytes = sample.lowRankBits / 8 * elements;
     candidate.modelBytes = sample.lowRankBytes;
     candidates.push_back(std::move(candidate));
-  }
-  if (candidates.empty()) {
-    Candidate raw;
-    raw.bytes = static_cast<double>(tensor.stats.finalBytes);
-    candidates.push_back(std::move(raw));
   }
   return candidates;
 }
@@ -249,7 +259,7 @@ void Planner::choose() {
     auto& plan = m_plan.tensors[m_sampled[i]];
     const auto& pick = m_candidates[i][chosen[i]];
     plan.codec = pick.codec;
-    plan.forced = isForced(tensor);
+    plan.forced = isForced(i);
     plan.estimatedBytes = static_cast<std::uint64_t>(std::max(0.0, pick.bytes));
     for (const auto& candidate : m_candidates[i]) {
       auto& shown = plan.estimate[static_cast<std::size_t>(candidate.codec)];

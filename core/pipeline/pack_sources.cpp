@@ -2,6 +2,7 @@
 #include "core/pipeline/pack_sources.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/units.h"
 #include "core/codec/statistics.h"
@@ -121,20 +122,23 @@ Result<void> PackSources::matchFinal() {
 }
 
 Result<void> PackSources::matchAdapters() {
+  std::map<std::string_view, PackTensor*> byName;
+  if (!m_adapters.empty())
+    for (auto& tensor : m_tensors) byName.emplace(tensor.stats.name, &tensor);
   for (const auto& adapter : m_adapters) {
     DELTASCOPE_ASSIGN(const std::vector<AdapterTerm> terms, adapter->match(m_base->checkpoint()));
     for (const auto& term : terms) {
-      const auto found =
-          std::find_if(m_tensors.begin(), m_tensors.end(), [&](const auto& t) { return t.stats.name == term.target; });
-      if (found == m_tensors.end())
+      const auto found = byName.find(term.target);
+      if (found == byName.end())
         return fail(ErrorCode::Mismatch, at({m_final->path(), term.target, std::nullopt},
                                             "the adapter changes it, but the final has no such tensor"));
-      if (term.kind == AdapterTerm::Kind::Replacement && !found->final) {
-        found->stats.dtype = term.replacement->dtype;
-        found->stats.finalBytes = bytesFor(found->stats.dtype, found->stats.elements);
-        found->stats.base = m_base->kindOf(term.target, found->stats.dtype);
+      PackTensor& tensor = *found->second;
+      if (term.kind == AdapterTerm::Kind::Replacement && !tensor.final) {
+        tensor.stats.dtype = term.replacement->dtype;
+        tensor.stats.finalBytes = bytesFor(tensor.stats.dtype, tensor.stats.elements);
+        tensor.stats.base = m_base->kindOf(term.target, tensor.stats.dtype);
       }
-      found->terms.push_back({adapter.get(), term});
+      tensor.terms.push_back({adapter.get(), term});
     }
   }
   return {};
