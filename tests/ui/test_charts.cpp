@@ -149,8 +149,8 @@ class TestCharts : public QObject {
     QTest::newRow("histogram") << Chart(HistogramChart{});
     QTest::newRow("histogram of zeros") << Chart(HistogramChart{{{0, 1}, {0, 0}, 1, 0, 0}, false});
     QTest::newRow("map") << Chart(MapChart{});
-    QTest::newRow("map of nothing read") << Chart(MapChart{1, 2, 1, 1, {NAN, NAN}, "v", {}});
-    QTest::newRow("map of the wrong size") << Chart(MapChart{2, 2, 1, 1, {1, 2, 3}, "v", {}});
+    QTest::newRow("map of nothing read") << Chart(MapChart{1, 2, 1, 1, {NAN, NAN}, "v", false, {}});
+    QTest::newRow("map of the wrong size") << Chart(MapChart{2, 2, 1, 1, {1, 2, 3}, "v", false, {}});
     QTest::newRow("bars") << Chart(BarsChart{});
     QTest::newRow("columns") << Chart(ColumnsChart{});
     QTest::newRow("lines of gaps") << Chart(LinesChart{{{"a", {{0, kNaN}}}}, "x", "y"});
@@ -219,12 +219,15 @@ class TestCharts : public QObject {
 
   void oddValuesAreDrawn_data() {
     QTest::addColumn<Chart>("chart");
-    QTest::newRow("nan first") << Chart(MapChart{2, 2, 1, 1, {NAN, 1, 2, 3}, "v", {}});
-    QTest::newRow("inf") << Chart(MapChart{2, 2, 1, 1, {INFINITY, 1, -INFINITY, 3}, "v", {}});
-    QTest::newRow("one cell") << Chart(MapChart{1, 1, 1, 1, {5}, "v", {}});
-    QTest::newRow("one row") << Chart(MapChart{1, 3, 1, 1, {5, 6, 7}, "v", {}});
-    QTest::newRow("one column") << Chart(MapChart{3, 1, 1, 1, {5, 6, 7}, "v", {}});
-    QTest::newRow("all the same") << Chart(MapChart{2, 2, 1, 1, {5, 5, 5, 5}, "v", {}});
+    QTest::newRow("nan first") << Chart(MapChart{2, 2, 1, 1, {NAN, 1, 2, 3}, "v", false, {}});
+    QTest::newRow("inf") << Chart(MapChart{2, 2, 1, 1, {INFINITY, 1, -INFINITY, 3}, "v", false, {}});
+    QTest::newRow("one cell") << Chart(MapChart{1, 1, 1, 1, {5}, "v", false, {}});
+    QTest::newRow("one row") << Chart(MapChart{1, 3, 1, 1, {5, 6, 7}, "v", false, {}});
+    QTest::newRow("one column") << Chart(MapChart{3, 1, 1, 1, {5, 6, 7}, "v", false, {}});
+    QTest::newRow("all the same") << Chart(MapChart{2, 2, 1, 1, {5, 5, 5, 5}, "v", false, {}});
+    QTest::newRow("log with zeros") << Chart(MapChart{2, 2, 1, 1, {0, 0.5f, 30, 15000}, "v", true, {}});
+    QTest::newRow("log of zeros") << Chart(MapChart{1, 2, 1, 1, {0, 0}, "v", true, {}});
+    QTest::newRow("log of nan") << Chart(MapChart{1, 2, 1, 1, {NAN, 7}, "v", true, {}});
     QTest::newRow("one bin") << Chart(HistogramChart{{{0}, {7}, 1, 0, 0}, false});
     QTest::newRow("one bin, log") << Chart(HistogramChart{{{0}, {7}, 1, 0, 3}, true});
     QTest::newRow("one bar of nothing") << Chart(BarsChart{{{"a", 0, "0 B"}}, "bytes"});
@@ -256,7 +259,7 @@ class TestCharts : public QObject {
     QTest::newRow("outside") << single << 1.6 << 0.0 << "";
     QTest::newRow("wide bin") << Chart(HistogramChart{{{-8, 0}, {5, 6}, 8, 0, 0}, false}) << -3.0 << 0.0
                               << "delta −8 to −1: 5 elements";
-    const Chart map = MapChart{2, 2, 4, 8, {1, 2, NAN, 4}, "mean |delta|", {}};
+    const Chart map = MapChart{2, 2, 4, 8, {1, 2, NAN, 4}, "mean |delta|", false, {}};
     QTest::newRow("cell") << map << 9.0 << 1.0 << "row 0–3, column 8–15: mean |delta| 2.000";
     QTest::newRow("cell not read") << map << 0.0 << 5.0 << "row 4–7, column 0–7: mean |delta| not read";
     QTest::newRow("outside the map") << map << 17.0 << 1.0 << "";

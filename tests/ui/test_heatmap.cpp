@@ -74,14 +74,29 @@ class TestHeatmap : public QObject {
     QCOMPARE(chart.high, 1.0);
   }
 
-  void otherMetricsUseTheirRange() {
+  void otherMetricsSpanTheMatricesOfTheLayers() {
     const auto chart = heatMapOf(generatedModel(2)->tensors, Metric::BitsPerWeight, false);
     double low = 1e9, high = 0;
-    for (const auto& cell : chart.cells)
-      if (cell.present) low = std::min(low, cell.value), high = std::max(high, cell.value);
+    for (int row = 1; row < chart.rows.size(); ++row)
+      for (int column = 1; column < 8; ++column) {
+        low = std::min(low, chart.at(row, column).value);
+        high = std::max(high, chart.at(row, column).value);
+      }
     QCOMPARE(chart.low, low);
     QCOMPARE(chart.high, high);
+    // The norms are stored raw, 16 bits: beyond the scale, which says so.
+    QCOMPARE(chart.at(1, 8).value, 16.0);
+    QCOMPARE(chart.colour(chart.at(1, 8)), metricColour(1));
     QCOMPARE(chart.ticks.size(), std::size_t{3});
+    QVERIFY(chart.ticks[2].second.startsWith("≥ "));
+    QVERIFY(!chart.ticks[1].second.contains(' '));
+  }
+
+  void withoutLayersTheScaleSpansAll() {
+    std::vector<TensorStats> tensors{generatedTensor("a", {64, 64}, 1), generatedTensor("b", {64, 64}, 9)};
+    const auto chart = heatMapOf(tensors, Metric::BitsPerWeight, false);
+    QCOMPARE(chart.low, tensors[0].bitsPerWeight());
+    QCOMPARE(chart.high, tensors[1].bitsPerWeight());
   }
 
   void metricsAreFoundByTheirId() {

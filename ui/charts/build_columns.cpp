@@ -57,7 +57,7 @@ void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& sty
   bars->setData(keys, values, true);
   const double highest = std::max(1.0, *std::max_element(values.cbegin(), values.cend()));
   plot.xAxis->setLabel(QStringLiteral("delta (steps of the final's type)"));
-  plot.yAxis->setLabel(chart.logY ? QStringLiteral("elements (log scale)") : QStringLiteral("elements"));
+  plot.yAxis->setLabel(chart.logY ? QStringLiteral("elements, log") : QStringLiteral("elements"));
   plot.xAxis->setRange(keys.front() - width, keys.back() + width);
   if (chart.logY) {
     bars->setBaseValue(0.5);
@@ -85,9 +85,9 @@ void build(QCustomPlot& plot, const ColumnsChart& chart, const ChartStyle& style
   plot.yAxis->setLabel(chart.valueLabel);
   plot.xAxis->ticker()->setTickStepStrategy(QCPAxisTicker::tssReadability);
   if (chart.values.size() <= 12) {
-    QSharedPointer<QCPAxisTickerFixed> whole(new QCPAxisTickerFixed);
-    whole->setTickStep(1);
-    plot.xAxis->setTicker(whole);
+    QSharedPointer<QCPAxisTickerText> each(new QCPAxisTickerText);
+    for (const double key : keys) each->addTick(key, QString::number(key));
+    plot.xAxis->setTicker(each);
   }
   // A lone column is not drawn as wide as the chart.
   const double last = std::max(keys.back(), 7.0);

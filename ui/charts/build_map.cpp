@@ -37,6 +37,7 @@ std::pair<double, double> rangeOf(const MapChart& chart) {
     high = any ? std::max(high, double(value)) : value;
     any = true;
   }
+  if (chart.logScale) return {std::max(low, 1.0), std::max(high, 10.0)};
   if (high <= low) high = low + std::max(1.0, std::abs(low));
   return {low, high};
 }
@@ -65,7 +66,7 @@ void build(QCustomPlot& plot, const MapChart& chart, const ChartStyle& style) {
           static_cast<std::size_t>(row / downCopies) * chart.columns + static_cast<std::size_t>(column / acrossCopies);
       const double value = chart.values[cell];
       // Not finite values would spoil the map's bounds: such cells are transparent instead.
-      map->data()->setCell(column, row, std::isfinite(value) ? value : low);
+      map->data()->setCell(column, row, std::isfinite(value) ? std::max(value, low) : low);
       if (!std::isfinite(value)) map->data()->setAlpha(column, row, 0);
     }
   plot.axisRect()->setBackground(QBrush(style.empty));
@@ -79,12 +80,17 @@ void build(QCustomPlot& plot, const MapChart& chart, const ChartStyle& style) {
   scale->setRangeDrag(false);
   scale->setRangeZoom(false);
   auto* axis = scale->axis();
-  axis->setLabel(chart.valueLabel);
+  axis->setLabel(chart.logScale ? chart.valueLabel + QStringLiteral(", log") : chart.valueLabel);
   axis->setLabelFont(style.font);
   axis->setLabelColor(style.muted);
   axis->setTickLabelFont(plot.yAxis->tickLabelFont());
   axis->setTickLabelColor(style.muted);
-  axis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
+  if (chart.logScale) {
+    scale->setDataScaleType(QCPAxis::stLogarithmic);
+    axis->setTicker(QSharedPointer<QCPAxisTicker>(new CountLogTicker));
+  } else {
+    axis->setTicker(QSharedPointer<QCPAxisTicker>(new ValueTicker));
+  }
   for (const auto type : {QCPAxis::atRight, QCPAxis::atLeft, QCPAxis::atTop, QCPAxis::atBottom})
     axis->axisRect()->axis(type)->setBasePen(Qt::NoPen);
   axis->setSubTickPen(Qt::NoPen);

@@ -31,6 +31,7 @@ struct MapChart {
   std::uint64_t rowsPerCell = 1, columnsPerCell = 1;
   std::vector<float> values;                       ///< row-major
   QString valueLabel;                              ///< "mean |delta|"
+  bool logScale = false;                           ///< of the colours; values below one take the lowest
   std::optional<std::pair<double, double>> range;  ///< of the colours; the data's own when empty
 };
 

@@ -30,6 +30,8 @@ void paintBar(QPainter& painter, const HeatMapChart& chart, const HeatMapGeometr
   painter.restore();
   painter.setFont(smaller(style.font));
   painter.setPen(style.muted);
+  painter.drawText(QRectF(g.bar.left(), g.grid.top() - metrics.height() * 1.3, g.area.right() - g.bar.left(), metrics.height()),
+                   Qt::AlignLeft | Qt::AlignBottom, chart.valueLabel);
   for (const auto& [value, text] : chart.ticks) {
     const double share = chart.high > chart.low ? (value - chart.low) / (chart.high - chart.low) : 0;
     const double y = std::clamp(g.bar.bottom() - share * g.bar.height(), g.bar.top() + metrics.height() / 2,
@@ -108,7 +110,9 @@ HeatMapGeometry layOutHeatMap(const HeatMapChart& chart, const QRectF& area, con
   g.labelWidth = widestOf(labels, metrics) + em * 0.3;
   QStringList ticks;
   for (const auto& tick : chart.ticks) ticks << tick.second;
-  const double barWidth = em * 0.8, barRoom = barWidth + em * 0.3 + widestOf(ticks, small) + 2;
+  const double barWidth = em * 0.8;
+  const double barRoom =
+      std::max(barWidth + em * 0.3 + widestOf(ticks, small) + 2, small.horizontalAdvance(chart.valueLabel) + 2);
   const auto columns = std::max<double>(1, static_cast<double>(chart.columns.size()));
   const auto rows = std::max<double>(1, static_cast<double>(chart.rows.size()));
 

@@ -41,21 +41,21 @@ void BarDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given, co
   const ThemeColors& colors = colorsOf(option.palette);
   QColor bar = selected ? colors.onAccent : colors.accent;
   bar.setAlphaF(0.25f);
-  const double room = option.rect.height() * 0.14;
+  const double room = option.rect.height() * 0.12;
   QRectF where = QRectF(option.rect).adjusted(2, room, -2, -room);
   where.setWidth(where.width() * share.toDouble());
-  painter->save();
   painter->fillRect(where, bar);
-  painter->setFont(option.font);
-  painter->setPen(selected ? option.palette.color(QPalette::HighlightedText) : option.palette.color(QPalette::Text));
-  const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, &option, option.widget) + 2;
-  painter->drawText(option.rect.adjusted(margin, 0, -margin, 0), Qt::AlignRight | Qt::AlignVCenter, text);
-  painter->restore();
+  // The style writes the number, so that it stands on the same line as its neighbours; the panel behind it is drawn already.
+  option.text = text;
+  option.backgroundBrush = Qt::NoBrush;
+  option.state &= ~(QStyle::State_Selected | QStyle::State_MouseOver | QStyle::State_HasFocus);
+  if (selected) option.palette.setColor(QPalette::Text, option.palette.color(QPalette::HighlightedText));
+  style->drawControl(QStyle::CE_ItemViewItem, &option, painter, option.widget);
 }
 
 QSize BarDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
   QSize size = QStyledItemDelegate::sizeHint(option, index);
-  size.setHeight(std::max(size.height(), option.fontMetrics.height() * 5 / 4));
+  size.setHeight(std::max(size.height(), option.fontMetrics.height() * 27 / 20));
   return size;
 }
 

@@ -19,6 +19,7 @@ int rankOf(const std::string& kind) {
 struct Sum {
   TensorStats stats;
   std::vector<int> items;
+  bool matrices = false;
 };
 
 double valueOf(const TensorStats& t, Metric metric) {
@@ -63,7 +64,8 @@ struct Format {
 };
 
 QString labelOf(const Format& format, bool checkpoint) {
-  const QString name = wordsOf(format.metric, checkpoint).name;
+  const QString name =
+      format.metric == Metric::StoredBytes && !checkpoint ? QStringLiteral("stored") : wordsOf(format.metric, checkpoint).name;
   return format.unit.name.isEmpty() ? name : name + QStringLiteral(", ") + format.unit.name;
 }
 
@@ -110,24 +112,37 @@ HeatMapChart heatMapOf(const std::vector<TensorStats>& tensors, Metric metric, b
     sum.stats.zeroDeltas += t.zeroDeltas;
     sum.stats.patches += t.patches;
     sum.items.push_back(static_cast<int>(i));
+    sum.matrices = sum.matrices || t.shape.size() >= 2;
     kinds.emplace(rankOf(role.kind), role.kind);
   }
   HeatMapChart chart;
   chart.rowLabel = QStringLiteral("layer");
   for (const auto& kind : kinds) chart.columns << QString::fromStdString(kind.second);
 
-  double low = 0, high = 0;
-  bool any = false;
+  // The scale spans the matrices inside layers: an embedding's size or a vector's few, dear bytes would leave one colour for
+  // all of them. Cells beyond it take the colour of its end, and the end says so.
+  double low = 0, high = 0, least = 0, most = 0;
+  bool any = false, spanned = false;
+  const auto widen = [](bool first, double value, double& from, double& to) {
+    from = first ? value : std::min(from, value);
+    to = first ? value : std::max(to, value);
+  };
   for (const auto& [layer, row] : sums)
     for (const auto& [kind, sum] : row) {
       const double value = valueOf(sum.stats, metric);
-      low = any ? std::min(low, value) : value;
-      high = any ? std::max(high, value) : value;
+      widen(!any, value, least, most);
       any = true;
+      if (layer < 0 || !sum.matrices) continue;
+      widen(!spanned, value, low, high);
+      spanned = true;
     }
+  if (!spanned) {
+    low = least;
+    high = most;
+  }
   Format format{metric, {}};
-  if (metric == Metric::StoredBytes) format.unit = byteUnit(static_cast<std::uint64_t>(high));
-  if (metric == Metric::Patches) format.unit = countUnit(static_cast<std::uint64_t>(high));
+  if (metric == Metric::StoredBytes) format.unit = byteUnit(static_cast<std::uint64_t>(most));
+  if (metric == Metric::Patches) format.unit = countUnit(static_cast<std::uint64_t>(most));
   if (metric == Metric::Sparsity) {
     low = 0;
     high = 1;
@@ -140,7 +155,11 @@ HeatMapChart heatMapOf(const std::vector<TensorStats>& tensors, Metric metric, b
   chart.valueLabel = labelOf(format, checkpoint);
   for (const double t : {0.0, 0.5, 1.0}) {
     const double value = low + t * (high - low);
-    chart.ticks.emplace_back(value, format.shortText(value));
+    const bool below = t == 0 && least < low, above = t == 1 && most > high;
+    chart.ticks.emplace_back(value, (below   ? QStringLiteral("≤ ")
+                                     : above ? QStringLiteral("≥ ")
+                                             : QString()) +
+                                        format.shortText(value));
   }
   for (const auto& [layer, row] : sums) {
     const QString name = layer < 0 ? QStringLiteral("–") : QString::number(layer);

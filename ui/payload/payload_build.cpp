@@ -67,7 +67,7 @@ QWidget* PayloadPage::buildSummary() {
   m_verdict = new QLabel;
   m_verdict->setObjectName(QStringLiteral("verdict"));
   m_verdict->setAccessibleName(tr("Verdict"));
-  m_verify = new QPushButton(tr("&Verify"));
+  m_verify = new QPushButton(tr("Verify"));
   m_verify->setObjectName(QStringLiteral("verify"));
   m_verify->setToolTip(tr("Reconstructs every tensor and compares it, bit for bit, with the hash of the final"));
   line->addWidget(m_summary, 1);
@@ -124,8 +124,8 @@ QWidget* PayloadPage::buildPanes() {
   m_across->addWidget(m_table);
   m_across->addWidget(m_heatMap);
   m_across->setCollapsible(0, false);
-  m_across->setStretchFactor(0, 62);
-  m_across->setStretchFactor(1, 38);
+  m_across->setStretchFactor(0, 66);
+  m_across->setStretchFactor(1, 34);
   m_down = new QSplitter(Qt::Vertical);
   m_down->setObjectName(QStringLiteral("downSplitter"));
   m_down->addWidget(m_across);

@@ -21,6 +21,12 @@
 #include "ui/payload/tensor_view.h"
 
 namespace deltascope::ui {
+namespace {
+
+// Percent: the table beside the heat map, both above the details.
+constexpr int kTableShare = 66, kUpperShare = 58;
+
+}  // namespace
 
 bool PayloadPage::isCheckpoint() const { return m_openModel && m_openModel->files.kind == ModelFiles::Kind::Checkpoint; }
 
@@ -83,7 +89,9 @@ void PayloadPage::refreshVerdict() {
                                                                                       : colors.muted);
   m_verdict->setPalette(colours);
   m_verify->setEnabled(!m_verifying);
-  m_verify->setText(counts.exact + counts.different > 0 && !m_verifying ? tr("&Verify again") : tr("&Verify"));
+  m_verify->setText(counts.exact + counts.different > 0 && !m_verifying ? tr("Verify again") : tr("Verify"));
+  m_verify->setProperty("primary", !m_verifying && counts.exact + counts.different == 0);
+  m_verify->update();
   const int shown = m_model->tensorNamed(m_detail->tensorName());
   if (shown >= 0) m_detail->setVerdict(m_model->verdict(shown));
 }
@@ -154,8 +162,9 @@ void PayloadPage::showDetail(const QList<int>& tensors) {
 
 void PayloadPage::restoreState(const Settings& settings) {
   m_table->restoreColumns(settings.get(setting::kPayloadHeader));
-  m_across->restoreState(settings.get(setting::kPayloadSplitter));
-  m_down->restoreState(settings.get(setting::kPayloadDetailSplitter));
+  // Sizes are only shared out by a splitter that has one: once the page was laid out.
+  if (!m_across->restoreState(settings.get(setting::kPayloadSplitter))) m_across->setSizes({kTableShare, 100 - kTableShare});
+  if (!m_down->restoreState(settings.get(setting::kPayloadDetailSplitter))) m_down->setSizes({kUpperShare, 100 - kUpperShare});
   m_filterBar->setRegex(settings.get(setting::kPayloadRegex));
   m_metricId = settings.get(setting::kPayloadMetric);
   m_groupAction->setChecked(settings.get(setting::kPayloadGrouped));
@@ -186,8 +195,8 @@ void PayloadPage::resetLayout() {
   m_heatMapAction->setChecked(true);
   m_detailAction->setChecked(true);
   m_groupAction->setChecked(true);
-  m_across->setSizes({62, 38});
-  m_down->setSizes({58, 42});
+  m_across->setSizes({kTableShare, 100 - kTableShare});
+  m_down->setSizes({kUpperShare, 100 - kUpperShare});
 }
 
 PageActions PayloadPage::pageActions() const {

@@ -25,6 +25,8 @@ MapChart mapOf(const TensorCloseUp& closeUp, MapValue value) {
   chart.values = value == MapValue::ZeroShare ? map.zeroShare : map.meanMagnitude;
   chart.valueLabel = value == MapValue::ZeroShare ? QStringLiteral("share of zero deltas") : QStringLiteral("mean |delta|");
   if (value == MapValue::ZeroShare) chart.range = {0.0, 1.0};
+  // Where a weight and its base differ in sign the delta is thousands of times the usual one.
+  chart.logScale = value == MapValue::MeanMagnitude;
   // A negative value marks a cell that was not read.
   for (float& cell : chart.values)
     if (cell < 0) cell = std::numeric_limits<float>::quiet_NaN();

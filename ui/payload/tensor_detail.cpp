@@ -108,7 +108,7 @@ void TensorDetail::buildTabs() {
 
   auto* corner = new QWidget;
   auto* line = new QHBoxLayout(corner);
-  line->setContentsMargins(0, 0, steps(*this, 2), 0);
+  line->setContentsMargins(0, 0, steps(*this, 2), steps(*this, 1));
   line->setSpacing(steps(*this, 2));
   line->addWidget(m_note);
   line->addWidget(m_name);

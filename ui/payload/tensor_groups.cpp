@@ -79,11 +79,14 @@ std::vector<TensorGroup> groupByLayer(const std::vector<TensorStats>& tensors) {
 }
 
 QString shortName(const std::string& name) {
-  const int layer = tensorRole(name).layer;
-  if (layer < 0) return QString::fromStdString(name);
-  const std::string number = '.' + std::to_string(layer) + '.';
-  const auto found = name.find(number);
-  return QString::fromStdString(found == std::string::npos ? name : name.substr(found + number.size()));
+  QString text = QString::fromStdString(name);
+  if (const int layer = tensorRole(name).layer; layer >= 0) {
+    const QString number = QStringLiteral(".%1.").arg(layer);
+    if (const auto found = text.indexOf(number); found >= 0) text.remove(0, found + number.size());
+  }
+  const QString weight = QStringLiteral(".weight");
+  if (text.size() > weight.size() && text.endsWith(weight)) text.chop(weight.size());
+  return text;
 }
 
 }  // namespace deltascope::ui

@@ -19,8 +19,8 @@
 namespace deltascope::ui {
 namespace {
 
-/// Widths in average characters.
-constexpr std::array<double, kColumnCount> kWidths{27, 13, 7, 11, 10.5, 10, 11.5, 8, 11.5, 10.5, 17};
+/// Least widths in average characters; a column is never narrower than its header.
+constexpr std::array<double, kColumnCount> kWidths{30, 12.5, 7, 8, 8, 9.5, 8, 7, 8, 8, 15};
 constexpr int kAllOpen = 200;  // more tensors start with closed branches
 
 constexpr int number(Column column) { return static_cast<int>(column); }
@@ -48,6 +48,7 @@ TensorView::TensorView(TensorModel* model, TensorFilter* filter, QWidget* parent
   header()->setHighlightSections(false);
   header()->setContextMenuPolicy(Qt::ActionsContextMenu);
   setTextElideMode(Qt::ElideMiddle);
+  setIndentation(steps(*this, 3.5));
 
   m_copy->setShortcut(QKeySequence::Copy);
   m_copy->setShortcutContext(Qt::WidgetShortcut);
@@ -88,7 +89,10 @@ void TensorView::resetColumns() {
   m_unwanted = {Column::Base};
   for (int i = 0; i < kColumnCount; ++i) {
     header()->moveSection(header()->visualIndex(i), i);
-    header()->resizeSection(i, characters(*this, kWidths[static_cast<std::size_t>(i)]));
+    // The widest unit, so that columns keep their place from model to model.
+    const QString label = headerText(static_cast<Column>(i), {{QStringLiteral("M"), 1}, {QStringLiteral("MiB"), 1}}, false);
+    const int least = header()->fontMetrics().horizontalAdvance(label) + steps(*this, 3);
+    header()->resizeSection(i, std::max(least, characters(*this, kWidths[static_cast<std::size_t>(i)])));
   }
   sortByColumn(number(Column::Name), Qt::AscendingOrder);
   showWantedColumns();
