@@ -16,6 +16,33 @@ struct PackedItem {
   std::uint64_t zeroDeltas = 0;
   std::vector<float> scales;
 };
+using PackedPtr = std::unique_ptr<PackedItem>;
+
+/// Items that were written lend their buffers to later ones: large vectors are costly to make and to zero. No more exist than
+/// are in work at once.
+class ItemPool {
+ public:
+  PackedPtr take() {
+    std::lock_guard lock(m_mutex);
+    if (m_free.empty()) return std::make_unique<PackedItem>();
+    PackedPtr item = std::move(m_free.back());
+    m_free.pop_back();
+    return item;
+  }
+  void give(PackedPtr item) {
+    item->stored.clear();
+    item->scales.clear();
+    item->pair.scales.clear();
+    item->stats = {};
+    item->zeroDeltas = 0;
+    std::lock_guard lock(m_mutex);
+    m_free.push_back(std::move(item));
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::vector<PackedPtr> m_free;
+};
 
 /// A tensor between its first item and its last. Scales are written by the committing thread before any reader starts.
 struct TensorState {
@@ -35,17 +62,18 @@ class TensorPacker {
         m_meter(meter),
         m_states(sources.tensors().size()) {}
 
-  Result<PackedItem> work(const PackItem& item);
-  Result<void> commit(const PackItem& item, PackedItem&& packed);
+  Result<PackedPtr> work(const PackItem& item);
+  Result<void> commit(const PackItem& item, PackedPtr packed);
   /// Finishes the tensors before `tensor` that have no items left.
   Result<void> finishUpTo(std::size_t tensor);
   std::vector<TensorStats> takeRows() { return std::move(m_rows); }
 
  private:
-  Result<PackedItem> scalesOf(const PackItem& item) const;
-  Result<PackedItem> packChunk(const PackItem& item);
+  Result<void> scalesOf(const PackItem& item, PackedItem& packed) const;
+  Result<void> packChunk(const PackItem& item, PackedItem& packed);
+  Result<void> commitChunk(const PackItem& item, const PackedItem& packed);
   std::span<const float> scalesFor(const PackItem& item) const;
-  Result<void> commitScales(const PackItem& item, PackedItem&& packed);
+  Result<void> commitScales(const PackItem& item, const PackedItem& packed);
   Result<void> writeToBase(const PackItem& item, const PackedItem& packed);
   Result<void> writeBaseParts(std::size_t index, const TensorState& state);
   Result<void> finish(std::size_t index, const TensorHashes& hashes);
@@ -58,6 +86,7 @@ class TensorPacker {
   PackOutput& m_output;
   Meter& m_meter;
   std::vector<std::unique_ptr<TensorState>> m_states;
+  ItemPool m_pool;
   std::vector<TensorStats> m_rows;
   TensorStats m_row;  ///< of the tensor being committed
 };
@@ -86,19 +115,19 @@ Result<ModelPtr> TensorPacker::modelOf(std::size_t index) {
   return terms->onlyLowRank();
 }
 
-Result<PackedItem> TensorPacker::scalesOf(const PackItem& item) const {
+Result<void> TensorPacker::scalesOf(const PackItem& item, PackedItem& packed) const {
   const auto& tensor = m_sources.tensors()[item.tensor];
-  PackedItem packed;
   if (*m_sources.request().quantize == QuantFormat::Int8) {
     DELTASCOPE_ASSIGN(packed.scales, m_sources.rowScales(tensor, item.first, item.count));
-    return packed;
+    return {};
   }
   const unsigned blocksize = m_sources.request().blocksize;
-  std::vector<std::byte> bytes(item.count * bytesOf(tensor.stats.dtype));
+  auto& bytes = packed.pair.final;
+  bytes.resize(item.count * bytesOf(tensor.stats.dtype));
   DELTASCOPE_TRY(m_sources.readFinal(tensor, item.first, bytes));
   packed.scales.resize(ceilDiv(item.count, blocksize));
   blockAbsmax(tensor.stats.dtype, bytes, blocksize, packed.scales);
-  return packed;
+  return {};
 }
 
 /// Of the blocks or rows that the chunk touches; empty where they follow from the chunk itself.
@@ -112,13 +141,12 @@ std::span<const float> TensorPacker::scalesFor(const PackItem& item) const {
   return std::span(int8 ? state->scales : state->seen).subspan(begin, end - begin);
 }
 
-Result<PackedItem> TensorPacker::packChunk(const PackItem& item) {
+Result<void> TensorPacker::packChunk(const PackItem& item, PackedItem& packed) {
   const auto& tensor = m_sources.tensors()[item.tensor];
   const auto& plan = m_plan.tensors[item.tensor];
-  PackedItem packed;
   DELTASCOPE_ASSIGN(const TermsPtr terms, m_terms.get(item.tensor));
   DELTASCOPE_TRY(m_sources.read(tensor, item.first, item.count, scalesFor(item), terms.get(), packed.pair));
-  if (plan.same == Sameness::Yes) return packed;
+  if (plan.same == Sameness::Yes) return {};
   const auto& slice = packed.pair.base.slice;
   DELTASCOPE_ASSIGN(const ModelPtr model, modelOf(item.tensor));
   const auto& coder = codec(plan.codec);
@@ -127,15 +155,24 @@ Result<PackedItem> TensorPacker::packChunk(const PackItem& item) {
   if (!stats) return fail(stats.error().code, "tensor " + tensor.stats.name + ": " + stats.error().message, stats.error().hint);
   packed.stats = *stats;
   packed.zeroDeltas = countZeroDeltas(slice, packed.pair.final);
+  return {};
+}
+
+Result<PackedPtr> TensorPacker::work(const PackItem& item) {
+  if (item.kind == PackItem::Kind::Nothing) return PackedPtr();
+  auto packed = m_pool.take();
+  DELTASCOPE_TRY(item.kind == PackItem::Kind::Scales ? scalesOf(item, *packed) : packChunk(item, *packed));
   return packed;
 }
 
-Result<PackedItem> TensorPacker::work(const PackItem& item) {
-  if (item.kind == PackItem::Kind::Nothing) return PackedItem{};
-  return item.kind == PackItem::Kind::Scales ? scalesOf(item) : packChunk(item);
+Result<void> TensorPacker::commit(const PackItem& item, PackedPtr packed) {
+  if (item.kind == PackItem::Kind::Nothing) return {};
+  DELTASCOPE_TRY(item.kind == PackItem::Kind::Scales ? commitScales(item, *packed) : commitChunk(item, *packed));
+  m_pool.give(std::move(packed));
+  return {};
 }
 
-Result<void> TensorPacker::commitScales(const PackItem& item, PackedItem&& packed) {
+Result<void> TensorPacker::commitScales(const PackItem& item, const PackedItem& packed) {
   const auto& tensor = m_sources.tensors()[item.tensor];
   auto& state = m_states[item.tensor];
   if (!state) state = std::make_unique<TensorState>();
@@ -158,9 +195,7 @@ Result<void> TensorPacker::writeToBase(const PackItem& item, const PackedItem& p
                             std::as_bytes(std::span(packed.pair.base.codes)));
 }
 
-Result<void> TensorPacker::commit(const PackItem& item, PackedItem&& packed) {
-  if (item.kind == PackItem::Kind::Nothing) return {};
-  if (item.kind == PackItem::Kind::Scales) return commitScales(item, std::move(packed));
+Result<void> TensorPacker::commitChunk(const PackItem& item, const PackedItem& packed) {
   const std::size_t index = item.tensor;
   const auto& tensor = m_sources.tensors()[index];
   auto& state = m_states[index];
@@ -240,9 +275,9 @@ Result<std::vector<TensorStats>> packTensors(const PackSources& sources, const P
   const std::size_t window = job.threadCount() + kItemsAhead;
   const auto items = packItems(sources, plan, window);
   TensorPacker packer(sources, plan, terms, output, meter);
-  auto done = runOrdered<PackedItem>(
+  auto done = runOrdered<PackedPtr>(
       items.size(), job.threadCount(), window, job.stop, [&](std::size_t i) { return packer.work(items[i]); },
-      [&](std::size_t i, PackedItem&& packed) { return packer.commit(items[i], std::move(packed)); });
+      [&](std::size_t i, PackedPtr&& packed) { return packer.commit(items[i], std::move(packed)); });
   if (done) done = packer.finishUpTo(sources.tensors().size());
   if (!done) return tl::make_unexpected(output.shown(done.error()));
   return packer.takeRows();
