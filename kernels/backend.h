@@ -11,12 +11,12 @@
 namespace deltascope::kernels {
 
 struct DeviceInfo {
-  std::string id;           ///< "cpu", "cuda:0"
-  std::string name;         ///< model name
+  std::string id;    ///< "cpu", "cuda:0"
+  std::string name;  ///< model name
   bool usable = false;
-  std::string reason;       ///< why not usable, in words
-  std::string detail;       ///< instruction sets in use, driver version …
-  unsigned threads = 0;     ///< CPU: hardware threads this process may use
+  std::string reason;                 ///< why not usable, in words
+  std::string detail;                 ///< instruction sets in use, driver version …
+  unsigned threads = 0;               ///< CPU: hardware threads this process may use
   std::uint64_t memoryBytes = 0;      ///< total
   std::uint64_t memoryFreeBytes = 0;  ///< available now
 };
