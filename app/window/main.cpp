@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/cli/interrupt.h"
 #include "app/window/arguments.h"
 #include "app/window/report.h"
 #include "ui/frame/dialogs.h"
@@ -37,6 +38,11 @@ int runWindow(QApplication& application, const Arguments& arguments) {
   ui::MainWindow window(services);
   window.show();
   if (!arguments.path.empty()) window.openPath(QString::fromStdString(arguments.path), QString::fromStdString(arguments.base));
+  const cli::Interrupt interrupt;
+  const std::stop_callback quit(interrupt.token(), [&window] {
+    QMetaObject::invokeMethod(
+        &window, [&window] { window.quitNow(); }, Qt::QueuedConnection);
+  });
   return application.exec();
 }
 

@@ -193,7 +193,8 @@ class Frame {
 /// For init(): every warning is a failure.
 inline void beStrict() {
   QLocale::setDefault(QLocale::c());
-  QTest::failOnWarning(QRegularExpression(".*"));
+  // The offscreen platform says this of every dialog; it means nothing.
+  QTest::failOnWarning(QRegularExpression("^(?!This plugin does not support propagateSizeHints)"));
 }
 
 }  // namespace deltascope::ui

@@ -77,6 +77,8 @@ void TestJobsModel::saysWhatAJobIsDoing_data() {
   QTest::newRow("cancelling") << job << "cancelling";
   job.cancelling = false;
   job.state = JobState::Succeeded;
+  job.seconds = 0.44;
+  QTest::newRow("succeeded at once") << job << "succeeded in 0.4 s";
   job.seconds = 42;
   QTest::newRow("succeeded") << job << "succeeded in 0:42";
   job.state = JobState::Failed;

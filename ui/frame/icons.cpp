@@ -37,9 +37,10 @@ QIcon themedIcon(const QString& name, const QPalette& palette) {
   return icon;
 }
 
-QIcon tintedIcon(const QString& name, const QColor& color) {
+QIcon tintedIcon(const QString& name, const QColor& color, const QColor& selected) {
   QIcon icon;
   addSizes(icon, name, color, QIcon::Normal);
+  if (selected.isValid()) addSizes(icon, name, selected, QIcon::Selected);
   return icon;
 }
 

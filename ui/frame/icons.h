@@ -12,6 +12,7 @@ namespace deltascope::ui {
 /// "success", "warning", "error", "copy", "export", "columns", "add", "remove", "up", "down", "log", "folder", "search",
 /// "filter". Ask again in PaletteChange.
 [[nodiscard]] QIcon themedIcon(const QString& name, const QPalette& palette);
-[[nodiscard]] QIcon tintedIcon(const QString& name, const QColor& color);
+/// `selected`: on a selected row; invalid: `color` there too.
+[[nodiscard]] QIcon tintedIcon(const QString& name, const QColor& color, const QColor& selected = {});
 
 }  // namespace deltascope::ui

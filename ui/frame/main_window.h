@@ -50,6 +50,8 @@ class MainWindow : public QMainWindow {
   /// A model argument: folder, file or Hub id; `base` for a payload that has none beside it.
   void openPath(const QString& path, const QString& base = {});
   void showPage(const QString& id);
+  /// Cancels all jobs, waits and closes without asking: for a signal from outside.
+  void quitNow();
   [[nodiscard]] QString currentPage() const;
   [[nodiscard]] JobRunner& jobs() { return *m_jobs; }
   [[nodiscard]] ModelSession& session() { return *m_session; }

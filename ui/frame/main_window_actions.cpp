@@ -198,12 +198,17 @@ void MainWindow::closeEvent(QCloseEvent* event) {
     if (!m_services.dialogs->confirm(this, "Close Deltascope", jobs + " Cancelled jobs leave no partial files.",
                                      "&Cancel jobs and quit", "&Keep working"))
       return;
-    m_quitting = true;
-    m_jobs->cancelAll();
+    quitNow();
     return;
   }
   saveSession();
   event->accept();
+}
+
+void MainWindow::quitNow() {
+  m_quitting = true;
+  m_jobs->cancelAll();
+  if (m_jobs->unfinished() == 0) close();
 }
 
 void MainWindow::changeEvent(QEvent* event) {

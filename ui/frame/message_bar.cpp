@@ -92,11 +92,11 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent) {
   m_details->setFrameShape(QFrame::NoFrame);
 
   auto* line = new QHBoxLayout;
-  line->addWidget(m_icon, 0, Qt::AlignTop);
+  line->addWidget(m_icon);
   line->addWidget(m_text, 1);
   for (QWidget* button : {static_cast<QWidget*>(m_action), static_cast<QWidget*>(m_detailsButton),
                           static_cast<QWidget*>(m_copy), static_cast<QWidget*>(m_dismiss)})
-    line->addWidget(button, 0, Qt::AlignTop);
+    line->addWidget(button);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(steps(*this, 3), steps(*this, 1.5), steps(*this, 2), steps(*this, 1.5));
   layout->addLayout(line);

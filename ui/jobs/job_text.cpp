@@ -9,6 +9,15 @@
 
 namespace deltascope::ui {
 
+namespace {
+
+/// "0.4 s" while minutes and seconds would say nothing.
+QString tookText(double seconds) {
+  return seconds < 10 ? QString::number(seconds, 'f', 1) + " s" : QString::fromStdString(formatDuration(seconds));
+}
+
+}  // namespace
+
 QString stateText(const JobView& job) {
   if (job.state == JobState::Running && job.cancelling) return "cancelling";
   return wordOf(job.state);
@@ -53,6 +62,11 @@ QString throughputText(const JobView& job) {
   return rate > 0 ? QString::fromStdString(formatRate(rate)) : QString();
 }
 
+QString elapsedText(const JobView& job) {
+  if (job.state == JobState::Queued || job.seconds <= 0) return {};
+  return isFinished(job.state) ? tookText(job.seconds) : QString::fromStdString(formatDuration(job.seconds));
+}
+
 QString etaText(const JobView& job) {
   const double left = job.progress.eta();
   return job.state == JobState::Running && !job.cancelling && left >= 0 ? QString::fromStdString(formatDuration(left))
@@ -62,8 +76,7 @@ QString etaText(const JobView& job) {
 QString summaryText(const JobView& job) {
   if (job.state == JobState::Queued) return "waiting for the job before it";
   if (job.cancelling) return "cancelling";
-  const QString took = QString::fromStdString(formatDuration(job.seconds));
-  if (job.state == JobState::Succeeded) return "succeeded in " + took;
+  if (job.state == JobState::Succeeded) return "succeeded in " + tookText(job.seconds);
   if (job.state == JobState::Cancelled) return "cancelled";
   if (job.state == JobState::Failed) return "failed";
   QStringList parts{percentText(job), throughputText(job)};

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "core/base/units.h"
 #include "ui/jobs/job_text.h"
 
 namespace deltascope::ui {
@@ -36,7 +35,7 @@ QString displayText(const JobView& job, int column) {
     case JobsModel::Throughput:
       return throughputText(job);
     case JobsModel::Elapsed:
-      return job.seconds > 0 ? QString::fromStdString(formatDuration(job.seconds)) : QString();
+      return elapsedText(job);
     case JobsModel::Eta:
       return etaText(job);
     default:

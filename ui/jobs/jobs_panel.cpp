@@ -41,7 +41,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   setObjectName("jobsPanel");
   setAccessibleName("Jobs");
   m_cancel = makeAction(this, "jobCancel", "&Cancel job", QKeySequence("Ctrl+."), "Stop the chosen job, or the one that runs");
-  m_open = makeAction(this, "jobOpenResult", "Open &result", QKeySequence("Ctrl+Shift+R"), "Open what the chosen job made");
+  m_open = makeAction(this, "jobOpenResult", "Open &result", QKeySequence("Ctrl+Shift+J"), "Open what the chosen job made");
   m_copyLog = makeAction(this, "jobCopyLog", "Copy job &log", QKeySequence("Ctrl+Shift+L"), "Copy the chosen job's log");
   m_clear = makeAction(this, "jobsClear", "Clear &finished jobs", QKeySequence("Ctrl+Shift+Backspace"),
                        "Forget the jobs that have ended");
@@ -57,6 +57,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   m_table->setWordWrap(false);
   m_table->setTabKeyNavigation(false);
   m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   m_table->horizontalHeader()->setHighlightSections(false);
   m_table->horizontalHeader()->setStretchLastSection(false);
   m_table->setFrameShape(QFrame::NoFrame);
@@ -80,6 +81,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   m_splitter->setStretchFactor(0, 3);
   m_splitter->setStretchFactor(1, 2);
   m_splitter->setChildrenCollapsible(false);
+  for (QWidget* part : {static_cast<QWidget*>(m_table), static_cast<QWidget*>(m_log)}) part->setMinimumHeight(steps(*this, 16));
 
   auto* buttons = new QHBoxLayout;
   for (QAction* action : {m_cancel, m_open, m_copyLog, m_clear}) {
@@ -150,6 +152,8 @@ void JobsPanel::refresh() {
   m_lastLine = last;
 }
 
+QSize JobsPanel::sizeHint() const { return {steps(*this, 160), steps(*this, 36)}; }
+
 void JobsPanel::select(JobId id) {
   if (const int row = m_model.rowOf(id); row >= 0) m_table->selectRow(row);
 }
@@ -166,7 +170,7 @@ void JobsPanel::restoreState(const Settings& settings) {
 }
 
 void JobsPanel::resetLayout() {
-  constexpr int kWidths[JobsModel::ColumnCount] = {30, 14, 24, 16, 14, 10, 10};
+  constexpr int kWidths[JobsModel::ColumnCount] = {32, 18, 28, 18, 15, 11, 11};
   for (int column = 0; column < JobsModel::ColumnCount; ++column)
     m_table->setColumnWidth(column, characters(*this, kWidths[column]));
   m_splitter->setSizes({3000, 2000});

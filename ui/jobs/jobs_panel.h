@@ -27,6 +27,7 @@ class JobsPanel : public QWidget {
   [[nodiscard]] QAction* copyLogAction() const { return m_copyLog; }
   [[nodiscard]] QAction* clearAction() const { return m_clear; }
   void select(JobId id);
+  QSize sizeHint() const override;
   void saveState(Settings& settings) const;
   void restoreState(const Settings& settings);
   void resetLayout();

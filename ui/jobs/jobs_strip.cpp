@@ -80,7 +80,7 @@ void JobsStrip::refresh() {
   m_expand->setAccessibleName(unfinished > 0 ? QString("Jobs, %1 unfinished").arg(unfinished) : QString("Jobs"));
   m_shown = shown ? shown->id : 0;
   const bool running = shown && shown->state == JobState::Running;
-  m_title->setText(shown ? shown->spec.title : QString("none"));
+  m_title->setText(shown ? shown->spec.title : QString("none yet"));
   m_summary->setText(shown ? summaryText(*shown) : QString());
   m_bar->setVisible(running);
   m_bar->setFixedWidth(characters(*this, 24));

@@ -42,7 +42,10 @@ EstimateView::EstimateView(const PageServices& services, QWidget* parent) : QWid
   m_table->setTabKeyNavigation(false);
   m_table->verticalHeader()->hide();
   m_table->horizontalHeader()->setHighlightSections(false);
-  m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
+  m_table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+  m_table->horizontalHeader()->setSectionResizeMode(EstimateModel::Codec, QHeaderView::Stretch);
+  m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   m_bar = new QProgressBar;
   m_bar->setObjectName("estimateProgress");
   m_bar->setAccessibleName("Progress of the estimate");
@@ -62,6 +65,7 @@ EstimateView::EstimateView(const PageServices& services, QWidget* parent) : QWid
   layout->addWidget(m_table, 1);
   layout->addWidget(m_note);
   layout->addLayout(line);
+  layout->addStretch(0);  // takes the table's room while it is hidden
 
   m_debounce = new QTimer(this);
   m_debounce->setSingleShot(true);

@@ -97,10 +97,10 @@ PackRequest requestOf(const PackForm& form) {
   return request;
 }
 
-QString commandLineOf(const PackForm& form) {
+QString commandLineOf(const PackForm& form, const QString& between) {
   const PackForm defaults;
-  QStringList words{"deltascope-cli", "pack"};
-  const auto add = [&words](const char* option, const QString& value) { words << option << quoted(value); };
+  QStringList words{"deltascope-cli pack"};
+  const auto add = [&words](const char* option, const QString& value) { words << option + QString(" ") + quoted(value); };
   if (!form.final.trimmed().isEmpty()) add("--final", form.final.trimmed());
   if (form.mode != PackMode::Quantize && !form.base.trimmed().isEmpty()) add("--base", form.base.trimmed());
   if (form.mode == PackMode::Adapters)
@@ -120,7 +120,7 @@ QString commandLineOf(const PackForm& form) {
   if (form.threads != 0) add("--threads", QString::number(form.threads));
   if (form.overwrite) words << "--overwrite";
   add("--out", form.out.trimmed().isEmpty() ? QString("OUT") : form.out.trimmed());
-  return words.join(' ');
+  return words.join(between);
 }
 
 QString titleOf(const PackForm& form) {

@@ -42,8 +42,8 @@ struct FormProblem {
 [[nodiscard]] bool canEstimate(const PackForm& form);
 
 [[nodiscard]] PackRequest requestOf(const PackForm& form);
-/// The same as a line for a POSIX shell, options at their defaults left out.
-[[nodiscard]] QString commandLineOf(const PackForm& form);
+/// The same for a POSIX shell, options at their defaults left out; `between` stands before every option.
+[[nodiscard]] QString commandLineOf(const PackForm& form, const QString& between = " ");
 /// "Pack chat → nf4", "Pack chat over base", "Pack lora-pirate over chat".
 [[nodiscard]] QString titleOf(const PackForm& form);
 /// Beside the final (or the last adapter), in a name that says what it is. Empty while there is nothing to name it after.

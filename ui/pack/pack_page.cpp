@@ -122,7 +122,7 @@ void PackPage::formChanged() {
   m_packAction->setEnabled(problems.isEmpty());
   m_pack->setEnabled(problems.isEmpty());
   m_ready->setText(problems.isEmpty() ? QString("Ready.") : QString("To pack: %1.").arg(problems.first().text));
-  m_command->setPlainText(commandLineOf(now));
+  m_command->setPlainText(commandLineOf(now, " \\\n  "));
   m_estimate->setForm(now);
 }
 

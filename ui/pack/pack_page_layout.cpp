@@ -3,6 +3,7 @@
 #include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
+#include <QFontDatabase>
 #include <QFormLayout>
 #include <QGuiApplication>
 #include <QLabel>
@@ -85,6 +86,7 @@ void PackPage::addRow(QFormLayout& layout, const QString& label, QWidget* field,
   auto* words = new QLabel(label);
   words->setBuddy(field);
   words->setToolTip(tip);
+  words->setMinimumWidth(characters(*this, 14));  // both groups of rows line up
   field->setToolTip(tip);
   if (field->accessibleName().isEmpty()) field->setAccessibleName(QString(label).remove('&'));
   layout.addRow(words, field);
@@ -162,6 +164,7 @@ QWidget* PackPage::makeOptions() {
   const auto combo = [this](const char* name) {
     auto* box = new QComboBox;
     box->setObjectName(name);
+    box->setMinimumWidth(characters(*this, 36));
     connect(box, &QComboBox::currentIndexChanged, this, &PackPage::formChanged);
     return box;
   };
@@ -193,9 +196,13 @@ QWidget* PackPage::makeOptions() {
   m_threads = spinBox(0, 1024, 0);
   m_threads->setObjectName("packThreads");
   m_threads->setSpecialValueText("all");
-  for (QSpinBox* box : {m_chunks, m_zstdLevel, m_threads}) connect(box, &QSpinBox::valueChanged, this, &PackPage::formChanged);
+  for (QSpinBox* box : {m_chunks, m_zstdLevel, m_threads}) {
+    box->setMinimumWidth(characters(*this, 14));
+    connect(box, &QSpinBox::valueChanged, this, &PackPage::formChanged);
+  }
 
   m_options = newForm();
+  m_options->setFieldGrowthPolicy(QFormLayout::FieldsStayAtSizeHint);
   addRow(*m_options, "Quantization", m_quantize, "Type of the base that is made, in the layout of bitsandbytes");
   addRow(*m_options, "Sc&ope", m_scope, "Which weights are quantized: the linear layers only loads in transformers as it is");
   addRow(*m_options, "Bloc&ksize", m_blocksize, "Weights that share one scale (absmax)");
@@ -238,9 +245,9 @@ QWidget* PackPage::makeOutput() {
   m_command->setToolTip("The command that packs the same without the window");
   m_command->setReadOnly(true);
   m_command->setTabChangesFocus(true);
-  m_command->setLineWrapMode(QPlainTextEdit::WidgetWidth);
-  m_command->setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
-  m_command->setFixedHeight(steps(*this, 20));
+  m_command->setLineWrapMode(QPlainTextEdit::NoWrap);
+  m_command->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+  m_command->setFixedHeight(steps(*this, 22));
   auto* copy = new QPushButton("Copy");
   copy->setObjectName("packCopyCommand");
   copy->setAccessibleName("Copy the command line");

@@ -6,6 +6,7 @@
 #include <QKeyEvent>
 
 #include "ui/frame/icons.h"
+#include "ui/frame/metrics.h"
 #include "ui/frame/recents.h"
 #include "ui/frame/theme.h"
 
@@ -23,7 +24,6 @@ RecentList::RecentList(QWidget* parent) : QListWidget(parent) {
   setFrameShape(QFrame::NoFrame);
   setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   setTextElideMode(Qt::ElideMiddle);
-  setUniformItemSizes(true);
   connect(this, &QListWidget::itemActivated, this, [this](const QListWidgetItem* item) {
     if (item->data(kExistsRole).toBool()) emit openRequested(item->data(kPathRole).toString());
   });
@@ -42,7 +42,9 @@ void RecentList::fill() {
     const bool exists = QFileInfo::exists(path);
     const QString name = exists ? modelName(path) : modelName(path) + "  (missing)";
     auto* item = new QListWidgetItem(name + "\n" + shortPath(path), this);
-    item->setIcon(tintedIcon(QFileInfo(path).isDir() || !exists ? "folder" : "file", exists ? colors.muted : colors.faint));
+    const QString icon = QFileInfo(path).isDir() || !exists ? "folder" : "file";
+    item->setIcon(tintedIcon(icon, exists ? colors.muted : colors.faint, colors.onAccent));
+    item->setSizeHint(QSize(0, 2 * fontMetrics().height() + steps(*this, 3)));
     item->setData(kPathRole, path);
     item->setData(kExistsRole, exists);
     item->setData(Qt::AccessibleTextRole, name + ", " + path);
@@ -65,7 +67,7 @@ void RecentList::keyPressEvent(QKeyEvent* event) {
 }
 
 void RecentList::changeEvent(QEvent* event) {
-  if (event->type() == QEvent::PaletteChange) fill();
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange) fill();
   QListWidget::changeEvent(event);
 }
 

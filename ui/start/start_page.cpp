@@ -46,7 +46,7 @@ StartPage::StartPage(const PageServices& services, QWidget* parent)
     : Page("start", "Start", "start", parent), m_services(services) {
   m_demoAction = new QAction("Try the &demo", this);
   m_demoAction->setObjectName("actionDemo");
-  m_demoAction->setShortcut(QKeySequence("Ctrl+D"));
+  m_demoAction->setShortcut(QKeySequence("Ctrl+T"));
   m_demoAction->setStatusTip("Pack the model that comes with Deltascope and open it");
   m_demoAction->setProperty("everywhere", true);
   connect(m_demoAction, &QAction::triggered, this, &StartPage::tryDemo);
@@ -130,7 +130,7 @@ QWidget* StartPage::makeDemoCard() {
   auto* layout = section(card, "Try it");
   m_demoText = new TextLabel(TextKind::Muted, kDemoText);
   m_demoText->setObjectName("demoText");
-  m_tryDemo = button("startTryDemo", "Try the &demo", "Pack the model that comes with Deltascope and open it (Ctrl+D)");
+  m_tryDemo = button("startTryDemo", "Try the &demo", "Pack the model that comes with Deltascope and open it (Ctrl+T)");
   m_demoBar = new QProgressBar;
   m_demoBar->setObjectName("demoProgress");
   m_demoBar->setAccessibleName("Progress of packing the demo");

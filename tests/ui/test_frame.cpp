@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAbstractButton>
+#include <QClipboard>
+#include <QDockWidget>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMenu>
+#include <QMimeData>
+#include <QPlainTextEdit>
+#include <QStackedWidget>
+#include <QTableView>
+
+#include "tests/ui/frame_fixture.h"
+#include "ui/frame/message_bar.h"
+#include "ui/frame/style.h"
+
+using namespace deltascope;
+using namespace deltascope::ui;
+
+class TestFrame : public QObject {
+  Q_OBJECT
+ private slots:
+  void initTestCase() { (void)Frame::look(); }
+  void init() { beStrict(); }
+  void startsOnTheStartPage();
+  void opensAPackedModel();
+  void offersToPackAPlainCheckpoint();
+  void saysWhyItDidNotOpen_data();
+  void saysWhyItDidNotOpen();
+  void opensByDialog();
+  void opensByDrop();
+  void opensByRecentAndForgetsMissing();
+  void asksForTheBase();
+  void messageBarCopiesAndDismisses();
+  void verifyStreamsVerdicts_data();
+  void verifyStreamsVerdicts();
+  void cancelledVerifyIsNotAVerdict();
+  void verdictsOfAnotherModelStayAway();
+  void unpacksIntoAChosenFolder();
+  void pagesHaveShortcuts();
+  void themesAndZoomReachEverything();
+  void stripFollowsTheJobs();
+  void jobsTableCancelsAndOpensResults();
+  void closingWithJobsAsks_data();
+  void closingWithJobsAsks();
+  void sessionComesBack();
+  void resetLayoutHidesTheDock();
+  void layoutFitsTheSmallestWindow();
+  void theEventLoopKeepsTurning();
+
+ private:
+  static void send(MainWindow& window, const QList<QUrl>& urls) {
+    QMimeData data;
+    data.setUrls(urls);
+    QDragEnterEvent enter(QPoint(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(&window, &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(&window, &drop);
+  }
+  static QString said(const Frame& frame) { return frame.find<MessageBar>("messageBar")->message().text; }
+};
+
+void TestFrame::startsOnTheStartPage() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  QCOMPARE(window.currentPage(), QString("start"));
+  QCOMPARE(window.windowTitle(), QString("Deltascope"));
+  QVERIFY(frame.find("messageBar")->isHidden());
+  QTRY_COMPARE(frame.find<QLabel>("statusCpu")->text(), QString("CPU · 2 threads"));
+  QCOMPARE(frame.find<QLabel>("statusGpu")->text(), QString("GPU: none (no driver found)"));
+  QCOMPARE(frame.find<QLabel>("statusMemory")->text(), QString("memory 1.00 of 24.00 GiB"));
+  QCOMPARE(frame.find<QLabel>("statusVerdict")->text(), QString("no model open"));
+  for (const char* action : {"actionVerify", "actionUnpack", "actionChooseBase", "actionCloseModel"})
+    QVERIFY(!frame.find<QAction>(action)->isEnabled());
+}
+
+void TestFrame::opensAPackedModel() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat-nf4"));
+  QTRY_COMPARE(window.currentPage(), QString("payload"));
+  QCOMPARE(window.windowTitle(), QString("Deltascope – chat-nf4 (NF4 + delta)"));
+  QCOMPARE(frame.find<QLabel>("statusVerdict")->text(), QString("– not verified"));
+  QVERIFY(frame.find<QAction>("actionVerify")->isEnabled());
+  QCOMPARE(frame.settings->get(setting::kRecent), QStringList{frame.model("chat-nf4")});
+  frame.trigger("actionCloseModel");
+  QCOMPARE(window.windowTitle(), QString("Deltascope"));
+  QVERIFY(!window.session().model());
+  QVERIFY(!frame.find<QAction>("actionVerify")->isEnabled());
+}
+
+void TestFrame::offersToPackAPlainCheckpoint() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("plain"));
+  QTRY_COMPARE(said(frame), QString("plain is a plain checkpoint: 4 tensors, no payload"));
+  QVERIFY(!frame.find<QAction>("actionVerify")->isEnabled());
+  frame.find<QAbstractButton>("messageAction")->click();
+  QCOMPARE(window.currentPage(), QString("pack"));
+  QCOMPARE(frame.find<QLineEdit>("packFinalEdit")->text(), frame.model("plain"));
+  QCOMPARE(frame.find<QLineEdit>("packOutEdit")->text(), frame.model("plain") + "-nf4");
+  QTRY_VERIFY(window.jobs().idle());
+}
+
+void TestFrame::saysWhyItDidNotOpen_data() {
+  QTest::addColumn<QString>("name");
+  QTest::addColumn<QString>("text");
+  QTest::addColumn<QString>("next");
+  QTest::newRow("the engine refuses") << "broken"
+                                      << "Could not open broken: DIR/broken, offset 8: header is not JSON"
+                                      << "copy it again";
+  QTest::newRow("not a model") << "notes.txt"
+                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors"
+                               << "";
+}
+
+void TestFrame::saysWhyItDidNotOpen() {
+  QFETCH(QString, name);
+  QFETCH(QString, text);
+  QFETCH(QString, next);
+  Frame frame;
+  MainWindow& window = frame.open();
+  const QString path = frame.scratch.filePath(name);
+  if (name.endsWith(".txt")) {
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+  } else {
+    (void)frame.model(name);
+  }
+  window.openPath(path);
+  QTRY_COMPARE(said(frame), text.replace("DIR", frame.scratch.path()));
+  const auto* bar = frame.find<MessageBar>("messageBar");
+  QCOMPARE(bar->message().nextStep, next);
+  QVERIFY(bar->isVisible());
+  QCOMPARE(window.currentPage(), QString("start"));
+  QVERIFY(frame.settings->get(setting::kRecent).isEmpty());
+}
+
+void TestFrame::opensByDialog() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  frame.trigger("actionOpenFolder");  // dismissed
+  QCOMPARE(frame.dialogs.asked, QStringList{"Open a model folder"});
+  frame.dialogs.folder = frame.model("chat");
+  frame.find<QAbstractButton>("startOpenFolder")->click();
+  QTRY_VERIFY(window.session().model());
+  QCOMPARE(window.session().path(), frame.model("chat"));
+  QCOMPARE(frame.settings->get(setting::kOpenFolder), frame.scratch.path());
+  frame.dialogs.file = frame.scratch.filePath("p.delta.safetensors");
+  QFile file(frame.dialogs.file);
+  QVERIFY(file.open(QIODevice::WriteOnly));
+  frame.trigger("actionOpenFile");
+  QTRY_COMPARE(window.session().path(), frame.dialogs.file);
+}
+
+void TestFrame::opensByDrop() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  send(window, {QUrl("https://example.org/model.safetensors")});
+  QCOMPARE(said(frame), QString("Not opened: https://example.org/model.safetensors is not on this machine"));
+  QVERIFY(!window.session().model());
+  send(window, {QUrl::fromLocalFile(frame.model("chat"))});
+  QTRY_VERIFY(window.session().model());
+  QVERIFY(frame.find("messageBar")->isHidden());
+}
+
+void TestFrame::opensByRecentAndForgetsMissing() {
+  Frame frame;
+  const QString here = frame.model("here"), gone = frame.scratch.filePath("gone");
+  frame.settings->set(setting::kRecent, QStringList{gone, here});
+  MainWindow& window = frame.open();
+  auto* list = frame.find<QListWidget>("recentList");
+  QCOMPARE(list->count(), 2);
+  QVERIFY(list->item(0)->text().contains("(missing)"));
+  list->setCurrentRow(0);
+  QVERIFY(!frame.find("startOpenRecent")->isEnabled());
+  const auto entries = frame.find<QMenu>("menuRecent")->actions();
+  QVERIFY(!entries[0]->isEnabled() && entries[1]->isEnabled());
+  frame.find<QAbstractButton>("startRemoveRecent")->click();
+  QCOMPARE(frame.settings->get(setting::kRecent), QStringList{here});
+  list->setFocus();
+  list->setCurrentRow(0);
+  QTest::keyClick(list, Qt::Key_Return);
+  QTRY_COMPARE(window.session().path(), here);
+  list->setCurrentRow(0);
+  QTest::keyClick(list, Qt::Key_Delete);
+  QVERIFY(frame.settings->get(setting::kRecent).isEmpty());
+}
+
+void TestFrame::asksForTheBase() {
+  Frame frame;
+  QStringList bases;
+  frame.engine.inspect = [&](const std::filesystem::path& path, const std::filesystem::path& base) -> Result<Inspection> {
+    bases << QString::fromStdString(base.string());
+    Inspection inspection = sampleInspection(path);
+    inspection.files.kind = ModelFiles::Kind::Payload;
+    inspection.files.base = base;
+    return inspection;
+  };
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("tuned"));
+  QTRY_COMPARE(said(frame), QString("The base of tuned is not known"));
+  frame.dialogs.folder = frame.model("parent");
+  frame.find<QAbstractButton>("messageAction")->click();
+  QTRY_COMPARE(bases.size(), 2);
+  QCOMPARE(bases[1], frame.model("parent"));
+  QTRY_VERIFY(frame.find("messageBar")->isHidden());
+  QCOMPARE(window.session().path(), frame.model("tuned"));
+}
+
+void TestFrame::messageBarCopiesAndDismisses() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("broken"));
+  QTRY_VERIFY(frame.find("messageBar")->isVisible());
+  auto* details = frame.find<QPlainTextEdit>("messageDetails");
+  QVERIFY(details->isHidden());
+  frame.find<QAbstractButton>("messageDetailsButton")->click();
+  QVERIFY(details->isVisible());
+  QVERIFY(details->toPlainText().contains("the file breaks its format's rules"));
+  frame.find<QAbstractButton>("messageCopy")->click();
+  QVERIFY(QGuiApplication::clipboard()->text().startsWith("Error: Could not open broken"));
+  QVERIFY(QGuiApplication::clipboard()->text().contains("copy it again"));
+  frame.find<QAbstractButton>("messageDismiss")->click();
+  QVERIFY(frame.find("messageBar")->isHidden());
+}
+
+void TestFrame::verifyStreamsVerdicts_data() {
+  QTest::addColumn<QString>("differing");
+  QTest::addColumn<QString>("status");
+  QTest::addColumn<QString>("text");
+  QTest::newRow("exact") << QString() << "✓ bit-exact: 4 of 4 tensors"
+                         << "chat is bit-exact: 16,384 of 16,384 elements in 4 tensors";
+  QTest::newRow("different") << "model.layers.0.mlp.up_proj.weight"
+                             << "✕ 1 of 4 tensors differ"
+                             << "chat is not bit-exact: 1 of 4 tensors differ";
+}
+
+void TestFrame::verifyStreamsVerdicts() {
+  QFETCH(QString, differing);
+  QFETCH(QString, status);
+  QFETCH(QString, text);
+  Frame frame;
+  frame.differing = differing.toStdString();
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  std::size_t streamed = 0;
+  bool ended = false;
+  connect(&window.session(), &ModelSession::verdictsArrived, this, [&](const std::vector<Verdict>& verdicts) {
+    QVERIFY(!ended);
+    streamed += verdicts.size();
+  });
+  connect(&window.session(), &ModelSession::verifyEnded, this, [&] { ended = true; });
+  frame.trigger("actionVerify");
+  QCOMPARE(frame.find<QLabel>("statusVerdict")->text(), QString("… verifying 0 of 4"));
+  QVERIFY(!frame.find<QAction>("actionVerify")->isEnabled());
+  frame.verifyGate.open = true;
+  QTRY_VERIFY(ended);
+  QCOMPARE(streamed, std::size_t{4});
+  QCOMPARE(frame.find<QLabel>("statusVerdict")->text(), status);
+  QCOMPARE(said(frame), text);
+  QVERIFY(frame.find<QAction>("actionVerify")->isEnabled());
+  if (!differing.isEmpty())
+    QVERIFY(frame.find<MessageBar>("messageBar")->message().details.contains(differing + ": 3 differ, first at 17"));
+}
+
+void TestFrame::cancelledVerifyIsNotAVerdict() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  frame.trigger("actionVerify");
+  QTRY_COMPARE(frame.verifyGate.entered.load(), 1);
+  frame.trigger("jobCancel");
+  QTRY_COMPARE(frame.find<QLabel>("statusVerdict")->text(), QString("– not verified"));
+  QCOMPARE(said(frame), QString("Verifying chat: cancelled"));
+}
+
+void TestFrame::verdictsOfAnotherModelStayAway() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("first"));
+  QTRY_VERIFY(window.session().model());
+  int endings = 0;
+  connect(&window.session(), &ModelSession::verifyEnded, this, [&] { ++endings; });
+  frame.trigger("actionVerify");
+  QTRY_COMPARE(frame.verifyGate.entered.load(), 1);
+  window.openPath(frame.model("second"));
+  QTRY_COMPARE(window.session().name(), QString("second"));
+  frame.verifyGate.open = true;
+  QTRY_VERIFY(window.jobs().idle());
+  QCOMPARE(endings, 0);
+  QCOMPARE(frame.find<QLabel>("statusVerdict")->text(), QString("– not verified"));
+}
+
+void TestFrame::unpacksIntoAChosenFolder() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  frame.dialogs.folder = frame.model("out");
+  frame.trigger("actionUnpack");
+  QTRY_COMPARE(said(frame), QString("Wrote 4 tensors, 32.00 KiB, to ") + frame.model("out"));
+  QCOMPARE(window.jobs().job(window.jobs().jobs().back())->spec.title, QString("Unpack chat → out"));
+}
+
+void TestFrame::pagesHaveShortcuts() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  int number = 1;
+  for (const char* page : {"start", "payload", "pack"}) {
+    const auto* action = frame.find<QAction>(QString("actionPage_") + page);
+    QCOMPARE(action->shortcut(), QKeySequence(QString("Ctrl+%1").arg(number++)));
+    frame.trigger(action->objectName());
+    QCOMPARE(window.currentPage(), QString(page));
+    QVERIFY(action->isChecked());
+    auto* button = frame.find<QAbstractButton>("navigate_" + action->objectName());
+    QVERIFY(button->isChecked());
+  }
+  QVERIFY(frame.find<QAction>("actionPack")->isVisible());
+  frame.trigger("actionPage_start");
+  QVERIFY(!frame.find<QAction>("actionPack")->isVisible());  // its shortcut would act on a page that is not seen
+}
+
+void TestFrame::themesAndZoomReachEverything() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  for (const char* theme : {"Dark", "Light"}) {
+    frame.trigger(QString("actionTheme") + theme);
+    const ThemeColors& colors = QString(theme) == "Dark" ? darkColors() : lightColors();
+    QTRY_COMPARE(window.palette().color(QPalette::Window), colors.window);
+    QCOMPARE(frame.find("recentList")->palette().color(QPalette::Base), colors.base);
+    QCOMPARE(frame.find("jobsTable")->palette().color(QPalette::Text), colors.text);
+    QCOMPARE(frame.settings->get(setting::kTheme), QString(theme).toLower());
+    QVERIFY(qobject_cast<CalmStyle*>(QApplication::style()));
+  }
+  const double before = frame.find("packFinalEdit")->font().pointSizeF();
+  for (int i = 0; i < 3; ++i) frame.trigger("actionZoomIn");
+  QCOMPARE(frame.settings->get(setting::kZoom), 130);
+  QTRY_COMPARE(frame.find("packFinalEdit")->font().pointSizeF(), before * 1.3);
+  for (int i = 0; i < 20; ++i) frame.trigger("actionZoomOut");
+  QCOMPARE(frame.settings->get(setting::kZoom), kMinZoom);
+  frame.trigger("actionZoomReset");
+  QTRY_COMPARE(frame.find("packFinalEdit")->font().pointSizeF(), before);
+}
+
+void TestFrame::stripFollowsTheJobs() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  auto* title = frame.find<QLabel>("jobsStripTitle");
+  auto* cancel = frame.find<QAbstractButton>("jobsStripCancel");
+  QCOMPARE(title->text(), QString("none yet"));
+  QVERIFY(cancel->isHidden());
+  Gate gate;
+  const auto work = [&gate](const JobContext& job) -> Result<int> {
+    Progress progress;
+    progress.bytesDone = 61;
+    progress.bytesTotal = 100;
+    job.progress(progress);
+    if (!gate.wait(job.stop)) return fail(ErrorCode::Cancelled, "cancelled");
+    return 1;
+  };
+  for (const char* name : {"One", "Two"})
+    window.jobs().start(JobSpec{name, "test", JobLane::Work, {}}, work, &window, [](const Result<int>&) {});
+  QTRY_COMPARE(title->text(), QString("One"));
+  QTRY_COMPARE(frame.find<QLabel>("jobsStripSummary")->text(), QString("61 %"));
+  QCOMPARE(frame.find<QAbstractButton>("jobsExpand")->text(), QString("Jobs (2)"));
+  cancel->click();
+  QTRY_COMPARE(title->text(), QString("Two"));
+  gate.open = true;
+  QTRY_VERIFY(frame.find<QLabel>("jobsStripSummary")->text().startsWith("succeeded in"));
+  QCOMPARE(frame.find<QAbstractButton>("jobsExpand")->text(), QString("Jobs"));
+  QVERIFY(cancel->isHidden());
+}
+
+void TestFrame::jobsTableCancelsAndOpensResults() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  frame.trigger("actionJobs");
+  QVERIFY(frame.find("jobsDock")->isVisible());
+  Gate gate;
+  const auto work = [&gate](const JobContext& job) -> Result<int> {
+    if (!gate.wait(job.stop)) return fail(ErrorCode::Cancelled, "cancelled");
+    return 1;
+  };
+  const QString result = frame.model("made");
+  const JobId first =
+      window.jobs().start(JobSpec{"One", "test", JobLane::Work, result}, work, &window, [](const Result<int>&) {});
+  const JobId second = window.jobs().start(JobSpec{"Two", "test", JobLane::Work, {}}, work, &window, [](const Result<int>&) {});
+  auto* table = frame.find<QTableView>("jobsTable");
+  table->selectRow(1);
+  QVERIFY(!frame.find<QAction>("jobOpenResult")->isEnabled());
+  frame.find<QAbstractButton>("jobCancelButton")->click();
+  QTRY_COMPARE(window.jobs().job(second)->state, JobState::Cancelled);
+  table->selectRow(0);
+  gate.open = true;
+  QTRY_COMPARE(window.jobs().job(first)->state, JobState::Succeeded);
+  QTRY_VERIFY(frame.find<QAction>("jobOpenResult")->isEnabled());
+  QVERIFY(frame.find<QPlainTextEdit>("jobLog")->toPlainText().contains("succeeded"));
+  frame.trigger("jobCopyLog");
+  QVERIFY(QGuiApplication::clipboard()->text().contains("queued"));
+  QTest::keyClick(table, Qt::Key_Return);
+  QTRY_COMPARE(window.session().path(), result);
+  frame.trigger("jobsClear");
+  QVERIFY(window.jobs().jobs().empty());
+  frame.trigger("actionJobs");
+  QVERIFY(frame.find("jobsDock")->isHidden());
+}
+
+void TestFrame::closingWithJobsAsks_data() {
+  QTest::addColumn<bool>("quit");
+  QTest::newRow("keep working") << false;
+  QTest::newRow("cancel jobs and quit") << true;
+}
+
+void TestFrame::closingWithJobsAsks() {
+  QFETCH(bool, quit);
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  frame.trigger("actionVerify");
+  QTRY_COMPARE(frame.verifyGate.entered.load(), 1);
+  frame.dialogs.answer = quit;
+  QElapsedTimer timer;
+  timer.start();
+  window.close();
+  QCOMPARE(frame.dialogs.asked.size(), 1);
+  QVERIFY(frame.dialogs.asked.first().contains("A job is running."));
+  if (!quit) {
+    QVERIFY(window.isVisible());
+    QCOMPARE(window.jobs().unfinished(), 1);
+    frame.verifyGate.open = true;
+    QTRY_COMPARE(window.jobs().unfinished(), 0);
+    return;
+  }
+  QTRY_VERIFY(!window.isVisible());
+  QVERIFY2(timer.elapsed() < 500, qPrintable(QString::number(timer.elapsed())));
+  QCOMPARE(window.jobs().unfinished(), 0);
+  QCOMPARE(frame.dialogs.asked.size(), 1);
+}
+
+void TestFrame::sessionComesBack() {
+  Frame frame;
+  MainWindow* window = &frame.open();
+  window->resize(1200, 700);
+  frame.trigger("actionJobs");
+  frame.trigger("actionPage_pack");
+  frame.find<QLineEdit>("packFinalEdit")->setText("/somewhere");
+  window->close();
+  window = &frame.open();
+  QCOMPARE(window->size(), QSize(1200, 700));
+  QCOMPARE(window->currentPage(), QString("pack"));
+  QVERIFY(frame.find("jobsDock")->isVisible());
+  QVERIFY(frame.find<QAction>("actionJobs")->isChecked());
+  QCOMPARE(frame.find<QLineEdit>("packFinalEdit")->text(), QString("/somewhere"));
+}
+
+void TestFrame::resetLayoutHidesTheDock() {
+  Frame frame;
+  frame.open();
+  frame.trigger("actionJobs");
+  QVERIFY(frame.find("jobsDock")->isVisible());
+  frame.trigger("actionResetLayout");
+  QVERIFY(frame.find("jobsDock")->isHidden());
+}
+
+void TestFrame::layoutFitsTheSmallestWindow() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  frame.trigger("actionJobs");
+  for (const char* page : {"start", "payload", "pack"}) {
+    window.showPage(page);
+    QCoreApplication::processEvents();
+    const QSize needed = window.minimumSizeHint();
+    QVERIFY2(needed.width() <= 1024, qPrintable(QString("%1 needs %2 px").arg(page).arg(needed.width())));
+  }
+  window.resize(1024, 640);
+  QCoreApplication::processEvents();
+  QCOMPARE(window.size(), QSize(1024, 640));
+}
+
+void TestFrame::theEventLoopKeepsTurning() {
+  Frame frame;
+  MainWindow& window = frame.open();
+  window.openPath(frame.model("chat"));
+  QTRY_VERIFY(window.session().model());
+  frame.trigger("actionVerify");
+  QElapsedTimer gap;
+  qint64 longest = 0;
+  gap.start();
+  QTimer timer;
+  connect(&timer, &QTimer::timeout, this, [&] { longest = std::max(longest, gap.restart()); });
+  timer.start(5);
+  QTest::qWait(300);
+  QVERIFY(window.session().verifying());
+  QVERIFY2(longest < 150, qPrintable(QString::number(longest)));  // work that blocked the window would take the 300 ms
+  frame.verifyGate.open = true;
+  QTRY_VERIFY(window.jobs().idle());
+}
+
+QTEST_MAIN(TestFrame)
+#include "test_frame.moc"
