@@ -19,7 +19,6 @@ class TestCliUsage : public QObject {
     };
     row("", "a command is needed");
     row("frobnicate", "no command is called 'frobnicate'");
-    row("generate model", "no command is called 'generate'");
     row("--frobnicate", "--frobnicate");
     row("help frobnicate", "no command is called 'frobnicate'");
     row("pack", "--out is required");
