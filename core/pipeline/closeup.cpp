@@ -86,18 +86,15 @@ Result<std::unique_ptr<Measured>> measureChunk(const ReconstructionSource& sourc
   return measured;
 }
 
-/// The bytes say it all: every delta is zero.
+/// Nothing to read: every delta is zero.
 void closeUpIdentical(const TensorStats& tensor, TensorCloseUp& closeUp) {
-  Measured measured(tensor.shape);
-  const std::vector<std::int32_t> zeros(std::min<std::uint64_t>(tensor.elements, kDeltaRun));
-  for (std::uint64_t done = 0; done < tensor.elements; done += zeros.size())
-    measured.sums.add(done, std::span(zeros).first(std::min<std::uint64_t>(zeros.size(), tensor.elements - done)));
-  if (tensor.elements) {
-    closeUp.histogram.lower = {0};
-    closeUp.histogram.counts = {tensor.elements};
-  }
-  closeUp.map = measured.sums.map();
+  closeUp.map = MapSums(tensor.shape, kMapSide).map();
+  std::ranges::fill(closeUp.map.meanMagnitude, 0.0f);
+  std::ranges::fill(closeUp.map.zeroShare, 1.0f);
   closeUp.elementsRead = tensor.elements;
+  if (tensor.elements == 0) return;
+  closeUp.histogram.lower = {0};
+  closeUp.histogram.counts = {tensor.elements};
 }
 
 /// The parts of all chunks, projected from those that were read, and what surrounds them; the largest first.

@@ -78,8 +78,10 @@ Plan makePlan(const Payload& payload) {
     if (!chunks) plan.directoryProblems[i] = chunks.error();
     if (chunks && !chunks->empty())
       for (const auto& chunk : *chunks) plan.pieces.push_back({i, chunk, true, false});
+    else if (tensors[i].base != BaseKind::None)
+      planPlain(tensors[i], i, plan.pieces);  // as many elements as the base really has
     else
-      planPlain(tensors[i], i, plan.pieces);
+      plan.pieces.push_back({i, {}, false, false});
     plan.pieces.back().last = true;
   }
   return plan;
