@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 /// Models made up for tests of the window: every number follows from a tensor's position, so tests can say what to expect.
-#include <QRegularExpression>
-#include <QtTest>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -14,11 +12,6 @@
 #include "ui/engine.h"
 
 namespace deltascope::ui {
-
-/// Every warning fails the test, but the one the offscreen platform gives for each window with a minimum size.
-inline void failOnAnyWarning() {
-  QTest::failOnWarning(QRegularExpression("^(?!This plugin does not support propagateSizeHints)"));
-}
 
 inline TensorStats generatedTensor(const std::string& name, std::vector<std::uint64_t> shape, int salt) {
   TensorStats t;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/charts/build.h"
 #include "ui/charts/numbers.h"
 #include "ui/charts/view.h"

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/export/files.h"
 #include "ui/export/picture.h"
 #include "ui/frame/theme.h"

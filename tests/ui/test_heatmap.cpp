@@ -4,6 +4,7 @@
 #include <QtTest>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/charts/heat_map_view.h"
 #include "ui/frame/theme.h"
 #include "ui/payload/heat_map.h"

@@ -14,6 +14,7 @@
 #include <QtTest>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/charts/heat_map_view.h"
 #include "ui/charts/view.h"
 #include "ui/frame/dialogs.h"

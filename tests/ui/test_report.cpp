@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/report/report.h"
 #include "ui/report/report_data.h"
 

@@ -8,6 +8,7 @@
 #include <QtTest>
 
 #include "tests/ui/generated_model.h"
+#include "tests/ui/warnings.h"
 #include "ui/frame/theme.h"
 #include "ui/payload/bar_delegate.h"
 #include "ui/payload/filter_bar.h"

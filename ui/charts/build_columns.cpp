@@ -8,6 +8,8 @@
 namespace deltascope::ui {
 namespace {
 
+constexpr double kLogFloor = 0.5;  // the bottom of a logarithmic axis of counts
+
 QCPBars* addBars(QCustomPlot& plot, QCPAxis* keys, QCPAxis* values, const ChartStyle& style) {
   auto* bars = new QCPBars(keys, values);
   bars->setPen(Qt::NoPen);
@@ -44,26 +46,31 @@ void addOutside(QCustomPlot& plot, std::uint64_t count, bool below, const ChartS
 void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& style) {
   const Histogram& data = chart.data;
   const double width = static_cast<double>(data.binWidth);
-  auto* bars = addBars(plot, plot.xAxis, plot.yAxis, style);
-  bars->setWidthType(QCPBars::wtPlotCoords);
-  bars->setWidth(width);
-  // Integer deltas: a bin of width one is centred on its value.
-  const double shift = (width - 1) / 2;
+  // One filled staircase: bars side by side would show seams where they meet between pixels.
+  auto* steps = plot.addGraph();
+  steps->setLineStyle(QCPGraph::lsStepLeft);
+  steps->setPen(Qt::NoPen);
+  steps->setBrush(style.accent);
+  steps->setSelectable(QCP::stNone);
+  steps->setAntialiasedFill(false);
+  steps->setAdaptiveSampling(false);
   QVector<double> keys, values;
   for (std::size_t i = 0; i < data.counts.size() && i < data.lower.size(); ++i) {
-    keys.append(static_cast<double>(data.lower[i]) + shift);
-    values.append(static_cast<double>(data.counts[i]));
+    // Integer deltas: a bin of width one is centred on its value. On a logarithmic axis an empty bin has no height.
+    keys.append(static_cast<double>(data.lower[i]) - 0.5);
+    values.append(std::max(static_cast<double>(data.counts[i]), chart.logY ? kLogFloor : 0.0));
   }
-  bars->setData(keys, values, true);
+  keys.append(keys.back() + width);
+  values.append(chart.logY ? kLogFloor : 0.0);
+  steps->setData(keys, values, true);
   const double highest = std::max(1.0, *std::max_element(values.cbegin(), values.cend()));
   plot.xAxis->setLabel(QStringLiteral("delta (steps of the final's type)"));
   plot.yAxis->setLabel(chart.logY ? QStringLiteral("elements, log") : QStringLiteral("elements"));
   plot.xAxis->setRange(keys.front() - width, keys.back() + width);
   if (chart.logY) {
-    bars->setBaseValue(0.5);
     plot.yAxis->setScaleType(QCPAxis::stLogarithmic);
     plot.yAxis->setTicker(QSharedPointer<QCPAxisTicker>(new CountLogTicker));
-    plot.yAxis->setRange(0.5, highest * 2);
+    plot.yAxis->setRange(kLogFloor, highest * 2);
   } else {
     plot.yAxis->setRange(0, highest * 1.08);
   }

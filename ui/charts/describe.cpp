@@ -150,7 +150,7 @@ QSize preferredSize(const Chart& chart) {
     return {720, std::clamp(24 * static_cast<int>(bars->bars.size()) + 60, 150, 1200)};
   if (const auto* map = std::get_if<HeatMapChart>(&chart)) {
     const int width = 150 + 52 * static_cast<int>(map->columns.size());
-    return {std::max(480, width), std::clamp(70 + 26 * static_cast<int>(map->rows.size()), 160, 2800)};
+    return {std::max(480, width), std::clamp(44 + 23 * static_cast<int>(map->rows.size()), 120, 2400)};
   }
   if (const auto* map = std::get_if<MapChart>(&chart)) return {720, map->rows <= 2 ? 160 : 480};
   return {720, 340};

@@ -7,7 +7,6 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QPushButton>
-#include <QSplitter>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -15,6 +14,7 @@
 #include "ui/frame/metrics.h"
 #include "ui/payload/filter_bar.h"
 #include "ui/payload/payload_page.h"
+#include "ui/payload/share_splitter.h"
 #include "ui/payload/state_stack.h"
 #include "ui/payload/tensor_detail.h"
 #include "ui/payload/tensor_filter.h"
@@ -22,6 +22,12 @@
 #include "ui/payload/tensor_view.h"
 
 namespace deltascope::ui {
+namespace {
+
+// Percent: the table beside the heat map, both above the details.
+constexpr int kTableShare = 66, kUpperShare = 58;
+
+}  // namespace
 
 PayloadPage::PayloadPage(const PageServices& services, QWidget* parent)
     : Page(QStringLiteral("payload"), tr("Payload"), QStringLiteral("payload"), parent),
@@ -119,21 +125,17 @@ QWidget* PayloadPage::buildPanes() {
   m_heatMap = new HeatMapView;
   m_heatMap->setObjectName(QStringLiteral("heatMap"));
   m_detail = new TensorDetail(m_services.engine, m_services.jobs);
-  m_across = new QSplitter(Qt::Horizontal);
+  m_across = new ShareSplitter(Qt::Horizontal, kTableShare);
   m_across->setObjectName(QStringLiteral("acrossSplitter"));
   m_across->addWidget(m_table);
   m_across->addWidget(m_heatMap);
   m_across->setCollapsible(0, false);
-  m_across->setStretchFactor(0, 66);
-  m_across->setStretchFactor(1, 34);
-  m_down = new QSplitter(Qt::Vertical);
+  m_down = new ShareSplitter(Qt::Vertical, kUpperShare);
   m_down->setObjectName(QStringLiteral("downSplitter"));
   m_down->addWidget(m_across);
   m_down->addWidget(m_detail);
   m_down->setCollapsible(0, false);
-  m_down->setStretchFactor(0, 58);
-  m_down->setStretchFactor(1, 42);
-  for (QSplitter* splitter : {m_across, m_down}) splitter->setHandleWidth(std::max(1, steps(*this, 0.5)));
+  for (ShareSplitter* splitter : {m_across, m_down}) splitter->setHandleWidth(std::max(1, steps(*this, 0.5)));
   connect(m_groupAction, &QAction::toggled, this, &PayloadPage::setGrouped);
   connect(m_heatMapAction, &QAction::toggled, m_heatMap, &QWidget::setVisible);
   connect(m_detailAction, &QAction::toggled, m_detail, &QWidget::setVisible);

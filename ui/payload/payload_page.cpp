@@ -6,7 +6,6 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
-#include <QSplitter>
 #include <algorithm>
 
 #include "ui/charts/heat_map_view.h"
@@ -14,6 +13,7 @@
 #include "ui/frame/theme.h"
 #include "ui/payload/filter_bar.h"
 #include "ui/payload/payload_settings.h"
+#include "ui/payload/share_splitter.h"
 #include "ui/payload/state_stack.h"
 #include "ui/payload/tensor_detail.h"
 #include "ui/payload/tensor_filter.h"
@@ -21,13 +21,6 @@
 #include "ui/payload/tensor_view.h"
 
 namespace deltascope::ui {
-namespace {
-
-// Percent: the table beside the heat map, both above the details.
-constexpr int kTableShare = 66, kUpperShare = 58;
-
-}  // namespace
-
 bool PayloadPage::isCheckpoint() const { return m_openModel && m_openModel->files.kind == ModelFiles::Kind::Checkpoint; }
 
 void PayloadPage::openModel(const ModelPointer& model) {
@@ -162,9 +155,8 @@ void PayloadPage::showDetail(const QList<int>& tensors) {
 
 void PayloadPage::restoreState(const Settings& settings) {
   m_table->restoreColumns(settings.get(setting::kPayloadHeader));
-  // Sizes are only shared out by a splitter that has one: once the page was laid out.
-  if (!m_across->restoreState(settings.get(setting::kPayloadSplitter))) m_across->setSizes({kTableShare, 100 - kTableShare});
-  if (!m_down->restoreState(settings.get(setting::kPayloadDetailSplitter))) m_down->setSizes({kUpperShare, 100 - kUpperShare});
+  m_across->restoreShare(settings.get(setting::kPayloadSplitter));
+  m_down->restoreShare(settings.get(setting::kPayloadDetailSplitter));
   m_filterBar->setRegex(settings.get(setting::kPayloadRegex));
   m_metricId = settings.get(setting::kPayloadMetric);
   m_groupAction->setChecked(settings.get(setting::kPayloadGrouped));
@@ -178,8 +170,8 @@ void PayloadPage::restoreState(const Settings& settings) {
 
 void PayloadPage::saveState(Settings& settings) const {
   settings.set(setting::kPayloadHeader, m_table->saveColumns());
-  settings.set(setting::kPayloadSplitter, m_across->saveState());
-  settings.set(setting::kPayloadDetailSplitter, m_down->saveState());
+  settings.set(setting::kPayloadSplitter, m_across->saveShare());
+  settings.set(setting::kPayloadDetailSplitter, m_down->saveShare());
   settings.set(setting::kPayloadRegex, m_filterBar->isRegex());
   settings.set(setting::kPayloadMetric, m_metricId);
   settings.set(setting::kPayloadGrouped, m_groupAction->isChecked());
@@ -195,8 +187,8 @@ void PayloadPage::resetLayout() {
   m_heatMapAction->setChecked(true);
   m_detailAction->setChecked(true);
   m_groupAction->setChecked(true);
-  m_across->setSizes({kTableShare, 100 - kTableShare});
-  m_down->setSizes({kUpperShare, 100 - kUpperShare});
+  m_across->resetShare();
+  m_down->resetShare();
 }
 
 PageActions PayloadPage::pageActions() const {

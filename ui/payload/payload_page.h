@@ -12,13 +12,13 @@ class QComboBox;
 class QLabel;
 class QMenu;
 class QPushButton;
-class QSplitter;
 class QToolButton;
 
 namespace deltascope::ui {
 
 class FilterBar;
 class HeatMapView;
+class ShareSplitter;
 class StateStack;
 class TensorDetail;
 class TensorFilter;
@@ -88,7 +88,7 @@ class PayloadPage : public Page {
   QComboBox* m_metric = nullptr;
   QToolButton *m_columns = nullptr, *m_export = nullptr;
   QMenu* m_exportMenu = nullptr;
-  QSplitter *m_across = nullptr, *m_down = nullptr;
+  ShareSplitter *m_across = nullptr, *m_down = nullptr;
   TensorView* m_table = nullptr;
   HeatMapView* m_heatMap = nullptr;
   TensorDetail* m_detail = nullptr;

@@ -25,18 +25,25 @@ QStringList wordsOf(const QString& query) {
 
 TensorFilter::TensorFilter(TensorModel* model, QObject* parent) : QSortFilterProxyModel(parent), m_model(model) {
   setSortRole(kSortRole);
+  // Before the base class hears of a change: it asks at once which rows are accepted.
+  connect(model, &QAbstractItemModel::dataChanged, this, &TensorFilter::matchAgain);
+  connect(model, &QAbstractItemModel::modelReset, this, &TensorFilter::matchAll);
   setSourceModel(model);
+  matchAll();
 }
 
 void TensorFilter::setQuery(const QString& query, bool regex) {
   if (query == m_query && regex == m_regex) return;
   m_query = query;
   m_regex = regex;
-  m_words = regex ? QStringList() : wordsOf(query);
+  m_words = regex ? QStringList() : wordsOf(query.toCaseFolded());
   m_expression =
       regex ? QRegularExpression(query, QRegularExpression::CaseInsensitiveOption | QRegularExpression::MultilineOption)
             : QRegularExpression();
   if (regex && m_expression.isValid()) m_expression.optimize();
+  m_lastVerdict = QString();
+  m_lastFound = regex && isActive() && found(m_lastVerdict);
+  matchAll();
   // Not invalidateFilter(): it removes and inserts row by row, which takes seconds for tens of thousands of them.
   invalidate();
 }
@@ -46,19 +53,47 @@ QString TensorFilter::problem() const {
   return QStringLiteral("%1 (at character %2)").arg(m_expression.errorString()).arg(m_expression.patternErrorOffset() + 1);
 }
 
-bool TensorFilter::accepts(int tensor) const {
+bool TensorFilter::matches(int tensor) const {
   if (!isActive()) return true;
   const QString& text = m_model->searchText(tensor);
   // The verdict changes while the table is open, so it is not part of the prepared text.
   const QString verdict = m_model->isCheckpoint() ? QString() : verdictCell(m_model->verdict(tensor));
-  if (m_regex) return m_expression.match(text).hasMatch() || m_expression.match(verdict).hasMatch();
-  return std::all_of(m_words.cbegin(), m_words.cend(), [&](const QString& word) {
-    return text.contains(word, Qt::CaseInsensitive) || verdict.contains(word, Qt::CaseInsensitive);
-  });
+  if (m_regex) {
+    // Nearly all tensors have the verdict of the one before.
+    if (verdict != m_lastVerdict) {
+      m_lastVerdict = verdict;
+      m_lastFound = found(verdict);
+    }
+    return m_lastFound || found(text);
+  }
+  return std::all_of(m_words.cbegin(), m_words.cend(),
+                     [&](const QString& word) { return text.contains(word) || verdict.contains(word, Qt::CaseInsensitive); });
+}
+
+bool TensorFilter::found(const QString& text) const {
+  // Our texts are valid UTF-16: checking them again would be a third of the work.
+  return m_expression.match(text, 0, QRegularExpression::NormalMatch, QRegularExpression::DontCheckSubjectStringMatchOption)
+      .hasMatch();
+}
+
+void TensorFilter::matchAll() {
+  const int count = static_cast<int>(m_model->tensors().size());
+  m_accepted.assign(static_cast<std::size_t>(count), 1);
+  if (!isActive()) return;
+  for (int tensor = 0; tensor < count; ++tensor) m_accepted[static_cast<std::size_t>(tensor)] = matches(tensor);
+}
+
+void TensorFilter::matchAgain(const QModelIndex& first, const QModelIndex& last) {
+  if (!isActive()) return;
+  for (int row = first.row(); row <= last.row(); ++row)
+    if (const int tensor = m_model->tensorAt(first.siblingAtRow(row)); tensor >= 0)
+      m_accepted[static_cast<std::size_t>(tensor)] = matches(tensor);
 }
 
 bool TensorFilter::filterAcceptsRow(int row, const QModelIndex& parent) const {
-  const auto tensors = m_model->tensorsUnder(m_model->index(row, 0, parent));
+  const QModelIndex index = m_model->index(row, 0, parent);
+  if (const int tensor = m_model->tensorAt(index); tensor >= 0) return accepts(tensor);
+  const auto& tensors = m_model->tensorsOfBranch(row);
   return std::any_of(tensors.begin(), tensors.end(), [this](int tensor) { return accepts(tensor); });
 }
 

@@ -23,7 +23,7 @@ class TensorFilter : public QSortFilterProxyModel {
   [[nodiscard]] QString problem() const;
   [[nodiscard]] bool isActive() const { return !m_query.trimmed().isEmpty() && problem().isEmpty(); }
 
-  [[nodiscard]] bool accepts(int tensor) const;
+  [[nodiscard]] bool accepts(int tensor) const { return m_accepted[static_cast<std::size_t>(tensor)] != 0; }
   [[nodiscard]] int shownCount() const;
   [[nodiscard]] std::vector<int> shownTensors() const;  ///< in the order on the screen
   [[nodiscard]] QModelIndex indexOf(int tensor) const;  ///< invalid when it is filtered out
@@ -33,11 +33,19 @@ class TensorFilter : public QSortFilterProxyModel {
   [[nodiscard]] bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
 
  private:
+  [[nodiscard]] bool matches(int tensor) const;
+  [[nodiscard]] bool found(const QString& text) const;  ///< the expression, in it
+  void matchAll();
+  void matchAgain(const QModelIndex& first, const QModelIndex& last);
+
   TensorModel* m_model;
+  std::vector<char> m_accepted;  ///< by tensor
   QString m_query;
   bool m_regex = false;
   QStringList m_words;
   QRegularExpression m_expression;
+  mutable QString m_lastVerdict;  ///< and whether the expression was found in it
+  mutable bool m_lastFound = false;
 };
 
 }  // namespace deltascope::ui

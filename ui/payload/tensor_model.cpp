@@ -41,7 +41,7 @@ void TensorModel::setTensors(std::vector<TensorStats> tensors, bool checkpoint) 
     for (int column = 0; column < kColumnCount; ++column)
       if (!m_checkpoint || appliesToCheckpoint(static_cast<Column>(column)))
         text += u'\n' + cellText(t, static_cast<Column>(column), m_units);
-    m_search.push_back(std::move(text));
+    m_search.push_back(text.toCaseFolded());
     m_mostBits = std::max(m_mostBits, t.bitsPerWeight());
     m_mostRatio = std::max(m_mostRatio, t.ratio());
   }

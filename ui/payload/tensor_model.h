@@ -46,7 +46,10 @@ class TensorModel : public QAbstractItemModel {
   [[nodiscard]] int tensorNamed(const QString& name) const;    ///< −1 when there is none
   /// The tensors under an index: itself, or those of its group.
   [[nodiscard]] std::vector<int> tensorsUnder(const QModelIndex& index) const;
-  /// All cells of a tensor as one text, one cell a line, for the filter.
+  [[nodiscard]] const std::vector<int>& tensorsOfBranch(int row) const {
+    return m_groups[static_cast<std::size_t>(row)].tensors;
+  }
+  /// All cells of a tensor but its verdict as one case-folded text, one cell a line, for the filter.
   [[nodiscard]] const QString& searchText(int tensor) const { return m_search[static_cast<std::size_t>(tensor)]; }
 
   [[nodiscard]] QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;

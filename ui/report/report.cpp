@@ -98,14 +98,13 @@ Result<void> verifyInto(const ReportRequest& request, const JobContext& job, Rep
 }
 
 QStringList commandsFor(const ReportRequest& request) {
-  const QString path = shellWord(request.path);
-  const QString base = request.base.empty() ? QString() : QStringLiteral(" --base ") + shellWord(request.base);
-  QStringList commands{request.command.isEmpty() ? QStringLiteral("deltascope --report %1 %2").arg(shellWord(request.out), path)
-                                                 : request.command};
-  commands << QStringLiteral("deltascope-cli inspect %1 --csv").arg(path);
-  commands << QStringLiteral("deltascope-cli verify %1%2%3")
-                  .arg(path, base, request.final.empty() ? QString() : QStringLiteral(" --final ") + shellWord(request.final));
-  return commands;
+  const auto option = [](const char* name, const fs::path& path) {
+    return path.empty() ? QString() : QStringLiteral(" --%1 %2").arg(QLatin1String(name), shellWord(path));
+  };
+  const QString path = shellWord(request.path), base = option("base", request.base), final = option("final", request.final);
+  const QString report = QStringLiteral("deltascope --report %1 %2%3%4").arg(shellWord(request.out), path, base, final);
+  return {request.command.isEmpty() ? report : request.command, QStringLiteral("deltascope-cli inspect %1 --csv").arg(path),
+          QStringLiteral("deltascope-cli verify %1%2%3").arg(path, base, final)};
 }
 
 QString nameOfModel(const fs::path& path) {

@@ -12,20 +12,22 @@ namespace {
 
 constexpr std::size_t kMostRows = 500;  // the rest is in tensors.csv, and the page says so
 
+constexpr int kWide = 800;  // a chart of more logical pixels gets a row of its own
+
 constexpr const char* kStyle = R"(
 :root{color-scheme:light;--text:#20262c;--muted:#5b6670;--line:#d9dee3;--accent:#2a6fb5;--good:#1a7f37;--bad:#b3261e}
 *{box-sizing:border-box}
-body{font:14px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif;color:var(--text);background:#fff;margin:0 auto;max-width:1120px;padding:32px 24px}
+body{font:14px/1.5 system-ui,"Segoe UI","DejaVu Sans",sans-serif;color:var(--text);background:#fff;margin:0 auto;max-width:1280px;padding:32px 24px}
 h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:36px 0 12px;padding-bottom:4px;border-bottom:1px solid var(--line)}
 p{margin:4px 0}.muted{color:var(--muted)}
 .verdict{font-weight:600;margin-top:12px}.good{color:var(--good)}.bad{color:var(--bad)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 20px;margin:0}dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 figure{margin:0;break-inside:avoid}figure img{max-width:100%;height:auto;border:1px solid var(--line);border-radius:4px}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px;align-items:start}.wide{grid-column:1/-1}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(520px,1fr));gap:16px;align-items:start}.wide{grid-column:1/-1}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
 th,td{padding:3px 10px;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--muted);font-weight:600}
-.n{text-align:right}td.name{overflow-wrap:anywhere;white-space:normal}
+.n{text-align:right}
 code,pre{font:12.5px/1.5 ui-monospace,"DejaVu Sans Mono",monospace}pre{background:#f4f6f8;padding:10px 12px;border-radius:4px;overflow-x:auto;white-space:pre-wrap}
 a{color:var(--accent)}
 @media print{body{padding:0;max-width:none;font-size:11px}h2{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}pre{border:1px solid var(--line)}}
@@ -156,7 +158,7 @@ QByteArray reportPage(const ReportData& data, const QStringList& files) {
     page.element(QStringLiteral("h2"), QStringLiteral("Charts"));
     page.raw(QStringLiteral("<div class=\"charts\">\n"));
     for (const auto& chart : data.charts) {
-      const bool wide = std::holds_alternative<HeatMapChart>(chart.chart);
+      const bool wide = chart.size.width() > kWide;
       page.raw(QStringLiteral("<figure%1><a href=\"%2\"><img width=\"%3\" height=\"%4\" alt=\"%5\" "
                               "src=\"data:image/png;base64,%6\"></a></figure>\n")
                    .arg(wide ? QStringLiteral(" class=\"wide\"") : QString(), escaped(chart.file))
