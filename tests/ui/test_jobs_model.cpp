@@ -78,7 +78,7 @@ void TestJobsModel::saysWhatAJobIsDoing_data() {
   job.cancelling = false;
   job.state = JobState::Succeeded;
   job.seconds = 0.44;
-  QTest::newRow("succeeded at once") << job << "succeeded in 0.4 s";
+  QTest::newRow("succeeded at once") << job << "succeeded in 440 ms";
   job.seconds = 42;
   QTest::newRow("succeeded") << job << "succeeded in 0:42";
   job.state = JobState::Failed;

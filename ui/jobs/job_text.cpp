@@ -11,8 +11,9 @@ namespace deltascope::ui {
 
 namespace {
 
-/// "0.4 s" while minutes and seconds would say nothing.
+/// "24 ms", "4.2 s" while minutes and seconds would say nothing.
 QString tookText(double seconds) {
+  if (seconds < 1) return QString("%1 ms").arg(qRound(seconds * 1000));
   return seconds < 10 ? QString::number(seconds, 'f', 1) + " s" : QString::fromStdString(formatDuration(seconds));
 }
 

@@ -13,7 +13,7 @@ namespace deltascope::ui {
 [[nodiscard]] double doneShare(const JobView& job);        ///< 0 … 1; negative while unknown
 [[nodiscard]] QString percentText(const JobView& job);     ///< "61 %", or empty
 [[nodiscard]] QString throughputText(const JobView& job);  ///< "118 MB/s", or empty
-[[nodiscard]] QString elapsedText(const JobView& job);     ///< "0:42", "0.4 s", or empty
+[[nodiscard]] QString elapsedText(const JobView& job);     ///< "0:42", "4.2 s", "24 ms", or empty
 [[nodiscard]] QString etaText(const JobView& job);         ///< "0:42", or empty
 /// "61 %  ·  118 MB/s  ·  0:42 left" while it runs, "succeeded in 0:12" after.
 [[nodiscard]] QString summaryText(const JobView& job);

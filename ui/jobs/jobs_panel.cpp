@@ -60,6 +60,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   m_table->horizontalHeader()->setHighlightSections(false);
   m_table->horizontalHeader()->setStretchLastSection(false);
+  m_table->horizontalHeader()->setSectionResizeMode(JobsModel::Phase, QHeaderView::Stretch);
   m_table->setFrameShape(QFrame::NoFrame);
   m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
   m_table->addActions({m_cancel, m_open, m_copyLog, m_clear});
@@ -96,7 +97,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   }
   buttons->addStretch();
   auto* layout = new QVBoxLayout(this);
-  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setContentsMargins(steps(*this, 2), 0, steps(*this, 2), steps(*this, 1));
   layout->addLayout(buttons);
   layout->addWidget(m_splitter, 1);
 
@@ -170,7 +171,7 @@ void JobsPanel::restoreState(const Settings& settings) {
 }
 
 void JobsPanel::resetLayout() {
-  constexpr int kWidths[JobsModel::ColumnCount] = {32, 18, 28, 18, 15, 11, 11};
+  constexpr int kWidths[JobsModel::ColumnCount] = {26, 15, 20, 14, 13, 9, 9};
   for (int column = 0; column < JobsModel::ColumnCount; ++column)
     m_table->setColumnWidth(column, characters(*this, kWidths[column]));
   m_splitter->setSizes({3000, 2000});

@@ -245,9 +245,9 @@ QWidget* PackPage::makeOutput() {
   m_command->setToolTip("The command that packs the same without the window");
   m_command->setReadOnly(true);
   m_command->setTabChangesFocus(true);
-  m_command->setLineWrapMode(QPlainTextEdit::NoWrap);
+  m_command->setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
   m_command->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-  m_command->setFixedHeight(steps(*this, 22));
+  m_command->setFixedHeight(steps(*this, 23));
   auto* copy = new QPushButton("Copy");
   copy->setObjectName("packCopyCommand");
   copy->setAccessibleName("Copy the command line");

@@ -9,6 +9,7 @@
 #include <QUrl>
 #include <QVBoxLayout>
 
+#include "ui/frame/metrics.h"
 #include "ui/frame/text.h"
 
 namespace deltascope::ui {
@@ -20,6 +21,7 @@ PathField::PathField(const QString& name, const QString& accessibleName, std::fu
   m_edit = new QLineEdit;
   m_edit->setObjectName(name + "Edit");
   m_edit->setAccessibleName(accessibleName);
+  m_edit->setTextMargins(steps(*this, 0.75), 0, steps(*this, 0.75), 0);
   m_edit->installEventFilter(this);
   m_browse = new QPushButton("Browse…");
   m_browse->setObjectName(name + "Browse");
