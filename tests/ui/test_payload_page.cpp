@@ -8,6 +8,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QSplitter>
 #include <QTabWidget>
 #include <QTemporaryDir>
 #include <QToolButton>
@@ -418,6 +419,32 @@ class TestPayloadPage : public QObject {
     other.resetLayout();
     QVERIFY(!other.findChild<HeatMapView*>("heatMap")->isHidden());
     QVERIFY(other.findChild<TensorView*>("tensorTable")->isColumnShown(Column::Codec));
+  }
+
+  void panesKeepTheirShareUntilTheyAreMoved() {
+    Bench bench;
+    bench.open();
+    auto* across = bench.find<QSplitter>("acrossSplitter");
+    const auto share = [&] { return 100 * across->sizes()[0] / (across->sizes()[0] + across->sizes()[1]); };
+    QCOMPARE(share(), 66);
+    bench.page->resize(1800, 900);
+    QTRY_COMPARE(share(), 66);
+    bench.page->saveState(bench.settings);
+    QVERIFY(bench.settings.get(setting::kPayloadSplitter).isEmpty());
+    QVERIFY(QTest::qWaitForWindowExposed(bench.page.get()));
+    const QPoint handle = across->handle(1)->rect().center();
+    QTest::mousePress(across->handle(1), Qt::LeftButton, {}, handle);
+    QTest::mouseMove(across->handle(1), handle - QPoint(200, 0));
+    QTest::mouseRelease(across->handle(1), Qt::LeftButton, {}, handle);
+    QVERIFY(share() < 66);
+    const int moved = across->sizes()[0];
+    bench.page->saveState(bench.settings);
+    PayloadPage other({&bench.engine, &bench.jobs, &bench.settings, &bench.dialogs});
+    other.resize(bench.page->size());
+    other.openModel(bench.generated.model);
+    other.show();
+    other.restoreState(bench.settings);
+    QTRY_COMPARE(other.findChild<QSplitter*>("acrossSplitter")->sizes()[0], moved);
   }
 
   void selectionSurvivesGrouping() {

@@ -141,9 +141,7 @@ void paintHeatMap(QPainter& painter, const HeatMapChart& chart, const HeatMapGeo
   const QFont valueFont = smaller(style.font);
   painter.setFont(valueFont);
   const QFontMetricsF metrics(valueFont);
-  bool textFits = g.cellHeight >= metrics.height();
-  for (const auto& cell : chart.cells)
-    if (cell.present && metrics.horizontalAdvance(cell.text) + 4 > g.cellWidth) textFits = false;
+  const bool highEnough = g.cellHeight >= metrics.height();
   const int columns = static_cast<int>(chart.columns.size());
   for (int row = 0; row < chart.rows.size(); ++row)
     for (int column = 0; column < columns; ++column) {
@@ -158,7 +156,7 @@ void paintHeatMap(QPainter& painter, const HeatMapChart& chart, const HeatMapGeo
       }
       const QColor colour = chart.colour(cell);
       painter.fillRect(where, colour);
-      if (!textFits) continue;
+      if (!highEnough || metrics.horizontalAdvance(cell.text) + 4 > g.cellWidth) continue;
       painter.setPen(readableOn(colour));
       painter.drawText(where, Qt::AlignCenter, cell.text);
     }

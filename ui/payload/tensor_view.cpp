@@ -99,6 +99,8 @@ void TensorView::resetColumns() {
 }
 
 void TensorView::showWantedColumns() {
+  // The verdict's words may have what is left; a number would drift away from its row.
+  header()->setStretchLastSection(!m_model->isCheckpoint() && !m_unwanted.contains(Column::Verdict));
   for (int i = 0; i < kColumnCount; ++i) {
     const auto column = static_cast<Column>(i);
     const bool applies = !m_model->isCheckpoint() || appliesToCheckpoint(column);
