@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /// Renders every page of the real window, light and dark, at two sizes: `deltascope_shots OUTDIR [PATH]`. For looking at, not a
 /// test.
+#include <QAbstractButton>
 #include <QApplication>
+#include <QDialog>
 #include <QDir>
 #include <QElapsedTimer>
 #include <QTemporaryDir>
@@ -72,7 +74,26 @@ int main(int argc, char** argv) {
         window.findChild<QAction*>("actionJobs")->trigger();
         spin(1500);
         shoot(window, folder, "4-verified" + suffix);
+        window.findChild<QAction*>("actionJobs")->trigger();
       }
+      window.showPage("pack");
+      PackForm form;
+      form.mode = PackMode::Adapters;
+      form.base = QString(DELTASCOPE_DEMO) + "/chat";
+      form.adapters = {QString(DELTASCOPE_DEMO) + "/lora-pirate", "/data/adapters/missing"};
+      window.findChild<PackPage*>()->setForm(form);
+      shoot(window, folder, "5-adapters" + suffix);
+      window.openPath(scratch.filePath("no/such/model"));
+      window.findChild<QAction*>("actionZoomIn")->trigger();
+      window.findChild<QAction*>("actionZoomIn")->trigger();
+      window.findChild<QAction*>("actionZoomIn")->trigger();
+      spin(300);
+      if (auto* details = window.findChild<QAbstractButton*>("messageDetailsButton")) details->click();
+      shoot(window, folder, "6-zoomed-error" + suffix);
+      window.findChild<QAction*>("actionZoomReset")->trigger();
+      window.findChild<QAction*>("actionShortcuts")->trigger();
+      spin(300);
+      window.findChild<QDialog*>("shortcutSheet")->grab().save(folder.filePath("7-shortcuts" + suffix + ".png"));
     }
   }
   return 0;

@@ -14,6 +14,7 @@
 #include "tests/ui/frame_fixture.h"
 #include "ui/frame/message_bar.h"
 #include "ui/frame/style.h"
+#include "ui/frame/text.h"
 
 using namespace deltascope;
 using namespace deltascope::ui;
@@ -110,7 +111,7 @@ void TestFrame::saysWhyItDidNotOpen_data() {
   QTest::addColumn<QString>("next");
   QTest::newRow("the engine refuses") << "broken"
                                       << "Could not open broken: DIR/broken, offset 8: header is not JSON"
-                                      << "copy it again";
+                                      << "Copy it again";
   QTest::newRow("not a model") << "notes.txt"
                                << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors"
                                << "";
@@ -222,7 +223,7 @@ void TestFrame::messageBarCopiesAndDismisses() {
   QVERIFY(details->toPlainText().contains("the file breaks its format's rules"));
   frame.find<QAbstractButton>("messageCopy")->click();
   QVERIFY(QGuiApplication::clipboard()->text().startsWith("Error: Could not open broken"));
-  QVERIFY(QGuiApplication::clipboard()->text().contains("copy it again"));
+  QVERIFY(QGuiApplication::clipboard()->text().contains("Copy it again"));
   frame.find<QAbstractButton>("messageDismiss")->click();
   QVERIFY(frame.find("messageBar")->isHidden());
 }
@@ -338,9 +339,14 @@ void TestFrame::themesAndZoomReachEverything() {
     QVERIFY(qobject_cast<CalmStyle*>(QApplication::style()));
   }
   const double before = frame.find("packFinalEdit")->font().pointSizeF();
+  const auto headings = window.findChildren<TextLabel*>("heading");
+  QVERIFY(headings.size() >= 4);
+  const double headingBefore = headings.first()->font().pointSizeF();
   for (int i = 0; i < 3; ++i) frame.trigger("actionZoomIn");
   QCOMPARE(frame.settings->get(setting::kZoom), 130);
   QTRY_VERIFY(qFuzzyCompare(frame.find("packFinalEdit")->font().pointSizeF(), before * 1.3));
+  QTRY_VERIFY(qFuzzyCompare(headings.first()->font().pointSizeF(), headingBefore * 1.3));
+  QTRY_VERIFY(qFuzzyCompare(frame.find("packCommand")->font().pointSizeF(), before * 1.3));
   for (int i = 0; i < 20; ++i) frame.trigger("actionZoomOut");
   QCOMPARE(frame.settings->get(setting::kZoom), kMinZoom);
   frame.trigger("actionZoomReset");

@@ -41,6 +41,7 @@ Message errorMessage(const QString& what, const Error& error) {
   }
   message.text = what + ": " + QString::fromStdString(error.message);
   message.nextStep = QString::fromStdString(error.hint);
+  if (!message.nextStep.isEmpty()) message.nextStep[0] = message.nextStep[0].toUpper();  // a sentence of its own
   message.details = QString("%1\nKind: %2").arg(message.text, wordOf(error.code));
   if (!message.nextStep.isEmpty()) message.details += "\nNext: " + message.nextStep;
   return message;

@@ -100,7 +100,7 @@ ShortcutSheet::ShortcutSheet(const QList<ShortcutRow>& rows, QWidget* parent) : 
   layout->addWidget(filter);
   layout->addWidget(tree, 1);
   layout->addWidget(buttons);
-  resize(characters(*this, 110), steps(*this, 130));
+  resize(characters(*this, 140), steps(*this, 130));
 }
 
 }  // namespace deltascope::ui

@@ -75,7 +75,7 @@ void StatusLine::setDevices(const std::vector<kernels::DeviceInfo>& devices) {
   }
   for (const auto& device : devices) {
     const DeviceText text = describeDevice(device);
-    m_devices->addWidget(field(device.id == "cpu" ? "statusCpu" : "statusGpu", text.label, text.detail));
+    m_devices->addWidget(field(device.id == "cpu" ? "statusCpu" : "statusGpu", text.label, text.label + "\n" + text.detail));
   }
 }
 

@@ -10,21 +10,31 @@ namespace deltascope::ui {
 
 TextLabel::TextLabel(TextKind kind, const QString& text, QWidget* parent) : QLabel(text, parent), m_kind(kind) {
   setTextFormat(Qt::PlainText);
+  if (kind == TextKind::Heading) setObjectName("heading");
   setWordWrap(kind != TextKind::Heading && kind != TextKind::Title);
   apply();
 }
 
-void TextLabel::changeEvent(QEvent* event) {
-  const auto type = event->type();
-  if (!m_applying && (type == QEvent::PaletteChange || type == QEvent::ApplicationFontChange || type == QEvent::FontChange))
+bool TextLabel::event(QEvent* event) {
+  const bool handled = QLabel::event(event);
+  if (event->type() == QEvent::ParentChange && parentWidget()) {
+    parentWidget()->installEventFilter(this);
     apply();
-  QLabel::changeEvent(event);
+  }
+  if (event->type() == QEvent::PaletteChange && !m_applying) apply();
+  return handled;
+}
+
+/// A label with a size of its own hears nothing of a new font; its parent does.
+bool TextLabel::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::FontChange && watched == parentWidget()) apply();
+  return QLabel::eventFilter(watched, event);
 }
 
 void TextLabel::apply() {
   m_applying = true;
   if (m_kind == TextKind::Heading || m_kind == TextKind::Title) {
-    QFont font = QApplication::font();
+    QFont font = parentWidget() ? parentWidget()->font() : QApplication::font();
     font.setPointSizeF(font.pointSizeF() * (m_kind == TextKind::Title ? 1.9 : 1.1));
     font.setWeight(m_kind == TextKind::Title ? QFont::Normal : QFont::DemiBold);
     setFont(font);

@@ -14,7 +14,8 @@ class TextLabel : public QLabel {
   explicit TextLabel(TextKind kind, const QString& text = {}, QWidget* parent = nullptr);
 
  protected:
-  void changeEvent(QEvent* event) override;
+  bool event(QEvent* event) override;
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
   void apply();

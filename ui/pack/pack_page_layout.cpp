@@ -246,7 +246,9 @@ QWidget* PackPage::makeOutput() {
   m_command->setReadOnly(true);
   m_command->setTabChangesFocus(true);
   m_command->setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
-  m_command->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+  QFont fixed;  // the family alone, so that the size follows the zoom
+  fixed.setFamilies(QFontDatabase::systemFont(QFontDatabase::FixedFont).families());
+  m_command->setFont(fixed);
   m_command->setFixedHeight(steps(*this, 23));
   auto* copy = new QPushButton("Copy");
   copy->setObjectName("packCopyCommand");
