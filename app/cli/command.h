@@ -35,6 +35,7 @@ void addInspect(CLI::App& app, Invocation& invocation);
 void addVerify(CLI::App& app, Invocation& invocation);
 void addUnpack(CLI::App& app, Invocation& invocation);
 void addSynth(CLI::App& app, Invocation& invocation);
+void addTokenize(CLI::App& app, Invocation& invocation);
 void addDevices(CLI::App& app, Invocation& invocation);
 
 /// --json, --quiet, --verbose, and with `job` --threads.

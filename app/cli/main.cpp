@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   addVerify(app, invocation);
   addUnpack(app, invocation);
   addSynth(app, invocation);
+  addTokenize(app, invocation);
   addDevices(app, invocation);
   std::string topic;
   CLI::App* help = app.add_subcommand("help", "how to use a command");

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The regular expressions of tokenizer.json. They are written for Oniguruma (Ruby syntax) and run here in PCRE2, so they are
+/// translated: \s, \w and their opposites are spelled out, and what the two engines read differently is refused.
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+
+struct pcre2_real_code_8;
+
+namespace deltascope::text {
+
+/// Oniguruma's spelling in PCRE2's. An Error's message says what is not supported; it names no file.
+[[nodiscard]] Result<std::string> toPcre2(std::string_view pattern);
+
+/// Compiled once; immutable and shared by copies and threads.
+class Regex {
+ public:
+  [[nodiscard]] static Result<Regex> compile(std::string_view pattern);
+
+  /// Calls `found(begin, end)` for each match from left to right, without overlaps; an empty match directly after another is
+  /// passed over. `text` is valid UTF-8. The work of one match is bounded; a pattern that exceeds it is Unsupported.
+  template <class Found>
+  [[nodiscard]] Result<void> forEach(std::string_view text, Found&& found) const {
+    Scan scan(*this, text);
+    while (true) {
+      DELTASCOPE_ASSIGN(const bool more, scan.next());
+      if (!more) return {};
+      found(scan.begin, scan.end);
+    }
+  }
+
+ private:
+  struct Scan {
+    Scan(const Regex& regex, std::string_view subject);
+    ~Scan();
+    Scan(const Scan&) = delete;
+    Scan& operator=(const Scan&) = delete;
+    Result<bool> next();
+    std::size_t begin = 0, end = 0;
+
+   private:
+    struct State;
+    std::unique_ptr<State> m_state;
+  };
+  std::shared_ptr<const pcre2_real_code_8> m_code;
+};
+
+}  // namespace deltascope::text
