@@ -66,7 +66,7 @@ void ModelSession::verify() {
   if (!hasPayload() || m_verifyJob != 0) return;
   m_tensorsVerified = m_tensorsDifferent = 0;
   const auto generation = m_generation;
-  const Batcher<Verdict> batcher(this, [this, generation](std::vector<Verdict>&& batch) {
+  const Batcher<Verdict> batcher([this, generation](std::vector<Verdict>&& batch) {
     if (generation != m_generation) return;
     m_tensorsVerified += batch.size();
     m_tensorsDifferent += static_cast<std::size_t>(std::ranges::count_if(batch, [](const Verdict& v) { return !v.bitExact; }));
@@ -81,13 +81,12 @@ void ModelSession::verify() {
       [verifyCall = m_services.engine->verify, request, batcher](const JobScope& scope) mutable {
         request.onTensor = [&](const Verdict& verdict) {
           if (!verdict.bitExact) scope.log(QString::fromStdString(verdict.tensor + ": " + verdictText(verdict)));
-          batcher.add(verdict);
+          batcher.add(scope, verdict);
         };
         return verifyCall(request, scope);
       },
       this,
-      [this, generation, batcher](Result<VerifyResult>& result) {
-        batcher.flush();
+      [this, generation](Result<VerifyResult>& result) {
         if (generation == m_generation) endVerify(result);
       });
   setVerdict(ui::verifying(0, m_model->tensors.size(), 0));

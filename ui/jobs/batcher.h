@@ -1,43 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
-#include <QMetaObject>
-#include <QObject>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "ui/jobs/job_runner.h"
+
 namespace deltascope::ui {
 
-/// Collects values on any thread and hands them over in batches on the receiver's thread: one event, however many arrive before
-/// it is handled. Copies share one queue. The receiver must outlive the threads that add.
+/// Collects values from a job's threads and hands them over in batches on the owner's thread, before the job's end: one call,
+/// however many arrive before it is made. Copies share one queue.
 template <class T>
 class Batcher {
  public:
-  /// `take`: called on the receiver's thread.
-  Batcher(QObject* receiver, std::function<void(std::vector<T>&&)> take) : m_shared(std::make_shared<Shared>()) {
-    m_shared->receiver = receiver;
+  /// `take`: called on the owner's thread.
+  explicit Batcher(std::function<void(std::vector<T>&&)> take) : m_shared(std::make_shared<Shared>()) {
     m_shared->take = std::move(take);
   }
 
-  void add(T value) const {
+  void add(const JobScope& scope, T value) const {
     std::lock_guard lock(m_shared->mutex);
     m_shared->waiting.push_back(std::move(value));
     if (std::exchange(m_shared->posted, true)) return;
-    QMetaObject::invokeMethod(
-        m_shared->receiver, [shared = m_shared] { drain(*shared); }, Qt::QueuedConnection);
+    scope.post([shared = m_shared] { drain(*shared); });
   }
-
-  /// On the receiver's thread: hands over now what is waiting.
-  void flush() const { drain(*m_shared); }
 
  private:
   struct Shared {
     std::mutex mutex;
     std::vector<T> waiting;
     bool posted = false;
-    QObject* receiver = nullptr;
     std::function<void(std::vector<T>&&)> take;
   };
   static void drain(Shared& shared) {
@@ -47,7 +41,7 @@ class Batcher {
       batch.swap(shared.waiting);
       shared.posted = false;
     }
-    if (!batch.empty()) shared.take(std::move(batch));
+    shared.take(std::move(batch));
   }
   std::shared_ptr<Shared> m_shared;
 };

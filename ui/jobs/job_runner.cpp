@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/jobs/job_runner.h"
 
+#include <QCoreApplication>
+#include <QEvent>
 #include <QTime>
 #include <QTimer>
 #include <algorithm>
@@ -52,6 +54,7 @@ struct JobRunner::State {
     std::stop_source stop;
     Clock::time_point started;
     Result<void> ended;
+    std::vector<std::function<void()>> posted;
     bool dirty = false;
     bool delivered = false;
   };
@@ -77,10 +80,10 @@ struct JobRunner::State {
   static void conclude(Record& record, const Result<void>& ended);
 };
 
+/// The event carries nothing: what there is to know lies under the mutex.
 void JobRunner::State::poke(const std::lock_guard<std::mutex>&) {
   if (std::exchange(poked, true) || closing) return;
-  QMetaObject::invokeMethod(
-      owner, [this] { owner->collect(); }, Qt::QueuedConnection);
+  QCoreApplication::postEvent(owner, new QEvent(QEvent::User));
 }
 
 void JobRunner::State::conclude(Record& record, const Result<void>& ended) {
@@ -131,6 +134,11 @@ void JobRunner::State::work(JobLane lane) {
       std::lock_guard lock(mutex);
       appendLog(*record, text);
       record->dirty = true;
+    };
+    scope.post = [this, record](std::function<void()> function) {
+      std::lock_guard lock(mutex);
+      record->posted.push_back(std::move(function));
+      poke(lock);
     };
     Result<void> ended;
     try {
@@ -220,10 +228,13 @@ void JobRunner::cancelAll() {
   for (auto id = ids.rbegin(); id != ids.rend(); ++id) cancel(*id);
 }
 
-/// Brings what the workers did to the owner's thread: signals for what changed, then each delivery once.
+void JobRunner::customEvent(QEvent*) { collect(); }
+
+/// Brings what the workers did to the owner's thread: signals for what changed, what they posted, then each delivery once.
 void JobRunner::collect() {
   std::vector<JobId> changedIds;
   std::vector<State::RecordPtr> ended;
+  std::vector<std::pair<State::RecordPtr, std::vector<std::function<void()>>>> posted;
   bool busy = false;
   {
     std::lock_guard lock(m_state->mutex);
@@ -236,6 +247,7 @@ void JobRunner::collect() {
             static_cast<long>(seconds) != static_cast<long>(record->view.seconds);  // the clock ticks without progress
         record->view.seconds = seconds;
       }
+      if (!record->posted.empty()) posted.emplace_back(record, std::exchange(record->posted, {}));
       const bool finishedNow = isFinished(record->view.state) && !record->delivered;
       if (std::exchange(record->dirty, false) && record->view.spec.lane == JobLane::Work) changedIds.push_back(id);
       if (finishedNow) ended.push_back(record);
@@ -251,6 +263,11 @@ void JobRunner::collect() {
     emit changed(id);
     if (!alive) return;
   }
+  for (const auto& [record, functions] : posted)
+    for (const auto& function : functions) {
+      if (record->task.context) function();
+      if (!alive) return;
+    }
   for (const auto& record : ended) {
     const Task task = std::exchange(record->task, {});  // what the work captured ends with its delivery
     if (task.context) task.deliver(record->ended);

@@ -33,9 +33,12 @@ struct JobSpec {
   QString result;  ///< path offered as "Open result" once it succeeded; may be empty
 };
 
-/// What the work gets: the engine's context, and a log. Both may be used from any thread while the work runs.
+/// What the work gets: the engine's context, a log, and a way to speak up before the end. All may be used from any thread while
+/// the work runs.
 struct JobScope : JobContext {
   std::function<void(const QString&)> log;
+  /// Runs the function on the owner's thread: in order, before `done`, and not at all once the context object is gone.
+  std::function<void(std::function<void()>)> post;
 };
 
 /// A copy of what is known of a job.
@@ -99,6 +102,9 @@ class JobRunner : public QObject {
   void finished(deltascope::ui::JobId id);  ///< after `done`
   void cleared();
   void becameIdle();
+
+ protected:
+  void customEvent(QEvent* event) override;
 
  private:
   struct Task {

@@ -96,7 +96,7 @@ void EstimateView::setForm(const PackForm& form) {
 void EstimateView::estimateNow() {
   m_debounce->stop();
   if (!m_possible || running()) return;
-  const Batcher<Progress> progress(this, [this](std::vector<Progress>&& batch) {
+  const Batcher<Progress> progress([this](std::vector<Progress>&& batch) {
     const Progress& last = batch.back();
     if (!running() || last.tensorsTotal == 0) return;
     m_bar->setRange(0, static_cast<int>(last.tensorsTotal));
@@ -107,7 +107,7 @@ void EstimateView::estimateNow() {
       JobSpec{.title = "Estimate", .kind = "estimate", .lane = JobLane::Background, .result = {}},
       [estimate = m_services.engine->estimatePack, request = requestOf(m_form), progress](const JobScope& scope) {
         JobContext job = scope;
-        job.progress = [&progress](const Progress& p) { progress.add(p); };
+        job.progress = [&progress, &scope](const Progress& p) { progress.add(scope, p); };
         return estimate(request, job);
       },
       this,
