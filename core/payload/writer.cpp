@@ -23,8 +23,9 @@ Result<void> checkNames(const Manifest& manifest) {
   std::set<std::string_view> names;
   for (const auto& t : manifest.tensors) {
     if (t.name.starts_with(kReservedPrefix) || t.name == "__metadata__")
-      return fail(ErrorCode::InvalidArgument, "tensor " + t.name + ": the name is reserved in payloads");
-    if (!names.insert(t.name).second) return fail(ErrorCode::InvalidArgument, "tensor " + t.name + ": the name occurs twice");
+      return fail(ErrorCode::InvalidArgument, "tensor " + printable(t.name) + ": the name is reserved in payloads");
+    if (!names.insert(t.name).second)
+      return fail(ErrorCode::InvalidArgument, "tensor " + printable(t.name) + ": the name occurs twice");
   }
   return {};
 }
@@ -112,7 +113,7 @@ Result<void> PayloadWriter::finishTensor(std::size_t index, const TensorStats& s
   } else {
     DELTASCOPE_TRY(openStream(index));
     if (m_directory.size() != 2 * row.chunkCount)
-      return fail(ErrorCode::Internal, "tensor " + row.name + ": chunks are missing");
+      return fail(ErrorCode::Internal, "tensor " + printable(row.name) + ": chunks are missing");
     DELTASCOPE_TRY(m_file.writeAt(m_streamStart, std::as_bytes(std::span(m_directory))));
     m_streams.push_back({row.name, m_streamStart - m_headerSpace, m_position - m_headerSpace});
     row.zeroDeltas = stats.zeroDeltas;

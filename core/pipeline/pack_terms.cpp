@@ -47,7 +47,7 @@ Result<TermStep> lowRankStep(std::span<const TermRef> run, const std::vector<std
     factors.push_back(std::move(term));
   }
   if (shape.size() != 2)
-    return fail(ErrorCode::Mismatch, "tensor " + run.front().term.target + ": a low-rank update needs a matrix");
+    return fail(ErrorCode::Mismatch, "tensor " + printable(run.front().term.target) + ": a low-rank update needs a matrix");
   TermStep step;
   DELTASCOPE_ASSIGN(step.lowRank, makeLowRankModel(shape[0], shape[1], isTransposed(run.front().term), std::move(factors)));
   return step;

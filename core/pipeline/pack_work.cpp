@@ -152,7 +152,9 @@ Result<void> TensorPacker::packChunk(const PackItem& item, PackedItem& packed) {
   const auto& coder = codec(plan.codec);
   packed.stored.reserve(coder.bound(slice.finalType, slice.count));
   auto stats = coder.encode(slice, packed.pair.final, model.get(), m_sources.request().codecOptions, packed.stored);
-  if (!stats) return fail(stats.error().code, "tensor " + tensor.stats.name + ": " + stats.error().message, stats.error().hint);
+  if (!stats)
+    return fail(stats.error().code, "tensor " + printable(tensor.stats.name) + ": " + stats.error().message,
+                stats.error().hint);
   packed.stats = *stats;
   packed.zeroDeltas = countZeroDeltas(slice, packed.pair.final);
   return {};
