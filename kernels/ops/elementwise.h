@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The gate of the feed-forward block.
+#include <cstdint>
+
+namespace deltascope::kernels {
+
+/// out = gate · sigmoid(gate) · up (SwiGLU, Shazeer 2020); out may be gate or up.
+struct SiluMultiplyArgs {
+  const float* gate = nullptr;  ///< [count]
+  const float* up = nullptr;    ///< [count]
+  float* out = nullptr;         ///< [count]
+  std::uint64_t count = 0;
+};
+
+}  // namespace deltascope::kernels

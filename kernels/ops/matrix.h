@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A weight as the products see it: there in full, quantized, or made when it is needed.
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/outcome.h"
+
+namespace deltascope::kernels {
+
+enum class ElementType : std::uint8_t { F32, BF16, F16 };
+[[nodiscard]] constexpr std::size_t bytesOf(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
+
+/// Elements of a matrix that exist only while they are used: base and delta on the processor. Implemented above this layer.
+class ElementSource {
+ public:
+  virtual ~ElementSource() = default;
+  /// The matrix, row-major, cut into pieces that can be made alone: `pieces()` of them, piece p begins at element
+  /// pieceBegin(p), and pieceBegin(pieces()) is the number of elements.
+  [[nodiscard]] virtual std::size_t pieces() const = 0;
+  [[nodiscard]] virtual std::uint64_t pieceBegin(std::size_t piece) const = 0;
+  /// Elements of a piece that one call of make() gives, but for the piece's last.
+  [[nodiscard]] virtual std::uint64_t step() const = 0;
+  /// Makes elements [first, first + count) of a piece, as the matrix's type; `first` − pieceBegin(piece) is a multiple of
+  /// step() and `count` is step() or what is left of the piece. Called concurrently for different pieces; for one piece in
+  /// ascending order, by one thread; pieces are begun in ascending order. `into` is aligned to 64 bytes.
+  [[nodiscard]] virtual Outcome<void> make(std::size_t piece, std::uint64_t first, std::uint64_t count,
+                                           std::byte* into) const = 0;
+};
+
+/// [rows, columns] row-major; pointers are the device's, borrowed.
+struct Matrix {
+  enum class Form : std::uint8_t {
+    Dense,    ///< `elements`
+    FourBit,  ///< `codes` and `scales`: element = round(values[code] · scales[i / group]) to `type`
+    Int8,     ///< `codes` and `scales`: element = round((q · scales[row]) · FP32(1/127)) to `type`
+    Made,     ///< `source`
+  };
+  Form form = Form::Dense;
+  ElementType type = ElementType::BF16;  ///< of the elements
+  std::uint64_t rows = 0, columns = 0;
+  const void* elements = nullptr;
+  const std::uint8_t* codes = nullptr;  ///< FourBit: even element in the high nibble, row-major over the whole matrix
+  const float* scales = nullptr;
+  std::uint64_t group = 64;       ///< FourBit: elements a scale (a power of two, 32…4096), over the whole matrix
+  const float* values = nullptr;  ///< FourBit: the sixteen values
+  const ElementSource* source = nullptr;
+};
+
+}  // namespace deltascope::kernels

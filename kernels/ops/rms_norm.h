@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// y = x · rsqrt(mean(x²) + epsilon) · weight, row by row, in FP32 (Zhang & Sennrich 2019, as transformers' LlamaRMSNorm).
+#include "kernels/ops/matrix.h"
+
+namespace deltascope::kernels {
+
+struct RmsNormArgs {
+  const float* x = nullptr;      ///< [rows, columns]
+  float* y = nullptr;            ///< [rows, columns]; may be x
+  const void* weight = nullptr;  ///< [columns]
+  ElementType weightType = ElementType::BF16;
+  std::uint32_t rows = 0, columns = 0;
+  float epsilon = 1e-5f;
+};
+
+}  // namespace deltascope::kernels
