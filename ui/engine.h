@@ -8,9 +8,27 @@
 #include "core/base/units.h"
 #include "core/pipeline/inspect.h"
 #include "core/pipeline/pipeline.h"
+#include "core/runtime/runtime.h"
 #include "kernels/backend.h"
 
 namespace deltascope::ui {
+
+/// A conversation so far, and how to go on.
+struct ChatTurn {
+  nlohmann::ordered_json messages;  ///< array of {"role", "content"}; the last is the user's
+  Sampling sampling;
+  std::uint32_t maxNewTokens = 512;
+  std::function<void(const TokenEvent&)> onToken;  ///< on the calling thread
+  std::function<void(std::uint32_t done, std::uint32_t total)> onPrompt;
+};
+
+/// A model in memory that answers. `answer` is for one caller at a time, from any thread; what a conversation begins with is
+/// not read again. Cancelling is no error: it comes back with StopReason::Cancelled.
+struct ChatModel {
+  MemoryPlan plan;
+  std::function<kernels::MemoryUse()> memory;
+  std::function<Result<Generation>(const ChatTurn&, const std::stop_token&)> answer;
+};
 
 /// Every call may be made from any thread; none touches Qt. All members are set in a usable Engine.
 struct Engine {
@@ -23,6 +41,11 @@ struct Engine {
                                       const std::string& tensor, std::uint64_t elementLimit, const JobContext&)>
       closeUp;
   std::function<std::vector<kernels::DeviceInfo>()> devices;
+  std::function<Result<MemoryPlan>(const LoadRequest&)> planModel;
+  /// `sibling`: another variant over the same base, which is then not read again; may be null.
+  std::function<Result<std::shared_ptr<ChatModel>>(const LoadRequest&, const JobContext&,
+                                                   const std::shared_ptr<ChatModel>& sibling)>
+      loadChat;
   std::function<ResidentMemory()> residentMemory;
 };
 

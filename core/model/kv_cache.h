@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Keys and values of the tokens seen so far.
+#include <cstdint>
+#include <memory>
+
+#include "core/base/result.h"
+#include "core/model/config.h"
+#include "kernels/backend.h"
+
+namespace deltascope {
+
+/// Memory for `capacity` positions of every layer, in one buffer: for each layer keys, then values, each [kvHeads, capacity,
+/// headDim]. Not thread-safe.
+class KvCache {
+ public:
+  [[nodiscard]] static std::uint64_t bytesFor(const ModelConfig& config, std::uint32_t capacity, kernels::ElementType type);
+  [[nodiscard]] static Result<KvCache> create(kernels::Backend& backend, const ModelConfig& config, std::uint32_t capacity,
+                                              kernels::ElementType type);
+
+  [[nodiscard]] kernels::KvLayer layer(std::uint32_t index) const;
+  [[nodiscard]] std::uint32_t capacity() const { return m_shape.capacity; }
+  [[nodiscard]] std::uint32_t length() const { return m_length; }  ///< positions filled
+  void setLength(std::uint32_t length) { m_length = length; }      ///< forgets what is past it
+
+ private:
+  kernels::Buffer m_memory;
+  kernels::KvLayer m_shape;
+  std::uint32_t m_length = 0;
+};
+
+}  // namespace deltascope

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The forward pass of a decoder-only transformer over a backend: embedding, layers, norm, head. FP32 activations and
+/// additions.
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/model/kv_cache.h"
+#include "core/model/weights.h"
+
+namespace deltascope {
+
+/// The same bits for a prompt whether it comes in one call or token by token. One call at a time.
+class Transformer {
+ public:
+  /// Activations for `mostTokens` tokens a call, bytes on the device.
+  [[nodiscard]] static std::uint64_t activationBytes(const ModelConfig& config, std::uint32_t mostTokens);
+  /// `backend` and `weights` are borrowed. `mostTokens` ≥ 1.
+  [[nodiscard]] static Result<Transformer> create(kernels::Backend& backend, const ModelConfig& config, Weights& weights,
+                                                  std::uint32_t mostTokens);
+  Transformer(Transformer&&) noexcept;
+  Transformer& operator=(Transformer&&) noexcept;
+  ~Transformer();
+
+  /// Appends `tokens` (at most mostTokens, each below the vocabulary) to `cache`, and gives the logits after the last one when
+  /// `logits` is not empty (vocabulary floats, host memory). An error, or a stop request (Cancelled), leaves the cache's length
+  /// as it was.
+  [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                     const std::stop_token& stop);
+
+ private:
+  struct State;
+  explicit Transformer(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace deltascope

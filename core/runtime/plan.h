@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Who sits where: a model's weights within a budget of memory.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace deltascope {
+
+/// Where a tensor's final weight comes from at run time.
+enum class Placement : std::uint8_t {
+  Static,  ///< reconstructed once, resident
+  Jit,     ///< base and delta resident, reconstructed for each use
+  Stream,  ///< base resident, the delta read from its file (a GPU: from host memory) for each use
+};
+[[nodiscard]] std::string_view nameOf(Placement placement);  ///< "static", "jit", "stream"
+[[nodiscard]] std::optional<Placement> placementFromName(std::string_view name);
+
+inline constexpr std::uint64_t kStaticThreshold = 100'000'000;  ///< bytes of a final matrix above which it is jit at first
+
+/// What each placement of a tensor costs. A placement that the tensor cannot have is absent; Static is always there.
+struct TensorCost {
+  std::string name;
+  std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
+  std::uint64_t staticBytes = 0;                       ///< resident
+  std::optional<std::uint64_t> jitBytes, streamBytes;  ///< resident
+  std::uint64_t stepBytes = 0;                         ///< made at a time by one thread when not static
+  std::uint64_t rowBytes = 0;
+  std::uint64_t pieceBytes = 0;  ///< the largest piece that streaming reads at a time
+  std::uint64_t pieces = 0;
+  double usesPerToken = 1;  ///< 0 for an embedding of which only rows are looked up
+};
+
+struct TensorPlacement {
+  std::string name;
+  Placement placement = Placement::Static;
+  std::uint64_t residentBytes = 0;
+  std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
+};
+
+struct MemoryPlan {
+  std::vector<TensorPlacement> tensors;  ///< in the order of a forward pass
+  std::string device;
+  std::uint64_t budget = 0;  ///< bytes; what the plan had to fit into
+  bool budgetGiven = false;  ///< else the memory that was free
+  std::uint64_t weightBytes = 0, kvCacheBytes = 0, activationBytes = 0, scratchBytes = 0, streamBytes = 0;
+  std::uint64_t expectedPeak = 0;    ///< the sum of these; never above the budget
+  std::uint64_t smallestBudget = 0;  ///< that works with this context
+  std::uint32_t context = 0;         ///< positions of the KV cache
+  std::uint32_t prefillTokens = 0;   ///< tokens a call while reading a prompt
+
+  [[nodiscard]] std::uint64_t count(Placement placement) const;
+  [[nodiscard]] std::uint64_t finalBytes(Placement placement) const;  ///< of the tensors so placed
+};
+
+/// "static 57 tensors 4.20 MiB, jit 17 tensors …": the plan as a few lines of text.
+[[nodiscard]] std::string describePlan(const MemoryPlan& plan);
+
+}  // namespace deltascope

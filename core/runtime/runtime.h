@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Running a model: a packed model, a base with payloads over it, or a plain checkpoint, within a budget of memory.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/job.h"
+#include "core/model/config.h"
+#include "core/runtime/plan.h"
+#include "core/runtime/sampler.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+#include "kernels/backend.h"
+
+namespace deltascope {
+
+struct LoadRequest {
+  std::filesystem::path path;                   ///< packed model, payload or checkpoint
+  std::filesystem::path base;                   ///< of a payload that has none beside it
+  std::vector<std::filesystem::path> payloads;  ///< stacked over the model of `path`, in order: a fine-tune, then its LoRA
+  bool baseOnly = false;                        ///< the base as it is, without any payload
+  std::string device = "cpu";
+  std::optional<std::uint64_t> memoryBudget;  ///< bytes; empty: what the device has free
+  std::uint64_t staticThreshold = kStaticThreshold;
+  std::optional<Placement> placement;  ///< all matrices so, where they can be; empty: as the plan sees fit
+  std::uint32_t context = 0;           ///< positions; 0: the model's own, at most 4,096
+  kernels::ElementType kvCacheType = kernels::ElementType::F32;
+  unsigned threads = 0;  ///< 0: as many as the machine has
+};
+
+/// The plan that loading would follow, from headers alone. A budget that cannot work is InvalidArgument, with the smallest that
+/// can.
+[[nodiscard]] Result<MemoryPlan> planModel(const LoadRequest& request);
+
+/// A model in memory, ready to run. Sessions share it. Threads: const members may be called concurrently; generating is one
+/// session at a time (a second one waits).
+class Model {
+ public:
+  /// Reads what the plan keeps, in parallel, and reconstructs what is static; progress in bytes of final weights. What was read
+  /// of a base is shared with `sibling` (another variant over the same base) instead of read again. Mismatch: a payload over
+  /// another base, a config that contradicts the tensors.
+  [[nodiscard]] static Result<std::shared_ptr<Model>> load(const LoadRequest& request, const JobContext& job,
+                                                           const std::shared_ptr<Model>& sibling = nullptr);
+  ~Model();
+
+  [[nodiscard]] const LoadRequest& request() const;
+  [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] const MemoryPlan& plan() const;
+  [[nodiscard]] kernels::MemoryUse memory() const;           ///< of the device, siblings included
+  [[nodiscard]] const std::vector<TokenId>& endIds() const;  ///< tokens that end an answer
+  /// The model's tokenizer, or why there is none.
+  [[nodiscard]] const Result<Tokenizer>& tokenizer() const;
+  [[nodiscard]] const Result<ChatTemplate>& chatTemplate() const;
+
+  /// Text as it is, with the tokens put around a text (BOS).
+  [[nodiscard]] Result<std::vector<TokenId>> encodeText(std::string_view text) const;
+  /// Messages through the chat template; their text cannot become a special token.
+  [[nodiscard]] Result<std::vector<TokenId>> encodeChat(const ChatRequest& chat) const;
+
+  struct State;
+
+ private:
+  explicit Model(std::unique_ptr<State> state);
+  friend class Session;
+  std::unique_ptr<State> m_state;
+};
+
+enum class StopReason : std::uint8_t { End, Length, Context, Cancelled };
+[[nodiscard]] std::string_view nameOf(StopReason reason);  ///< "end", "length", "context", "cancelled"
+
+struct TokenEvent {
+  TokenId id = 0;
+  std::string text;    ///< what can be shown now; may be empty
+  double seconds = 0;  ///< since generate() began
+};
+
+struct GenerateRequest {
+  std::vector<TokenId> prompt;
+  std::uint32_t maxNewTokens = 256;
+  Sampling sampling;
+  bool ignoreEnd = false;                                                 ///< go on past end tokens: for benchmarks
+  std::function<void(const TokenEvent&)> onToken;                         ///< called on the generating thread
+  std::function<void(std::uint32_t done, std::uint32_t total)> onPrompt;  ///< tokens of the prompt read so far
+};
+
+struct Generation {
+  std::vector<TokenId> promptIds, ids;  ///< ids: with the end token, if it came
+  std::string text;                     ///< without special tokens; empty without a tokenizer
+  std::uint32_t reusedTokens = 0;       ///< of the prompt, still in the KV cache
+  double promptSeconds = 0, decodeSeconds = 0;
+  double tokensPerSecond = 0;  ///< of decoding: tokens after the first, over the time they took
+  double timeToFirstTokenMs = 0;
+  std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, since the model was loaded
+  StopReason stopReason = StopReason::End;
+  std::string logitsHash;  ///< hash64 over the logits of every sampled position, 16 hex digits
+};
+
+/// One conversation: what was said stays in the KV cache, and a prompt that begins with it is not read again. One caller at a
+/// time.
+class Session {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Session>> create(std::shared_ptr<Model> model);
+  ~Session();
+  /// A stop request is no error: what was generated until then comes back, with StopReason::Cancelled. After an error the
+  /// session stays usable. InvalidArgument: an empty prompt, an id out of range, a prompt longer than the context.
+  [[nodiscard]] Result<Generation> generate(const GenerateRequest& request, const std::stop_token& stop);
+  /// Logits after the prompt's last token.
+  [[nodiscard]] Result<std::vector<float>> logits(std::span<const TokenId> prompt, const std::stop_token& stop);
+  void clear();  ///< forgets the conversation
+  [[nodiscard]] const std::shared_ptr<Model>& model() const;
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace deltascope
