@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/config.h"
+
+#include <algorithm>
+
+#include "core/model/family.h"
+#include "core/model/fields.h"
+
+namespace deltascope {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kMostLayers = 4096, kMostWidth = 1u << 20, kMostVocabulary = 1u << 24, kMostPositions = 1u << 26;
+constexpr std::uint32_t kMostHeads = 4096, kMostHeadDim = 4096;
+constexpr std::uint32_t kDefaultMaxWindowLayers = 28;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+Result<const Family*> familyOf(const json& config, const Fields& fields) {
+  std::string architecture, type;
+  if (const auto* list = fields.find("architectures")) {
+    if (!list->is_array() || list->empty() || !list->front().is_string())
+      return fields.corrupt("architectures", "is not a list of names");
+    architecture = list->front().get<std::string>();
+  }
+  DELTASCOPE_ASSIGN(type, fields.text("model_type", std::string()));
+  if (!config.is_object() || (architecture.empty() && type.empty()))
+    return fields.corrupt("architectures", "is missing, and so is model_type");
+  for (const auto& family : families())
+    if (architecture.empty() ? family.modelType == type : family.architecture == architecture) return &family;
+  return fields.unsupported(
+      "architectures", printable(architecture.empty() ? type : architecture, 80) + " cannot be run here",
+      "supported are " + joined(supportedArchitectures()) + "; packing, verifying and unpacking work for every model");
+}
+
+Result<void> refuseUnknownMeaning(const Fields& fields) {
+  DELTASCOPE_ASSIGN(const std::string activation, fields.text("hidden_act", std::string("silu")));
+  if (activation != "silu" && activation != "swish")
+    return fields.unsupported("hidden_act", printable(activation, 60) + " is not supported, silu is");
+  DELTASCOPE_ASSIGN(const double rotary, fields.number("partial_rotary_factor", 1.0));
+  if (rotary < 1 || rotary > 1) return fields.unsupported("partial_rotary_factor", "rotary embeddings of a part of each head");
+  return {};
+}
+
+Result<RopeConfig> parseRope(const Fields& fields, const std::filesystem::path& path, std::uint32_t positions) {
+  RopeConfig rope;
+  const bool modern = fields.has("rope_parameters");
+  const char* name = modern ? "rope_parameters" : "rope_scaling";
+  const auto* object = fields.find(name);
+  DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", 10000.0));
+  if (object) {
+    if (!object->is_object()) return fields.corrupt(name, "is not an object");
+    const Fields scaling(*object, path, std::string(name) + ".");
+    if (std::any_of(object->begin(), object->end(), [](const json& value) { return value.is_object(); }))
+      return fields.unsupported(name, "rotary embeddings that differ between layers");
+    DELTASCOPE_ASSIGN(rope.theta, scaling.number("rope_theta", rope.theta));
+    DELTASCOPE_ASSIGN(const std::string older, scaling.text("type", std::string("default")));
+    DELTASCOPE_ASSIGN(const std::string type, scaling.text("rope_type", older));
+    if (type == "linear" || type == "llama3") {
+      rope.scaling = type == "linear" ? RopeConfig::Scaling::Linear : RopeConfig::Scaling::Llama3;
+      DELTASCOPE_ASSIGN(rope.factor, scaling.number("factor", std::nullopt));
+    } else if (type != "default") {
+      return scaling.unsupported("rope_type", printable(type, 60) + " is not supported",
+                                 "supported are default, linear and llama3");
+    }
+    if (rope.scaling == RopeConfig::Scaling::Llama3) {
+      DELTASCOPE_ASSIGN(rope.lowFrequencyFactor, scaling.number("low_freq_factor", std::nullopt));
+      DELTASCOPE_ASSIGN(rope.highFrequencyFactor, scaling.number("high_freq_factor", std::nullopt));
+      DELTASCOPE_ASSIGN(rope.originalPositions, scaling.size("original_max_position_embeddings", positions, kMostPositions));
+      if (!(rope.highFrequencyFactor > rope.lowFrequencyFactor) || !(rope.lowFrequencyFactor > 0))
+        return scaling.corrupt("high_freq_factor", "is not above low_freq_factor");
+    }
+  }
+  if (!(rope.theta > 0) || !(rope.factor > 0)) return fields.corrupt(name, "has a theta or factor that is not positive");
+  return rope;
+}
+
+/// As transformers 5: layer_types when it is there, else what the family's rule says.
+Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Family& family, std::uint32_t layers) {
+  std::vector<std::uint32_t> windows(layers, 0);
+  if (family.windows == WindowRule::None) return windows;
+  const bool present = fields.has("sliding_window");
+  std::uint32_t window = 0;
+  bool on = true;
+  if (family.windows == WindowRule::Switched) {
+    DELTASCOPE_ASSIGN(on, fields.flag("use_sliding_window", false));
+  }
+  // A null means none; a field that is absent means the default.
+  const auto* raw = fields.raw("sliding_window");
+  if (present || !raw) {
+    DELTASCOPE_ASSIGN(window, fields.size("sliding_window", family.defaultWindow, kMostPositions));
+  }
+  if (!on) window = 0;
+  if (const auto* types = fields.find("layer_types")) {
+    if (!types->is_array() || types->size() != layers) return fields.corrupt("layer_types", "does not have an entry a layer");
+    for (std::uint32_t i = 0; i < layers; ++i) {
+      const auto& type = (*types)[i];
+      if (type == "sliding_attention")
+        windows[i] = window;
+      else if (type != "full_attention")
+        return fields.unsupported("layer_types", "only full_attention and sliding_attention are supported");
+    }
+    return windows;
+  }
+  std::uint32_t first = 0;
+  if (family.windows == WindowRule::Switched) {
+    DELTASCOPE_ASSIGN(first, fields.size("max_window_layers", kDefaultMaxWindowLayers, kMostLayers));
+  }
+  for (std::uint32_t i = first; i < layers; ++i) windows[i] = window;
+  return windows;
+}
+
+Result<void> parseShape(const Fields& fields, const Family& family, ModelConfig& c) {
+  DELTASCOPE_ASSIGN(c.hidden, fields.size("hidden_size", std::nullopt, kMostWidth));
+  DELTASCOPE_ASSIGN(c.intermediate, fields.size("intermediate_size", std::nullopt, kMostWidth));
+  DELTASCOPE_ASSIGN(c.layers, fields.size("num_hidden_layers", std::nullopt, kMostLayers));
+  DELTASCOPE_ASSIGN(c.heads, fields.size("num_attention_heads", std::nullopt, kMostHeads));
+  DELTASCOPE_ASSIGN(c.vocabulary, fields.size("vocab_size", std::nullopt, kMostVocabulary));
+  DELTASCOPE_ASSIGN(c.maxPositions, fields.size("max_position_embeddings", family.defaultPositions, kMostPositions));
+  if (!c.hidden || !c.intermediate || !c.layers || !c.heads || !c.vocabulary || !c.maxPositions)
+    return fields.corrupt("hidden_size", "or another size of the model is 0");
+  // transformers takes the family's number only where the field is absent; null means one key-value head a head.
+  const std::uint32_t kvDefault = family.defaultKvHeads && !fields.raw("num_key_value_heads") ? family.defaultKvHeads : c.heads;
+  DELTASCOPE_ASSIGN(c.kvHeads, fields.size("num_key_value_heads", kvDefault, kMostHeads));
+  if (!c.kvHeads || c.heads % c.kvHeads != 0)
+    return fields.corrupt("num_key_value_heads", "does not divide num_attention_heads");
+  const std::uint32_t headDefault =
+      family.defaultHeadDim && !fields.raw("head_dim") ? family.defaultHeadDim : c.hidden / c.heads;
+  DELTASCOPE_ASSIGN(c.headDim, fields.size("head_dim", headDefault, kMostHeadDim));
+  if (!c.headDim || c.headDim % 2 != 0) return fields.corrupt("head_dim", "is not an even number above 0");
+  if (std::uint64_t{c.heads} * c.headDim > kMostWidth)
+    return fields.corrupt("head_dim", "times num_attention_heads is too large");
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> supportedArchitectures() {
+  std::vector<std::string> names;
+  for (const auto& family : families()) names.emplace_back(family.architecture);
+  return names;
+}
+
+Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::path& path) {
+  if (!config.is_object())
+    return fail(ErrorCode::NotFound, at({path, {}, {}}, "there is no such file, so that the model's shape is not known"),
+                "put the model's config.json there");
+  const Fields fields(config, path);
+  DELTASCOPE_ASSIGN(const Family* family, familyOf(config, fields));
+  ModelConfig c;
+  c.architecture = family->architecture;
+  c.family = family->name;
+  DELTASCOPE_TRY(refuseUnknownMeaning(fields));
+  DELTASCOPE_TRY(parseShape(fields, *family, c));
+  DELTASCOPE_ASSIGN(const double epsilon, fields.number("rms_norm_eps", 1e-6));
+  if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
+  c.rmsEpsilon = static_cast<float>(epsilon);
+  DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", false));
+  DELTASCOPE_ASSIGN(c.rope, parseRope(fields, path, c.maxPositions));
+  DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
+  DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
+  c.qkvBias = family->qkvBias || (family->attentionBiasField && attentionBias);
+  c.outputBias = family->outputBiasToo && attentionBias;
+  c.mlpBias = family->mlpBiasField && mlpBias;
+  c.qkNorm = family->qkNorm;
+  DELTASCOPE_ASSIGN(c.windows, parseWindows(fields, *family, c.layers));
+  return c;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/units.h"
+#include "core/model/failure.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kAlignment = 64;
+
+/// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
+struct ActivationLayout {
+  ActivationLayout(const ModelConfig& c, std::uint64_t tokens) {
+    const std::uint64_t queries = std::uint64_t{c.heads} * c.headDim, keys = std::uint64_t{c.kvHeads} * c.headDim;
+    hidden = add(tokens * c.hidden);
+    normed = add(tokens * std::max<std::uint64_t>(c.hidden, queries));  // also holds what attention gives
+    query = add(tokens * queries);
+    key = add(tokens * keys);
+    value = add(tokens * keys);
+    gate = add(tokens * c.intermediate);
+    up = add(tokens * c.intermediate);
+    cosine = add(tokens * (c.headDim / 2));
+    sine = add(tokens * (c.headDim / 2));
+    logits = add(c.vocabulary);
+  }
+  std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
+  std::uint64_t bytes = 0;
+
+ private:
+  std::uint64_t add(std::uint64_t floats) {
+    const std::uint64_t offset = bytes;
+    bytes += roundUp(floats * sizeof(float), kAlignment);
+    return offset;
+  }
+};
+
+}  // namespace
+
+struct Transformer::State {
+  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t most)
+      : backend(b), config(c), weights(w), mostTokens(most), layout(c, most), frequencies(ropeFrequencies(c)) {}
+
+  kernels::Backend& backend;
+  const ModelConfig config;
+  Weights& weights;
+  std::uint32_t mostTokens;
+  ActivationLayout layout;
+  std::vector<float> frequencies, angles;
+  kernels::Buffer memory;
+
+  [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
+  Result<void> product(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens, VectorRef bias,
+                       bool accumulate = false);
+  void norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns);
+  void setAngles(std::uint32_t first, std::uint32_t tokens);
+  Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
+  Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
+  Result<void> readOut(std::uint32_t tokens, std::span<float> into);
+};
+
+Result<void> Transformer::State::product(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
+                                         VectorRef bias, bool accumulate) {
+  kernels::MatmulArgs args;
+  args.weight = weight;
+  args.x = x;
+  args.y = y;
+  args.tokens = tokens;
+  args.bias = bias.data;
+  args.biasType = bias.type;
+  args.accumulate = accumulate;
+  return fromBackend(backend.matmul(args));
+}
+
+void Transformer::State::norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns) {
+  backend.rmsNorm({x, y, weight.data, weight.type, rows, columns, config.rmsEpsilon});
+}
+
+/// Angles in FP32, as the reference has them: position · frequency.
+void Transformer::State::setAngles(std::uint32_t first, std::uint32_t tokens) {
+  const std::size_t half = frequencies.size(), count = half * tokens;
+  angles.resize(2 * count);
+  for (std::size_t t = 0; t < tokens; ++t)
+    for (std::size_t j = 0; j < half; ++j) {
+      const float angle = static_cast<float>(first + t) * frequencies[j];
+      angles[t * half + j] = std::cos(angle);
+      angles[count + t * half + j] = std::sin(angle);
+    }
+  backend.copyIn(at(layout.cosine), angles.data(), count * sizeof(float));
+  backend.copyIn(at(layout.sine), angles.data() + count, count * sizeof(float));
+}
+
+Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
+                                        std::uint32_t tokens) {
+  float *x = at(layout.hidden), *normed = at(layout.normed);
+  float *q = at(layout.query), *k = at(layout.key), *v = at(layout.value);
+  norm(x, normed, layer.inputNorm, tokens, config.hidden);
+  DELTASCOPE_TRY(product(layer.query, normed, q, tokens, layer.queryBias));
+  DELTASCOPE_TRY(product(layer.key, normed, k, tokens, layer.keyBias));
+  DELTASCOPE_TRY(product(layer.value, normed, v, tokens, layer.valueBias));
+  if (layer.queryNorm.data) norm(q, q, layer.queryNorm, tokens * config.heads, config.headDim);
+  if (layer.keyNorm.data) norm(k, k, layer.keyNorm, tokens * config.kvHeads, config.headDim);
+  backend.rope({q, at(layout.cosine), at(layout.sine), tokens, config.heads, config.headDim});
+  backend.rope({k, at(layout.cosine), at(layout.sine), tokens, config.kvHeads, config.headDim});
+  const kernels::KvLayer kv = cache.layer(index);
+  backend.storeKv({kv, k, v, tokens, cache.length()});
+  kernels::AttentionArgs args;
+  args.q = q;
+  args.out = normed;
+  args.cache = kv;
+  args.tokens = tokens;
+  args.firstPosition = cache.length();
+  args.heads = config.heads;
+  args.window = config.windows[index];
+  args.scale = 1.0f / std::sqrt(static_cast<float>(config.headDim));
+  backend.attention(args);
+  return product(layer.output, normed, x, tokens, layer.outputBias, true);
+}
+
+Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t tokens) {
+  float *x = at(layout.hidden), *normed = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up);
+  norm(x, normed, layer.postNorm, tokens, config.hidden);
+  DELTASCOPE_TRY(product(layer.gate, normed, gate, tokens, layer.gateBias));
+  DELTASCOPE_TRY(product(layer.up, normed, up, tokens, layer.upBias));
+  backend.siluMultiply({gate, up, gate, std::uint64_t{tokens} * config.intermediate});
+  return product(layer.down, gate, x, tokens, layer.downBias, true);
+}
+
+Result<void> Transformer::State::readOut(std::uint32_t tokens, std::span<float> into) {
+  DELTASCOPE_ASSIGN(const VectorRef finalNorm, weights.finalNorm());
+  DELTASCOPE_ASSIGN(const kernels::Matrix head, weights.head());
+  norm(at(layout.hidden) + std::size_t{tokens - 1} * config.hidden, at(layout.normed), finalNorm, 1, config.hidden);
+  DELTASCOPE_TRY(product(head, at(layout.normed), at(layout.logits), 1, {}));
+  backend.copyOut(into.data(), at(layout.logits), into.size_bytes());
+  return {};
+}
+
+Transformer::Transformer(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Transformer::Transformer(Transformer&&) noexcept = default;
+Transformer& Transformer::operator=(Transformer&&) noexcept = default;
+Transformer::~Transformer() = default;
+
+std::uint64_t Transformer::activationBytes(const ModelConfig& config, std::uint32_t mostTokens) {
+  return ActivationLayout(config, mostTokens).bytes;
+}
+
+Result<Transformer> Transformer::create(kernels::Backend& backend, const ModelConfig& config, Weights& weights,
+                                        std::uint32_t mostTokens) {
+  auto state = std::make_unique<State>(backend, config, weights, std::max(1u, mostTokens));
+  DELTASCOPE_ASSIGN(state->memory, fromBackend(backend.allocate(state->layout.bytes, "the activations")));
+  return Transformer(std::move(state));
+}
+
+Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                  const std::stop_token& stop) {
+  State& s = *m_state;
+  const auto count = static_cast<std::uint32_t>(tokens.size());
+  if (tokens.empty() || tokens.size() > s.mostTokens)
+    return fail(ErrorCode::InvalidArgument,
+                std::to_string(tokens.size()) + " tokens in one pass; 1 to " + std::to_string(s.mostTokens) + " are possible");
+  if (tokens.size() > cache.capacity() - cache.length())
+    return fail(ErrorCode::InvalidArgument, "the context of " + std::to_string(cache.capacity()) + " tokens is full");
+  for (const auto token : tokens)
+    if (token >= s.config.vocabulary)
+      return fail(ErrorCode::InvalidArgument,
+                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(s.config.vocabulary));
+  if (!logits.empty() && logits.size() != s.config.vocabulary)
+    return fail(ErrorCode::Internal, "room for " + std::to_string(logits.size()) + " logits");
+
+  DELTASCOPE_ASSIGN(const kernels::Matrix embedding, s.weights.embedding());
+  DELTASCOPE_TRY(fromBackend(s.backend.gatherRows({embedding, tokens.data(), count, s.at(s.layout.hidden)})));
+  s.setAngles(cache.length(), count);
+  for (std::uint32_t i = 0; i < s.config.layers; ++i) {
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_ASSIGN(const LayerWeights layer, s.weights.layer(i));
+    DELTASCOPE_TRY(s.attend(layer, i, cache, count));
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_TRY(s.feedForward(layer, count));
+  }
+  if (!logits.empty()) DELTASCOPE_TRY(s.readOut(count, logits));
+  DELTASCOPE_TRY(fromBackend(s.backend.synchronize()));
+  cache.setLength(cache.length() + count);
+  return {};
+}
+
+}  // namespace deltascope
