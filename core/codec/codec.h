@@ -54,6 +54,8 @@ struct BaseSlice {
       scales;                ///< Nf4, Fp4: absmax of each block; Int8: scale of each row touched, starting with first / group
   std::uint64_t group = 64;  ///< Nf4, Fp4: blocksize (divides kTileElements); Int8: columns
 };
+/// The part [offset, offset + count) of a slice; `offset` is a multiple of kTileElements, the part lies inside.
+[[nodiscard]] BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count);
 
 /// Elements, the tensor's shape and sizes: what bounds need.
 struct DeltaShape {
@@ -87,7 +89,8 @@ struct ChunkStats {
   std::uint64_t rawTiles = 0;  ///< tiles (or chunks) stored as they are
 };
 
-/// One way to store a delta. Stateless and thread-safe; get it with codec().
+/// One way to store a delta. Stateless and thread-safe; get it with codec(). A thread that has decoded keeps scratch for the
+/// next call: about 50 KiB for tiles, and for Zstd what its largest chunk took.
 class DeltaCodec {
  public:
   virtual ~DeltaCodec() = default;
@@ -113,6 +116,21 @@ class DeltaCodec {
   /// find.
   [[nodiscard]] virtual Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
                                             std::span<std::byte> final) const = 0;
+  /// Where decodeRange may cut a chunk of `chunkElements`: at multiples of this. kTileElements where tiles can be found alone,
+  /// else the whole chunk. At least 1.
+  [[nodiscard]] virtual std::uint64_t rangeStep(DType finalType, std::uint64_t chunkElements) const;
+  /// Rebuilds elements [offset, offset + base.count) of a chunk of `chunkElements`; `base` (its `first` too) and `final` are
+  /// those of the range alone, `chunk` is the whole chunk. A range starts at a multiple of rangeStep and ends at one or with
+  /// the chunk, and is empty only if the chunk is, else InvalidArgument. Promises what decode() promises, but sees only the
+  /// parts of the chunk that the range needs. Cheap to call often: work outside the range is a few nanoseconds a tile (Sparse)
+  /// or correction (LowRank) before it, or none.
+  [[nodiscard]] virtual Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,
+                                                 std::span<const std::byte> chunk, const CodecModel* model,
+                                                 std::span<std::byte> final) const;
+
+ protected:
+  /// The check of decodeRange's arguments.
+  [[nodiscard]] Result<void> checkRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset) const;
 };
 
 [[nodiscard]] const DeltaCodec& codec(CodecId id);

@@ -78,9 +78,18 @@ class LowRankCodec final : public DeltaCodec {
 
   Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
                       std::span<std::byte> final) const override {
+    return decodeRange(base, base.count, 0, chunk, model, final);
+  }
+
+  std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
+
+  Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,
+                           std::span<const std::byte> chunk, const CodecModel* model,
+                           std::span<std::byte> final) const override {
+    DELTASCOPE_TRY(checkRange(base, chunkElements, offset));
     if (!model) return noModel();
     DELTASCOPE_TRY(applyLowRank(*model, base, final));
-    return decodeCorrections(bytesOf(base.finalType), chunk, final);
+    return decodeCorrections(bytesOf(base.finalType), chunk, chunkElements, offset, final);
   }
 };
 

@@ -140,16 +140,19 @@ ChunkStats encodeCorrections(unsigned elementBytes, std::span<const std::byte> a
   return {.patches = raw ? 0 : places.size(), .rawTiles = raw ? ceilDiv(count, kTileElements) : 0};
 }
 
-Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte> chunk, std::span<std::byte> final) {
+Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte> chunk, std::uint64_t chunkElements,
+                               std::uint64_t offset, std::span<std::byte> final) {
   const auto bad = [](std::size_t at, std::string_view what) { return corruptAt(CodecId::LowRank, at, what); };
   if (chunk.empty()) return {};
   if (chunk.size() < kHeader) return bad(chunk.size(), "it ends inside its header");
   const auto corrections = loadAs<std::uint32_t>(chunk.data()), k = loadAs<std::uint32_t>(chunk.data() + 4);
-  const std::size_t count = final.size() / elementBytes;
+  const std::size_t count = chunkElements, end = offset + final.size() / elementBytes;
   if (corrections == kRaw && k == 0) {
-    if (chunk.size() - kHeader < final.size()) return bad(chunk.size(), "it ends inside its elements");
-    if (!final.empty()) std::memcpy(final.data(), chunk.data() + kHeader, final.size());
-    if (!isPadding(chunk.subspan(kHeader + final.size()))) return bad(kHeader + final.size(), "bytes follow the last element");
+    const auto raw = chunk.subspan(kHeader);
+    if (raw.size() / elementBytes < count) return bad(chunk.size(), "it ends inside its elements");
+    if (!final.empty()) std::memcpy(final.data(), raw.data() + offset * elementBytes, final.size());
+    if (!isPadding(raw.subspan(count * elementBytes)))
+      return bad(kHeader + count * elementBytes, "bytes follow the last element");
     return {};
   }
   if (corrections == 0 || corrections > count) return bad(0, "more corrections than elements, or none");
@@ -168,7 +171,10 @@ Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte>
     if (bits.pastEnd()) return bad(chunk.size(), "it ends inside its corrections");
     if (gap >= count - next) return bad(at(), "a correction lies outside the chunk");
     next += gap;
-    auto* element = final.data() + next++ * elementBytes;
+    if (next >= end) return {};
+    const std::size_t position = next++;
+    if (position < offset) continue;
+    auto* element = final.data() + (position - offset) * elementBytes;
     storeOrdered(elementBytes, element, loadOrdered(elementBytes, element) + (negative ? 0 - distance : distance));
   }
   if (!isPadding(chunk.subspan(at()))) return bad(at(), "bytes follow the last correction");

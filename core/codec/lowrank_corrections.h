@@ -16,9 +16,10 @@ namespace deltascope {
 /// `applied` and `final` hold elements of 2 or 4 bytes each. Appends the chunk.
 [[nodiscard]] ChunkStats encodeCorrections(unsigned elementBytes, std::span<const std::byte> applied,
                                            std::span<const std::byte> final, std::vector<std::byte>& out);
-/// Turns the applied elements in `final` into the final ones. Untrusted bytes, as DeltaCodec::decode.
+/// Turns the applied elements in `final`, which start `offset` elements into a chunk of `chunkElements`, into the final ones.
+/// Untrusted bytes, as DeltaCodec::decode.
 [[nodiscard]] Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte> chunk,
-                                             std::span<std::byte> final);
+                                             std::uint64_t chunkElements, std::uint64_t offset, std::span<std::byte> final);
 /// The largest chunk for elements that take `finalBytes`.
 [[nodiscard]] std::size_t correctionsBound(std::size_t finalBytes);
 

@@ -46,6 +46,8 @@ class IdenticalCodec final : public DeltaCodec {
     copyBytes(base.values, final);
     return {};
   }
+
+  std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
 };
 
 class RawCodec final : public DeltaCodec {
@@ -75,6 +77,18 @@ class RawCodec final : public DeltaCodec {
       return corruptAt(id(), chunk.size(),
                        "the chunk should have " + std::to_string(bound(base.finalType, base.count)) + " bytes");
     copyBytes(chunk.first(final.size()), final);
+    return {};
+  }
+
+  std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
+  Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,
+                           std::span<const std::byte> chunk, const CodecModel*, std::span<std::byte> final) const override {
+    DELTASCOPE_TRY(checkSpans(id(), base, final.size(), false));
+    DELTASCOPE_TRY(checkRange(base, chunkElements, offset));
+    const auto from = bytesFor(base.finalType, offset);
+    if (chunk.size() < from || chunk.size() - from < final.size())
+      return corruptAt(id(), chunk.size(), "it ends before element " + std::to_string(offset + base.count));
+    copyBytes(chunk.subspan(from, final.size()), final);
     return {};
   }
 };

@@ -22,7 +22,7 @@ constexpr std::size_t kHalf = 2;
 std::size_t tableBytes(std::size_t tiles) { return static_cast<std::size_t>(roundUp((tiles + 1) * 4, 16)); }
 std::size_t rawBytes(std::size_t count) { return static_cast<std::size_t>(roundUp(count * kHalf, 16)); }
 
-/// The offset table of a chunk, checked: tiles follow each other inside the chunk.
+/// The offset table of a chunk, checked only where it is used: tiles follow each other inside the chunk.
 struct TileTable {
   std::span<const std::byte> chunk;
   std::size_t tiles = 0;
@@ -32,8 +32,14 @@ struct TileTable {
   [[nodiscard]] std::size_t begin(std::size_t t) const {
     return tableBytes(tiles) + static_cast<std::size_t>(entry(t) & ~kRawFlag) * 16;
   }
-  [[nodiscard]] std::span<const std::byte> tile(std::size_t t) const {
-    return chunk.subspan(begin(t), begin(t + 1) - begin(t));
+  [[nodiscard]] Result<std::span<const std::byte>> tile(CodecId id, std::size_t t) const {
+    const std::size_t from = begin(t), to = begin(t + 1);
+    if (to < from || to > chunk.size()) return corruptAt(id, 4 * (t + 1), "tile offsets are not ascending inside the chunk");
+    return chunk.subspan(from, to - from);
+  }
+  [[nodiscard]] Result<std::span<const std::byte>> afterTiles(CodecId id) const {
+    if (begin(tiles) > chunk.size()) return corruptAt(id, 4 * tiles, "the last tile ends outside the chunk");
+    return chunk.subspan(begin(tiles));
   }
 };
 
@@ -41,9 +47,6 @@ Result<TileTable> readTable(CodecId id, std::span<const std::byte> chunk, std::s
   TileTable table{chunk, tileCount(elements)};
   if (chunk.size() < tableBytes(table.tiles)) return corruptAt(id, chunk.size(), "tile table is cut off");
   if (table.begin(0) != tableBytes(table.tiles)) return corruptAt(id, 0, "first tile does not follow the tile table");
-  for (std::size_t t = 0; t < table.tiles; ++t)
-    if (table.begin(t + 1) < table.begin(t) || table.begin(t + 1) > chunk.size())
-      return corruptAt(id, 4 * (t + 1), "tile offsets are not ascending inside the chunk");
   return table;
 }
 
@@ -57,6 +60,16 @@ std::uint32_t laneBits(std::span<const std::byte> tile, std::size_t lane) {
 struct Staging {
   alignas(64) std::uint32_t words[kernels::kStagingWords];
 };
+
+/// Kept by each thread: fresh pages for every call would cost as much as decoding a range.
+struct Scratch {
+  Tile tile;
+  Staging staging{};
+};
+Scratch& scratch() {
+  thread_local const auto own = std::make_unique<Scratch>();
+  return *own;
+}
 
 template <class Model>
 class ResidualCodec : public DeltaCodec {
@@ -111,26 +124,40 @@ class ResidualCodec : public DeltaCodec {
 
   [[nodiscard]] Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* anyModel,
                                     std::span<std::byte> final) const override {
+    return decodeRange(base, base.count, 0, chunk, anyModel, final);
+  }
+
+  /// The low plane of 32-bit finals is one frame.
+  [[nodiscard]] std::uint64_t rangeStep(DType finalType, std::uint64_t chunkElements) const override {
+    return finalType == DType::F32 ? DeltaCodec::rangeStep(finalType, chunkElements) : kTileElements;
+  }
+
+  [[nodiscard]] Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t rangeOffset,
+                                         std::span<const std::byte> chunk, const CodecModel* anyModel,
+                                         std::span<std::byte> final) const override {
     DELTASCOPE_TRY(checkSpans(id(), base, final.size(), base.kind == BaseKind::Same));
+    DELTASCOPE_TRY(checkRange(base, chunkElements, rangeOffset));
     DELTASCOPE_ASSIGN(const Model* model, modelOf(anyModel, base));
-    DELTASCOPE_ASSIGN(const TileTable table, readTable(id(), chunk, base.count));
+    DELTASCOPE_ASSIGN(const TileTable table, readTable(id(), chunk, chunkElements));
     const bool wide = base.finalType == DType::F32;
     std::vector<std::uint16_t> low(wide ? base.count : 0);
-    if (wide) DELTASCOPE_TRY(parseLowPlane(chunk.subspan(table.begin(table.tiles)), low));
-    const auto tile = std::make_unique<Tile>();
-    const auto staging = std::make_unique<Staging>();
-    for (std::size_t t = 0; t < table.tiles; ++t) {
-      const std::size_t offset = t * kernels::kTile;
-      const auto bytes = table.tile(t);
-      loadBase(model->head.rule, base, offset, *tile);
-      if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile->count, tile->low);
+    if (wide) {
+      DELTASCOPE_ASSIGN(const auto plane, table.afterTiles(id()));
+      DELTASCOPE_TRY(parseLowPlane(plane, low));
+    }
+    auto& [tile, staging] = scratch();
+    std::size_t t = rangeOffset / kernels::kTile;
+    for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile, ++t) {
+      DELTASCOPE_ASSIGN(const auto bytes, table.tile(id(), t));
+      loadBase(model->head.rule, base, offset, tile);
+      if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile.count, tile.low);
       if (table.raw(t)) {
-        if (bytes.size() < tile->count * kHalf) return corruptAt(id(), table.begin(t), "raw tile is cut off");
-        std::memcpy(tile->final, bytes.data(), tile->count * kHalf);
-        storeHalves(base, *tile, offset, final);
+        if (bytes.size() < tile.count * kHalf) return corruptAt(id(), table.begin(t), "raw tile is cut off");
+        std::memcpy(tile.final, bytes.data(), tile.count * kHalf);
+        storeHalves(base, tile, offset, final);
         continue;
       }
-      DELTASCOPE_TRY(decodeTile(*model, bytes, table.begin(t), *tile, *staging, base, offset, final));
+      DELTASCOPE_TRY(decodeTile(*model, bytes, table.begin(t), tile, staging, base, offset, final));
     }
     return {};
   }
@@ -239,7 +266,7 @@ Result<std::vector<ResidualShare>> residualShares(CodecId id, std::span<const st
   DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, elements));
   std::uint64_t headers = 0, bits = 0, patches = 0, raw = 0, padding = tableBytes(table.tiles) - 4 * (table.tiles + 1);
   for (std::size_t t = 0; t < table.tiles; ++t) {
-    const auto bytes = table.tile(t);
+    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
     if (table.raw(t)) {
       raw += bytes.size();
       continue;

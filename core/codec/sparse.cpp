@@ -25,11 +25,10 @@ void appendTable(std::span<const std::size_t> sizes, std::size_t least, unsigned
 }
 
 std::size_t tableEntry(std::span<const std::byte> table, std::size_t t, unsigned width) {
+  const auto bit = t * width;
+  if (bit / 8 + 4 <= table.size()) return loadAs<std::uint32_t>(table.data() + bit / 8) >> (bit % 8) & ((1u << width) - 1);
   std::size_t value = 0;
-  for (unsigned b = 0; b < width; ++b) {
-    const auto bit = t * width + b;
-    value |= (static_cast<std::size_t>(table[bit / 8]) >> (bit % 8) & 1) << b;
-  }
+  for (unsigned b = 0; b < width; ++b) value |= (static_cast<std::size_t>(table[(bit + b) / 8]) >> ((bit + b) % 8) & 1) << b;
   return value;
 }
 
@@ -69,6 +68,15 @@ class SparseCodec final : public DeltaCodec {
 
   Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
                       std::span<std::byte> final) const override {
+    return decodeRange(base, base.count, 0, chunk, model, final);
+  }
+
+  std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
+
+  Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,
+                           std::span<const std::byte> chunk, const CodecModel* model,
+                           std::span<std::byte> final) const override {
+    DELTASCOPE_TRY(checkRange(base, chunkElements, offset));
     DELTASCOPE_ASSIGN(const auto* const m, check(base, final.size(), model));
     if (chunk.empty()) {
       if (!final.empty()) std::memcpy(final.data(), base.values.data(), final.size());
@@ -78,13 +86,16 @@ class SparseCodec final : public DeltaCodec {
     const std::size_t least = loadAs<std::uint16_t>(chunk.data());
     const auto width = static_cast<unsigned>(chunk[2]);
     if (width > 15 || chunk[3] != std::byte{0}) return corruptAt(id(), 2, "unknown kind of tile table");
-    const auto tiles = tilesOf(base.count);
+    const auto tiles = tilesOf(chunkElements);
     auto at = kHeader + tableBytes(tiles, width);
     if (chunk.size() < at) return corruptAt(id(), chunk.size(), "it ends inside its tile table");
     const auto table = chunk.subspan(kHeader, at - kHeader);
     const auto element = bytesOf(base.finalType);
-    for (std::size_t t = 0; t < tiles; ++t) {
-      const auto first = t * kTileElements;
+    const std::size_t before = offset / kTileElements, end = before + tilesOf(base.count);
+    for (std::size_t t = 0; t < before; ++t) at += least + tableEntry(table, t, width);
+    if (at > chunk.size()) return corruptAt(id(), chunk.size(), "it ends before tile " + std::to_string(before));
+    for (std::size_t t = before; t < end; ++t) {
+      const auto first = (t - before) * kTileElements;
       const auto count = std::min<std::size_t>(kTileElements, base.count - first);
       const auto raw = count * element;
       const auto size = least + tableEntry(table, t, width);
@@ -100,7 +111,7 @@ class SparseCodec final : public DeltaCodec {
       }
       at += size;
     }
-    if (!isPadding(chunk.subspan(at))) return corruptAt(id(), at, "bytes follow the last tile");
+    if (end == tiles && !isPadding(chunk.subspan(at))) return corruptAt(id(), at, "bytes follow the last tile");
     return {};
   }
 
