@@ -223,15 +223,24 @@ Result<ModelPtr> Payload::model(const TensorStats& tensor) const {
 
 Result<std::vector<std::byte>> Payload::readChunk(const TensorStats& tensor, const ChunkInfo& chunk) const {
   DELTASCOPE_ASSIGN(const TensorInfo* stream, m_state->streamOf(tensor));
+  // before memory is taken
   if (!stream || chunk.begin > stream->bytes || chunk.bytes > stream->bytes - chunk.begin)
     return fail(ErrorCode::InvalidArgument, at({path(), tensor.name, chunk.begin}, "no such chunk"));
   std::vector<std::byte> bytes(chunk.bytes);
-  DELTASCOPE_TRY(m_state->file.read(*stream, chunk.begin, bytes));
-  if (hash64(bytes) != chunk.checksum)
+  DELTASCOPE_TRY(readChunk(tensor, chunk, bytes));
+  return bytes;
+}
+
+Result<void> Payload::readChunk(const TensorStats& tensor, const ChunkInfo& chunk, std::span<std::byte> into) const {
+  DELTASCOPE_ASSIGN(const TensorInfo* stream, m_state->streamOf(tensor));
+  if (!stream || chunk.begin > stream->bytes || chunk.bytes > stream->bytes - chunk.begin || into.size() != chunk.bytes)
+    return fail(ErrorCode::InvalidArgument, at({path(), tensor.name, chunk.begin}, "no such chunk"));
+  DELTASCOPE_TRY(m_state->file.read(*stream, chunk.begin, into));
+  if (hash64(into) != chunk.checksum)
     return corrupt(path(), tensor.name, stream->offset + chunk.begin,
                    "elements " + std::to_string(chunk.first) + "…" + std::to_string(chunk.first + chunk.elements - 1) +
                        " do not match their checksum");
-  return bytes;
+  return {};
 }
 
 }  // namespace deltascope

@@ -82,6 +82,8 @@ class Payload {
   [[nodiscard]] Result<ModelPtr> model(const TensorStats& tensor) const;  ///< loaded once, then shared; null if none
   /// Reads one chunk and checks its checksum.
   [[nodiscard]] Result<std::vector<std::byte>> readChunk(const TensorStats& tensor, const ChunkInfo& chunk) const;
+  [[nodiscard]] Result<void> readChunk(const TensorStats& tensor, const ChunkInfo& chunk,
+                                       std::span<std::byte> into) const;  ///< chunk.bytes long
 
  private:
   struct State;

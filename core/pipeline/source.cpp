@@ -125,6 +125,10 @@ Result<void> BaseModel::State::sliceQuantized(const QuantizedTensor& tensor, std
   return {};
 }
 
+void BaseModel::dropScales() {
+  for (auto& [name, tensor] : m_state->quantized.weights) std::vector<float>().swap(tensor.scales);
+}
+
 BaseKind kindOfFormat(QuantFormat format) {
   if (format == QuantFormat::Int8) return BaseKind::Int8;
   return format == QuantFormat::Nf4 ? BaseKind::Nf4 : BaseKind::Fp4;

@@ -43,6 +43,8 @@ class BaseModel {
                                    bool withValues, SliceBuffer& into) const;
   /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.
   [[nodiscard]] Result<Hash128> hash(std::string_view name) const;
+  /// Frees the scales of all quantized tensors: from then on only plain tensors can be read. Not concurrently with other calls.
+  void dropScales();
 
  private:
   struct State;

@@ -22,19 +22,6 @@ enum class Placement : std::uint8_t {
 
 inline constexpr std::uint64_t kStaticThreshold = 100'000'000;  ///< bytes of a final matrix above which it is jit at first
 
-/// What each placement of a tensor costs. A placement that the tensor cannot have is absent; Static is always there.
-struct TensorCost {
-  std::string name;
-  std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
-  std::uint64_t staticBytes = 0;                       ///< resident
-  std::optional<std::uint64_t> jitBytes, streamBytes;  ///< resident
-  std::uint64_t stepBytes = 0;                         ///< made at a time by one thread when not static
-  std::uint64_t rowBytes = 0;
-  std::uint64_t pieceBytes = 0;  ///< the largest piece that streaming reads at a time
-  std::uint64_t pieces = 0;
-  double usesPerToken = 1;  ///< 0 for an embedding of which only rows are looked up
-};
-
 struct TensorPlacement {
   std::string name;
   Placement placement = Placement::Static;
@@ -48,13 +35,16 @@ struct MemoryPlan {
   std::uint64_t budget = 0;  ///< bytes; what the plan had to fit into
   bool budgetGiven = false;  ///< else the memory that was free
   std::uint64_t weightBytes = 0, kvCacheBytes = 0, activationBytes = 0, scratchBytes = 0, streamBytes = 0;
-  std::uint64_t expectedPeak = 0;    ///< the sum of these; never above the budget
+  std::uint64_t workBytes = 0;       ///< of scratchBytes: what decoding needs beside the products' own
+  std::uint64_t loadBytes = 0;       ///< beside the weights while they are read, before the cache and the scratch are taken
+  std::uint64_t expectedPeak = 0;    ///< weights and the larger of: cache, activations, scratch and buffers; loading
   std::uint64_t smallestBudget = 0;  ///< that works with this context
   std::uint32_t context = 0;         ///< positions of the KV cache
   std::uint32_t prefillTokens = 0;   ///< tokens a call while reading a prompt
 
   [[nodiscard]] std::uint64_t count(Placement placement) const;
-  [[nodiscard]] std::uint64_t finalBytes(Placement placement) const;  ///< of the tensors so placed
+  [[nodiscard]] std::uint64_t residentBytes(Placement placement) const;  ///< of the tensors so placed
+  [[nodiscard]] std::uint64_t finalBytes(Placement placement) const;     ///< what they stand for
 };
 
 /// "static 57 tensors 4.20 MiB, jit 17 tensors …": the plan as a few lines of text.

@@ -96,7 +96,7 @@ struct Generation {
   double timeToFirstTokenMs = 0;
   std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, since the model was loaded
   StopReason stopReason = StopReason::End;
-  std::string logitsHash;  ///< hash64 over the logits of every sampled position, 16 hex digits
+  std::string logitsHash;  ///< hash128 over the logits of every sampled position, 32 hex digits
 };
 
 /// One conversation: what was said stays in the KV cache, and a prompt that begins with it is not read again. One caller at a

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// From logits to a token: penalties, temperature, top-k, top-p, min-p, in this order, as transformers applies them.
+/// From logits to a token: penalty, temperature, top-k, top-p, min-p, in this order and with these rules as transformers
+/// applies them (generation/logits_process.py).
 #include <cstdint>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -21,18 +23,32 @@ struct Sampling {
 /// InvalidArgument names the setting that is out of range.
 [[nodiscard]] Result<void> checkSampling(const Sampling& sampling);
 
+struct Candidate {
+  TokenId id = 0;
+  float score = 0;  ///< its logit after penalty and temperature
+};
+
 /// One stream of random numbers. Not thread-safe.
 class Sampler {
  public:
   explicit Sampler(const Sampling& sampling);
-  /// `seen`: the tokens so far, for the penalty. NaN logits are never chosen; when all are, id 0.
+  /// `seen`: the tokens so far, for the penalty. NaN logits are never chosen; where all are, id 0.
   [[nodiscard]] TokenId sample(std::span<const float> logits, std::span<const TokenId> seen);
+  /// What sample() draws from, when the temperature is not 0. Ids that no rule removed, in no particular order.
+  [[nodiscard]] const std::vector<Candidate>& candidates(std::span<const float> logits, std::span<const TokenId> seen);
 
  private:
+  void select(std::span<const float> logits, std::span<const TokenId> seen);
+  void collect(std::span<const float> logits, std::span<const TokenId> seen);
+  void keepTopK();
+  void keepTopP();
+  void keepMinP();
+  [[nodiscard]] float highest() const;
+
   Sampling m_sampling;
-  std::uint64_t m_state;
-  std::vector<float> m_scores;
-  std::vector<TokenId> m_order;
+  std::mt19937_64 m_random;
+  std::vector<Candidate> m_candidates;
+  std::vector<TokenId> m_seen;
 };
 
 }  // namespace deltascope

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What variants of one model share: the device, and the base tensors that are in its memory. Internal to core/runtime.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+
+#include "core/base/hash.h"
+#include "core/model/failure.h"
+#include "core/runtime/variant.h"
+
+namespace deltascope {
+
+/// A base tensor as deltas see it: codes and scales, or values in the final's type. Immutable once made.
+struct ResidentBase {
+  BaseKind kind = BaseKind::None;
+  kernels::Buffer codes;   ///< quantized: as stored; Same: the values
+  kernels::Buffer scales;  ///< quantized: floats
+  std::uint64_t scaleCount = 0;
+  std::uint64_t group = 64;
+  Hash128 hash;  ///< over the stored bytes, as payloads have it
+};
+
+/// Bytes that belong to nobody's buffer, held on an account until the object goes.
+class Reservation {
+ public:
+  Reservation() = default;
+  [[nodiscard]] static Result<Reservation> take(std::shared_ptr<kernels::Backend> backend, std::uint64_t bytes,
+                                                std::string_view what);
+  Reservation(Reservation&& other) noexcept { *this = std::move(other); }
+  Reservation& operator=(Reservation&& other) noexcept {
+    std::swap(m_backend, other.m_backend);
+    std::swap(m_bytes, other.m_bytes);
+    return *this;
+  }
+  ~Reservation() {
+    if (m_backend) m_backend->memory().giveBack(m_bytes);
+  }
+
+ private:
+  std::shared_ptr<kernels::Backend> m_backend;
+  std::uint64_t m_bytes = 0;
+};
+
+/// Threads: all members may be called concurrently; products on the backend only under `running`.
+class Host {
+ public:
+  explicit Host(std::shared_ptr<kernels::Backend> backend) : m_backend(std::move(backend)) {}
+  [[nodiscard]] kernels::Backend& backend() const { return *m_backend; }
+  [[nodiscard]] const std::shared_ptr<kernels::Backend>& sharedBackend() const { return m_backend; }
+  [[nodiscard]] std::mutex& running() { return m_running; }  ///< held by whoever computes
+
+  /// The base's side of a weight: what is there already, or read now. Cancelled when `stop` says so.
+  [[nodiscard]] Result<std::shared_ptr<const ResidentBase>> base(const BaseModel& model, const TensorOrigin& origin,
+                                                                 const std::stop_token& stop);
+  /// Whether base() would read nothing.
+  [[nodiscard]] bool holds(const BaseModel& model, const TensorOrigin& origin) const;
+
+ private:
+  using Key = std::tuple<std::string, std::string, DType>;  ///< checkpoint, tensor, type it is seen in
+  [[nodiscard]] static Key keyOf(const BaseModel& model, const TensorOrigin& origin);
+  Result<std::shared_ptr<const ResidentBase>> read(const BaseModel& model, const TensorOrigin& origin,
+                                                   const std::stop_token& stop);
+
+  std::shared_ptr<kernels::Backend> m_backend;
+  std::mutex m_running;
+  mutable std::mutex m_mutex;
+  std::map<Key, std::weak_ptr<const ResidentBase>> m_bases;
+};
+
+[[nodiscard]] std::uint64_t scaleCount(const QuantizedTensor& tensor);  ///< whether they were read or not
+/// Bytes that ResidentBase takes for a weight; 0 without a bottom.
+[[nodiscard]] std::uint64_t residentBaseBytes(const TensorOrigin& origin);
+
+}  // namespace deltascope

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "core/base/file.h"
+#include "core/base/units.h"
+#include "core/checkpoint/json.h"
+#include "core/model/fields.h"
+#include "core/model/kv_cache.h"
+#include "core/runtime/model_state.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint32_t kUsualContext = 4096, kLeastContext = 512;
+/// Of the free memory, where no budget is given.
+constexpr double kFreeShare = 0.9;
+/// A pass over a prompt is at most about this many multiplications a half layer, so that a stop is heard within 200 ms.
+constexpr double kMostWork = 1e10;
+
+Result<std::uint64_t> freeMemory(const std::string& device) {
+  for (const auto& info : kernels::devices())
+    if (info.id == device) return static_cast<std::uint64_t>(static_cast<double>(info.memoryFreeBytes) * kFreeShare);
+  return fail(ErrorCode::NotFound, "there is no device " + printable(device), "see the list that devices prints");
+}
+
+std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelConfig& config) {
+  if (request.context) return {request.context};
+  std::vector<std::uint32_t> contexts{std::min(config.maxPositions, kUsualContext)};
+  while (contexts.back() / 2 >= kLeastContext) contexts.push_back(contexts.back() / 2);
+  return contexts;
+}
+
+std::vector<std::uint32_t> prefillsOf(const ModelConfig& config) {
+  const double halfLayer =
+      static_cast<double>(config.hidden) * std::max(config.intermediate * 3.0, config.heads * 4.0 * config.headDim);
+  std::vector<std::uint32_t> tokens;
+  for (std::uint32_t n = 512; n > 1; n /= 2)
+    if (n * halfLayer <= kMostWork) tokens.push_back(n);
+  tokens.push_back(1);
+  return tokens;
+}
+
+Result<std::shared_ptr<Host>> openHost(const LoadRequest& request, std::uint64_t budget) {
+  kernels::BackendOptions options;
+  options.device = request.device;
+  options.threads = request.threads;
+  options.memoryLimit = budget;
+  DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
+  return std::make_shared<Host>(std::move(backend));
+}
+
+Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& variant, const Host& host, bool shared) {
+  const ModelConfig& config = variant.config;
+  if (request.context > config.maxPositions)
+    return fail(ErrorCode::InvalidArgument, "a context of " + formatCount(request.context) + " tokens is more than the " +
+                                                formatCount(config.maxPositions) + " that the model was made for");
+  PlanRequest plan;
+  plan.tensors = tensorCosts(variant, shared ? &host : nullptr);
+  plan.device = request.device;
+  plan.budgetGiven = request.memoryBudget.has_value();
+  DELTASCOPE_ASSIGN(plan.budget,
+                    request.memoryBudget ? Result<std::uint64_t>(*request.memoryBudget) : freeMemory(request.device));
+  plan.alreadyHeld = shared ? host.backend().memory().use().current : 0;
+  plan.staticThreshold = request.staticThreshold;
+  plan.placement = request.placement;
+  plan.threads = JobContext{{}, {}, request.threads}.threadCount();
+  plan.contexts = contextsOf(request, config);
+  plan.prefillTokens = prefillsOf(config);
+  if (variant.base)
+    for (const auto& [name, tensor] : variant.base->quantized().weights)
+      plan.loadFixedBytes += scaleCount(tensor) * sizeof(float);
+  plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
+  plan.activationBytes = [&](std::uint32_t tokens) { return Transformer::activationBytes(config, tokens); };
+  plan.scratchBytes = [&](std::uint64_t step, std::uint64_t row, std::size_t pieces) {
+    return host.backend().scratchBytes(step, row, pieces);
+  };
+  return makePlan(plan);
+}
+
+Result<std::vector<TokenId>> endIdsIn(const Fields& fields, const ModelConfig& config) {
+  std::vector<TokenId> ids;
+  const auto* value = fields.find("eos_token_id");
+  if (!value) return ids;
+  const auto list = value->is_array() ? *value : nlohmann::json::array({*value});
+  for (const auto& id : list) {
+    if (!id.is_number_integer() || id < 0 || id >= config.vocabulary)
+      return fields.corrupt("eos_token_id", "is not the id of a token");
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+/// generation_config.json speaks before config.json.
+Result<std::vector<TokenId>> readEndIds(const std::filesystem::path& folder, const ModelConfig& config) {
+  for (const char* name : {"generation_config.json", "config.json"}) {
+    const auto path = folder / name;
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) continue;
+    DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
+    DELTASCOPE_ASSIGN(const auto json, parseJson(text, path));
+    DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(json, path), config));
+    if (!ids.empty()) return ids;
+  }
+  return std::vector<TokenId>{};
+}
+
+}  // namespace
+
+Result<MemoryPlan> planModel(const LoadRequest& request) {
+  DELTASCOPE_ASSIGN(const auto variant, openVariant(request));
+  DELTASCOPE_ASSIGN(const auto host, openHost(request, 0));
+  return planVariant(request, *variant, *host, false);
+}
+
+Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const JobContext& job,
+                                           const std::shared_ptr<Model>& sibling) {
+  const bool shared = sibling && sibling->request().device == request.device && sibling->request().threads == request.threads;
+  auto state = std::make_unique<State>();
+  state->request = request;
+  DELTASCOPE_ASSIGN(state->variant, openVariant(request));
+  if (shared) {
+    state->host = sibling->m_state->host;
+  } else {
+    DELTASCOPE_ASSIGN(state->host, openHost(request, 0));
+  }
+  DELTASCOPE_ASSIGN(state->plan, planVariant(request, *state->variant, *state->host, shared));
+  kernels::Backend& backend = state->host->backend();
+  backend.memory().setLimit(state->plan.budget);
+  JobContext loading = job;
+  if (request.threads) loading.threads = request.threads;
+  DELTASCOPE_ASSIGN(state->store, WeightStore::load(state->host, state->variant, state->plan, loading));
+  const std::lock_guard lock(state->host->running());
+  DELTASCOPE_TRY(fromBackend(backend.reserveScratch(state->plan.scratchBytes - state->plan.workBytes)));
+  DELTASCOPE_ASSIGN(Transformer transformer,
+                    Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens));
+  state->transformer = std::make_unique<Transformer>(std::move(transformer));
+  DELTASCOPE_ASSIGN(state->endIds, readEndIds(state->variant->folder, state->variant->config));
+  state->tokenizer = Tokenizer::open(state->variant->folder);
+  state->chatTemplate = ChatTemplate::open(state->variant->folder);
+  return std::shared_ptr<Model>(new Model(std::move(state)));
+}
+
+Model::Model(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Model::~Model() = default;
+
+const LoadRequest& Model::request() const { return m_state->request; }
+const ModelConfig& Model::config() const { return m_state->variant->config; }
+const MemoryPlan& Model::plan() const { return m_state->plan; }
+kernels::MemoryUse Model::memory() const { return m_state->host->backend().memory().use(); }
+const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
+const Result<Tokenizer>& Model::tokenizer() const { return m_state->tokenizer; }
+const Result<ChatTemplate>& Model::chatTemplate() const { return m_state->chatTemplate; }
+
+Result<std::vector<TokenId>> Model::encodeText(std::string_view text) const {
+  if (!m_state->tokenizer) return tl::make_unexpected(m_state->tokenizer.error());
+  return m_state->tokenizer->encode(text, true);
+}
+
+Result<std::vector<TokenId>> Model::encodeChat(const ChatRequest& chat) const {
+  if (!m_state->tokenizer) return tl::make_unexpected(m_state->tokenizer.error());
+  if (!m_state->chatTemplate) return tl::make_unexpected(m_state->chatTemplate.error());
+  DELTASCOPE_ASSIGN(const RenderedPrompt prompt, m_state->chatTemplate->render(chat));
+  return m_state->tokenizer->encode(prompt.segments(), false);
+}
+
+}  // namespace deltascope

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/plain_source.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/units.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kStep = 32 * kTileElements;
+
+}  // namespace
+
+bool isPlain(const TensorOrigin& origin) { return origin.steps.empty() && origin.plain && origin.plain->dtype == origin.dtype; }
+
+std::size_t plainPieces(const TensorOrigin& origin) {
+  return static_cast<std::size_t>(ceilDiv(origin.elements, kPlainPieceElements));
+}
+
+StreamPiece plainPiece(const Checkpoint& checkpoint, const TensorOrigin& origin, std::size_t piece) {
+  StreamRead read;
+  read.checkpoint = &checkpoint;
+  read.info = origin.plain;
+  const std::uint64_t first = piece * kPlainPieceElements, size = bytesOf(origin.dtype);
+  read.begin = first * size;
+  read.bytes = std::min(kPlainPieceElements, origin.elements - first) * size;
+  return {read};
+}
+
+std::uint64_t PlainSource::pieceBegin(std::size_t piece) const {
+  return std::min(piece * kPlainPieceElements, m_origin.elements);
+}
+
+std::uint64_t PlainSource::step() const { return std::min(kStep, std::max<std::uint64_t>(m_origin.elements, 1)); }
+
+Result<void> PlainSource::read(std::size_t piece, std::uint64_t first, std::span<std::byte> into) const {
+  const std::uint64_t size = bytesOf(m_origin.dtype);
+  if (!m_ring) return m_checkpoint.read(*m_origin.plain, first * size, into);
+  DELTASCOPE_ASSIGN(const auto bytes, m_ring->take(m_ringTensor, piece));
+  std::memcpy(into.data(), bytes.data() + (first - pieceBegin(piece)) * size, into.size());
+  if (first + into.size() / size == pieceBegin(piece + 1)) m_ring->done(m_ringTensor, piece);
+  return {};
+}
+
+kernels::Outcome<void> PlainSource::make(std::size_t piece, std::uint64_t first, std::uint64_t count, std::byte* into) const {
+  auto made = read(piece, first, {into, static_cast<std::size_t>(count * bytesOf(m_origin.dtype))});
+  if (made) return {};
+  if (m_ring) m_ring->abandon();
+  return tl::make_unexpected(kernels::Failure{kernels::Failure::Kind::Data, made.error().message, made.error().hint});
+}
+
+}  // namespace deltascope

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/plan.h"
+
+#include <array>
+
+#include "core/base/units.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::array kPlacements{Placement::Static, Placement::Jit, Placement::Stream};
+
+}  // namespace
+
+std::string_view nameOf(Placement placement) {
+  switch (placement) {
+    case Placement::Static:
+      return "static";
+    case Placement::Jit:
+      return "jit";
+    case Placement::Stream:
+      break;
+  }
+  return "stream";
+}
+
+std::optional<Placement> placementFromName(std::string_view name) {
+  for (const auto placement : kPlacements)
+    if (nameOf(placement) == name) return placement;
+  return std::nullopt;
+}
+
+std::uint64_t MemoryPlan::count(Placement placement) const {
+  std::uint64_t n = 0;
+  for (const auto& tensor : tensors) n += tensor.placement == placement;
+  return n;
+}
+
+std::uint64_t MemoryPlan::residentBytes(Placement placement) const {
+  std::uint64_t bytes = 0;
+  for (const auto& tensor : tensors)
+    if (tensor.placement == placement) bytes += tensor.residentBytes;
+  return bytes;
+}
+
+std::uint64_t MemoryPlan::finalBytes(Placement placement) const {
+  std::uint64_t bytes = 0;
+  for (const auto& tensor : tensors)
+    if (tensor.placement == placement) bytes += tensor.finalBytes;
+  return bytes;
+}
+
+std::string describePlan(const MemoryPlan& plan) {
+  std::string text;
+  for (const auto placement : kPlacements) {
+    const std::uint64_t n = plan.count(placement);
+    if (n == 0) continue;
+    text += std::string(nameOf(placement)) + ": " + formatCount(n) + (n == 1 ? " tensor, " : " tensors, ") +
+            formatGib(plan.residentBytes(placement)) + " resident for " + formatGib(plan.finalBytes(placement)) +
+            " of weights\n";
+  }
+  text += "KV cache for " + formatCount(plan.context) + " tokens: " + formatGib(plan.kvCacheBytes) + "\n";
+  text += "activations for " + formatCount(plan.prefillTokens) + " tokens at a time: " + formatGib(plan.activationBytes) + "\n";
+  if (plan.scratchBytes) text += "scratch for reconstruction: " + formatGib(plan.scratchBytes) + "\n";
+  if (plan.streamBytes) text += "buffers for streaming: " + formatGib(plan.streamBytes) + "\n";
+  text += "expected peak: " + formatGib(plan.expectedPeak) + " of " + formatGib(plan.budget) +
+          (plan.budgetGiven ? "" : " free on " + plan.device) + "\n";
+  return text;
+}
+
+}  // namespace deltascope

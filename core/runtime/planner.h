@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The planner behind MemoryPlan: plain numbers in, placements out. Internal to core/runtime.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/runtime/plan.h"
+
+namespace deltascope {
+
+/// What each placement of one tensor costs, in bytes. A placement that the tensor cannot have is absent; Static is always
+/// there.
+struct TensorCost {
+  std::string name;
+  std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
+  std::uint64_t staticBytes = 0;                       ///< resident
+  std::optional<std::uint64_t> jitBytes, streamBytes;  ///< resident
+  bool matrix = false;
+  bool lookedUp = false;         ///< of which only a few rows are read a token: no product needs it
+  std::uint64_t stepBytes = 0;   ///< made at a time by one thread when not static; 0: used as it is stored
+  std::uint64_t rowBytes = 0;    ///< of the final
+  std::uint64_t pieces = 0;      ///< that can be made alone
+  std::uint64_t pieceBytes = 0;  ///< of the largest piece's stored bytes: what streaming reads at a time
+  std::uint64_t workBytes = 0;   ///< a thread's scratch for making one step, beside the step
+  std::uint64_t loadBytes = 0;   ///< a thread's scratch while it is made static
+};
+
+struct PlanRequest {
+  std::vector<TensorCost> tensors;  ///< in the order of a forward pass
+  std::string device;
+  std::uint64_t budget = 0;
+  bool budgetGiven = false;
+  std::uint64_t alreadyHeld = 0;  ///< of the budget, by others on the same account
+  std::uint64_t staticThreshold = kStaticThreshold;
+  std::optional<Placement> placement;
+  unsigned threads = 1;
+  std::vector<std::uint32_t> contexts;       ///< to choose from, the most wanted first
+  std::vector<std::uint32_t> prefillTokens;  ///< to choose from, descending; ends with 1
+  std::uint64_t loadFixedBytes = 0;          ///< held while loading, whatever the placements
+  std::function<std::uint64_t(std::uint32_t context)> kvCacheBytes;
+  std::function<std::uint64_t(std::uint32_t tokens)> activationBytes;
+  std::function<std::uint64_t(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces)> scratchBytes;
+};
+
+/// Pieces that streaming holds at a time.
+[[nodiscard]] constexpr std::size_t streamSlots(unsigned threads) { return std::size_t{threads} + 2; }
+
+/// InvalidArgument, naming the smallest budget that works, when none of the contexts fits.
+[[nodiscard]] Result<MemoryPlan> makePlan(const PlanRequest& request);
+
+}  // namespace deltascope

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace deltascope {
+namespace {
+
+bool higher(const Candidate& a, const Candidate& b) { return a.score > b.score || (a.score == b.score && a.id < b.id); }
+
+double weightOf(const Candidate& candidate, float highest) {
+  return std::exp(static_cast<double>(candidate.score) - static_cast<double>(highest));
+}
+
+}  // namespace
+
+Result<void> checkSampling(const Sampling& s) {
+  const auto refuse = [](const char* what) { return fail(ErrorCode::InvalidArgument, what); };
+  if (!(s.temperature >= 0) || std::isinf(s.temperature)) return refuse("the temperature is not a number from 0 up");
+  if (!(s.topP > 0) || !(s.topP <= 1)) return refuse("top-p is not above 0 and at most 1");
+  if (!(s.minP >= 0) || !(s.minP <= 1)) return refuse("min-p is not from 0 to 1");
+  if (!(s.repetitionPenalty > 0) || std::isinf(s.repetitionPenalty))
+    return refuse("the repetition penalty is not a number above 0");
+  return {};
+}
+
+Sampler::Sampler(const Sampling& sampling) : m_sampling(sampling), m_random(sampling.seed) {}
+
+/// Every logit that is a number, with the penalty.
+void Sampler::collect(std::span<const float> logits, std::span<const TokenId> seen) {
+  m_candidates.clear();
+  m_candidates.reserve(logits.size());
+  for (std::size_t id = 0; id < logits.size(); ++id) m_candidates.push_back({static_cast<TokenId>(id), logits[id]});
+  if (m_sampling.repetitionPenalty < 1 || m_sampling.repetitionPenalty > 1) {
+    m_seen.assign(seen.begin(), seen.end());
+    std::sort(m_seen.begin(), m_seen.end());
+    m_seen.erase(std::unique(m_seen.begin(), m_seen.end()), m_seen.end());
+    for (const TokenId id : m_seen) {
+      if (id >= logits.size()) continue;
+      float& score = m_candidates[id].score;
+      score = score < 0 ? score * m_sampling.repetitionPenalty : score / m_sampling.repetitionPenalty;
+    }
+  }
+  std::erase_if(m_candidates, [](const Candidate& c) { return std::isnan(c.score); });
+}
+
+float Sampler::highest() const {
+  return std::max_element(m_candidates.begin(), m_candidates.end(), [](auto& a, auto& b) { return a.score < b.score; })->score;
+}
+
+/// Ties with the last one stay.
+void Sampler::keepTopK() {
+  const std::size_t k = m_sampling.topK;
+  if (k == 0 || k >= m_candidates.size()) return;
+  std::nth_element(m_candidates.begin(), m_candidates.begin() + static_cast<std::ptrdiff_t>(k - 1), m_candidates.end(), higher);
+  const float least = m_candidates[k - 1].score;
+  std::erase_if(m_candidates, [least](const Candidate& c) { return c.score < least; });
+}
+
+/// The likeliest tokens until what is left out weighs at most 1 − p; one at least.
+void Sampler::keepTopP() {
+  if (m_sampling.topP >= 1) return;
+  const float top = highest();
+  double total = 0;
+  for (const auto& c : m_candidates) total += weightOf(c, top);
+  const double leaveOut = (1.0 - static_cast<double>(m_sampling.topP)) * total;
+  const auto lower = [](const Candidate& a, const Candidate& b) { return higher(b, a); };
+  std::make_heap(m_candidates.begin(), m_candidates.end(), lower);
+  auto end = m_candidates.end();
+  double left = total;
+  do {
+    std::pop_heap(m_candidates.begin(), end, lower);
+    --end;
+    left -= weightOf(*end, top);
+  } while (end != m_candidates.begin() && left > leaveOut);
+  m_candidates.erase(m_candidates.begin(), end);
+}
+
+void Sampler::keepMinP() {
+  if (!(m_sampling.minP > 0)) return;
+  const float top = highest();
+  std::erase_if(m_candidates, [&](const Candidate& c) { return weightOf(c, top) < static_cast<double>(m_sampling.minP); });
+}
+
+void Sampler::select(std::span<const float> logits, std::span<const TokenId> seen) {
+  collect(logits, seen);
+  if (m_candidates.empty() || !(m_sampling.temperature > 0)) return;
+  for (auto& c : m_candidates) c.score /= m_sampling.temperature;
+  if (const float top = highest(); std::isinf(top)) {  // all of them −∞, or some +∞: those alone
+    std::erase_if(m_candidates, [top](const Candidate& c) { return c.score < top; });
+    for (auto& c : m_candidates) c.score = 0;
+    return;
+  }
+  keepTopK();
+  keepTopP();
+  keepMinP();
+}
+
+const std::vector<Candidate>& Sampler::candidates(std::span<const float> logits, std::span<const TokenId> seen) {
+  select(logits, seen);
+  return m_candidates;
+}
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen) {
+  select(logits, seen);
+  if (m_candidates.empty()) return 0;
+  if (!(m_sampling.temperature > 0)) return std::min_element(m_candidates.begin(), m_candidates.end(), higher)->id;
+  const float top = highest();
+  double total = 0;
+  for (const auto& c : m_candidates) total += weightOf(c, top);
+  // 53 bits, as every standard library would not draw them alike.
+  double left = static_cast<double>(m_random() >> 11) * 0x1p-53 * total;
+  for (const auto& c : m_candidates) {
+    left -= weightOf(c, top);
+    if (left < 0) return c.id;
+  }
+  return m_candidates.back().id;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/variant.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "core/checkpoint/json.h"
+#include "core/pipeline/layout.h"
+#include "core/pipeline/pipeline.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool isFile(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+/// Opens the files that the request names.
+class Opener {
+ public:
+  explicit Opener(const LoadRequest& request) : m_request(request), m_variant(std::make_shared<Variant>()) {}
+
+  Result<std::shared_ptr<Variant>> open() {
+    if (m_request.baseOnly && !m_request.payloads.empty())
+      return fail(ErrorCode::InvalidArgument, "the base alone was asked for, and payloads over it", "leave out one of the two");
+    DELTASCOPE_ASSIGN(m_files, locateModel(m_request.path, m_request.base));
+    if (!m_request.baseOnly && m_files.kind != ModelFiles::Kind::Checkpoint) DELTASCOPE_TRY(addPayload(m_files.payload));
+    for (const auto& path : m_request.payloads) DELTASCOPE_TRY(addStacked(path));
+    DELTASCOPE_TRY(openBase());
+    DELTASCOPE_TRY(readConfig());
+    return m_variant;
+  }
+
+ private:
+  Result<void> addPayload(const fs::path& path) {
+    DELTASCOPE_ASSIGN(Payload payload, Payload::open(path));
+    m_variant->payloads.push_back(std::make_shared<const Payload>(std::move(payload)));
+    return {};
+  }
+
+  Result<void> addStacked(const fs::path& path) {
+    DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(path));
+    if (files.payload.empty())
+      return fail(ErrorCode::InvalidArgument, at({files.path, {}, {}}, "is not a payload"),
+                  "payloads end in .delta.safetensors; pack makes them, from adapters too");
+    return addPayload(files.payload);
+  }
+
+  Result<void> openBase() {
+    const bool checkpoint = m_files.kind == ModelFiles::Kind::Checkpoint;
+    const fs::path& path = checkpoint ? m_files.path : m_files.base;
+    if (path.empty()) {
+      const auto& tensors = m_variant->payloads.empty() ? std::vector<TensorStats>() : m_variant->payloads.front()->tensors();
+      const bool needed = m_request.baseOnly || std::any_of(tensors.begin(), tensors.end(),
+                                                            [](const TensorStats& t) { return t.base != BaseKind::None; });
+      if (needed)
+        return fail(ErrorCode::NotFound, at({m_files.payload, {}, {}}, "a delta needs its base"), "give it with --base DIR");
+      return {};
+    }
+    const bool packed = m_files.kind == ModelFiles::Kind::PackedModel && path == m_files.path;
+    DELTASCOPE_ASSIGN(BaseModel base, BaseModel::open(path, packed ? kBaseStem : "model"));
+    m_variant->base = std::make_shared<BaseModel>(std::move(base));
+    return {};
+  }
+
+  /// The payload's own folder speaks for the final; else the base's does.
+  Result<void> readConfig() {
+    const fs::path own = m_files.payload.parent_path();
+    if (m_variant->base) m_variant->folder = m_variant->base->checkpoint().folder();
+    if (!m_files.payload.empty() && isFile((own.empty() ? fs::path(".") : own) / kConfigName))
+      m_variant->folder = own.empty() ? fs::path(".") : own;
+    if (m_variant->folder.empty()) m_variant->folder = own.empty() ? fs::path(".") : own;
+    const fs::path path = m_variant->folder / kConfigName;
+    nlohmann::json config;
+    if (isFile(path)) {
+      DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
+      DELTASCOPE_ASSIGN(config, parseJson(text, path));
+    }
+    DELTASCOPE_ASSIGN(m_variant->config, parseModelConfig(config, path));
+    return {};
+  }
+
+  const LoadRequest& m_request;
+  std::shared_ptr<Variant> m_variant;
+  ModelFiles m_files;
+};
+
+/// Follows one weight from the base through the payloads.
+class Tracer {
+ public:
+  Tracer(const Variant& variant, TensorOrigin& origin) : m_variant(variant), m_origin(origin), m_name(origin.spec.name) {}
+
+  Result<void> trace() {
+    for (const auto& payload : m_variant.payloads)
+      if (const TensorStats* stats = payload->find(m_name)) DELTASCOPE_TRY(apply(payload, *stats));
+    if (!m_seen) DELTASCOPE_TRY(startAtBase());
+    if (m_shape != m_origin.spec.shape)
+      return fail(ErrorCode::Mismatch,
+                  at({file(), m_name, {}},
+                     "its shape is " + shapeText(m_shape) + ", config.json asks for " + shapeText(m_origin.spec.shape)),
+                  "the files of two models are mixed up");
+    if (!isCodedFloat(m_origin.dtype))
+      return fail(ErrorCode::Unsupported,
+                  at({file(), m_name, {}}, "weights of type " + std::string(nameOf(m_origin.dtype)) + " cannot be run"));
+    return {};
+  }
+
+ private:
+  Result<void> apply(const std::shared_ptr<const Payload>& payload, const TensorStats& stats) {
+    if (stats.base == BaseKind::None)
+      restart();
+    else if (!m_seen)
+      DELTASCOPE_TRY(overBase(*payload, stats));
+    else
+      DELTASCOPE_TRY(overFinal(*payload, stats));
+    m_seen = true;
+    m_shape = stats.shape;
+    m_origin.dtype = stats.dtype;
+    m_origin.elements = stats.elements;
+    m_origin.finalHash = stats.finalHash;
+    if (stats.codec == CodecId::Identical) return {};
+    DELTASCOPE_ASSIGN(auto chunks, payload->chunks(stats));
+    m_origin.steps.push_back({payload, &stats, std::move(chunks)});
+    return {};
+  }
+
+  void restart() {
+    m_origin.steps.clear();
+    m_origin.bottom = BaseKind::None;
+    m_origin.plain = nullptr;
+    m_origin.quantized = nullptr;
+    m_origin.baseHash.reset();
+  }
+
+  tl::unexpected<Error> wrongBase(const Payload& payload, const std::string& what) const {
+    return fail(ErrorCode::Mismatch, at({payload.path(), m_name, {}}, what),
+                "the payload was made over another model; give it the one it belongs to");
+  }
+
+  Result<void> overBase(const Payload& payload, const TensorStats& stats) {
+    if (!m_variant.base) return wrongBase(payload, "it needs a base, and there is none");
+    const BaseModel& base = *m_variant.base;
+    const BaseKind kind = base.kindOf(m_name, stats.dtype);
+    const auto* shape = base.shapeOf(m_name, stats.dtype);
+    if (kind != stats.base || !shape || *shape != stats.shape || base.storedBytes(m_name) != stats.baseBytes)
+      return wrongBase(payload, "it expects a base of kind " + std::string(nameOf(stats.base)) + " and shape " +
+                                    shapeText(stats.shape) + " in " + std::to_string(stats.baseBytes) +
+                                    " bytes; this one has kind " + std::string(nameOf(kind)) + " and shape " +
+                                    (shape ? shapeText(*shape) : "unknown") + " in " +
+                                    std::to_string(base.storedBytes(m_name)) + " bytes");
+    setBottom(kind);
+    m_origin.baseHash = stats.baseHash;
+    return {};
+  }
+
+  Result<void> overFinal(const Payload& payload, const TensorStats& stats) {
+    if (stats.base != BaseKind::Same || stats.dtype != m_origin.dtype)
+      return wrongBase(payload, "it expects a " + std::string(nameOf(stats.base)) +
+                                    " base; below it there is a reconstruction of type " + std::string(nameOf(m_origin.dtype)));
+    if (!m_origin.finalHash || stats.baseHash != *m_origin.finalHash)
+      return wrongBase(payload, "it was made over a tensor with the hash " + toHex(stats.baseHash) +
+                                    "; what lies below gives " + toHex(m_origin.finalHash.value_or(Hash128{})));
+    return {};
+  }
+
+  void setBottom(BaseKind kind) {
+    m_origin.bottom = kind;
+    if (kind == BaseKind::Same)
+      m_origin.plain = m_variant.base->checkpoint().find(m_name);
+    else
+      m_origin.quantized = &m_variant.base->quantized().weights.find(m_name)->second;
+  }
+
+  /// A weight that no payload speaks of.
+  Result<void> startAtBase() {
+    const auto missing = [&] {
+      return fail(ErrorCode::NotFound, at({file(), m_name, {}}, "the model lacks this weight, which config.json asks for"),
+                  "the files of two models are mixed up, or a shard is missing");
+    };
+    if (!m_variant.base) return missing();
+    const auto& weights = m_variant.base->quantized().weights;
+    if (const auto found = weights.find(m_name); found != weights.end()) {
+      m_shape = found->second.shape;
+      m_origin.dtype = found->second.dtype;
+      m_origin.elements = found->second.elements;
+      setBottom(kindOfFormat(found->second.format));
+      return {};
+    }
+    const TensorInfo* info = m_variant.base->checkpoint().find(m_name);
+    if (!info) return missing();
+    m_shape = info->shape;
+    m_origin.dtype = info->dtype;
+    m_origin.elements = info->elements;
+    setBottom(BaseKind::Same);
+    return {};
+  }
+
+  [[nodiscard]] fs::path file() const {
+    if (!m_origin.steps.empty()) return m_origin.steps.back().payload->path();
+    if (m_origin.plain) return m_variant.base->checkpoint().fileOf(*m_origin.plain);
+    return m_variant.base ? m_variant.base->checkpoint().path() : m_variant.payloads.front()->path();
+  }
+
+  const Variant& m_variant;
+  TensorOrigin& m_origin;
+  const std::string& m_name;
+  std::vector<std::uint64_t> m_shape;
+  bool m_seen = false;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request) {
+  DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request).open());
+  for (auto& spec : weightsOf(variant->config)) {
+    TensorOrigin origin;
+    origin.spec = std::move(spec);
+    variant->tensors.push_back(std::move(origin));
+  }
+  for (auto& origin : variant->tensors) DELTASCOPE_TRY(Tracer(*variant, origin).trace());
+  return variant;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The files behind a request: a base or checkpoint, payloads over it, and how each weight of the model follows from them.
+/// Internal to core/runtime.
+#include <memory>
+#include <vector>
+
+#include "core/model/weights.h"
+#include "core/payload/payload.h"
+#include "core/pipeline/source.h"
+#include "core/runtime/runtime.h"
+
+namespace deltascope {
+
+/// What one payload does to one tensor. Payloads that leave it as it is are left out.
+struct DeltaStep {
+  std::shared_ptr<const Payload> payload;
+  const TensorStats* stats = nullptr;  ///< in `payload`
+  std::vector<ChunkInfo> chunks;
+};
+
+/// One weight of the model: a tensor of the base, and what the payloads do to it, in order.
+struct TensorOrigin {
+  WeightSpec spec;
+  DType dtype = DType::BF16;  ///< of the final
+  std::uint64_t elements = 0;
+  BaseKind bottom = BaseKind::None;            ///< what the base holds; None: the first step needs no base
+  const TensorInfo* plain = nullptr;           ///< bottom Same: the base's tensor, maybe of another float type
+  const QuantizedTensor* quantized = nullptr;  ///< bottom Nf4, Fp4, Int8
+  std::vector<DeltaStep> steps;
+  std::optional<Hash128> baseHash;   ///< that the bottom must have; empty where no payload says so
+  std::optional<Hash128> finalHash;  ///< that the final has
+};
+
+/// Headers and directories only. Pointers live as long as the object, which is not moved.
+struct Variant {
+  ModelConfig config;
+  std::filesystem::path folder;     ///< of config.json and the tokenizer
+  std::shared_ptr<BaseModel> base;  ///< null when no weight needs one
+  std::vector<std::shared_ptr<const Payload>> payloads;
+  std::vector<TensorOrigin> tensors;  ///< in the order of a forward pass
+};
+/// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.
+[[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request);
+
+[[nodiscard]] constexpr kernels::ElementType elementType(DType dtype) {
+  return dtype == DType::F32   ? kernels::ElementType::F32
+         : dtype == DType::F16 ? kernels::ElementType::F16
+                               : kernels::ElementType::BF16;
+}
+
+}  // namespace deltascope

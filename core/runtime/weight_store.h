@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// A model's weights in their places: resident, or ready to be made. Internal to core/runtime.
+#include <memory>
+#include <vector>
+
+#include "core/base/job.h"
+#include "core/runtime/delta_source.h"
+#include "core/runtime/planner.h"
+
+namespace deltascope {
+
+/// What each weight of a variant costs in each place; tensors whose base `host` holds already cost less. `host` may be null.
+[[nodiscard]] std::vector<TensorCost> tensorCosts(const Variant& variant, const Host* host);
+
+/// Filled once, then immutable; hands weights to one forward pass at a time.
+class WeightStore final : public Weights {
+ public:
+  /// Follows `plan`, whose tensors are the variant's. A weight that is made static has its final hash checked; one over a base
+  /// has the base's. Progress in bytes of final weights. What is read besides is freed again before this returns.
+  [[nodiscard]] static Result<std::unique_ptr<WeightStore>> load(std::shared_ptr<Host> host, std::shared_ptr<Variant> variant,
+                                                                 const MemoryPlan& plan, const JobContext& job);
+  ~WeightStore() override;
+
+  [[nodiscard]] Result<LayerWeights> layer(std::uint32_t index) override;
+  [[nodiscard]] Result<kernels::Matrix> embedding() override;
+  [[nodiscard]] Result<VectorRef> finalNorm() override;
+  [[nodiscard]] Result<kernels::Matrix> head() override;
+
+ private:
+  struct Entry;
+  struct State;
+  explicit WeightStore(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace deltascope
