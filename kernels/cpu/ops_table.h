@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "kernels/cpu/attention_inner.h"
+#include "kernels/cpu/product_inner.h"
+
+namespace deltascope::kernels {
+
+/// The inner loops for one kind of lanes.
+template <class L, Isa kIsa>
+struct OpsTable {
+  static void productRows(const ProductRows& rows, ProductScratch& scratch) { Product<L>(rows, scratch, kIsa).run(); }
+  static void rmsNorm(const RmsNormArgs& args, std::uint32_t row) { rmsNormRow<L>(args, row, kIsa); }
+  static constexpr CpuOps kOps{kIsa, productRows, rmsNorm, ropeToken<L>, attentionHeads<L>, siluMultiply<L>, expAll<L>};
+};
+
+}  // namespace deltascope::kernels

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/backend.h"
+#include "kernels/cpu/backend.h"
+
+namespace deltascope::kernels {
+
+Outcome<std::shared_ptr<Backend>> openBackend(const BackendOptions& options) {
+  if (options.device == "cpu") return openCpu(options);
+  std::string names;
+  for (const DeviceInfo& device : devices()) {
+    if (device.id == options.device)
+      return tl::unexpected(
+          Failure{Failure::Kind::Device, options.device + " cannot be used: " + device.reason, "use the device cpu"});
+    if (device.usable) names += (names.empty() ? "" : ", ") + device.id;
+  }
+  return tl::unexpected(Failure{Failure::Kind::Device, "there is no device '" + options.device + "'", "use one of: " + names});
+}
+
+}  // namespace deltascope::kernels
