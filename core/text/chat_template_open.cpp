@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a model's folder keeps its chat templates and special tokens; transformers' order of precedence.
+#include "core/base/file.h"
+#include "core/checkpoint/json.h"
+#include "core/text/chat_template_state.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::string_view kTemplateFile = "chat_template.jinja";
+constexpr std::string_view kFolder = "additional_chat_templates";
+constexpr const char* kRaw =
+    "prompt it without a template (--raw), or copy the chat_template.jinja of the model into its folder";
+
+struct Source {
+  std::string text;
+  fs::path file;
+};
+
+bool isThere(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The JSON object of a file, or an empty one where there is no such file.
+Result<json> readObject(const fs::path& file) {
+  if (!isThere(file)) return json::object();
+  DELTASCOPE_ASSIGN(const std::string text, readTextFile(file));
+  DELTASCOPE_ASSIGN(json root, parseJson(text, file));
+  if (!root.is_object()) return fail(ErrorCode::Corrupt, at({file, {}, {}}, "is not a JSON object"));
+  return root;
+}
+
+bool isName(std::string_view name) {
+  return !name.empty() && name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+Result<std::optional<Source>> fromFiles(const fs::path& folder, std::string_view name) {
+  std::vector<fs::path> places;
+  if (name == "default") places.push_back(folder / kTemplateFile);
+  if (isName(name)) places.push_back(folder / kFolder / (std::string(name) + ".jinja"));
+  for (const auto& file : places) {
+    if (!isThere(file)) continue;
+    DELTASCOPE_ASSIGN(std::string text, readTextFile(file));
+    return Source{std::move(text), file};
+  }
+  return std::nullopt;
+}
+
+bool hasTemplateFiles(const fs::path& folder) { return isThere(folder / kTemplateFile) || isThere(folder / kFolder); }
+
+/// "chat_template" of tokenizer_config.json; `names` gets the names of a list.
+Result<std::optional<Source>> fromConfig(const json& config, const fs::path& file, std::string_view name, std::string& names) {
+  const auto entry = config.find("chat_template");
+  if (entry == config.end() || entry->is_null()) return std::nullopt;
+  if (entry->is_string()) {
+    if (name == "default") return Source{entry->get<std::string>(), file};
+    names = "default";
+    return std::nullopt;
+  }
+  const auto wrong = [&file] {
+    return fail(ErrorCode::Corrupt,
+                at({file, {}, {}}, "\"chat_template\" must be a string or a list of {\"name\", \"template\"}"));
+  };
+  if (!entry->is_array()) return wrong();
+  for (const auto& one : *entry) {
+    const bool good = one.is_object() && one.contains("name") && one["name"].is_string() && one.contains("template") &&
+                      one["template"].is_string();
+    if (!good) return wrong();
+    const auto& known = one["name"].get_ref<const std::string&>();
+    if (known == name) return Source{one["template"].get<std::string>(), file};
+    names += (names.empty() ? "" : ", ") + printable(known, 60);
+  }
+  return std::nullopt;
+}
+
+/// A token as a string or {"content": …}.
+std::optional<std::string> tokenOf(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("content") && value["content"].is_string())
+    return value["content"].get<std::string>();
+  return std::nullopt;
+}
+
+/// Every NAME_token of the object, and those of its groups of further tokens.
+void addSpecials(const json& object, std::map<std::string, std::string>& specials) {
+  for (const auto& [key, value] : object.items()) {
+    if (key.ends_with("_token"))
+      if (auto token = tokenOf(value)) specials[key] = std::move(*token);
+    if ((key == "extra_special_tokens" || key == "model_specific_special_tokens") && value.is_object())
+      addSpecials(value, specials);
+  }
+}
+
+Result<std::map<std::string, std::string>> readSpecials(const json& config, const fs::path& folder) {
+  std::map<std::string, std::string> specials;
+  addSpecials(config, specials);
+  // The older file counts where the configuration does not spell the added tokens itself.
+  if (!config.contains("added_tokens_decoder")) {
+    DELTASCOPE_ASSIGN(const json map, readObject(folder / "special_tokens_map.json"));
+    addSpecials(map, specials);
+  }
+  return specials;
+}
+
+}  // namespace
+
+Result<ChatTemplate> ChatTemplate::open(const fs::path& modelFolder, std::string_view name) {
+  const auto configFile = modelFolder / "tokenizer_config.json";
+  DELTASCOPE_ASSIGN(const json config, readObject(configFile));
+  DELTASCOPE_ASSIGN(auto source, fromFiles(modelFolder, name));
+  std::string names;
+  if (!source && !hasTemplateFiles(modelFolder)) {
+    DELTASCOPE_ASSIGN(source, fromConfig(config, configFile, name, names));
+  }
+  if (!source) {
+    const std::string what = name == "default" ? "the folder has no chat template"
+                                               : "the folder has no chat template \"" + printable(name, 60) + "\"";
+    return fail(ErrorCode::NotFound, at({modelFolder, {}, {}}, what + (names.empty() ? "" : "; it has " + names)), kRaw);
+  }
+  DELTASCOPE_ASSIGN(auto specials, readSpecials(config, modelFolder));
+  return parse(source->text, std::move(specials), source->file);
+}
+
+}  // namespace deltascope

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filters over lists and dicts. Where Jinja returns a generator, so do these: it is true, has no length, and is used up.
+#include <algorithm>
+
+#include "core/text/jinja/builtins.h"
+#include "core/text/jinja/numbers.h"
+#include "core/text/jinja/show.h"
+#include "core/text/jinja/text_operations.h"
+
+namespace deltascope::jinja {
+namespace {
+
+Value iterator(Budget& budget, std::vector<Value> items) {
+  return makeSequence(budget, SequenceKind::Iterator, std::move(items));
+}
+
+/// "a.b.0" of an item; an int is one index.
+Result<Value> deepItem(const Value& item, const Value& path, Budget& budget) {
+  const auto* text = textOf(path);
+  if (!text) return itemOf(item, path, budget);
+  Value at = item;
+  const std::string_view names = text->bytes();
+  for (std::size_t begin = 0; begin <= names.size();) {
+    const std::size_t end = std::min(names.find('.', begin), names.size());
+    const std::string_view name = names.substr(begin, end - begin);
+    const bool isIndex = !name.empty() && name.size() < 18 && name.find_first_not_of("0123456789") == std::string_view::npos;
+    Value key;
+    if (isIndex) {
+      DELTASCOPE_ASSIGN(const auto index, parseInteger(name, 10));
+      key = *index;
+    } else {
+      key = makeText(budget, name, Origin::Template);
+    }
+    budget.spend(1);
+    DELTASCOPE_ASSIGN(at, itemOf(at, key, budget));
+    begin = end + 1;
+  }
+  return at;
+}
+
+Value lowered(const Value& value, Budget& budget) {
+  const auto* text = textOf(value);
+  return text ? changeCase(*text, Case::Lower, budget) : value;
+}
+
+Result<std::vector<Value>> items(const Call& call) {
+  auto found = iterate(call.self, call.budget);
+  if (!found) return call.refuse(found.error().message);
+  return found;
+}
+
+Result<Value> length(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  if (const auto n = lengthOf(call.self, call.budget)) return *n;
+  return call.refuse("a value of type " + std::string(typeName(call.self)) + " has no length");
+}
+
+Result<Value> fallback(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"default_value", "boolean"}));
+  if (!is<Undefined>(call.self) && !(given.flag(1) && !truthy(call.self))) return call.self;
+  return given.get(0) ? *given.get(0) : makeText(call.budget, {}, Origin::Template);
+}
+
+Result<Value> first(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  if (const auto* sequence = sequenceOf(call.self)) {
+    if (sequence->next >= sequence->items.size()) return makeUndefined("No first item, sequence was empty.");
+    const auto& item = sequence->items[sequence->next];
+    if (sequence->kind == SequenceKind::Iterator) ++sequence->next;
+    return item;
+  }
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  return all.empty() ? makeUndefined("No first item, sequence was empty.") : all.front();
+}
+
+Result<Value> last(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  const auto* sequence = sequenceOf(call.self);
+  if (sequence && sequence->kind == SequenceKind::Iterator) return call.refuse("a generator has no last item; use list first");
+  if (sequence) return sequence->items.empty() ? makeUndefined("No last item, sequence was empty.") : sequence->items.back();
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  return all.empty() ? makeUndefined("No last item, sequence was empty.") : all.back();
+}
+
+Result<Value> list(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  DELTASCOPE_ASSIGN(auto all, items(call));
+  return makeList(call.budget, std::move(all));
+}
+
+Result<Value> join(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"d", "attribute"}));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  const Value separator = given.get(0) ? toText(*given.get(0), call.budget) : makeText(call.budget, {}, Origin::Template);
+  TextBuilder out(call.budget);
+  for (std::size_t i = 0; i < all.size() && !out.full(); ++i) {
+    if (i > 0) out.add(*textOf(separator));
+    if (given.get(1) && !is<None>(*given.get(1))) {
+      DELTASCOPE_ASSIGN(const Value item, deepItem(all[i], *given.get(1), call.budget));
+      show(item, out);
+    } else {
+      show(all[i], out);
+    }
+  }
+  return out.finish();
+}
+
+/// The rest of the arguments, from the one with this index on, as they go to another filter or test.
+Arguments argumentsFrom(const Call& call, std::size_t first) {
+  Arguments rest;
+  const auto& all = call.args.positional;
+  rest.positional.assign(all.begin() + static_cast<std::ptrdiff_t>(std::min(first, all.size())), all.end());
+  rest.named = call.args.named;
+  return rest;
+}
+
+Result<Value> map(Call& call) {
+  std::vector<Value> mapped;
+  if (call.args.positional.empty()) {
+    DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"attribute", "default"}, 1));
+    DELTASCOPE_ASSIGN(const auto all, items(call));
+    for (const Value& item : all) {
+      DELTASCOPE_ASSIGN(Value value, deepItem(item, *given.get(0), call.budget));
+      if (is<Undefined>(value) && given.get(1) && !is<None>(*given.get(1))) value = *given.get(1);
+      mapped.push_back(std::move(value));
+    }
+    return iterator(call.budget, std::move(mapped));
+  }
+  const auto* name = textOf(call.args.positional[0]);
+  const Builtin filter = name ? findFilter(name->bytes()) : nullptr;
+  if (!filter) return call.unsupported("the filter " + (name ? printable(name->bytes(), 60) : "") + " is not supported");
+  const Arguments rest = argumentsFrom(call, 1);
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  for (const Value& item : all) {
+    Call each{call.runtime, call.budget, name->bytes(), item, rest};
+    DELTASCOPE_ASSIGN(Value value, filter(each));
+    mapped.push_back(std::move(value));
+  }
+  return iterator(call.budget, std::move(mapped));
+}
+
+/// select, reject, selectattr, rejectattr
+template <bool keeps, bool byAttribute>
+Result<Value> select(Call& call) {
+  constexpr std::size_t kName = byAttribute ? 1 : 0;
+  if (byAttribute && call.args.positional.empty()) return call.refuse("needs the name of an attribute");
+  Builtin test = nullptr;
+  std::string_view testName;
+  if (call.args.positional.size() > kName) {
+    const auto* name = textOf(call.args.positional[kName]);
+    test = name ? findTest(name->bytes()) : nullptr;
+    if (!test) return call.unsupported("the test " + (name ? printable(name->bytes(), 60) : "") + " is not supported");
+    testName = name->bytes();
+  }
+  const Arguments rest = argumentsFrom(call, kName + 1);
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  std::vector<Value> kept;
+  for (const Value& item : all) {
+    Value tested = item;
+    if (byAttribute) {
+      DELTASCOPE_ASSIGN(tested, deepItem(item, call.args.positional[0], call.budget));
+    }
+    bool holds = truthy(tested);
+    if (test) {
+      Call each{call.runtime, call.budget, testName, tested, rest};
+      DELTASCOPE_ASSIGN(const Value outcome, test(each));
+      holds = truthy(outcome);
+    }
+    if (holds == keeps) kept.push_back(item);
+  }
+  return iterator(call.budget, std::move(kept));
+}
+
+/// What items are ordered by: attributes (several with commas), strings in lower case unless told otherwise.
+Result<std::vector<Value>> keysOf(const std::vector<Value>& all, const Value* attribute, bool caseSensitive, Budget& budget) {
+  std::vector<Value> paths;
+  if (attribute && textOf(*attribute)) {
+    const OriginText comma(",", Origin::Template);
+    DELTASCOPE_ASSIGN(paths, iterate(splitText(*textOf(*attribute), &comma, -1, budget), budget));
+  } else if (attribute && !is<None>(*attribute)) {
+    paths.push_back(*attribute);
+  }
+  std::vector<Value> keys;
+  for (const Value& item : all) {
+    if (!budget.spend(1)) break;
+    std::vector<Value> parts;
+    if (paths.empty()) parts.push_back(caseSensitive ? item : lowered(item, budget));
+    for (const Value& path : paths) {
+      DELTASCOPE_ASSIGN(const Value part, deepItem(item, path, budget));
+      parts.push_back(caseSensitive ? part : lowered(part, budget));
+    }
+    keys.push_back(parts.size() == 1 ? parts[0] : makeList(budget, std::move(parts)));
+  }
+  return keys;
+}
+
+/// Stable. Once something went wrong no item is less than another, so that sorting always ends well.
+Result<std::vector<Value>> sorted(const std::vector<Value>& all, const std::vector<Value>& keys, bool reverse, Budget& budget) {
+  std::vector<std::size_t> order(std::min(all.size(), keys.size()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  Result<void> outcome;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (!outcome || budget.exceeded()) return false;
+    const auto less = reverse ? lessThan(keys[b], keys[a], budget) : lessThan(keys[a], keys[b], budget);
+    if (!less) outcome = tl::make_unexpected(less.error());
+    return less.value_or(false);
+  });
+  if (!outcome) return tl::make_unexpected(outcome.error());
+  std::vector<Value> out;
+  for (const std::size_t i : order) out.push_back(all[i]);
+  return out;
+}
+
+Result<Value> sort(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"reverse", "case_sensitive", "attribute"}));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  DELTASCOPE_ASSIGN(const auto keys, keysOf(all, given.get(2), given.flag(1), call.budget));
+  DELTASCOPE_ASSIGN(auto ordered, sorted(all, keys, given.flag(0), call.budget));
+  return makeList(call.budget, std::move(ordered));
+}
+
+Result<Value> dictSort(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"case_sensitive", "by", "reverse"}));
+  DELTASCOPE_ASSIGN(const OriginText by, given.text(1, "key"));
+  const auto* dict = dictOf(call.self);
+  if (!dict) return call.refuse("is for a dict, not for a value of type " + std::string(typeName(call.self)));
+  if (by.bytes() != "key" && by.bytes() != "value") return call.refuse("by must be key or value");
+  std::vector<Value> pairs, keys;
+  for (const auto& [key, value] : dict->entries) {
+    pairs.push_back(makeSequence(call.budget, SequenceKind::Tuple, {key, value}));
+    const Value& part = by.bytes() == "key" ? key : value;
+    keys.push_back(given.flag(0) ? part : lowered(part, call.budget));
+  }
+  DELTASCOPE_ASSIGN(auto ordered, sorted(pairs, keys, given.flag(2), call.budget));
+  return makeList(call.budget, std::move(ordered));
+}
+
+template <bool largest>
+Result<Value> extreme(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"case_sensitive", "attribute"}));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  DELTASCOPE_ASSIGN(const auto keys, keysOf(all, given.get(1), given.flag(0), call.budget));
+  if (keys.empty()) return makeUndefined("No aggregated item, sequence was empty.");
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < keys.size(); ++i) {
+    const auto better = largest ? lessThan(keys[best], keys[i], call.budget) : lessThan(keys[i], keys[best], call.budget);
+    if (!better) return tl::make_unexpected(better.error());
+    if (*better) best = i;
+  }
+  return all[best];
+}
+
+Result<Value> sum(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"attribute", "start"}));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  Value total = given.get(1) ? *given.get(1) : Value(std::int64_t{0});
+  for (const Value& item : all) {
+    Value part = item;
+    if (given.get(0) && !is<None>(*given.get(0))) {
+      DELTASCOPE_ASSIGN(part, deepItem(item, *given.get(0), call.budget));
+    }
+    DELTASCOPE_ASSIGN(total, binaryOperation(Op::Add, total, part, call.budget));
+  }
+  return total;
+}
+
+Result<Value> unique(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"case_sensitive", "attribute"}));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  DELTASCOPE_ASSIGN(const auto keys, keysOf(all, given.get(1), given.flag(0), call.budget));
+  std::vector<Value> kept, seen;
+  for (std::size_t i = 0; i < keys.size() && !call.budget.exceeded(); ++i) {
+    if (!isHashable(keys[i])) return call.refuse("a value of type " + std::string(typeName(keys[i])) + " is not hashable");
+    const auto known = [&](const Value& key) { return equals(key, keys[i], call.budget); };
+    if (std::any_of(seen.begin(), seen.end(), known)) continue;
+    seen.push_back(keys[i]);
+    kept.push_back(all[i]);
+  }
+  return iterator(call.budget, std::move(kept));
+}
+
+Result<Value> reverse(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  if (is<StringRef>(call.self)) {
+    const Value step = std::int64_t{-1};
+    return sliceOf(call.self, nullptr, nullptr, &step, call.budget);
+  }
+  const auto* sequence = sequenceOf(call.self);
+  const bool wasGenerator = sequence && sequence->kind == SequenceKind::Iterator;
+  DELTASCOPE_ASSIGN(auto all, items(call));
+  std::reverse(all.begin(), all.end());
+  return wasGenerator ? makeList(call.budget, std::move(all)) : iterator(call.budget, std::move(all));
+}
+
+Result<Value> pairs(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  const auto* dict = dictOf(call.self);
+  if (!dict && !is<Undefined>(call.self)) return call.refuse("only a mapping has item pairs");
+  std::vector<Value> all;
+  if (dict)
+    for (const auto& [key, value] : dict->entries) all.push_back(makeSequence(call.budget, SequenceKind::Tuple, {key, value}));
+  return iterator(call.budget, std::move(all));
+}
+
+Result<Value> batch(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"linecount", "fill_with"}, 1));
+  DELTASCOPE_ASSIGN(const auto size, given.integer(0, 1));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  const bool fills = given.get(1) && !is<None>(*given.get(1));
+  if (size > kMostRange) return call.unsupported("more than 100000 items in a line are not supported");
+  std::vector<Value> lines, line;
+  for (const Value& item : all) {
+    if (static_cast<std::int64_t>(line.size()) == size) lines.push_back(makeList(call.budget, std::exchange(line, {})));
+    line.push_back(item);
+  }
+  if (!line.empty()) {
+    while (fills && static_cast<std::int64_t>(line.size()) < size) line.push_back(*given.get(1));
+    lines.push_back(makeList(call.budget, std::move(line)));
+  }
+  return iterator(call.budget, std::move(lines));
+}
+
+Result<Value> attribute(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"name"}, 1));
+  DELTASCOPE_ASSIGN(const OriginText name, given.text(0, {}));
+  const bool isDict = is<DictRef>(call.self);  // |attr never looks at items
+  if (isDict && !findMethod(call.self, name.bytes()))
+    return makeUndefined("'dict object' has no attribute '" + name.bytes() + "'");
+  return attributeOf(call.self, name.bytes(), call.budget);
+}
+
+constexpr BuiltinRow kFilters[] = {{"attr", attribute},
+                                   {"batch", batch},
+                                   {"count", length},
+                                   {"d", fallback},
+                                   {"default", fallback},
+                                   {"dictsort", dictSort},
+                                   {"first", first},
+                                   {"items", pairs},
+                                   {"join", join},
+                                   {"last", last},
+                                   {"length", length},
+                                   {"list", list},
+                                   {"map", map},
+                                   {"max", extreme<true>},
+                                   {"min", extreme<false>},
+                                   {"reject", select<false, false>},
+                                   {"rejectattr", select<false, true>},
+                                   {"reverse", reverse},
+                                   {"select", select<true, false>},
+                                   {"selectattr", select<true, true>},
+                                   {"sort", sort},
+                                   {"sum", sum},
+                                   {"unique", unique}};
+
+}  // namespace
+
+Builtin findSequenceFilter(std::string_view name) {
+  for (const auto& [known, filter] : kFilters)
+    if (known == name) return filter;
+  return nullptr;
+}
+
+}  // namespace deltascope::jinja
