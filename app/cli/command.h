@@ -36,6 +36,8 @@ void addVerify(CLI::App& app, Invocation& invocation);
 void addUnpack(CLI::App& app, Invocation& invocation);
 void addSynth(CLI::App& app, Invocation& invocation);
 void addTokenize(CLI::App& app, Invocation& invocation);
+void addGenerate(CLI::App& app, Invocation& invocation);
+void addLogits(CLI::App& app, Invocation& invocation);
 void addDevices(CLI::App& app, Invocation& invocation);
 
 /// --json, --quiet, --verbose, and with `job` --threads.

@@ -62,7 +62,7 @@ int runCommand(Invocation& invocation) {
 
 int main(int argc, char** argv) {
   Invocation invocation;
-  CLI::App app("Packs, inspects and verifies exact deltas over small base models.", kProgram);
+  CLI::App app("Packs, inspects, verifies and runs exact deltas over small base models.", kProgram);
   app.set_version_flag("--version", std::string(kProgram) + " " + DELTASCOPE_VERSION);
   app.require_subcommand(0, 1);
   app.footer(
@@ -73,6 +73,8 @@ int main(int argc, char** argv) {
   addVerify(app, invocation);
   addUnpack(app, invocation);
   addSynth(app, invocation);
+  addGenerate(app, invocation);
+  addLogits(app, invocation);
   addTokenize(app, invocation);
   addDevices(app, invocation);
   std::string topic;

@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <charconv>
 #include <memory>
 
 #include "app/cli/job.h"
+#include "app/cli/model_options.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope::cli {
 namespace {
-
-std::string checkDevice(std::string& device) {
-  if (device == "cpu") return {};
-  if (device == "cuda") device = "cuda:0";
-  unsigned index = 0;
-  const char* end = device.data() + device.size();
-  if (device.starts_with("cuda:") && device.size() > 5)
-    if (const auto [last, error] = std::from_chars(device.data() + 5, end, index); error == std::errc{} && last == end)
-      return {};
-  return device + " is not a device; cpu and cuda:N are";
-}
 
 Json toJson(const VerifyResult& r) {
   Json failures = Json::array(), first = nullptr;

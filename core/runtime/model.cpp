@@ -106,6 +106,31 @@ Result<std::vector<TokenId>> readEndIds(const std::filesystem::path& folder, con
 
 }  // namespace
 
+Result<std::vector<TokenId>> ModelText::encode(std::string_view text) const {
+  if (!tokenizer) return tl::make_unexpected(tokenizer.error());
+  return tokenizer->encode(text, true);
+}
+
+Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
+  if (!tokenizer) return tl::make_unexpected(tokenizer.error());
+  if (!chatTemplate) return tl::make_unexpected(chatTemplate.error());
+  DELTASCOPE_ASSIGN(const RenderedPrompt prompt, chatTemplate->render(chat));
+  return tokenizer->encode(prompt.segments(), false);
+}
+
+Result<ModelText> openModelText(const LoadRequest& request) {
+  DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
+  const auto folder = modelFolder(files);
+  return ModelText{Tokenizer::open(folder), ChatTemplate::open(folder)};
+}
+
+std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {
+  const auto files = locateModel(request.path, request.base);
+  const auto config = files ? readModelConfig(modelFolder(*files)) : tl::make_unexpected(files.error());
+  const std::uint64_t most = config ? config->maxPositions : kUsualContext;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(tokens, 1, most));
+}
+
 Result<MemoryPlan> planModel(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(const auto variant, openVariant(request));
   DELTASCOPE_ASSIGN(const auto host, openHost(request, 0));
@@ -135,8 +160,7 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
                     Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens));
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(state->variant->folder, state->variant->config));
-  state->tokenizer = Tokenizer::open(state->variant->folder);
-  state->chatTemplate = ChatTemplate::open(state->variant->folder);
+  state->text = {Tokenizer::open(state->variant->folder), ChatTemplate::open(state->variant->folder)};
   return std::shared_ptr<Model>(new Model(std::move(state)));
 }
 
@@ -148,19 +172,6 @@ const ModelConfig& Model::config() const { return m_state->variant->config; }
 const MemoryPlan& Model::plan() const { return m_state->plan; }
 kernels::MemoryUse Model::memory() const { return m_state->host->backend().memory().use(); }
 const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
-const Result<Tokenizer>& Model::tokenizer() const { return m_state->tokenizer; }
-const Result<ChatTemplate>& Model::chatTemplate() const { return m_state->chatTemplate; }
-
-Result<std::vector<TokenId>> Model::encodeText(std::string_view text) const {
-  if (!m_state->tokenizer) return tl::make_unexpected(m_state->tokenizer.error());
-  return m_state->tokenizer->encode(text, true);
-}
-
-Result<std::vector<TokenId>> Model::encodeChat(const ChatRequest& chat) const {
-  if (!m_state->tokenizer) return tl::make_unexpected(m_state->tokenizer.error());
-  if (!m_state->chatTemplate) return tl::make_unexpected(m_state->chatTemplate.error());
-  DELTASCOPE_ASSIGN(const RenderedPrompt prompt, m_state->chatTemplate->render(chat));
-  return m_state->tokenizer->encode(prompt.segments(), false);
-}
+const ModelText& Model::text() const { return m_state->text; }
 
 }  // namespace deltascope

@@ -15,8 +15,7 @@ struct Model::State {
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<Transformer> transformer;  ///< under host->running()
   std::vector<TokenId> endIds;
-  Result<Tokenizer> tokenizer = fail(ErrorCode::NotFound, "no tokenizer");
-  Result<ChatTemplate> chatTemplate = fail(ErrorCode::NotFound, "no chat template");
+  ModelText text{fail(ErrorCode::NotFound, "no tokenizer"), fail(ErrorCode::NotFound, "no chat template")};
 };
 
 }  // namespace deltascope

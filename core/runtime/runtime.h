@@ -36,6 +36,22 @@ struct LoadRequest {
 /// can.
 [[nodiscard]] Result<MemoryPlan> planModel(const LoadRequest& request);
 
+/// Between text and tokens: what lies in the model's folder, or why it is not there.
+struct ModelText {
+  Result<Tokenizer> tokenizer;
+  Result<ChatTemplate> chatTemplate;
+
+  /// Text as it is, with the tokens put around a text (BOS).
+  [[nodiscard]] Result<std::vector<TokenId>> encode(std::string_view text) const;
+  /// Messages through the chat template; their text cannot become a special token.
+  [[nodiscard]] Result<std::vector<TokenId>> encode(const ChatRequest& chat) const;
+};
+/// Without loading weights. An error where the request names no model at all.
+[[nodiscard]] Result<ModelText> openModelText(const LoadRequest& request);
+
+/// A context for `tokens` tokens: as many, or what the model was made for if that is less (or not known).
+[[nodiscard]] std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens);
+
 /// A model in memory, ready to run. Sessions share it. Threads: const members may be called concurrently; generating is one
 /// session at a time (a second one waits).
 class Model {
@@ -52,14 +68,7 @@ class Model {
   [[nodiscard]] const MemoryPlan& plan() const;
   [[nodiscard]] kernels::MemoryUse memory() const;           ///< of the device, siblings included
   [[nodiscard]] const std::vector<TokenId>& endIds() const;  ///< tokens that end an answer
-  /// The model's tokenizer, or why there is none.
-  [[nodiscard]] const Result<Tokenizer>& tokenizer() const;
-  [[nodiscard]] const Result<ChatTemplate>& chatTemplate() const;
-
-  /// Text as it is, with the tokens put around a text (BOS).
-  [[nodiscard]] Result<std::vector<TokenId>> encodeText(std::string_view text) const;
-  /// Messages through the chat template; their text cannot become a special token.
-  [[nodiscard]] Result<std::vector<TokenId>> encodeChat(const ChatRequest& chat) const;
+  [[nodiscard]] const ModelText& text() const;
 
   struct State;
 

@@ -119,7 +119,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   Sampler sampler(request.sampling);
   Hasher128 hasher;
   std::optional<Detokenizer> detokenizer;
-  if (parts.tokenizer) detokenizer.emplace(*parts.tokenizer);
+  if (parts.text.tokenizer) detokenizer.emplace(*parts.text.tokenizer);
 
   const auto start = Clock::now();
   Clock::time_point first = start, last = start;

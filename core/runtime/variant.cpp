@@ -7,7 +7,6 @@
 #include "core/base/file.h"
 #include "core/checkpoint/json.h"
 #include "core/pipeline/layout.h"
-#include "core/pipeline/pipeline.h"
 
 namespace deltascope {
 namespace {
@@ -67,20 +66,9 @@ class Opener {
     return {};
   }
 
-  /// The payload's own folder speaks for the final; else the base's does.
   Result<void> readConfig() {
-    const fs::path own = m_files.payload.parent_path();
-    if (m_variant->base) m_variant->folder = m_variant->base->checkpoint().folder();
-    if (!m_files.payload.empty() && isFile((own.empty() ? fs::path(".") : own) / kConfigName))
-      m_variant->folder = own.empty() ? fs::path(".") : own;
-    if (m_variant->folder.empty()) m_variant->folder = own.empty() ? fs::path(".") : own;
-    const fs::path path = m_variant->folder / kConfigName;
-    nlohmann::json config;
-    if (isFile(path)) {
-      DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
-      DELTASCOPE_ASSIGN(config, parseJson(text, path));
-    }
-    DELTASCOPE_ASSIGN(m_variant->config, parseModelConfig(config, path));
+    m_variant->folder = modelFolder(m_files);
+    DELTASCOPE_ASSIGN(m_variant->config, readModelConfig(m_variant->folder));
     return {};
   }
 
@@ -213,6 +201,27 @@ class Tracer {
 };
 
 }  // namespace
+
+fs::path modelFolder(const ModelFiles& files) {
+  const auto folderOf = [](const fs::path& path) {
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) return path;
+    return path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  };
+  if (files.payload.empty()) return folderOf(files.path);
+  const fs::path own = folderOf(files.payload);
+  return files.base.empty() || isFile(own / kConfigName) ? own : folderOf(files.base);
+}
+
+Result<ModelConfig> readModelConfig(const fs::path& folder) {
+  const fs::path path = folder / kConfigName;
+  nlohmann::json config;
+  if (isFile(path)) {
+    DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
+    DELTASCOPE_ASSIGN(config, parseJson(text, path));
+  }
+  return parseModelConfig(config, path);
+}
 
 Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request).open());

@@ -7,6 +7,7 @@
 
 #include "core/model/weights.h"
 #include "core/payload/payload.h"
+#include "core/pipeline/pipeline.h"
 #include "core/pipeline/source.h"
 #include "core/runtime/runtime.h"
 
@@ -40,6 +41,9 @@ struct Variant {
   std::vector<std::shared_ptr<const Payload>> payloads;
   std::vector<TensorOrigin> tensors;  ///< in the order of a forward pass
 };
+/// The folder that speaks for the final: the payload's own where it has a config.json, else the base's.
+[[nodiscard]] std::filesystem::path modelFolder(const ModelFiles& files);
+[[nodiscard]] Result<ModelConfig> readModelConfig(const std::filesystem::path& folder);
 /// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.
 [[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request);
 

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "app/cli/job.h"
+#include "app/cli/model_options.h"
+#include "app/cli/print.h"
+#include "core/base/units.h"
+
+namespace deltascope::cli {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::string prompt, system, idsText;
+  std::vector<TokenId> ids;
+  bool hasPrompt = false, raw = false, ignoreEnd = false, planOnly = false;
+  std::uint32_t maxNewTokens = 256;
+  Sampling sampling;
+};
+
+Json toJson(const MemoryPlan& plan) {
+  Json tensors = Json::array();
+  for (const auto& t : plan.tensors)
+    tensors.push_back({{"name", t.name},
+                       {"placement", nameOf(t.placement)},
+                       {"resident_bytes", t.residentBytes},
+                       {"final_bytes", t.finalBytes},
+                       {"base_bytes", t.baseBytes},
+                       {"delta_bytes", t.deltaBytes}});
+  return {{"device", plan.device},
+          {"budget_bytes", plan.budget},
+          {"budget_given", plan.budgetGiven},
+          {"expected_peak_bytes", plan.expectedPeak},
+          {"smallest_budget_bytes", plan.smallestBudget},
+          {"weight_bytes", plan.weightBytes},
+          {"kv_cache_bytes", plan.kvCacheBytes},
+          {"activation_bytes", plan.activationBytes},
+          {"scratch_bytes", plan.scratchBytes},
+          {"stream_bytes", plan.streamBytes},
+          {"context", plan.context},
+          {"prefill_tokens", plan.prefillTokens},
+          {"tensors", std::move(tensors)}};
+}
+
+Json toJson(const Generation& g, const MemoryPlan& plan) {
+  Json placements;
+  for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream})
+    placements[std::string(nameOf(placement))] = plan.count(placement);
+  return {{"prompt_ids", g.promptIds},
+          {"ids", g.ids},
+          {"text", g.text},
+          {"tokens_per_second", g.tokensPerSecond},
+          {"time_to_first_token_ms", g.timeToFirstTokenMs},
+          {"prompt_seconds", g.promptSeconds},
+          {"decode_seconds", g.decodeSeconds},
+          {"peak_memory_bytes", g.peakMemoryBytes},
+          {"expected_peak_bytes", plan.expectedPeak},
+          {"budget_bytes", plan.budget},
+          {"peak_rss_bytes", residentMemory().peak},
+          {"placements", std::move(placements)},
+          {"context", plan.context},
+          {"device", plan.device},
+          {"stop_reason", nameOf(g.stopReason)},
+          {"logits_hash", g.logitsHash}};
+}
+
+void printStatistics(const Generation& g) {
+  fmt::print(stderr, "{} tokens · {:.1f} tokens/s · first after {:.0f} ms · prompt {} tokens · peak {} · {}\n", g.ids.size(),
+             g.tokensPerSecond, g.timeToFirstTokenMs, g.promptIds.size(), formatGib(g.peakMemoryBytes), nameOf(g.stopReason));
+}
+
+void printPlan(const MemoryPlan& plan, bool verbose) {
+  printText(describePlan(plan));
+  if (!verbose) return;
+  std::vector<std::vector<std::string>> rows{{"tensor", "placement", "resident", "final"}};
+  for (const auto& t : plan.tensors)
+    rows.push_back({printable(t.name), std::string(nameOf(t.placement)), formatGib(t.residentBytes), formatGib(t.finalBytes)});
+  printText(table(rows, "llrr"));
+}
+
+/// The model's words as they come. A terminal gets no control characters from a model.
+void stream(const std::string& text, bool terminal) {
+  std::string shown = text;
+  if (terminal)
+    std::replace_if(
+        shown.begin(), shown.end(),
+        [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
+  printText(shown);
+  std::fflush(stdout);
+}
+
+Result<std::vector<TokenId>> promptIds(const Options& o, const LoadRequest& request) {
+  if (!o.idsText.empty()) return o.ids;
+  DELTASCOPE_ASSIGN(const ModelText text, openModelText(request));
+  if (o.raw) return text.encode(o.prompt);
+  ChatRequest chat;
+  chat.messages = nlohmann::ordered_json::array();
+  if (!o.system.empty()) chat.messages.push_back({{"role", "system"}, {"content", o.system}});
+  chat.messages.push_back({{"role", "user"}, {"content", o.prompt}});
+  auto ids = text.encode(chat);
+  if (!ids && !text.chatTemplate && ids.error().code == ErrorCode::NotFound) {
+    Error error = ids.error();
+    error.hint = "use --raw to continue the text as it is";
+    return tl::make_unexpected(std::move(error));
+  }
+  return ids;
+}
+
+int generate(Invocation& invocation, const Options& o) {
+  const CommonOptions& common = invocation.common;
+  LoadRequest request = toRequest(o.model, common);
+  GenerateRequest generating;
+  if (o.hasPrompt || !o.idsText.empty()) {
+    auto ids = promptIds(o, request);
+    if (!ids) return report(ids.error());
+    generating.prompt = std::move(*ids);
+    // Room for what was asked for, and no more: the cache counts against the budget.
+    if (!request.context)
+      request.context = fitContext(request, static_cast<std::uint64_t>(generating.prompt.size()) + o.maxNewTokens);
+  }
+  if (o.planOnly) {
+    const auto plan = planModel(request);
+    if (!plan) return report(plan.error());
+    common.json ? printJson(toJson(*plan)) : printPlan(*plan, common.verbose);
+    return kDone;
+  }
+  auto model = runJob(invocation, [&](const JobContext& job) { return Model::load(request, job); });
+  if (!model) return report(model.error());
+  if (common.verbose) fmt::print(stderr, "{}", describePlan((*model)->plan()));
+  auto session = Session::create(*model);
+  if (!session) return report(session.error());
+
+  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  generating.maxNewTokens = o.maxNewTokens;
+  generating.sampling = o.sampling;
+  generating.ignoreEnd = o.ignoreEnd;
+  std::size_t streamed = 0;
+  if (!common.json)
+    generating.onToken = [&](const TokenEvent& event) {
+      stream(event.text, terminal);
+      streamed += event.text.size();
+    };
+  const auto result = (*session)->generate(generating, invocation.stop);
+  if (!result) return report(result.error());
+  if (common.json) {
+    printJson(toJson(*result, (*model)->plan()));
+  } else {
+    stream(result->text.substr(std::min(streamed, result->text.size())) + "\n", terminal);
+    if (!(*model)->text().tokenizer) printText(fmt::format("ids: {}\n", fmt::join(result->ids, ",")));
+    if (!common.quiet) printStatistics(*result);
+  }
+  return result->stopReason == StopReason::Cancelled ? kCancelled : kDone;
+}
+
+}  // namespace
+
+void addGenerate(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("generate", "run a model: exact, or its base alone");
+  addModelOptions(*command, options->model);
+  CLI::Option* prompt = command->add_option("--prompt", options->prompt, "what to answer")->type_name("TEXT");
+  CLI::Option* ids = command->add_option("--ids", options->idsText, "token ids to continue instead")->type_name("1,2,3");
+  ids->excludes(prompt);
+  command->add_flag("--raw", options->raw, "continue the prompt as it is, without the chat template");
+  command->add_option("--system", options->system, "system message")->type_name("TEXT");
+  command->add_option("--max-new-tokens", options->maxNewTokens, "tokens to generate at most")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1 << 26))
+      ->capture_default_str();
+  command->add_option("--temperature", options->sampling.temperature, "0: greedy")->type_name("X")->capture_default_str();
+  command->add_option("--top-k", options->sampling.topK, "draw from the K likeliest tokens; 0: all")->type_name("K");
+  command->add_option("--top-p", options->sampling.topP, "draw from the likeliest tokens of this share together")
+      ->type_name("P");
+  command->add_option("--min-p", options->sampling.minP, "leave out tokens below this share of the likeliest")->type_name("P");
+  command->add_option("--repetition-penalty", options->sampling.repetitionPenalty, "above 1: fewer repetitions")
+      ->type_name("X");
+  command->add_option("--seed", options->sampling.seed, "seed of the random numbers")->type_name("N")->capture_default_str();
+  command->add_flag("--ignore-eos", options->ignoreEnd, "go on after the end of the answer");
+  command->add_flag("--plan", options->planOnly, "print the memory plan and stop; with --verbose, tensor by tensor");
+  addCommon(*command, invocation.common, true);
+  command->footer("The text goes to standard output, the statistics to standard error.");
+  command->callback([options, prompt, ids, &invocation] {
+    options->hasPrompt = prompt->count() > 0;
+    if (ids->count()) options->ids = parseIds(options->idsText);
+    if (!options->hasPrompt && !ids->count() && !options->planOnly) throw UsageError{"--prompt or --ids is needed"};
+    if (const auto checked = checkSampling(options->sampling); !checked) throw UsageError{checked.error().message};
+    invocation.run = [options, &invocation]() -> int { return generate(invocation, *options); };
+  });
+}
+
+}  // namespace deltascope::cli

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/model_options.h"
+
+#include <charconv>
+
+#include "core/base/units.h"
+
+namespace deltascope::cli {
+namespace {
+
+std::string checkSize(const std::string& text) {
+  const auto size = parseSize(text);
+  return size && *size > 0 ? std::string() : text + " is not a size such as 6GiB or 500MB";
+}
+
+}  // namespace
+
+std::string checkDevice(std::string& device) {
+  if (device == "cpu") return {};
+  if (device == "cuda") device = "cuda:0";
+  unsigned index = 0;
+  const char* end = device.data() + device.size();
+  if (device.starts_with("cuda:") && device.size() > 5)
+    if (const auto [last, error] = std::from_chars(device.data() + 5, end, index); error == std::errc{} && last == end)
+      return {};
+  return device + " is not a device; cpu and cuda:N are";
+}
+
+std::vector<TokenId> parseIds(const std::string& text) {
+  std::vector<TokenId> ids;
+  const char *at = text.data(), *end = text.data() + text.size();
+  while (at != end) {
+    TokenId id = 0;
+    const auto [last, error] = std::from_chars(at, end, id);
+    if (error != std::errc{} || (last != end && (*last != ',' || last + 1 == end)))
+      throw UsageError{"--ids: " + text + " is not a list of token ids such as 1,2,3"};
+    ids.push_back(id);
+    at = last == end ? end : last + 1;
+  }
+  return ids;
+}
+
+void addModelOptions(CLI::App& command, ModelOptions& o) {
+  command.add_option("PATH", o.path, "packed model, payload or checkpoint: folder, file or Hub id")->type_name("")->required();
+  command.add_option("--base", o.base, "the base of a payload: folder, file or Hub id")->type_name("MODEL");
+  command.add_option("--payload", o.payloads, "a payload over the model; may be given more than once, in order")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command.add_flag("--base-only", o.baseOnly, "the base as it is, without its payload");
+  command.add_option("--device", o.device, "where to run: cpu or cuda:N")
+      ->type_name("DEVICE")
+      ->check(CLI::Validator(checkDevice, "cpu|cuda:N"))
+      ->capture_default_str();
+  command.add_option("--memory-budget", o.budget, "memory for weights, cache and scratch together; without it: what is free")
+      ->type_name("SIZE")
+      ->check(checkSize);
+  command.add_option("--static-threshold", o.threshold, "matrices up to this size are kept reconstructed first")
+      ->type_name("SIZE")
+      ->check(checkSize);
+  command.add_option("--placement", o.placement, "put all matrices there instead of planning")
+      ->type_name("PLACE")
+      ->check(CLI::IsMember({"auto", "static", "jit", "stream"}))
+      ->capture_default_str();
+  command.add_option("--context", o.context, "tokens that the KV cache holds")->type_name("N")->check(CLI::Range(1, 1 << 26));
+  command.add_option("--kv-cache", o.kvCache, "type of the KV cache")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+}
+
+LoadRequest toRequest(const ModelOptions& o, const CommonOptions& common) {
+  LoadRequest request;
+  request.path = o.path;
+  request.base = o.base;
+  for (const auto& payload : o.payloads) request.payloads.emplace_back(payload);
+  request.baseOnly = o.baseOnly;
+  request.device = o.device;
+  if (!o.budget.empty()) request.memoryBudget = parseSize(o.budget);
+  if (!o.threshold.empty()) request.staticThreshold = *parseSize(o.threshold);
+  request.placement = placementFromName(o.placement);
+  request.context = o.context;
+  request.kvCacheType = o.kvCache == "bf16" ? kernels::ElementType::BF16 : kernels::ElementType::F32;
+  request.threads = common.threads;
+  return request;
+}
+
+}  // namespace deltascope::cli

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Options of the commands that run a model.
+#include "app/cli/command.h"
+#include "core/runtime/runtime.h"
+
+namespace deltascope::cli {
+
+struct ModelOptions {
+  std::string path, base, device = "cpu", budget, threshold, placement = "auto", kvCache = "f32";
+  std::vector<std::string> payloads;
+  bool baseOnly = false;
+  std::uint32_t context = 0;
+};
+
+/// PATH, --base, --payload, --base-only, --device, --memory-budget, --static-threshold, --placement, --context, --kv-cache.
+/// `options` outlives the parser.
+void addModelOptions(CLI::App& command, ModelOptions& options);
+[[nodiscard]] LoadRequest toRequest(const ModelOptions& options, const CommonOptions& common);
+/// "cpu", "cuda" or "cuda:N"; else a message.
+[[nodiscard]] std::string checkDevice(std::string& device);
+/// Token ids "1,2,3"; refused with a usage message.
+[[nodiscard]] std::vector<TokenId> parseIds(const std::string& text);
+
+}  // namespace deltascope::cli
