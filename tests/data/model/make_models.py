@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tiny random checkpoints and what transformers computes from them: CASE/, cases.json and logits.safetensors.
+
+    python3 tests/data/model/make_models.py
+
+cases.json has two lists, "cases" and "refused" (what a plain forward pass may decline, with the config fields that ask for more, in "fields").
+A row is one prompt of one case: {"model": its folder, "ids": the prompt, "greedy": the ids that follow, "margin": the smallest lead of the
+best logit over the second on the way, "logits": the key in logits.safetensors of the logits after the prompt's last token, "spread": how far
+these are from what transformers itself gets token by token with its cache, by rounding, and in dynamic and longrope cases by cached keys that
+keep the positions of a shorter text}. Everything is computed in FP32 from the weights as stored, eager attention, read back from the folder.
+Greedy goes on past an end token, but none of the ids in generation_config.json occurs in it.
+
+Seeds are searched until every margin is at least MARGIN and the greedy ids vary; "matters" lists changes of the config that must move some
+logit by MOVES, or the case would prove nothing. Made with transformers 5.24, torch 2.15.
+"""
+import json
+import pathlib
+import shutil
+import tempfile
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils import logging
+
+HERE = pathlib.Path(__file__).parent
+MARGIN, MOVES, STEPS, LENGTHS = 0.02, 0.05, 16, (1, 2, 7, 40)
+LLAMA = dict(architectures=["LlamaForCausalLM"], model_type="llama", hidden_size=32, intermediate_size=44, num_hidden_layers=2,
+             num_attention_heads=4, num_key_value_heads=2, vocab_size=131, max_position_embeddings=512, rms_norm_eps=1e-5, hidden_act="silu",
+             tie_word_embeddings=False, torch_dtype="bfloat16")
+MISTRAL = LLAMA | dict(architectures=["MistralForCausalLM"], model_type="mistral", rope_theta=10000.0)
+QWEN2 = LLAMA | dict(architectures=["Qwen2ForCausalLM"], model_type="qwen2", rms_norm_eps=1e-6, rope_theta=1000000.0)
+QWEN3 = LLAMA | dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", rms_norm_eps=1e-6, rope_theta=1000000.0, head_dim=16,
+                     attention_bias=False)
+TINY = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=67)
+# head_dim 16 and a context of 64: some frequencies stay, some are blended, some are divided
+LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
+ABSENT = object()  # a field that is left out of config.json
+CHUNKS = ["sliding_attention", "full_attention", "sliding_attention"]
+
+# name: config.json, and "lengths" of prompts, "matters", "shard" size, "head": an lm_head of its own in the file of a tied model
+CASES = {
+    "llama-mha": (LLAMA | dict(hidden_size=48, intermediate_size=80, num_key_value_heads=4, vocab_size=199, rope_theta=10000.0, rope_scaling=None,
+                               pretraining_tp=1, torch_dtype="float16"), dict(matters=[dict(rope_theta=500.0)])),
+    "llama3-tied": (LLAMA | dict(num_attention_heads=4, head_dim=16, tie_word_embeddings=True, rope_theta=500000.0,
+                                 rope_scaling=dict(rope_type="llama3", **LLAMA3)),
+                    dict(lengths=LENGTHS + (90,), shard="16KB", matters=[dict(rope_scaling=None)])),
+    "llama3-type": (LLAMA | dict(num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, rope_theta=1000.0,
+                                 rope_scaling=dict(type="llama3", **LLAMA3)),
+                    dict(lengths=LENGTHS + (90,), matters=[dict(rope_scaling=None)])),
+    "llama3-parameters": (LLAMA | dict(num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, torch_dtype=ABSENT, dtype="bfloat16",
+                                       rope_parameters=dict(rope_type="llama3", rope_theta=1000.0, **LLAMA3)),
+                          dict(lengths=LENGTHS + (90,),
+                               matters=[dict(rope_parameters=dict(rope_type="default", rope_theta=1000.0)),
+                                        dict(rope_parameters=dict(rope_type="llama3", rope_theta=10000.0, **LLAMA3))])),
+    "llama-linear": (LLAMA | dict(rope_theta=10000.0, rope_scaling=dict(type="linear", factor=4.0)),
+                     dict(lengths=LENGTHS + (90,), matters=[dict(rope_scaling=None)])),
+    "llama-linear-parameters": (LLAMA | TINY | dict(rope_parameters=dict(rope_type="linear", factor=2.5, rope_theta=5000.0)),
+                                dict(matters=[dict(rope_parameters=dict(rope_type="default", rope_theta=5000.0))])),
+    "llama-bias": (LLAMA | dict(attention_bias=True, mlp_bias=True, rope_theta=10000.0), dict(matters=[dict(mlp_bias=False),
+                                                                                                 dict(attention_bias=False)])),
+    "llama-head-dim": (LLAMA | dict(num_attention_heads=4, num_key_value_heads=1, head_dim=12, rope_theta=10000.0), {}),
+    "llama-f32-odd": (LLAMA | dict(hidden_size=39, intermediate_size=50, num_attention_heads=3, num_key_value_heads=1, head_dim=14, vocab_size=101,
+                                   rope_theta=10000.0, torch_dtype="float32"), {}),
+    "llama-defaults": (LLAMA | TINY | dict(num_key_value_heads=ABSENT, rms_norm_eps=ABSENT, hidden_act=ABSENT, tie_word_embeddings=ABSENT,
+                                           max_position_embeddings=ABSENT, torch_dtype=ABSENT),
+                       dict(matters=[dict(rms_norm_eps=0.1), dict(rope_theta=500.0)])),
+    "llama-tied-with-head": (LLAMA | TINY | dict(tie_word_embeddings=True, rope_theta=10000.0), dict(head=True)),
+    "mistral-window": (MISTRAL | dict(sliding_window=8), dict(lengths=(1, 2, 7, 8, 9, 40), matters=[
+        dict(sliding_window=None), dict(sliding_window=7), dict(sliding_window=9)])),
+    "mistral-null": (MISTRAL | dict(sliding_window=None, head_dim=10), dict(lengths=LENGTHS, matters=[dict(sliding_window=8)])),
+    "mistral-defaults": (MISTRAL | TINY | dict(hidden_size=32, num_attention_heads=8, num_key_value_heads=ABSENT, rope_theta=ABSENT, rms_norm_eps=ABSENT,
+                                               hidden_act=ABSENT, tie_word_embeddings=ABSENT),
+                         dict(matters=[dict(rope_theta=500.0), dict(sliding_window=8)])),
+    # the window is there and not used
+    "qwen2-tied": (QWEN2 | dict(tie_word_embeddings=True, use_sliding_window=False, sliding_window=8, max_window_layers=0),
+                   dict(matters=[dict(use_sliding_window=True)])),
+    "qwen2-window": (QWEN2 | dict(num_hidden_layers=3, use_sliding_window=True, sliding_window=6, max_window_layers=1),
+                     dict(lengths=(1, 2, 7, 40), matters=[dict(max_window_layers=0), dict(max_window_layers=2), dict(use_sliding_window=False)])),
+    "qwen2-layer-types": (QWEN2 | TINY | dict(num_hidden_layers=3, use_sliding_window=True, sliding_window=6, max_window_layers=28,
+                                              layer_types=CHUNKS, rope_theta=ABSENT,
+                                              rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
+                          dict(matters=[dict(layer_types=["full_attention"] * 3), dict(layer_types=["sliding_attention"] * 3)])),
+    "qwen3": (QWEN3 | dict(max_window_layers=2, use_sliding_window=False, sliding_window=None, rope_scaling=None), {}),
+    "qwen3-bias-tied": (QWEN3 | dict(attention_bias=True, tie_word_embeddings=True, head_dim=10, rope_theta=ABSENT,
+                                            rope_parameters=dict(rope_type="default", rope_theta=1000000.0)),
+                        dict(matters=[dict(attention_bias=False)])),
+    "qwen3-defaults": (QWEN3 | TINY | dict(hidden_size=18, head_dim=ABSENT, rope_theta=ABSENT, rms_norm_eps=ABSENT, hidden_act=ABSENT,
+                                           tie_word_embeddings=ABSENT, attention_bias=ABSENT), dict(matters=[dict(rope_theta=500.0)])),
+}
+REFUSED = {
+    "llama-yarn": (LLAMA | TINY | dict(rope_theta=10000.0, rope_scaling=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32)),
+                   dict(fields=["rope_scaling.rope_type"])),
+    "llama-dynamic": (LLAMA | TINY | dict(rope_theta=10000.0, max_position_embeddings=32, rope_scaling=dict(type="dynamic", factor=2.0)),
+                      dict(fields=["rope_scaling.type"])),
+    "llama-longrope": (LLAMA | TINY | dict(rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, factor=4.0, short_factor=[1.0] * 4,
+                                                                long_factor=[1.0, 1.5, 2.0, 3.0], original_max_position_embeddings=32)),
+                       dict(fields=["rope_parameters.rope_type"])),
+    "llama-gelu": (LLAMA | TINY | dict(rope_theta=10000.0, hidden_act="gelu"), dict(fields=["hidden_act"])),
+}
+
+
+def written(path, value):
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def present(config):
+    return {key: value for key, value in config.items() if value is not ABSENT}
+
+
+def randomize(model, seed):
+    """Weights that make every part count: sharp attention, layers that outweigh the embedding, norms and biases of their own."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in sorted(model.named_parameters()):
+        noise = torch.randn(weight.shape, generator=generator)
+        if name.endswith(".bias"):
+            values = 0.4 * noise
+        elif "norm" in name:
+            values = 1 + 0.3 * noise
+        elif "embed_tokens" in name:
+            values = 0.5 * noise
+        else:
+            gain = 1.4 if "q_proj" in name or "k_proj" in name else 2.0
+            values = gain * noise / weight.shape[1] ** 0.5
+        weight.data = values.to(weight.dtype)
+
+
+def loaded(folder, changes=None):
+    config = json.loads((folder / "config.json").read_text()) | (changes or {})
+    with tempfile.TemporaryDirectory() as there:
+        written(pathlib.Path(there) / "config.json", config)
+        config = AutoConfig.from_pretrained(there)
+    return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", attn_implementation="eager").float().eval()
+
+
+def last_logits(model, ids):
+    return model(torch.tensor([ids]), use_cache=False).logits[0, -1].clone()
+
+
+def token_by_token(model, ids):
+    cache = None
+    for id in ids:
+        out = model(torch.tensor([[id]]), cache=cache, use_cache=True)
+        cache = out.cache
+    return out.logits[0, -1].clone()
+
+
+def continued(model, prompt):
+    """Greedy ids from a whole forward pass each, and the smallest margin."""
+    ids, margin = list(prompt), float("inf")
+    for _ in range(STEPS):
+        best = last_logits(model, ids).topk(2)
+        margin = min(margin, float(best.values[0] - best.values[1]))
+        ids.append(int(best.indices[0]))
+    return ids[len(prompt):], margin
+
+
+def prompts(vocabulary, lengths):
+    generator = torch.Generator().manual_seed(vocabulary)
+    return [torch.randint(vocabulary, (n,), generator=generator).tolist() for n in lengths]
+
+
+def save(name, config, options, seed):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    written(folder / "config.json", present(config))
+    stored = getattr(torch, config.get("dtype") or (config["torch_dtype"] if config["torch_dtype"] is not ABSENT else "bfloat16"))
+    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=stored)
+    randomize(model, seed)
+    if options.get("head"):
+        head = torch.randn(model.lm_head.weight.shape, generator=torch.Generator().manual_seed(seed)).to(stored)
+        save_file(dict(model.model.state_dict(prefix="model."), **{"lm_head.weight": head}), folder / "model.safetensors", {"format": "pt"})
+    else:
+        model.save_pretrained(folder, max_shard_size=options.get("shard", "5GB"))
+    written(folder / "config.json", present(config))
+
+
+def rows_of(name, config, options, logits):
+    folder, vocabulary = HERE / name, config["vocab_size"]
+    for seed in range(1, 200):
+        save(name, config, options, seed)
+        model, rows = loaded(folder), []
+        for i, ids in enumerate(prompts(vocabulary, options.get("lengths", LENGTHS))):
+            greedy, margin = continued(model, ids)
+            if margin < MARGIN or len(set(greedy)) < STEPS // 2:
+                break
+            rows.append({"model": name, "ids": ids, "greedy": greedy, "margin": round(margin, 4), "logits": f"{name}.{i}"})
+        else:
+            break
+    else:
+        raise SystemExit(f"{name}: no seed gives margins of {MARGIN}")
+    longest = rows[-1]["ids"] + rows[-1]["greedy"]
+    for change in options.get("matters", []):
+        moved = max(float((last_logits(loaded(folder, change), longest[:n]) - last_logits(model, longest[:n])).abs().max())
+                    for n in range(1, len(longest) + 1))
+        assert moved > MOVES, f"{name}: {change} moves the logits by {moved} only"
+    used = {id for row in rows for id in row["greedy"]}
+    ends = [id for id in range(vocabulary) if id not in used]
+    written(folder / "generation_config.json", {"bos_token_id": ends[0], "do_sample": True, "eos_token_id": ends[1:3], "temperature": 0.6,
+                                                "top_p": 0.9})
+    written(folder / "config.json", present(config) | {"bos_token_id": ends[0], "eos_token_id": ends[1]})
+    model = loaded(folder)
+    for row in rows:
+        logits[row["logits"]] = last_logits(model, row["ids"])
+        row["spread"] = float((token_by_token(model, row["ids"]) - logits[row["logits"]]).abs().max())
+        generated = model.generate(torch.tensor([row["ids"]]), attention_mask=torch.ones(1, len(row["ids"]), dtype=torch.long), do_sample=False,
+                                   max_new_tokens=STEPS)[0, len(row["ids"]):].tolist()
+        assert generated == row["greedy"] or "fields" in options, f"{name}: generate says {generated}, not {row['greedy']}"
+        assert row["spread"] < 1e-4 or "fields" in options, f"{name}: the cache moves the logits by {row['spread']}"
+        row.update({"fields": options["fields"]} if "fields" in options else {})
+    print(f"{name}: seed {seed}, margin {min(r['margin'] for r in rows)}, spread {max(r['spread'] for r in rows):.1e}, "
+          f"largest logit {max(float(logits[r['logits']].abs().max()) for r in rows):.1f}", flush=True)
+    return rows
+
+
+@torch.no_grad()
+def main():
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
+    logits, found = {}, {}
+    for kind, cases in (("cases", CASES), ("refused", REFUSED)):
+        found[kind] = [row for name, (config, options) in cases.items() for row in rows_of(name, config, options, logits)]
+    save_file(logits, HERE / "logits.safetensors")
+    lists = [f' "{kind}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n ]" for kind, rows in found.items()]
+    (HERE / "cases.json").write_text("{\n" + ",\n".join(lists) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
