@@ -3,12 +3,12 @@
 /// Products in the order of kernels/ops/matmul.h: for each output 16 partial sums, one a lane.
 ///
 /// Outputs are computed in tiles of up to kTileRows × kTileTokens. Columns are taken in stretches; between them the partial
-/// sums of the tile wait in memory. In a stretch x lies split into even and odd columns by 32, and the weights of a few rows
-/// are widened the same way into a panel that stays in the first cache while all tokens pass over it.
+/// sums of the tile wait in memory. In a stretch x lies split into even and odd columns by 32. Few tokens read the weights as
+/// they lie; for many, the weights of a few rows are widened into a panel that stays in the first cache while all tokens pass.
 #include <algorithm>
 
-#include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/elementwise_inner.h"
+#include "kernels/cpu/rows_inner.h"
 
 namespace deltascope::kernels {
 
@@ -16,59 +16,65 @@ template <class L>
 class Product {
   using Vec = typename L::Vec;
   using S = ProductScratch;
+  static constexpr std::size_t kDirectTokens = 4;
 
  public:
   Product(const ProductRows& rows, ProductScratch& scratch, Isa isa)
       : m_rows(rows), m_args(rows.args), m_weight(rows.weight), m_scratch(scratch), m_isa(isa) {}
 
   void run() {
+    using enum ElementType;
+    if (runAs<DenseRows, BF16>() || runAs<DenseRows, F16>() || runAs<DenseRows, F32>() || runAs<FourBitRows, BF16>() ||
+        runAs<FourBitRows, F16>() || runAs<FourBitRows, F32>() || runAs<Int8Rows, BF16>() || runAs<Int8Rows, F16>() ||
+        runAs<Int8Rows, F32>())
+      return;
+    forTiles(
+        [this](std::uint64_t row, std::size_t rows) { panelTile(row, rows, [this](auto... where) { fillSlowly(where...); }); });
+  }
+
+ private:
+  template <template <class, ElementType> class Rows, ElementType T>
+  bool runAs() {
+    using W = Rows<L, T>;
+    if (!W::takes(m_weight)) return false;
+    const W weight(m_weight);
+    forTiles([&](std::uint64_t row, std::size_t rows) {
+      if (m_tokens <= kDirectTokens)
+        directTile(weight, row, rows);
+      else
+        panelTile(row, rows, [&](auto... where) { fill(weight, where...); });
+    });
+    return true;
+  }
+
+  template <class Tile>
+  void forTiles(Tile tile) {
     for (std::size_t token = 0; token < m_args.tokens; token += S::kTileTokens) {
       m_tokens = std::min<std::size_t>(S::kTileTokens, m_args.tokens - token);
       m_x = m_args.x + token * m_weight.columns;
       m_y = m_args.y + token * m_args.weight.rows;
-      for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows)
-        tile(row, std::min<std::size_t>(S::kTileRows, m_rows.end - row));
-    }
-  }
-
- private:
-  /// `rows` rows of the weight from `row`, all tokens of the tile.
-  void tile(std::uint64_t row, std::size_t rows) {
-    std::fill_n(m_scratch.sums, rows * m_tokens * 16, 0.0f);
-    for (std::size_t column = 0; column < m_weight.columns; column += S::kStretch) {
-      const std::size_t columns = std::min<std::size_t>(S::kStretch, m_weight.columns - column);
-      splitX(column, columns);
-      for (std::size_t r = 0; r < rows; r += L::kRows) {
-        const std::size_t panelRows = std::min<std::size_t>(L::kRows, rows - r);
-        for (std::size_t i = 0; i < panelRows; ++i) fillPanel(row + r + i, column, columns, m_scratch.panel + i * S::kStretch);
-        float* sums = m_scratch.sums + r * m_tokens * 16;
-        if (panelRows == L::kRows) {
-          addPanel<L::kRows>(columns, sums);
-        } else {
-          for (std::size_t i = 0; i < panelRows; ++i) addPanel<1>(columns, sums + i * m_tokens * 16, i);
-        }
+      for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows) {
+        const std::size_t rows = std::min<std::size_t>(S::kTileRows, m_rows.end - row);
+        std::fill_n(m_scratch.sums, rows * m_tokens * 16, 0.0f);
+        tile(row, rows);
+        for (std::size_t r = 0; r < rows; ++r) finish(m_rows.outputRow + (row - m_rows.begin) + r, sumsOf(r));
       }
     }
-    for (std::size_t r = 0; r < rows; ++r)
-      finish(m_rows.outputRow + (row - m_rows.begin) + r, m_scratch.sums + r * m_tokens * 16);
   }
 
+  [[nodiscard]] float* sumsOf(std::size_t row, std::size_t token = 0) const {
+    return m_scratch.sums + (row * m_tokens + token) * 16;
+  }
   static std::size_t padded(std::size_t columns) { return (columns + 31) / 32 * 32; }
 
-  /// `n` floats as 16 even and 16 odd columns for each 32, the last ones filled up with zeros.
-  static void split(const float* from, std::size_t n, float* into) {
-    Vec even, odd;
-    for (; n >= 32; n -= 32, from += 32, into += 32) {
-      L::split(from, even, odd);
-      L::store(into, even);
-      L::store(into + 16, odd);
+  /// Calls f(column, columns) for stretches of at most `length`, with x split.
+  template <class F>
+  void forStretches(std::size_t length, F f) {
+    for (std::size_t column = 0; column < m_weight.columns; column += length) {
+      const std::size_t columns = std::min<std::size_t>(length, m_weight.columns - column);
+      splitX(column, columns);
+      f(column, columns);
     }
-    if (n == 0) return;
-    alignas(64) float last[32] = {};
-    std::copy_n(from, n, last);
-    L::split(last, even, odd);
-    L::store(into, even);
-    L::store(into + 16, odd);
   }
 
   void splitX(std::size_t column, std::size_t columns) {
@@ -81,53 +87,164 @@ class Product {
     m_scratch.splitTokens = m_tokens;
   }
 
-  void fillPanel(std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
+  /// `n` floats as 16 even and 16 odd columns for each 32, the last ones filled up with zeros.
+  static void split(const float* from, std::size_t n, float* into) {
+    Vec even, odd;
+    for (; n >= 32; n -= 32, from += 32, into += 32) {
+      L::split(from, even, odd);
+      storePair(into, even, odd);
+    }
+    if (n == 0) return;
+    alignas(64) float last[32] = {};
+    std::copy_n(from, n, last);
+    L::split(last, even, odd);
+    storePair(into, even, odd);
+  }
+  static void storePair(float* into, const Vec& even, const Vec& odd) {
+    L::store(into, even);
+    L::store(into + 16, odd);
+  }
+
+  // Few tokens.
+
+  template <class W>
+  void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
+    forStretches(S::kSplitFloats / m_tokens / 32 * 32, [&](std::size_t column, std::size_t columns) {
+      switch (m_tokens) {
+        case 1:
+          return directRows<1>(weight, row, rows, column, columns);
+        case 2:
+          return directRows<2>(weight, row, rows, column, columns);
+        case 3:
+          return directRows<3>(weight, row, rows, column, columns);
+        default:
+          return directRows<4>(weight, row, rows, column, columns);
+      }
+    });
+  }
+
+  template <int T, class W>
+  void directRows(const W& weight, std::uint64_t row, std::size_t rows, std::size_t column, std::size_t columns) {
+    std::size_t r = 0;
+    for (; r + L::kDirectRows <= rows; r += L::kDirectRows) addRows<L::kDirectRows, T>(weight, row, r, column, columns);
+    for (; r < rows; ++r) addRows<1, T>(weight, row, r, column, columns);
+  }
+
+  /// R rows from `row` + r by T tokens, sums in registers.
+  template <int R, int T, class W>
+  void addRows(const W& weight, std::uint64_t row, std::size_t r, std::size_t column, std::size_t columns) {
+    typename W::Row rows[R];
+    Vec s[R][T];
+    for (int i = 0; i < R; ++i) weight.begin(rows[i], row + r + i);
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, t));
+    const std::size_t stride = padded(columns), end = column + columns / 32 * 32;
+    const float* x = m_scratch.split;
+    for (std::size_t c = column; c < end;) {
+      const std::size_t segmentEnd = weight.segmentEnd(c, end);
+      for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
+      for (; c < segmentEnd; c += 32, x += 32) {
+        for (int i = 0; i < R; ++i) {
+          Vec even, odd;
+          weight.pair(rows[i], c, even, odd);
+          for (int t = 0; t < T; ++t) {
+            s[i][t] = L::fma(even, L::load(x + t * stride), s[i][t]);
+            s[i][t] = L::fma(odd, L::load(x + t * stride + 16), s[i][t]);
+          }
+        }
+      }
+    }
+    if (const std::size_t rest = columns % 32; rest > 0) {
+      for (int i = 0; i < R; ++i) {
+        Vec even, odd;
+        weight.lastPair(rows[i], end, rest, even, odd);
+        for (int t = 0; t < T; ++t) s[i][t] = addLast(even, odd, x + t * stride, s[i][t], rest);
+      }
+    }
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, t), s[i][t]);
+  }
+
+  /// The last n < 32 columns.
+  static Vec addLast(const Vec& even, const Vec& odd, const float* x, Vec s, std::size_t n) {
+    s = n == 31 ? L::fma(even, L::load(x), s) : L::fmaFirst(even, L::load(x), s, (n + 1) / 2);
+    return L::fmaFirst(odd, L::load(x + 16), s, n / 2);
+  }
+
+  // Many tokens.
+
+  /// `fillRow` (row, column, columns, into) widens a row's stretch.
+  template <class Fill>
+  void panelTile(std::uint64_t row, std::size_t rows, Fill fillRow) {
+    forStretches(S::kStretch, [&](std::size_t column, std::size_t columns) {
+      for (std::size_t r = 0; r < rows; r += L::kRows) {
+        const std::size_t panelRows = std::min<std::size_t>(L::kRows, rows - r);
+        for (std::size_t i = 0; i < panelRows; ++i) fillRow(row + r + i, column, columns, m_scratch.panel + i * S::kStretch);
+        if (panelRows == L::kRows)
+          addPanel<L::kRows>(m_scratch.panel, r, columns);
+        else
+          for (std::size_t i = 0; i < panelRows; ++i) addPanel<1>(m_scratch.panel + i * S::kStretch, r + i, columns);
+      }
+    });
+  }
+
+  template <class W>
+  static void fill(const W& weight, std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
+    typename W::Row state;
+    weight.begin(state, row);
+    Vec even, odd;
+    const std::size_t end = column + columns / 32 * 32;
+    for (std::size_t c = column; c < end;) {
+      const std::size_t segmentEnd = weight.segmentEnd(c, end);
+      weight.enter(state, row, c);
+      for (; c < segmentEnd; c += 32, into += 32) {
+        weight.pair(state, c, even, odd);
+        storePair(into, even, odd);
+      }
+    }
+    if (columns % 32 == 0) return;
+    weight.lastPair(state, end, columns % 32, even, odd);
+    storePair(into, even, odd);
+  }
+
+  void fillSlowly(std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
     alignas(64) float wide[S::kStretch];
     elementsToFloat(m_weight, row * m_weight.columns + column, columns, wide, m_isa);
     split(wide, columns, into);
   }
 
   template <int R>
-  void addPanel(std::size_t columns, float* sums, std::size_t firstRow = 0) {
-    const float* panel = m_scratch.panel + firstRow * S::kStretch;
+  void addPanel(const float* panel, std::size_t r, std::size_t columns) {
     std::size_t t = 0;
-    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(panel, t, columns, sums);
-    for (; t < m_tokens; ++t) addBlock<R, 1>(panel, t, columns, sums);
+    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(panel, r, t, columns);
+    for (; t < m_tokens; ++t) addBlock<R, 1>(panel, r, t, columns);
   }
 
-  /// R rows by T tokens, sums in registers.
+  /// R rows of the panel by T tokens, sums in registers.
   template <int R, int T>
-  void addBlock(const float* w, std::size_t token, std::size_t columns, float* sums) {
-    const std::size_t stride = padded(columns);
+  void addBlock(const float* w, std::size_t r, std::size_t token, std::size_t columns) {
+    const std::size_t stride = padded(columns), whole = columns / 32 * 32;
     const float* x = m_scratch.split + token * stride;
     Vec s[R][T];
-    for (int r = 0; r < R; ++r)
-      for (int t = 0; t < T; ++t) s[r][t] = L::load(sums + (r * m_tokens + token + t) * 16);
-    const std::size_t whole = columns / 32 * 32;
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, token + t));
     for (std::size_t c = 0; c < whole; c += 16) {
       Vec wide[R];
-      for (int r = 0; r < R; ++r) wide[r] = L::load(w + r * S::kStretch + c);
+      for (int i = 0; i < R; ++i) wide[i] = L::load(w + i * S::kStretch + c);
       for (int t = 0; t < T; ++t) {
         const Vec v = L::load(x + t * stride + c);
-        for (int r = 0; r < R; ++r) s[r][t] = L::fma(wide[r], v, s[r][t]);
+        for (int i = 0; i < R; ++i) s[i][t] = L::fma(wide[i], v, s[i][t]);
       }
     }
-    if (const std::size_t rest = columns - whole; rest > 0) {
-      for (int r = 0; r < R; ++r) {
-        for (int t = 0; t < T; ++t) {
-          const float* wr = w + r * S::kStretch + whole;
-          const float* xt = x + t * stride + whole;
-          s[r][t] = addFirst(L::load(wr), L::load(xt), s[r][t], (rest + 1) / 2);
-          s[r][t] = addFirst(L::load(wr + 16), L::load(xt + 16), s[r][t], rest / 2);
-        }
+    if (whole < columns) {
+      for (int i = 0; i < R; ++i) {
+        const float* wi = w + i * S::kStretch + whole;
+        for (int t = 0; t < T; ++t)
+          s[i][t] = addLast(L::load(wi), L::load(wi + 16), x + t * stride + whole, s[i][t], columns - whole);
       }
     }
-    for (int r = 0; r < R; ++r)
-      for (int t = 0; t < T; ++t) L::store(sums + (r * m_tokens + token + t) * 16, s[r][t]);
-  }
-
-  static Vec addFirst(const Vec& a, const Vec& b, const Vec& c, std::size_t n) {
-    return n == 16 ? L::fma(a, b, c) : L::fmaFirst(a, b, c, n);
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, token + t), s[i][t]);
   }
 
   void finish(std::uint64_t row, const float* sums) {
