@@ -49,8 +49,10 @@ class Product {
 
   template <class Tile>
   void forTiles(Tile tile) {
-    for (std::size_t token = 0; token < m_args.tokens; token += S::kTileTokens) {
-      m_tokens = std::min<std::size_t>(S::kTileTokens, m_args.tokens - token);
+    const std::size_t tiles = (m_args.tokens + S::kTileTokens - 1) / S::kTileTokens;
+    for (std::size_t token = 0; token < m_args.tokens; token += m_tokens) {
+      const std::size_t even = (m_args.tokens + tiles - 1) / tiles;
+      m_tokens = std::min<std::size_t>((even + L::kTokens - 1) / L::kTokens * L::kTokens, m_args.tokens - token);
       m_x = m_args.x + token * m_weight.columns;
       m_y = m_args.y + token * m_args.weight.rows;
       for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows) {
@@ -67,49 +69,51 @@ class Product {
   }
   static std::size_t padded(std::size_t columns) { return (columns + 31) / 32 * 32; }
 
-  /// Calls f(column, columns) for stretches of at most `length`, with x split.
+  /// Calls f(column, columns) for stretches of at most `length`, with x split for groups of `group` tokens.
   template <class F>
-  void forStretches(std::size_t length, F f) {
+  void forStretches(std::size_t length, std::size_t group, F f) {
     for (std::size_t column = 0; column < m_weight.columns; column += length) {
       const std::size_t columns = std::min<std::size_t>(length, m_weight.columns - column);
-      splitX(column, columns);
+      splitX(column, columns, group);
       f(column, columns);
     }
   }
 
-  void splitX(std::size_t column, std::size_t columns) {
+  /// The tokens of a group lie side by side, 16 columns at a time: a product reads one stream.
+  void splitX(std::size_t column, std::size_t columns, std::size_t group) {
     const float* from = m_x + column;
     if (m_scratch.splitOf == from && m_scratch.splitColumns == columns && m_scratch.splitTokens == m_tokens) return;
-    for (std::size_t t = 0; t < m_tokens; ++t)
-      split(from + t * m_weight.columns, columns, m_scratch.split + t * padded(columns));
+    for (std::size_t t = 0; t < m_tokens; t += group) {
+      const std::size_t together = std::min(group, m_tokens - t);
+      for (std::size_t i = 0; i < together; ++i)
+        split(from + (t + i) * m_weight.columns, columns, m_scratch.split + t * padded(columns) + i * 16, together * 16);
+    }
     m_scratch.splitOf = from;
     m_scratch.splitColumns = columns;
     m_scratch.splitTokens = m_tokens;
   }
 
-  /// `n` floats as 16 even and 16 odd columns for each 32, the last ones filled up with zeros.
-  static void split(const float* from, std::size_t n, float* into) {
+  /// `n` floats as 16 even and 16 odd columns for each 32, `stride` apart, the last ones filled up with zeros.
+  static void split(const float* from, std::size_t n, float* into, std::size_t stride) {
     Vec even, odd;
-    for (; n >= 32; n -= 32, from += 32, into += 32) {
+    for (; n >= 32; n -= 32, from += 32, into += 2 * stride) {
       L::split(from, even, odd);
-      storePair(into, even, odd);
+      L::store(into, even);
+      L::store(into + stride, odd);
     }
     if (n == 0) return;
     alignas(64) float last[32] = {};
     std::copy_n(from, n, last);
     L::split(last, even, odd);
-    storePair(into, even, odd);
-  }
-  static void storePair(float* into, const Vec& even, const Vec& odd) {
     L::store(into, even);
-    L::store(into + 16, odd);
+    L::store(into + stride, odd);
   }
 
   // Few tokens.
 
   template <class W>
   void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
-    forStretches(S::kSplitFloats / m_tokens / 32 * 32, [&](std::size_t column, std::size_t columns) {
+    forStretches(S::kSplitFloats / m_tokens / 32 * 32, m_tokens, [&](std::size_t column, std::size_t columns) {
       switch (m_tokens) {
         case 1:
           return directRows<1>(weight, row, rows, column, columns);
@@ -138,18 +142,18 @@ class Product {
     for (int i = 0; i < R; ++i) weight.begin(rows[i], row + r + i);
     for (int i = 0; i < R; ++i)
       for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, t));
-    const std::size_t stride = padded(columns), end = column + columns / 32 * 32;
+    const std::size_t end = column + columns / 32 * 32;
     const float* x = m_scratch.split;
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
-      for (; c < segmentEnd; c += 32, x += 32) {
+      for (; c < segmentEnd; c += 32, x += 32 * T) {
         for (int i = 0; i < R; ++i) {
           Vec even, odd;
           weight.pair(rows[i], c, even, odd);
           for (int t = 0; t < T; ++t) {
-            s[i][t] = L::fma(even, L::load(x + t * stride), s[i][t]);
-            s[i][t] = L::fma(odd, L::load(x + t * stride + 16), s[i][t]);
+            s[i][t] = L::fma(even, L::load(x + t * 16), s[i][t]);
+            s[i][t] = L::fma(odd, L::load(x + (T + t) * 16), s[i][t]);
           }
         }
       }
@@ -158,7 +162,7 @@ class Product {
       for (int i = 0; i < R; ++i) {
         Vec even, odd;
         weight.lastPair(rows[i], end, rest, even, odd);
-        for (int t = 0; t < T; ++t) s[i][t] = addLast(even, odd, x + t * stride, s[i][t], rest);
+        for (int t = 0; t < T; ++t) s[i][t] = addLast(even, odd, x + t * 16, T * 16, s[i][t], rest);
       }
     }
     for (int i = 0; i < R; ++i)
@@ -166,30 +170,33 @@ class Product {
   }
 
   /// The last n < 32 columns.
-  static Vec addLast(const Vec& even, const Vec& odd, const float* x, Vec s, std::size_t n) {
+  static Vec addLast(const Vec& even, const Vec& odd, const float* x, std::size_t stride, Vec s, std::size_t n) {
     s = n == 31 ? L::fma(even, L::load(x), s) : L::fmaFirst(even, L::load(x), s, (n + 1) / 2);
-    return L::fmaFirst(odd, L::load(x + 16), s, n / 2);
+    return L::fmaFirst(odd, L::load(x + stride), s, n / 2);
   }
 
   // Many tokens.
 
-  /// `fillRow` (row, column, columns, into) widens a row's stretch.
+  /// `fillRow` (row, column, columns, into, stride) widens a row's stretch.
   template <class Fill>
   void panelTile(std::uint64_t row, std::size_t rows, Fill fillRow) {
-    forStretches(S::kStretch, [&](std::size_t column, std::size_t columns) {
-      for (std::size_t r = 0; r < rows; r += L::kRows) {
-        const std::size_t panelRows = std::min<std::size_t>(L::kRows, rows - r);
-        for (std::size_t i = 0; i < panelRows; ++i) fillRow(row + r + i, column, columns, m_scratch.panel + i * S::kStretch);
-        if (panelRows == L::kRows)
-          addPanel<L::kRows>(m_scratch.panel, r, columns);
-        else
-          for (std::size_t i = 0; i < panelRows; ++i) addPanel<1>(m_scratch.panel + i * S::kStretch, r + i, columns);
+    forStretches(S::kStretch, L::kTokens, [&](std::size_t column, std::size_t columns) {
+      std::size_t r = 0;
+      for (; r + L::kRows <= rows; r += L::kRows) {
+        for (std::size_t i = 0; i < L::kRows; ++i)
+          fillRow(row + r + i, column, columns, m_scratch.panel + i * 16, std::size_t{L::kRows * 16});
+        addPanel<L::kRows>(r, columns);
+      }
+      for (; r < rows; ++r) {
+        fillRow(row + r, column, columns, m_scratch.panel, std::size_t{16});
+        addPanel<1>(r, columns);
       }
     });
   }
 
   template <class W>
-  static void fill(const W& weight, std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
+  static void fill(const W& weight, std::uint64_t row, std::size_t column, std::size_t columns, float* into,
+                   std::size_t stride) {
     typename W::Row state;
     weight.begin(state, row);
     Vec even, odd;
@@ -197,51 +204,61 @@ class Product {
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       weight.enter(state, row, c);
-      for (; c < segmentEnd; c += 32, into += 32) {
+      for (; c < segmentEnd; c += 32, into += 2 * stride) {
         weight.pair(state, c, even, odd);
-        storePair(into, even, odd);
+        L::store(into, even);
+        L::store(into + stride, odd);
       }
     }
     if (columns % 32 == 0) return;
     weight.lastPair(state, end, columns % 32, even, odd);
-    storePair(into, even, odd);
+    L::store(into, even);
+    L::store(into + stride, odd);
   }
 
-  void fillSlowly(std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
+  void fillSlowly(std::uint64_t row, std::size_t column, std::size_t columns, float* into, std::size_t stride) {
     alignas(64) float wide[S::kStretch];
     elementsToFloat(m_weight, row * m_weight.columns + column, columns, wide, m_isa);
-    split(wide, columns, into);
+    split(wide, columns, into, stride);
   }
 
   template <int R>
-  void addPanel(const float* panel, std::size_t r, std::size_t columns) {
+  void addPanel(std::size_t r, std::size_t columns) {
     std::size_t t = 0;
-    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(panel, r, t, columns);
-    for (; t < m_tokens; ++t) addBlock<R, 1>(panel, r, t, columns);
+    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(r, t, columns);
+    addRest<R, L::kTokens - 1>(r, t, columns);
+  }
+  /// The last group of tokens: T of them, or fewer.
+  template <int R, int T>
+  void addRest(std::size_t r, std::size_t token, std::size_t columns) {
+    if constexpr (T > 0) {
+      if (m_tokens - token == T)
+        addBlock<R, T>(r, token, columns);
+      else
+        addRest<R, T - 1>(r, token, columns);
+    }
   }
 
   /// R rows of the panel by T tokens, sums in registers.
   template <int R, int T>
-  void addBlock(const float* w, std::size_t r, std::size_t token, std::size_t columns) {
-    const std::size_t stride = padded(columns), whole = columns / 32 * 32;
-    const float* x = m_scratch.split + token * stride;
+  void addBlock(std::size_t r, std::size_t token, std::size_t columns) {
+    const float* w = m_scratch.panel;
+    const float* x = m_scratch.split + token * padded(columns);
     Vec s[R][T];
     for (int i = 0; i < R; ++i)
       for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, token + t));
-    for (std::size_t c = 0; c < whole; c += 16) {
+    for (std::size_t c = 0; c < columns / 32 * 32; c += 16, w += R * 16, x += T * 16) {
       Vec wide[R];
-      for (int i = 0; i < R; ++i) wide[i] = L::load(w + i * S::kStretch + c);
+      for (int i = 0; i < R; ++i) wide[i] = L::load(w + i * 16);
       for (int t = 0; t < T; ++t) {
-        const Vec v = L::load(x + t * stride + c);
+        const Vec v = L::load(x + t * 16);
         for (int i = 0; i < R; ++i) s[i][t] = L::fma(wide[i], v, s[i][t]);
       }
     }
-    if (whole < columns) {
-      for (int i = 0; i < R; ++i) {
-        const float* wi = w + i * S::kStretch + whole;
+    if (const std::size_t rest = columns % 32; rest > 0) {
+      for (int i = 0; i < R; ++i)
         for (int t = 0; t < T; ++t)
-          s[i][t] = addLast(L::load(wi), L::load(wi + 16), x + t * stride + whole, s[i][t], columns - whole);
-      }
+          s[i][t] = addLast(L::load(w + i * 16), L::load(w + (R + i) * 16), x + t * 16, T * 16, s[i][t], rest);
     }
     for (int i = 0; i < R; ++i)
       for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, token + t), s[i][t]);
