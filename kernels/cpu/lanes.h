@@ -21,7 +21,8 @@ namespace deltascope::kernels {
 template <int Variant>
 struct ScalarLanes {
   static constexpr int kRows = 2, kTokens = 2;  ///< register block of a product over a panel
-  static constexpr int kDirectRows = 4;         ///< and of one that reads the weights as they lie
+  static constexpr int kDirectTokens = 2;       ///< so many tokens, or fewer, read the weights as they lie
+  static constexpr int directRows(int) { return 2; }
   using Vec = std::array<float, 16>;
 
   static Vec each(auto f) {

@@ -16,7 +16,6 @@ template <class L>
 class Product {
   using Vec = typename L::Vec;
   using S = ProductScratch;
-  static constexpr std::size_t kDirectTokens = 4;
 
  public:
   Product(const ProductRows& rows, ProductScratch& scratch, Isa isa)
@@ -28,8 +27,10 @@ class Product {
         runAs<FourBitRows, F16>() || runAs<FourBitRows, F32>() || runAs<Int8Rows, BF16>() || runAs<Int8Rows, F16>() ||
         runAs<Int8Rows, F32>())
       return;
-    forTiles(
-        [this](std::uint64_t row, std::size_t rows) { panelTile(row, rows, [this](auto... where) { fillSlowly(where...); }); });
+    forTiles([this](std::uint64_t row, std::size_t rows) {
+      panelTile(
+          row, rows, [this](auto... where) { fillSlowly(where...); }, [](auto...) {});
+    });
   }
 
  private:
@@ -39,10 +40,11 @@ class Product {
     if (!W::takes(m_weight)) return false;
     const W weight(m_weight);
     forTiles([&](std::uint64_t row, std::size_t rows) {
-      if (m_tokens <= kDirectTokens)
+      if (m_tokens <= L::kDirectTokens)
         directTile(weight, row, rows);
       else
-        panelTile(row, rows, [&](auto... where) { fill(weight, where...); });
+        panelTile(
+            row, rows, [&](auto... where) { fill(weight, where...); }, [&](auto... where) { weight.prefetch(where...); });
     });
     return true;
   }
@@ -114,23 +116,19 @@ class Product {
   template <class W>
   void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
     forStretches(S::kSplitFloats / m_tokens / 32 * 32, m_tokens, [&](std::size_t column, std::size_t columns) {
-      switch (m_tokens) {
-        case 1:
-          return directRows<1>(weight, row, rows, column, columns);
-        case 2:
-          return directRows<2>(weight, row, rows, column, columns);
-        case 3:
-          return directRows<3>(weight, row, rows, column, columns);
-        default:
-          return directRows<4>(weight, row, rows, column, columns);
-      }
+      directTokens<L::kDirectTokens>(weight, row, rows, column, columns);
     });
   }
 
+  /// All tokens of the tile: T, or fewer.
   template <int T, class W>
-  void directRows(const W& weight, std::uint64_t row, std::size_t rows, std::size_t column, std::size_t columns) {
+  void directTokens(const W& weight, std::uint64_t row, std::size_t rows, std::size_t column, std::size_t columns) {
+    if constexpr (T > 1) {
+      if (m_tokens < T) return directTokens<T - 1>(weight, row, rows, column, columns);
+    }
+    constexpr int kRows = L::directRows(T);
     std::size_t r = 0;
-    for (; r + L::kDirectRows <= rows; r += L::kDirectRows) addRows<L::kDirectRows, T>(weight, row, r, column, columns);
+    for (; r + kRows <= rows; r += kRows) addRows<kRows, T>(weight, row, r, column, columns);
     for (; r < rows; ++r) addRows<1, T>(weight, row, r, column, columns);
   }
 
@@ -148,13 +146,11 @@ class Product {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
       for (; c < segmentEnd; c += 32, x += 32 * T) {
-        for (int i = 0; i < R; ++i) {
-          Vec even, odd;
-          weight.pair(rows[i], c, even, odd);
-          for (int t = 0; t < T; ++t) {
-            s[i][t] = L::fma(even, L::load(x + t * 16), s[i][t]);
-            s[i][t] = L::fma(odd, L::load(x + (T + t) * 16), s[i][t]);
-          }
+        Vec even[R], odd[R];
+        for (int i = 0; i < R; ++i) weight.pair(rows[i], c, even[i], odd[i]);
+        for (int t = 0; t < T; ++t) {
+          const Vec evenX = L::load(x + t * 16), oddX = L::load(x + (T + t) * 16);
+          for (int i = 0; i < R; ++i) s[i][t] = L::fma(odd[i], oddX, L::fma(even[i], evenX, s[i][t]));
         }
       }
     }
@@ -177,19 +173,30 @@ class Product {
 
   // Many tokens.
 
-  /// `fillRow` (row, column, columns, into, stride) widens a row's stretch.
-  template <class Fill>
-  void panelTile(std::uint64_t row, std::size_t rows, Fill fillRow) {
+  /// `fillRow` (row, column, columns, into, stride) widens a row's stretch, `prefetchRow` (row, column, columns) announces it.
+  template <class Fill, class Prefetch>
+  void panelTile(std::uint64_t row, std::size_t rows, Fill fillRow, Prefetch prefetchRow) {
     forStretches(S::kStretch, L::kTokens, [&](std::size_t column, std::size_t columns) {
       std::size_t r = 0;
+      // A stretch of a row is too short for the processor to foresee the next.
+      const auto prefetch = [&](std::size_t group) {
+        const std::size_t groups = (m_tokens + L::kTokens - 1) / L::kTokens;
+        for (std::size_t i = group; i < L::kRows; i += groups) {
+          const std::size_t next = r + L::kRows + i;
+          if (next < rows)
+            prefetchRow(row + next, column, columns);
+          else if (column + columns < m_weight.columns)
+            prefetchRow(row + i, column + columns, std::min<std::size_t>(S::kStretch, m_weight.columns - column - columns));
+        }
+      };
       for (; r + L::kRows <= rows; r += L::kRows) {
         for (std::size_t i = 0; i < L::kRows; ++i)
           fillRow(row + r + i, column, columns, m_scratch.panel + i * 16, std::size_t{L::kRows * 16});
-        addPanel<L::kRows>(r, columns);
+        addPanel<L::kRows>(r, columns, prefetch);
       }
       for (; r < rows; ++r) {
         fillRow(row + r, column, columns, m_scratch.panel, std::size_t{16});
-        addPanel<1>(r, columns);
+        addPanel<1>(r, columns, [](std::size_t) {});
       }
     });
   }
@@ -222,10 +229,15 @@ class Product {
     split(wide, columns, into, stride);
   }
 
-  template <int R>
-  void addPanel(std::size_t r, std::size_t columns) {
+  /// `between` is called before each group of tokens.
+  template <int R, class Between>
+  void addPanel(std::size_t r, std::size_t columns, Between between) {
     std::size_t t = 0;
-    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(r, t, columns);
+    for (; t + L::kTokens <= m_tokens; t += L::kTokens) {
+      between(t / L::kTokens);
+      addBlock<R, L::kTokens>(r, t, columns);
+    }
+    if (t < m_tokens) between(t / L::kTokens);
     addRest<R, L::kTokens - 1>(r, t, columns);
   }
   /// The last group of tokens: T of them, or fewer.

@@ -6,8 +6,14 @@
 
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/target.h"
 
 namespace deltascope::kernels {
+
+inline constexpr std::size_t kCacheLine = 64;
+DELTASCOPE_INLINE void prefetchBytes(const void* from, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kCacheLine) __builtin_prefetch(static_cast<const char*>(from) + i);
+}
 
 template <class L, ElementType T>
 class DenseRows {
@@ -30,6 +36,9 @@ class DenseRows {
     alignas(64) std::byte padded[32 * bytesOf(T)] = {};
     std::memcpy(padded, row.data + column * bytesOf(T), n * bytesOf(T));
     L::template loadPairs<T>(padded, even, odd);
+  }
+  void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
+    prefetchBytes(m_data + (index * m_columns + column) * bytesOf(T), n * bytesOf(T));
   }
 
  private:
@@ -66,6 +75,9 @@ class FourBitRows {
     L::lookUpPairs(row.codes + column / 2, row.values, even, odd);
   }
   static void lastPair(const Row&, std::size_t, std::size_t, Vec&, Vec&) {}  // there is none
+  void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
+    prefetchBytes(m_matrix.codes + (index * m_matrix.columns + column) / 2, n / 2);
+  }
 
  private:
   const Matrix& m_matrix;
@@ -98,6 +110,9 @@ class Int8Rows {
     std::uint8_t padded[32] = {};
     std::memcpy(padded, row.codes + column, n);
     L::template int8Pairs<T>(padded, row.scale, even, odd);
+  }
+  void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
+    prefetchBytes(m_matrix.codes + index * m_matrix.columns + column, n);
   }
 
  private:
