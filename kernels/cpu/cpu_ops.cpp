@@ -4,7 +4,16 @@
 namespace deltascope::kernels {
 
 extern const CpuOps kScalarOps;
+#if defined(__x86_64__)
+extern const CpuOps kScalarFmaOps, kAvx2Ops, kAvx512Ops;
 
+const CpuOps& cpuOps(Isa isa) {
+  if (isa == Isa::Avx512) return kAvx512Ops;
+  if (isa == Isa::Avx2) return kAvx2Ops;
+  return __builtin_cpu_supports("fma") ? kScalarFmaOps : kScalarOps;
+}
+#else
 const CpuOps& cpuOps(Isa) { return kScalarOps; }
+#endif
 
 }  // namespace deltascope::kernels

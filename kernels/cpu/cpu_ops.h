@@ -8,7 +8,7 @@ namespace deltascope::kernels {
 /// What one thread needs for products, for as long as the backend lives. Tiles are kTileTokens × kTileRows outputs whose 16
 /// partial sums wait in `sums` while a stretch of columns after the other is added.
 struct ProductScratch {
-  static constexpr std::size_t kTileTokens = 48, kTileRows = 64;
+  static constexpr std::size_t kTileTokens = 48, kTileRows = 128;
   static constexpr std::size_t kStretch = 512;                         ///< columns whose weights are widened at a time
   static constexpr std::size_t kSplitFloats = kTileTokens * kStretch;  ///< x, as even and odd columns by 32
   static constexpr std::size_t kPanelFloats = 8 * kStretch;

@@ -34,7 +34,7 @@ const char* nameOf(Isa isa) {
 std::vector<Isa> supportedIsas() {
   std::vector<Isa> isas{Isa::Scalar};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && hasF16c()) isas.push_back(Isa::Avx2);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && hasF16c()) isas.push_back(Isa::Avx2);
   if (isas.back() == Isa::Avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi") &&
       __builtin_cpu_supports("avx512vbmi2"))

@@ -11,14 +11,18 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/cpu/quantize_scalar.h"
 #include "kernels/half.h"
+#include "kernels/ops/matrix.h"
 
 namespace deltascope::kernels {
 
 /// `Variant` only keeps translation units compiled for different processors apart.
 template <int Variant>
 struct ScalarLanes {
-  static constexpr int kRows = 4, kTokens = 2;  ///< register block of a product
+  static constexpr int kRows = 2, kTokens = 2;  ///< register block of a product over a panel
+  static constexpr int kDirectTokens = 2;       ///< so many tokens, or fewer, read the weights as they lie
+  static constexpr int directRows(int) { return 2; }
   using Vec = std::array<float, 16>;
 
   static Vec each(auto f) {
@@ -84,6 +88,39 @@ struct ScalarLanes {
   static void split(const float* from, Vec& even, Vec& odd) {
     even = each([&](std::size_t i) { return from[2 * i]; });
     odd = each([&](std::size_t i) { return from[2 * i + 1]; });
+  }
+  template <ElementType T>
+  static Vec roundTo(const Vec& x) {
+    if constexpr (T == ElementType::F32) return x;
+    return each([&](std::size_t i) {
+      if constexpr (T == ElementType::F16) return fromF16(toF16(x[i]));
+      return fromBf16(toBf16(x[i]));
+    });
+  }
+  /// 32 elements of a matrix as those in even and those in odd columns.
+  template <ElementType T>
+  static void loadPairs(const std::byte* from, Vec& even, Vec& odd) {
+    float wide[32];
+    if constexpr (T == ElementType::F32) {
+      std::memcpy(wide, from, sizeof wide);
+    } else {
+      std::uint16_t halves[32];
+      std::memcpy(halves, from, sizeof halves);
+      for (std::size_t i = 0; i < 32; ++i) wide[i] = T == ElementType::F16 ? fromF16(halves[i]) : fromBf16(halves[i]);
+    }
+    split(wide, even, odd);
+  }
+  /// The same from sixteen bytes of two codes, by the sixteen values that codes have here.
+  static void lookUpPairs(const std::uint8_t* codes, const Vec& values, Vec& even, Vec& odd) {
+    even = each([&](std::size_t i) { return values[codes[i] >> 4]; });
+    odd = each([&](std::size_t i) { return values[codes[i] & 15]; });
+  }
+  /// And from 32 signed bytes: (q · scale) · FP32(1 / 127), rounded to `T`.
+  template <ElementType T>
+  static void int8Pairs(const std::uint8_t* codes, const Vec& scale, Vec& even, Vec& odd) {
+    const auto value = [&](std::size_t i) { return static_cast<float>(static_cast<std::int8_t>(codes[i])); };
+    even = roundTo<T>(mul(mul(each([&](std::size_t i) { return value(2 * i); }), scale), set(scalar::kInverse127)));
+    odd = roundTo<T>(mul(mul(each([&](std::size_t i) { return value(2 * i + 1); }), scale), set(scalar::kInverse127)));
   }
   /// s[j] + s[j + 8], then 4, 2 and 1 apart.
   static float sum(const Vec& x) {

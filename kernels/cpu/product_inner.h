@@ -3,12 +3,12 @@
 /// Products in the order of kernels/ops/matmul.h: for each output 16 partial sums, one a lane.
 ///
 /// Outputs are computed in tiles of up to kTileRows × kTileTokens. Columns are taken in stretches; between them the partial
-/// sums of the tile wait in memory. In a stretch x lies split into even and odd columns by 32, and the weights of a few rows
-/// are widened the same way into a panel that stays in the first cache while all tokens pass over it.
+/// sums of the tile wait in memory. In a stretch x lies split into even and odd columns by 32. Few tokens read the weights as
+/// they lie; for many, the weights of a few rows are widened into a panel that stays in the first cache while all tokens pass.
 #include <algorithm>
 
-#include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/elementwise_inner.h"
+#include "kernels/cpu/rows_inner.h"
 
 namespace deltascope::kernels {
 
@@ -22,112 +22,258 @@ class Product {
       : m_rows(rows), m_args(rows.args), m_weight(rows.weight), m_scratch(scratch), m_isa(isa) {}
 
   void run() {
-    for (std::size_t token = 0; token < m_args.tokens; token += S::kTileTokens) {
-      m_tokens = std::min<std::size_t>(S::kTileTokens, m_args.tokens - token);
-      m_x = m_args.x + token * m_weight.columns;
-      m_y = m_args.y + token * m_args.weight.rows;
-      for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows)
-        tile(row, std::min<std::size_t>(S::kTileRows, m_rows.end - row));
-    }
+    using enum ElementType;
+    if (runAs<DenseRows, BF16>() || runAs<DenseRows, F16>() || runAs<DenseRows, F32>() || runAs<FourBitRows, BF16>() ||
+        runAs<FourBitRows, F16>() || runAs<FourBitRows, F32>() || runAs<Int8Rows, BF16>() || runAs<Int8Rows, F16>() ||
+        runAs<Int8Rows, F32>())
+      return;
+    forTiles([this](std::uint64_t row, std::size_t rows) {
+      panelTile(
+          row, rows, [this](auto... where) { fillSlowly(where...); }, [](auto...) {});
+    });
   }
 
  private:
-  /// `rows` rows of the weight from `row`, all tokens of the tile.
-  void tile(std::uint64_t row, std::size_t rows) {
-    std::fill_n(m_scratch.sums, rows * m_tokens * 16, 0.0f);
-    for (std::size_t column = 0; column < m_weight.columns; column += S::kStretch) {
-      const std::size_t columns = std::min<std::size_t>(S::kStretch, m_weight.columns - column);
-      splitX(column, columns);
-      for (std::size_t r = 0; r < rows; r += L::kRows) {
-        const std::size_t panelRows = std::min<std::size_t>(L::kRows, rows - r);
-        for (std::size_t i = 0; i < panelRows; ++i) fillPanel(row + r + i, column, columns, m_scratch.panel + i * S::kStretch);
-        float* sums = m_scratch.sums + r * m_tokens * 16;
-        if (panelRows == L::kRows) {
-          addPanel<L::kRows>(columns, sums);
-        } else {
-          for (std::size_t i = 0; i < panelRows; ++i) addPanel<1>(columns, sums + i * m_tokens * 16, i);
-        }
-      }
-    }
-    for (std::size_t r = 0; r < rows; ++r)
-      finish(m_rows.outputRow + (row - m_rows.begin) + r, m_scratch.sums + r * m_tokens * 16);
+  template <template <class, ElementType> class Rows, ElementType T>
+  bool runAs() {
+    using W = Rows<L, T>;
+    if (!W::takes(m_weight)) return false;
+    const W weight(m_weight);
+    forTiles([&](std::uint64_t row, std::size_t rows) {
+      if (m_tokens <= L::kDirectTokens)
+        directTile(weight, row, rows);
+      else
+        panelTile(
+            row, rows, [&](auto... where) { fill(weight, where...); }, [&](auto... where) { weight.prefetch(where...); });
+    });
+    return true;
   }
 
+  template <class Tile>
+  void forTiles(Tile tile) {
+    const std::size_t tiles = (m_args.tokens + S::kTileTokens - 1) / S::kTileTokens;
+    for (std::size_t token = 0; token < m_args.tokens; token += m_tokens) {
+      const std::size_t even = (m_args.tokens + tiles - 1) / tiles;
+      m_tokens = std::min<std::size_t>((even + L::kTokens - 1) / L::kTokens * L::kTokens, m_args.tokens - token);
+      m_x = m_args.x + token * m_weight.columns;
+      m_y = m_args.y + token * m_args.weight.rows;
+      for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows) {
+        const std::size_t rows = std::min<std::size_t>(S::kTileRows, m_rows.end - row);
+        std::fill_n(m_scratch.sums, rows * m_tokens * 16, 0.0f);
+        tile(row, rows);
+        for (std::size_t r = 0; r < rows; ++r) finish(m_rows.outputRow + (row - m_rows.begin) + r, sumsOf(r));
+      }
+    }
+  }
+
+  [[nodiscard]] float* sumsOf(std::size_t row, std::size_t token = 0) const {
+    return m_scratch.sums + (row * m_tokens + token) * 16;
+  }
   static std::size_t padded(std::size_t columns) { return (columns + 31) / 32 * 32; }
 
-  /// `n` floats as 16 even and 16 odd columns for each 32, the last ones filled up with zeros.
-  static void split(const float* from, std::size_t n, float* into) {
+  /// Calls f(column, columns) for stretches of at most `length`, with x split for groups of `group` tokens.
+  template <class F>
+  void forStretches(std::size_t length, std::size_t group, F f) {
+    for (std::size_t column = 0; column < m_weight.columns; column += length) {
+      const std::size_t columns = std::min<std::size_t>(length, m_weight.columns - column);
+      splitX(column, columns, group);
+      f(column, columns);
+    }
+  }
+
+  /// The tokens of a group lie side by side, 16 columns at a time: a product reads one stream.
+  void splitX(std::size_t column, std::size_t columns, std::size_t group) {
+    const float* from = m_x + column;
+    if (m_scratch.splitOf == from && m_scratch.splitColumns == columns && m_scratch.splitTokens == m_tokens) return;
+    for (std::size_t t = 0; t < m_tokens; t += group) {
+      const std::size_t together = std::min(group, m_tokens - t);
+      for (std::size_t i = 0; i < together; ++i)
+        split(from + (t + i) * m_weight.columns, columns, m_scratch.split + t * padded(columns) + i * 16, together * 16);
+    }
+    m_scratch.splitOf = from;
+    m_scratch.splitColumns = columns;
+    m_scratch.splitTokens = m_tokens;
+  }
+
+  /// `n` floats as 16 even and 16 odd columns for each 32, `stride` apart, the last ones filled up with zeros.
+  static void split(const float* from, std::size_t n, float* into, std::size_t stride) {
     Vec even, odd;
-    for (; n >= 32; n -= 32, from += 32, into += 32) {
+    for (; n >= 32; n -= 32, from += 32, into += 2 * stride) {
       L::split(from, even, odd);
       L::store(into, even);
-      L::store(into + 16, odd);
+      L::store(into + stride, odd);
     }
     if (n == 0) return;
     alignas(64) float last[32] = {};
     std::copy_n(from, n, last);
     L::split(last, even, odd);
     L::store(into, even);
-    L::store(into + 16, odd);
+    L::store(into + stride, odd);
   }
 
-  void splitX(std::size_t column, std::size_t columns) {
-    const float* from = m_x + column;
-    if (m_scratch.splitOf == from && m_scratch.splitColumns == columns && m_scratch.splitTokens == m_tokens) return;
-    for (std::size_t t = 0; t < m_tokens; ++t)
-      split(from + t * m_weight.columns, columns, m_scratch.split + t * padded(columns));
-    m_scratch.splitOf = from;
-    m_scratch.splitColumns = columns;
-    m_scratch.splitTokens = m_tokens;
+  // Few tokens.
+
+  template <class W>
+  void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
+    forStretches(S::kSplitFloats / m_tokens / 32 * 32, m_tokens, [&](std::size_t column, std::size_t columns) {
+      directTokens<L::kDirectTokens>(weight, row, rows, column, columns);
+    });
   }
 
-  void fillPanel(std::uint64_t row, std::size_t column, std::size_t columns, float* into) {
-    alignas(64) float wide[S::kStretch];
-    elementsToFloat(m_weight, row * m_weight.columns + column, columns, wide, m_isa);
-    split(wide, columns, into);
-  }
-
-  template <int R>
-  void addPanel(std::size_t columns, float* sums, std::size_t firstRow = 0) {
-    const float* panel = m_scratch.panel + firstRow * S::kStretch;
-    std::size_t t = 0;
-    for (; t + L::kTokens <= m_tokens; t += L::kTokens) addBlock<R, L::kTokens>(panel, t, columns, sums);
-    for (; t < m_tokens; ++t) addBlock<R, 1>(panel, t, columns, sums);
-  }
-
-  /// R rows by T tokens, sums in registers.
-  template <int R, int T>
-  void addBlock(const float* w, std::size_t token, std::size_t columns, float* sums) {
-    const std::size_t stride = padded(columns);
-    const float* x = m_scratch.split + token * stride;
-    Vec s[R][T];
-    for (int r = 0; r < R; ++r)
-      for (int t = 0; t < T; ++t) s[r][t] = L::load(sums + (r * m_tokens + token + t) * 16);
-    const std::size_t whole = columns / 32 * 32;
-    for (std::size_t c = 0; c < whole; c += 16) {
-      Vec wide[R];
-      for (int r = 0; r < R; ++r) wide[r] = L::load(w + r * S::kStretch + c);
-      for (int t = 0; t < T; ++t) {
-        const Vec v = L::load(x + t * stride + c);
-        for (int r = 0; r < R; ++r) s[r][t] = L::fma(wide[r], v, s[r][t]);
-      }
+  /// All tokens of the tile: T, or fewer.
+  template <int T, class W>
+  void directTokens(const W& weight, std::uint64_t row, std::size_t rows, std::size_t column, std::size_t columns) {
+    if constexpr (T > 1) {
+      if (m_tokens < T) return directTokens<T - 1>(weight, row, rows, column, columns);
     }
-    if (const std::size_t rest = columns - whole; rest > 0) {
-      for (int r = 0; r < R; ++r) {
+    constexpr int kRows = L::directRows(T);
+    std::size_t r = 0;
+    for (; r + kRows <= rows; r += kRows) addRows<kRows, T>(weight, row, r, column, columns);
+    for (; r < rows; ++r) addRows<1, T>(weight, row, r, column, columns);
+  }
+
+  /// R rows from `row` + r by T tokens, sums in registers.
+  template <int R, int T, class W>
+  void addRows(const W& weight, std::uint64_t row, std::size_t r, std::size_t column, std::size_t columns) {
+    typename W::Row rows[R];
+    Vec s[R][T];
+    for (int i = 0; i < R; ++i) weight.begin(rows[i], row + r + i);
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, t));
+    const std::size_t end = column + columns / 32 * 32;
+    const float* x = m_scratch.split;
+    for (std::size_t c = column; c < end;) {
+      const std::size_t segmentEnd = weight.segmentEnd(c, end);
+      for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
+      for (; c < segmentEnd; c += 32, x += 32 * T) {
+        Vec even[R], odd[R];
+        for (int i = 0; i < R; ++i) weight.pair(rows[i], c, even[i], odd[i]);
         for (int t = 0; t < T; ++t) {
-          const float* wr = w + r * S::kStretch + whole;
-          const float* xt = x + t * stride + whole;
-          s[r][t] = addFirst(L::load(wr), L::load(xt), s[r][t], (rest + 1) / 2);
-          s[r][t] = addFirst(L::load(wr + 16), L::load(xt + 16), s[r][t], rest / 2);
+          const Vec evenX = L::load(x + t * 16), oddX = L::load(x + (T + t) * 16);
+          for (int i = 0; i < R; ++i) s[i][t] = L::fma(odd[i], oddX, L::fma(even[i], evenX, s[i][t]));
         }
       }
     }
-    for (int r = 0; r < R; ++r)
-      for (int t = 0; t < T; ++t) L::store(sums + (r * m_tokens + token + t) * 16, s[r][t]);
+    if (const std::size_t rest = columns % 32; rest > 0) {
+      for (int i = 0; i < R; ++i) {
+        Vec even, odd;
+        weight.lastPair(rows[i], end, rest, even, odd);
+        for (int t = 0; t < T; ++t) s[i][t] = addLast(even, odd, x + t * 16, T * 16, s[i][t], rest);
+      }
+    }
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, t), s[i][t]);
   }
 
-  static Vec addFirst(const Vec& a, const Vec& b, const Vec& c, std::size_t n) {
-    return n == 16 ? L::fma(a, b, c) : L::fmaFirst(a, b, c, n);
+  /// The last n < 32 columns.
+  static Vec addLast(const Vec& even, const Vec& odd, const float* x, std::size_t stride, Vec s, std::size_t n) {
+    s = n == 31 ? L::fma(even, L::load(x), s) : L::fmaFirst(even, L::load(x), s, (n + 1) / 2);
+    return L::fmaFirst(odd, L::load(x + stride), s, n / 2);
+  }
+
+  // Many tokens.
+
+  /// `fillRow` (row, column, columns, into, stride) widens a row's stretch, `prefetchRow` (row, column, columns) announces it.
+  template <class Fill, class Prefetch>
+  void panelTile(std::uint64_t row, std::size_t rows, Fill fillRow, Prefetch prefetchRow) {
+    forStretches(S::kStretch, L::kTokens, [&](std::size_t column, std::size_t columns) {
+      std::size_t r = 0;
+      // A stretch of a row is too short for the processor to foresee the next.
+      const auto prefetch = [&](std::size_t group) {
+        const std::size_t groups = (m_tokens + L::kTokens - 1) / L::kTokens;
+        for (std::size_t i = group; i < L::kRows; i += groups) {
+          const std::size_t next = r + L::kRows + i;
+          if (next < rows)
+            prefetchRow(row + next, column, columns);
+          else if (column + columns < m_weight.columns)
+            prefetchRow(row + i, column + columns, std::min<std::size_t>(S::kStretch, m_weight.columns - column - columns));
+        }
+      };
+      for (; r + L::kRows <= rows; r += L::kRows) {
+        for (std::size_t i = 0; i < L::kRows; ++i)
+          fillRow(row + r + i, column, columns, m_scratch.panel + i * 16, std::size_t{L::kRows * 16});
+        addPanel<L::kRows>(r, columns, prefetch);
+      }
+      for (; r < rows; ++r) {
+        fillRow(row + r, column, columns, m_scratch.panel, std::size_t{16});
+        addPanel<1>(r, columns, [](std::size_t) {});
+      }
+    });
+  }
+
+  template <class W>
+  static void fill(const W& weight, std::uint64_t row, std::size_t column, std::size_t columns, float* into,
+                   std::size_t stride) {
+    typename W::Row state;
+    weight.begin(state, row);
+    Vec even, odd;
+    const std::size_t end = column + columns / 32 * 32;
+    for (std::size_t c = column; c < end;) {
+      const std::size_t segmentEnd = weight.segmentEnd(c, end);
+      weight.enter(state, row, c);
+      for (; c < segmentEnd; c += 32, into += 2 * stride) {
+        weight.pair(state, c, even, odd);
+        L::store(into, even);
+        L::store(into + stride, odd);
+      }
+    }
+    if (columns % 32 == 0) return;
+    weight.lastPair(state, end, columns % 32, even, odd);
+    L::store(into, even);
+    L::store(into + stride, odd);
+  }
+
+  void fillSlowly(std::uint64_t row, std::size_t column, std::size_t columns, float* into, std::size_t stride) {
+    alignas(64) float wide[S::kStretch];
+    elementsToFloat(m_weight, row * m_weight.columns + column, columns, wide, m_isa);
+    split(wide, columns, into, stride);
+  }
+
+  /// `between` is called before each group of tokens.
+  template <int R, class Between>
+  void addPanel(std::size_t r, std::size_t columns, Between between) {
+    std::size_t t = 0;
+    for (; t + L::kTokens <= m_tokens; t += L::kTokens) {
+      between(t / L::kTokens);
+      addBlock<R, L::kTokens>(r, t, columns);
+    }
+    if (t < m_tokens) between(t / L::kTokens);
+    addRest<R, L::kTokens - 1>(r, t, columns);
+  }
+  /// The last group of tokens: T of them, or fewer.
+  template <int R, int T>
+  void addRest(std::size_t r, std::size_t token, std::size_t columns) {
+    if constexpr (T > 0) {
+      if (m_tokens - token == T)
+        addBlock<R, T>(r, token, columns);
+      else
+        addRest<R, T - 1>(r, token, columns);
+    }
+  }
+
+  /// R rows of the panel by T tokens, sums in registers.
+  template <int R, int T>
+  void addBlock(std::size_t r, std::size_t token, std::size_t columns) {
+    const float* w = m_scratch.panel;
+    const float* x = m_scratch.split + token * padded(columns);
+    Vec s[R][T];
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, token + t));
+    for (std::size_t c = 0; c < columns / 32 * 32; c += 16, w += R * 16, x += T * 16) {
+      Vec wide[R];
+      for (int i = 0; i < R; ++i) wide[i] = L::load(w + i * 16);
+      for (int t = 0; t < T; ++t) {
+        const Vec v = L::load(x + t * 16);
+        for (int i = 0; i < R; ++i) s[i][t] = L::fma(wide[i], v, s[i][t]);
+      }
+    }
+    if (const std::size_t rest = columns % 32; rest > 0) {
+      for (int i = 0; i < R; ++i)
+        for (int t = 0; t < T; ++t)
+          s[i][t] = addLast(L::load(w + i * 16), L::load(w + (R + i) * 16), x + t * 16, T * 16, s[i][t], rest);
+    }
+    for (int i = 0; i < R; ++i)
+      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, token + t), s[i][t]);
   }
 
   void finish(std::uint64_t row, const float* sums) {

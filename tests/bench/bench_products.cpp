@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Products of the processor backend: bench_products [runs, default 15] [instruction set: scalar, avx2, avx512]. For each form
+/// and shape: the median time, GB/s of stored bytes, their share of the machine's read bandwidth as measured here with as many
+/// threads, and the range of the runs; with many tokens GFLOP/s beside the peak of fused multiply-adds. Matrices alternate
+/// among copies far larger than the caches.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernels/backend.h"
+
+using namespace deltascope::kernels;
+
+namespace {
+
+constexpr std::uint64_t kFarLarger = std::uint64_t{512} << 20;
+
+struct Times {
+  double median = 0, least = 0, most = 0;
+};
+
+Times measure(int runs, const std::function<void()>& work) {
+  std::vector<double> seconds;
+  work();
+  for (int i = 0; i < runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
+}
+
+/// f(begin, end) on each of `threads` equal parts.
+void split(std::uint64_t n, unsigned threads, const std::function<void(std::uint64_t, std::uint64_t)>& f) {
+  std::vector<std::thread> others;
+  for (unsigned t = 1; t < threads; ++t) others.emplace_back(f, n * t / threads, n * (t + 1) / threads);
+  f(0, n / threads);
+  for (auto& other : others) other.join();
+}
+
+/// Sums words in the widest registers the compiler finds, eight at a time.
+std::uint64_t readAll(const std::uint64_t* words, std::uint64_t n) {
+  std::uint64_t sums[64] = {};
+  for (std::uint64_t i = 0; i + 64 <= n; i += 64)
+    for (std::uint64_t j = 0; j < 64; ++j) sums[j] += words[i + j];
+  std::uint64_t sum = 0;
+  for (std::uint64_t s : sums) sum += s;
+  return sum;
+}
+
+struct Form {
+  const char* name;
+  Matrix::Form form;
+  ElementType type;
+};
+constexpr Form kForms[] = {{"dense BF16", Matrix::Form::Dense, ElementType::BF16},
+                           {"dense F16", Matrix::Form::Dense, ElementType::F16},
+                           {"dense F32", Matrix::Form::Dense, ElementType::F32},
+                           {"4 bits, BF16", Matrix::Form::FourBit, ElementType::BF16},
+                           {"8 bits, BF16", Matrix::Form::Int8, ElementType::BF16}};
+
+std::uint64_t storedBytes(const Matrix& m) {
+  const std::uint64_t n = m.rows * m.columns;
+  if (m.form == Matrix::Form::FourBit) return n / 2 + n / m.group * 4;
+  if (m.form == Matrix::Form::Int8) return n + m.rows * 4;
+  return n * bytesOf(m.type);
+}
+
+class Bench {
+ public:
+  Bench(int runs, Isa isa, unsigned threads) : m_runs(runs), m_threads(threads) {
+    BackendOptions options;
+    options.threads = threads;
+    options.isa = isa;
+    auto opened = openBackend(options);
+    if (!opened) {
+      std::fprintf(stderr, "%s\n", opened.error().message.c_str());
+      std::exit(1);
+    }
+    m_backend = *opened;
+    m_memory = take(kFarLarger + (std::uint64_t{64} << 20));
+    std::mt19937_64 random(1);
+    auto* words = m_memory.as<std::uint64_t>();
+    // Any two bytes make a small BF16, F16 or half of an F32; any byte two codes.
+    for (std::uint64_t i = 0; i < m_memory.bytes() / 8; ++i) words[i] = random() & 0xBC7FBC7FBC7FBC7F;
+    m_scales = take(std::uint64_t{8} << 20);
+    std::fill_n(m_scales.as<float>(), m_scales.bytes() / 4, 0.01f);
+    m_values = take(64);
+    for (int i = 0; i < 16; ++i) m_values.as<float>()[i] = static_cast<float>(i - 8) / 8;
+    probe();
+  }
+
+  void product(const Form& form, std::uint64_t rows, std::uint64_t columns, std::uint32_t tokens) {
+    Matrix m;
+    m.form = form.form;
+    m.type = form.type;
+    m.rows = rows;
+    m.columns = columns;
+    m.scales = m_scales.as<float>();
+    m.values = m_values.as<float>();
+    const std::uint64_t bytes = storedBytes(m), copies = std::max<std::uint64_t>(1, kFarLarger / bytes);
+    std::vector<float> x(tokens * columns, 0.5f), y(tokens * rows);
+    std::uint64_t copy = 0;
+    const Times t = measure(m_runs, [&] {
+      const auto* at = m_memory.as<std::byte>() + bytes / 64 * 64 * (copy++ % copies);
+      m.elements = at;
+      m.codes = reinterpret_cast<const std::uint8_t*>(at);
+      MatmulArgs args;
+      args.weight = m;
+      args.x = x.data();
+      args.y = y.data();
+      args.tokens = tokens;
+      if (!m_backend->matmul(args)) std::exit(1);
+    });
+    const double rate = static_cast<double>(bytes) / t.median * 1e-9;
+    const double flops = 2e-9 * static_cast<double>(rows * columns * tokens) / t.median;
+    std::printf("%u thr  %-13s %5llu x %5llu  %2u tok %9.1f us (%.1f-%.1f) %7.2f GB/s %4.0f %% of reads %8.1f GFLOP/s %4.0f %%\n",
+                m_threads, form.name, static_cast<unsigned long long>(rows), static_cast<unsigned long long>(columns), tokens,
+                t.median * 1e6, t.least * 1e6, t.most * 1e6, rate, 100 * rate / m_readRate, flops, 100 * flops / m_peak);
+    std::fflush(stdout);
+  }
+
+ private:
+  Buffer take(std::uint64_t bytes) {
+    auto buffer = m_backend->allocate(bytes, "benchmark data");
+    if (!buffer) {
+      std::fprintf(stderr, "%s\n", buffer.error().message.c_str());
+      std::exit(1);
+    }
+    return std::move(*buffer);
+  }
+
+  void probe() {
+    const auto* words = m_memory.as<std::uint64_t>();
+    std::atomic<std::uint64_t> sink = 0;
+    const Times t = measure(m_runs, [&] {
+      split(kFarLarger / 8, m_threads, [&](std::uint64_t begin, std::uint64_t end) { sink += readAll(words + begin, end - begin); });
+    });
+    m_readRate = static_cast<double>(kFarLarger) / t.median * 1e-9;
+    std::printf("%u thr  reads %.2f GB/s (%.2f-%.2f)\n", m_threads, m_readRate, static_cast<double>(kFarLarger) / t.most * 1e-9,
+                static_cast<double>(kFarLarger) / t.least * 1e-9);
+  }
+
+  int m_runs;
+  unsigned m_threads;
+  std::shared_ptr<Backend> m_backend;
+  Buffer m_memory, m_scales, m_values;
+  double m_readRate = 0, m_peak = 1;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int runs = argc > 1 ? std::max(1, std::atoi(argv[1])) : 15;
+  const std::string wanted = argc > 2 ? argv[2] : "";
+  const Isa isa = wanted == "scalar" ? Isa::Scalar : wanted == "avx2" ? Isa::Avx2 : bestIsa();
+  for (unsigned threads : {1u, 2u}) {
+    Bench bench(runs, isa, threads);
+    for (const Form& form : kForms)
+      for (auto [rows, columns] : {std::pair{4096u, 4096u}, {14336u, 4096u}, {4096u, 14336u}})
+        for (std::uint32_t tokens : {1u, 8u, 64u}) bench.product(form, rows, columns, tokens);
+  }
+}
