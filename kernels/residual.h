@@ -98,6 +98,12 @@ void decodePrefixTile(const PrefixTable& table, const std::uint8_t* contexts, co
 void decodeFieldTile(const FieldTable& table, const std::uint8_t* contexts, const std::uint32_t* words, std::size_t steps,
                      std::uint16_t* x, Isa isa);
 
+/// A whole tile over a four-bit base at once, to the finals before patches (2 · kTile bytes): what anchorsAndContexts,
+/// decodeFieldTile and fromDifferences give, without what lies between. False, and nothing written, where there is no such way
+/// for this instruction set, rule, table or tile. Scales are usable. `words`: kStagingWords words, at any address.
+[[nodiscard]] bool decodeNibbleFieldTile(const AnchorRule& rule, const FieldTable& table, const TileBase& base,
+                                         const std::byte* words, std::byte* final, Isa isa);
+
 /// Undoes a stable sort by context: x[i] = sorted[next[contexts[i]]++]. `next`: kMaxContexts positions, each run holding as
 /// many values as contexts ask for; `sorted` is readable for 32 values past its last run.
 void gatherRuns(const std::uint8_t* contexts, const std::uint16_t* sorted, std::size_t* next, std::size_t used,
