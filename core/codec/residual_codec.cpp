@@ -180,9 +180,13 @@ class ResidualCodec : public DeltaCodec {
   virtual Result<TileBits> readHeader(std::span<const std::byte> bytes, std::size_t at) const = 0;
   /// Fills tile.x; the words are staged.
   virtual void decodeBits(const Model& model, const TileBits& bits, const Staging& staging, Tile& tile) const = 0;
-  /// Fills `final` in one go where the processor can; `words` are kStagingWords.
-  virtual bool fuseBits(const Model& model, const TileBits& bits, const kernels::TileBase& base, const std::byte* words,
+  /// Fills `final` in one go where the processor can. `onwards`: the chunk from the tile's first byte on.
+  virtual bool fuseBits(const Model& model, const TileBits& bits, const kernels::TileBase& base,
+                        std::span<const std::byte> bytes, std::span<const std::byte> onwards, Staging& staging,
                         std::byte* final) const = 0;
+  static void stage(std::span<const std::byte> bytes, const TileBits& bits, Staging& staging) {
+    std::memcpy(staging.words, bytes.data() + bits.begin, bytes.size() - bits.begin);
+  }
 
  private:
   Result<const Model*> modelOf(const CodecModel* any, const BaseSlice& base) const {
@@ -206,9 +210,6 @@ class ResidualCodec : public DeltaCodec {
   }
 
   static std::size_t patchesOf(std::span<const std::byte> bytes) { return loadAs<std::uint32_t>(bytes.data()) >> 16; }
-  static void stage(std::span<const std::byte> bytes, const TileBits& bits, Staging& staging) {
-    std::memcpy(staging.words, bytes.data() + bits.begin, bytes.size() - bits.begin);
-  }
 
   Result<void> decodeTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile, Staging& staging,
                           const BaseSlice& base, std::size_t offset, std::span<std::byte> final) const {
@@ -229,15 +230,11 @@ class ResidualCodec : public DeltaCodec {
     return {};
   }
 
-  /// A tile of 16-bit finals without any step in between; false where there is no such way. The words are read in place where
-  /// the chunk goes on far enough.
+  /// A tile of 16-bit finals without any step in between; false where there is no such way.
   Result<bool> fuseTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, std::span<const std::byte> chunk,
                         const kernels::TileBase& base, Staging& staging, std::span<std::byte> final) const {
     DELTASCOPE_ASSIGN(const TileBits bits, readTile(bytes, at, base.count));
-    const bool inPlace = chunk.size() - at - bits.begin >= sizeof(Staging);
-    if (!inPlace) stage(bytes, bits, staging);
-    const auto* words = inPlace ? bytes.data() + bits.begin : std::as_bytes(std::span(staging.words)).data();
-    if (!fuseBits(model, bits, base, words, final.data())) return false;
+    if (!fuseBits(model, bits, base, bytes, chunk.subspan(at), staging, final.data())) return false;
     for (std::size_t p = 0; p < patchesOf(bytes); ++p) {
       const auto patch = loadAs<std::uint32_t>(bytes.data() + bits.end + 4 * p);
       storeAs(final.data() + (patch >> 16) * kHalf, static_cast<std::uint16_t>(patch));
@@ -273,8 +270,11 @@ class EntropyCodec final : public ResidualCodec<PrefixModel> {
     kernels::decodePrefixTile(model.table, tile.contexts, staging.words, bits.start, tile.padded / kernels::kStep, tile.x,
                               kernels::bestIsa());
   }
-  bool fuseBits(const PrefixModel&, const TileBits&, const kernels::TileBase&, const std::byte*, std::byte*) const override {
-    return false;
+  bool fuseBits(const PrefixModel& model, const TileBits& bits, const kernels::TileBase& base, std::span<const std::byte> bytes,
+                std::span<const std::byte>, Staging& staging, std::byte* final) const override {
+    return kernels::decodeNibblePrefixTile(model.head.rule, model.nibble, base,
+                                           bytes.subspan(bits.begin, bits.end - bits.begin), bits.start,
+                                           std::as_writable_bytes(std::span(staging.words)).data(), final, kernels::bestIsa());
   }
 };
 
@@ -299,8 +299,12 @@ class BitpackCodec final : public ResidualCodec<FieldModel> {
     kernels::decodeFieldTile(model.table, tile.contexts, staging.words, tile.padded / kernels::kStep, tile.x,
                              kernels::bestIsa());
   }
-  bool fuseBits(const FieldModel& model, const TileBits&, const kernels::TileBase& base, const std::byte* words,
-                std::byte* final) const override {
+  /// The words are read in place where the chunk goes on far enough.
+  bool fuseBits(const FieldModel& model, const TileBits& bits, const kernels::TileBase& base, std::span<const std::byte> bytes,
+                std::span<const std::byte> onwards, Staging& staging, std::byte* final) const override {
+    const bool inPlace = onwards.size() - bits.begin >= sizeof staging.words;
+    if (!inPlace) stage(bytes, bits, staging);
+    const auto* words = inPlace ? onwards.data() + bits.begin : std::as_bytes(std::span(staging.words)).data();
     return kernels::decodeNibbleFieldTile(model.head.rule, model.table, base, words, final, kernels::bestIsa());
   }
 };
