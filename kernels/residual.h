@@ -98,6 +98,30 @@ void decodePrefixTile(const PrefixTable& table, const std::uint8_t* contexts, co
 void decodeFieldTile(const FieldTable& table, const std::uint8_t* contexts, const std::uint32_t* words, std::size_t steps,
                      std::uint16_t* x, Isa isa);
 
+/// A whole tile over a four-bit base at once, to the finals before patches (2 · kTile bytes): what anchorsAndContexts,
+/// decodeFieldTile and fromDifferences give, without what lies between. False, and nothing written, where there is no such way
+/// for this instruction set, rule, table or tile. Scales are usable. `words`: kStagingWords words, at any address.
+[[nodiscard]] bool decodeNibbleFieldTile(const AnchorRule& rule, const FieldTable& table, const TileBase& base,
+                                         const std::byte* words, std::byte* final, Isa isa);
+
+/// A prefix code of four bits over a four-bit base, as its fused decoder reads it; made once a model.
+struct NibbleCode {
+  /// Of one value of the absmax bits, by code << 4 | prefix, or by code with prefix p at bits 4p.
+  struct alignas(64) Class {
+    std::array<std::uint64_t, 16> lengths{};      ///< of codewords, less one
+    std::array<std::uint8_t, 256> shift{};        ///< 16 − length
+    std::array<std::uint8_t, 256> low{}, high{};  ///< bytes of the offset
+  };
+  std::array<Class, 4> classes{};
+  unsigned longest = 0;  ///< codeword in bits; 0 for tables of another kind
+};
+[[nodiscard]] NibbleCode nibbleCode(const PrefixTable& table);
+/// As decodeNibbleFieldTile, for prefix codes. `stream`: the lanes' bits, at most 4 · kMaxTileWords bytes, read no further;
+/// `scratch`: kStagingWords words of any content.
+[[nodiscard]] bool decodeNibblePrefixTile(const AnchorRule& rule, const NibbleCode& code, const TileBase& base,
+                                          std::span<const std::byte> stream, const std::uint32_t* start, std::byte* scratch,
+                                          std::byte* final, Isa isa);
+
 /// Undoes a stable sort by context: x[i] = sorted[next[contexts[i]]++]. `next`: kMaxContexts positions, each run holding as
 /// many values as contexts ask for; `sorted` is readable for 32 values past its last run.
 void gatherRuns(const std::uint8_t* contexts, const std::uint16_t* sorted, std::size_t* next, std::size_t used,

@@ -61,6 +61,12 @@ struct Staging {
   alignas(64) std::uint32_t words[kernels::kStagingWords];
 };
 
+/// What a tile's header says, checked: where its bits and its patches lie.
+struct TileBits {
+  std::size_t begin = 0, end = 0;
+  std::uint32_t start[kernels::kLanes] = {};  ///< entropy: of each lane, in bits
+};
+
 /// Kept by each thread: fresh pages for every call would cost as much as decoding a range.
 struct Scratch {
   Tile tile;
@@ -140,6 +146,7 @@ class ResidualCodec : public DeltaCodec {
     DELTASCOPE_ASSIGN(const Model* model, modelOf(anyModel, base));
     DELTASCOPE_ASSIGN(const TileTable table, readTable(id(), chunk, chunkElements));
     const bool wide = base.finalType == DType::F32;
+    const bool fourBit = !wide && model->head.rule.kind == kernels::AnchorKind::Nibble;
     std::vector<std::uint16_t> low(wide ? base.count : 0);
     if (wide) {
       DELTASCOPE_ASSIGN(const auto plane, table.afterTiles(id()));
@@ -149,6 +156,12 @@ class ResidualCodec : public DeltaCodec {
     std::size_t t = rangeOffset / kernels::kTile;
     for (std::size_t offset = 0; offset < base.count; offset += kernels::kTile, ++t) {
       DELTASCOPE_ASSIGN(const auto bytes, table.tile(id(), t));
+      if (fourBit && !table.raw(t)) {
+        const auto into = final.subspan(offset * kHalf);
+        DELTASCOPE_ASSIGN(const bool fused,
+                          fuseTile(*model, bytes, table.begin(t), chunk, tileBase(base, offset), staging, into));
+        if (fused) continue;
+      }
       loadBase(model->head.rule, base, offset, tile);
       if (wide) std::copy_n(low.begin() + static_cast<std::ptrdiff_t>(offset), tile.count, tile.low);
       if (table.raw(t)) {
@@ -163,9 +176,17 @@ class ResidualCodec : public DeltaCodec {
   }
 
  protected:
-  /// Fills tile.x from `words` and returns where the patches begin, or an error.
-  virtual Result<std::size_t> decodeBits(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
-                                         Staging& staging) const = 0;
+  /// Reads the header of a tile, which starts at `at` in its chunk.
+  virtual Result<TileBits> readHeader(std::span<const std::byte> bytes, std::size_t at) const = 0;
+  /// Fills tile.x; the words are staged.
+  virtual void decodeBits(const Model& model, const TileBits& bits, const Staging& staging, Tile& tile) const = 0;
+  /// Fills `final` in one go where the processor can. `onwards`: the chunk from the tile's first byte on.
+  virtual bool fuseBits(const Model& model, const TileBits& bits, const kernels::TileBase& base,
+                        std::span<const std::byte> bytes, std::span<const std::byte> onwards, Staging& staging,
+                        std::byte* final) const = 0;
+  static void stage(std::span<const std::byte> bytes, const TileBits& bits, Staging& staging) {
+    std::memcpy(staging.words, bytes.data() + bits.begin, bytes.size() - bits.begin);
+  }
 
  private:
   Result<const Model*> modelOf(const CodecModel* any, const BaseSlice& base) const {
@@ -176,26 +197,49 @@ class ResidualCodec : public DeltaCodec {
     return model;
   }
 
-  Result<void> decodeTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile, Staging& staging,
-                          const BaseSlice& base, std::size_t offset, std::span<std::byte> final) const {
+  Result<TileBits> readTile(std::span<const std::byte> bytes, std::size_t at, std::size_t count) const {
     if (bytes.size() < 16 || bytes.size() > kernels::kMaxTileWords * 4)
       return corruptAt(id(), at, "tile of an impossible size");
-    DELTASCOPE_ASSIGN(const std::size_t patchesAt, decodeBits(model, bytes, at, tile, staging));
-    const std::size_t patches = loadAs<std::uint32_t>(bytes.data()) >> 16;
-    if (patchesAt > bytes.size() || patches > (bytes.size() - patchesAt) / 4)
+    DELTASCOPE_ASSIGN(const TileBits bits, readHeader(bytes, at));
+    if (bits.end > bytes.size() || patchesOf(bytes) > (bytes.size() - bits.end) / 4)
       return corruptAt(id(), at, "patches run past the tile");
+    for (std::size_t p = 0; p < patchesOf(bytes); ++p)
+      if (const auto place = bits.end + 4 * p; loadAs<std::uint32_t>(bytes.data() + place) >> 16 >= count)
+        return corruptAt(id(), at + place, "patch outside the tile");
+    return bits;
+  }
+
+  static std::size_t patchesOf(std::span<const std::byte> bytes) { return loadAs<std::uint32_t>(bytes.data()) >> 16; }
+
+  Result<void> decodeTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile, Staging& staging,
+                          const BaseSlice& base, std::size_t offset, std::span<std::byte> final) const {
+    DELTASCOPE_ASSIGN(const TileBits bits, readTile(bytes, at, tile.count));
+    stage(bytes, bits, staging);
+    decodeBits(model, bits, staging, tile);
+    const std::size_t patches = patchesOf(bytes);
     if (patches == 0) {
       storeFinal(model.head.rule, base, tile, offset, final);
       return {};
     }
     kernels::fromDifferences(model.head.rule.kind, tile.anchors, tile.x, tile.final, tile.padded, kernels::bestIsa());
     for (std::size_t p = 0; p < patches; ++p) {
-      const auto patch = loadAs<std::uint32_t>(bytes.data() + patchesAt + 4 * p);
-      if (patch >> 16 >= tile.count) return corruptAt(id(), at + patchesAt + 4 * p, "patch outside the tile");
+      const auto patch = loadAs<std::uint32_t>(bytes.data() + bits.end + 4 * p);
       tile.final[patch >> 16] = static_cast<std::uint16_t>(patch);
     }
     storeHalves(base, tile, offset, final);
     return {};
+  }
+
+  /// A tile of 16-bit finals without any step in between; false where there is no such way.
+  Result<bool> fuseTile(const Model& model, std::span<const std::byte> bytes, std::size_t at, std::span<const std::byte> chunk,
+                        const kernels::TileBase& base, Staging& staging, std::span<std::byte> final) const {
+    DELTASCOPE_ASSIGN(const TileBits bits, readTile(bytes, at, base.count));
+    if (!fuseBits(model, bits, base, bytes, chunk.subspan(at), staging, final.data())) return false;
+    for (std::size_t p = 0; p < patchesOf(bytes); ++p) {
+      const auto patch = loadAs<std::uint32_t>(bytes.data() + bits.end + 4 * p);
+      storeAs(final.data() + (patch >> 16) * kHalf, static_cast<std::uint16_t>(patch));
+    }
+    return true;
   }
 };
 
@@ -210,20 +254,27 @@ class EntropyCodec final : public ResidualCodec<PrefixModel> {
   }
 
  protected:
-  Result<std::size_t> decodeBits(const PrefixModel& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
-                                 Staging& staging) const override {
-    if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id(), at, "tile header is cut off");
-    std::uint32_t start[kernels::kLanes], bits = 0;
+  Result<TileBits> readHeader(std::span<const std::byte> bytes, std::size_t at) const override {
+    TileBits tile{.begin = kPrefixHeaderWords * 4};
+    if (bytes.size() < tile.begin) return corruptAt(id(), at, "tile header is cut off");
+    std::uint32_t bits = 0;
     for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) {
-      start[lane] = bits;
+      tile.start[lane] = bits;
       bits += laneBits(bytes, lane);
     }
-    const std::size_t end = kPrefixHeaderWords * 4 + static_cast<std::size_t>(ceilDiv(bits, 32)) * 4;
-    if (end > bytes.size()) return corruptAt(id(), at, "lanes run past the tile");
-    std::memcpy(staging.words, bytes.data() + kPrefixHeaderWords * 4, bytes.size() - kPrefixHeaderWords * 4);
-    kernels::decodePrefixTile(model.table, tile.contexts, staging.words, start, tile.padded / kernels::kStep, tile.x,
+    tile.end = tile.begin + static_cast<std::size_t>(ceilDiv(bits, 32)) * 4;
+    if (tile.end > bytes.size()) return corruptAt(id(), at, "lanes run past the tile");
+    return tile;
+  }
+  void decodeBits(const PrefixModel& model, const TileBits& bits, const Staging& staging, Tile& tile) const override {
+    kernels::decodePrefixTile(model.table, tile.contexts, staging.words, bits.start, tile.padded / kernels::kStep, tile.x,
                               kernels::bestIsa());
-    return end;
+  }
+  bool fuseBits(const PrefixModel& model, const TileBits& bits, const kernels::TileBase& base, std::span<const std::byte> bytes,
+                std::span<const std::byte>, Staging& staging, std::byte* final) const override {
+    return kernels::decodeNibblePrefixTile(model.head.rule, model.nibble, base,
+                                           bytes.subspan(bits.begin, bits.end - bits.begin), bits.start,
+                                           std::as_writable_bytes(std::span(staging.words)).data(), final, kernels::bestIsa());
   }
 };
 
@@ -238,14 +289,23 @@ class BitpackCodec final : public ResidualCodec<FieldModel> {
   }
 
  protected:
-  Result<std::size_t> decodeBits(const FieldModel& model, std::span<const std::byte> bytes, std::size_t at, Tile& tile,
-                                 Staging& staging) const override {
-    const std::size_t end = 4 + (loadAs<std::uint32_t>(bytes.data()) & 0xffff) * std::size_t{4};
-    if (end > bytes.size()) return corruptAt(id(), at, "fields run past the tile");
-    std::memcpy(staging.words, bytes.data() + 4, bytes.size() - 4);
+  Result<TileBits> readHeader(std::span<const std::byte> bytes, std::size_t at) const override {
+    TileBits tile{.begin = 4};
+    tile.end = tile.begin + (loadAs<std::uint32_t>(bytes.data()) & 0xffff) * std::size_t{4};
+    if (tile.end > bytes.size()) return corruptAt(id(), at, "fields run past the tile");
+    return tile;
+  }
+  void decodeBits(const FieldModel& model, const TileBits&, const Staging& staging, Tile& tile) const override {
     kernels::decodeFieldTile(model.table, tile.contexts, staging.words, tile.padded / kernels::kStep, tile.x,
                              kernels::bestIsa());
-    return end;
+  }
+  /// The words are read in place where the chunk goes on far enough.
+  bool fuseBits(const FieldModel& model, const TileBits& bits, const kernels::TileBase& base, std::span<const std::byte> bytes,
+                std::span<const std::byte> onwards, Staging& staging, std::byte* final) const override {
+    const bool inPlace = onwards.size() - bits.begin >= sizeof staging.words;
+    if (!inPlace) stage(bytes, bits, staging);
+    const auto* words = inPlace ? onwards.data() + bits.begin : std::as_bytes(std::span(staging.words)).data();
+    return kernels::decodeNibbleFieldTile(model.head.rule, model.table, base, words, final, kernels::bestIsa());
   }
 };
 

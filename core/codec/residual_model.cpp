@@ -72,6 +72,7 @@ PrefixModel::PrefixModel(ModelHead modelHead, unsigned prefixBits, std::vector<s
     : head(std::move(modelHead)), buckets(std::move(contextBuckets)) {
   table.prefixBits = prefixBits;
   buildTables();
+  if (head.rule.kind == AnchorKind::Nibble) nibble = kernels::nibbleCode(table);
 }
 
 void PrefixModel::buildTables() {

@@ -35,6 +35,7 @@ class PrefixModel final : public CodecModel {
   ModelHead head;
   std::vector<std::vector<Bucket>> buckets;
   kernels::PrefixTable table;
+  kernels::NibbleCode nibble;
 
   /// A codeword for the encoder: bits << 8 | length; 0 when x has none in this context.
   [[nodiscard]] std::uint32_t codeword(std::uint8_t context, std::uint16_t x) const {

@@ -94,25 +94,27 @@ AnchorRule defaultRule(BaseKind base, DType finalType, std::span<const DeltaSamp
 
 std::size_t tileCount(std::size_t elements) { return (elements + kernels::kTile - 1) / kernels::kTile; }
 
-void loadBase(const AnchorRule& rule, const BaseSlice& base, std::size_t offset, Tile& tile) {
-  tile.count = std::min(kernels::kTile, base.count - offset);
-  tile.padded = (tile.count + kernels::kStep - 1) / kernels::kStep * kernels::kStep;
+kernels::TileBase tileBase(const BaseSlice& base, std::size_t offset) {
   kernels::TileBase source;
-  source.count = tile.count;
+  source.count = std::min(kernels::kTile, base.count - offset);
   source.group = base.group;
+  if (base.kind == BaseKind::Int8) {
+    const std::uint64_t column = base.first % base.group + offset;
+    source.codes = base.codes.data() + offset;
+    source.scales = base.scales.data() + column / base.group;
+    source.column = column % base.group;
+  } else if (isQuantized(base.kind)) {
+    source.codes = base.codes.data() + offset / 2;
+    source.scales = base.scales.data() + offset / base.group;
+  }
+  return source;
+}
+
+void loadBase(const AnchorRule& rule, const BaseSlice& base, std::size_t offset, Tile& tile) {
+  kernels::TileBase source = tileBase(base, offset);
+  tile.count = source.count;
+  tile.padded = (tile.count + kernels::kStep - 1) / kernels::kStep * kernels::kStep;
   switch (base.kind) {
-    case BaseKind::Nf4:
-    case BaseKind::Fp4:
-      source.codes = base.codes.data() + offset / 2;
-      source.scales = base.scales.data() + offset / base.group;
-      break;
-    case BaseKind::Int8: {
-      const std::uint64_t column = base.first % base.group + offset;
-      source.codes = base.codes.data() + offset;
-      source.scales = base.scales.data() + column / base.group;
-      source.column = column % base.group;
-      break;
-    }
     case BaseKind::Same:
       if (base.finalType == DType::F32) {
         std::memcpy(tile.parents, base.values.data() + offset * 4, tile.count * 4);
@@ -126,6 +128,8 @@ void loadBase(const AnchorRule& rule, const BaseSlice& base, std::size_t offset,
       std::memset(tile.parents, 0, tile.count * 4);
       std::memset(tile.final, 0, tile.count * 2);
       source.values16 = tile.final;
+      break;
+    default:
       break;
   }
   tile.usable = kernels::scalesUsable(rule, source);

@@ -31,6 +31,8 @@ struct Tile {
 
 [[nodiscard]] std::size_t tileCount(std::size_t elements);
 
+/// A quantized base's side of the tile starting `offset` weights into the slice.
+[[nodiscard]] kernels::TileBase tileBase(const BaseSlice& base, std::size_t offset);
 /// Fills anchors, contexts and parents of the tile starting `offset` weights into the slice.
 void loadBase(const kernels::AnchorRule& rule, const BaseSlice& base, std::size_t offset, Tile& tile);
 /// Fills final, low and x; loadBase comes first.

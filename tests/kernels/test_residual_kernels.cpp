@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every instruction set gives the same bits as the scalar code, on any table, any words and any weights.
 #include <QtTest>
+#include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 
@@ -14,6 +16,33 @@ namespace {
 struct Buffers {
   std::uint16_t anchors[kTile], x[kTile], final[kTile];
   std::uint8_t contexts[kTile];
+};
+
+/// A tile of a four-bit base with usable scales, and noise for its words.
+struct NibbleTile {
+  AnchorRule rule;
+  TileBase base;
+  std::vector<std::uint8_t> codes = std::vector<std::uint8_t>(kTile / 2);
+  std::vector<float> scales = std::vector<float>(kTile / 32);
+  std::vector<std::uint32_t> words = std::vector<std::uint32_t>(kStagingWords);
+
+  NibbleTile(std::mt19937& random, unsigned mantissaBits) {
+    rule.kind = AnchorKind::Nibble;
+    rule.half = random() % 2 ? HalfType::Bf16 : HalfType::F16;
+    rule.mantissaBits = mantissaBits;
+    const unsigned top = rule.half == HalfType::Bf16 ? 0x7f80 : 0x7c00;
+    for (auto& lo : rule.lo) do
+        lo = static_cast<std::uint16_t>(random());
+      while ((lo & top) == top);
+    for (auto& c : codes) c = static_cast<std::uint8_t>(random());
+    for (auto& s : scales)
+      s = random() % 20 ? std::ldexp(1.0f + 1e-3f * static_cast<float>(random() % 1000), int(random() % 200) - 100) : 0;
+    for (auto& w : words) w = static_cast<std::uint32_t>(random());
+    base.codes = codes.data();
+    base.scales = scales.data();
+    base.group = std::size_t{32} << random() % 8;
+    base.count = kTile;
+  }
 };
 
 void addIsas() {
@@ -70,6 +99,37 @@ class TestResidualKernels : public QObject {
       decodeFieldTile(table, a->contexts, words.data(), steps, a->x, Isa::Scalar);
       decodeFieldTile(table, a->contexts, words.data(), steps, b->x, Isa(isa));
       QVERIFY(std::equal(a->x, a->x + steps * kStep, b->x));
+    }
+  }
+
+  // The fused decoders against the steps that they leave out.
+  void fusedFieldsDecodeAlike_data() { addIsas(); }
+  void fusedFieldsDecodeAlike() {
+    QFETCH(int, isa);
+    std::mt19937 random(6);
+    auto steps = std::make_unique<Buffers>();
+    for (int round = 0; round < 200; ++round) {
+      const NibbleTile tile(random, 0);
+      FieldTable table;
+      table.width.fill(1);
+      for (std::size_t c = 0; c < 16; ++c) {
+        table.width[c] = static_cast<std::uint8_t>(1 + random() % 14);
+        table.isSigned[c] = random() % 3 == 0;
+      }
+      if (round % 10 == 0) table.offset[random() % 16] = 1;
+      if (round % 10 == 1) table.width[random() % 16] = 15;
+      std::vector<std::byte> fused(2 * kTile, std::byte{0xa5});
+      const auto* words = std::as_bytes(std::span(tile.words)).data();
+      const bool did = decodeNibbleFieldTile(tile.rule, table, tile.base, words, fused.data(), Isa(isa));
+      QCOMPARE(did, Isa(isa) == Isa::Avx512 && round % 10 > 1);
+      if (!did) {
+        QVERIFY(std::ranges::all_of(fused, [](std::byte b) { return b == std::byte{0xa5}; }));
+        continue;
+      }
+      anchorsAndContexts(tile.rule, tile.base, steps->anchors, steps->contexts, Isa::Scalar);
+      decodeFieldTile(table, steps->contexts, tile.words.data(), kTile / kStep, steps->x, Isa::Scalar);
+      fromDifferences(AnchorKind::Nibble, steps->anchors, steps->x, steps->final, kTile, Isa::Scalar);
+      QVERIFY(std::memcmp(fused.data(), steps->final, fused.size()) == 0);
     }
   }
 
