@@ -2,6 +2,40 @@
 #include "ui/engine.h"
 
 namespace deltascope::ui {
+namespace {
+
+/// What realEngine's loadChat hands out, and gets back as a sibling.
+struct LoadedChat : ChatModel {
+  std::shared_ptr<Model> model;
+  std::unique_ptr<Session> session;
+};
+
+Result<Generation> answer(const LoadedChat& chat, const ChatTurn& turn, const std::stop_token& stop) {
+  ChatRequest request;
+  request.messages = turn.messages;
+  GenerateRequest generating;
+  DELTASCOPE_ASSIGN(generating.prompt, chat.model->text().encode(request));
+  generating.maxNewTokens = turn.maxNewTokens;
+  generating.sampling = turn.sampling;
+  generating.onToken = turn.onToken;
+  generating.onPrompt = turn.onPrompt;
+  return chat.session->generate(generating, stop);
+}
+
+Result<std::shared_ptr<ChatModel>> loadChat(const LoadRequest& request, const JobContext& job,
+                                            const std::shared_ptr<ChatModel>& sibling) {
+  auto chat = std::make_shared<LoadedChat>();
+  const auto other = std::static_pointer_cast<LoadedChat>(sibling);
+  DELTASCOPE_ASSIGN(chat->model, Model::load(request, job, other ? other->model : nullptr));
+  DELTASCOPE_ASSIGN(chat->session, Session::create(chat->model));
+  chat->plan = chat->model->plan();
+  const LoadedChat* const self = chat.get();
+  chat->memory = [self] { return self->model->memory(); };
+  chat->answer = [self](const ChatTurn& turn, const std::stop_token& stop) { return answer(*self, turn, stop); };
+  return chat;
+}
+
+}  // namespace
 
 Engine realEngine() {
   Engine engine;
@@ -11,6 +45,8 @@ Engine realEngine() {
   engine.unpack = deltascope::unpack;
   engine.inspect = deltascope::inspect;
   engine.closeUp = deltascope::closeUp;
+  engine.planModel = deltascope::planModel;
+  engine.loadChat = loadChat;
   engine.devices = kernels::devices;
   engine.residentMemory = deltascope::residentMemory;
   return engine;

@@ -38,6 +38,7 @@ void addSynth(CLI::App& app, Invocation& invocation);
 void addTokenize(CLI::App& app, Invocation& invocation);
 void addGenerate(CLI::App& app, Invocation& invocation);
 void addLogits(CLI::App& app, Invocation& invocation);
+void addSelftest(CLI::App& app, Invocation& invocation);
 void addDevices(CLI::App& app, Invocation& invocation);
 
 /// --json, --quiet, --verbose, and with `job` --threads.

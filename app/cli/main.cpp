@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   addLogits(app, invocation);
   addTokenize(app, invocation);
   addDevices(app, invocation);
+  addSelftest(app, invocation);
   std::string topic;
   CLI::App* help = app.add_subcommand("help", "how to use a command");
   help->add_option("COMMAND", topic, "command to explain");

@@ -49,8 +49,9 @@ Result<void> refuseUnknownMeaning(const Fields& fields) {
 
 Result<RopeConfig> parseRope(const Fields& fields, const std::filesystem::path& path, std::uint32_t positions) {
   RopeConfig rope;
-  const bool modern = fields.has("rope_parameters");
-  const char* name = modern ? "rope_parameters" : "rope_scaling";
+  // The older spelling wins where both are there; an empty one counts as absent.
+  const auto* older = fields.find("rope_scaling");
+  const char* name = older && !older->empty() ? "rope_scaling" : "rope_parameters";
   const auto* object = fields.find(name);
   DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", 10000.0));
   if (object) {
@@ -59,8 +60,8 @@ Result<RopeConfig> parseRope(const Fields& fields, const std::filesystem::path& 
     if (std::any_of(object->begin(), object->end(), [](const json& value) { return value.is_object(); }))
       return fields.unsupported(name, "rotary embeddings that differ between layers");
     DELTASCOPE_ASSIGN(rope.theta, scaling.number("rope_theta", rope.theta));
-    DELTASCOPE_ASSIGN(const std::string older, scaling.text("type", std::string("default")));
-    DELTASCOPE_ASSIGN(const std::string type, scaling.text("rope_type", older));
+    DELTASCOPE_ASSIGN(const std::string shortName, scaling.text("type", std::string("default")));
+    DELTASCOPE_ASSIGN(const std::string type, scaling.text("rope_type", shortName));
     if (type == "linear" || type == "llama3") {
       rope.scaling = type == "linear" ? RopeConfig::Scaling::Linear : RopeConfig::Scaling::Llama3;
       DELTASCOPE_ASSIGN(rope.factor, scaling.number("factor", std::nullopt));
@@ -71,7 +72,9 @@ Result<RopeConfig> parseRope(const Fields& fields, const std::filesystem::path& 
     if (rope.scaling == RopeConfig::Scaling::Llama3) {
       DELTASCOPE_ASSIGN(rope.lowFrequencyFactor, scaling.number("low_freq_factor", std::nullopt));
       DELTASCOPE_ASSIGN(rope.highFrequencyFactor, scaling.number("high_freq_factor", std::nullopt));
-      DELTASCOPE_ASSIGN(rope.originalPositions, scaling.size("original_max_position_embeddings", positions, kMostPositions));
+      constexpr const char* kOriginal = "original_max_position_embeddings";
+      DELTASCOPE_ASSIGN(const std::uint32_t own, scaling.size(kOriginal, positions, kMostPositions));
+      DELTASCOPE_ASSIGN(rope.originalPositions, fields.size(kOriginal, own, kMostPositions));
       if (!(rope.highFrequencyFactor > rope.lowFrequencyFactor) || !(rope.lowFrequencyFactor > 0))
         return scaling.corrupt("high_freq_factor", "is not above low_freq_factor");
     }
@@ -96,10 +99,15 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
     DELTASCOPE_ASSIGN(window, fields.size("sliding_window", family.defaultWindow, kMostPositions));
   }
   if (!on) window = 0;
-  if (const auto* types = fields.find("layer_types")) {
+  const auto* types = fields.find("layer_types");
+  if (types && family.windows == WindowRule::Always)
+    return fields.unsupported("layer_types", "layers that differ are not supported in this family");
+  if (types) {
     if (!types->is_array() || types->size() != layers) return fields.corrupt("layer_types", "does not have an entry a layer");
     for (std::uint32_t i = 0; i < layers; ++i) {
       const auto& type = (*types)[i];
+      if (type == "sliding_attention" && window == 0)
+        return fields.corrupt("layer_types", "has sliding_attention, but no sliding_window is in use");
       if (type == "sliding_attention")
         windows[i] = window;
       else if (type != "full_attention")

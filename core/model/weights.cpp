@@ -81,6 +81,8 @@ std::vector<WeightSpec> weightsOf(const ModelConfig& config) {
   return specs;
 }
 
+std::string headName() { return kHeadRow.name; }
+
 bool isMatrix(WeightRole role) {
   switch (role) {
     case WeightRole::Embedding:

@@ -45,6 +45,7 @@ struct WeightSpec {
 
 /// In the order of a forward pass. A tied model has no Head.
 [[nodiscard]] std::vector<WeightSpec> weightsOf(const ModelConfig& config);
+[[nodiscard]] std::string headName();  ///< "lm_head.weight"
 [[nodiscard]] bool isMatrix(WeightRole role);
 
 /// A vector on the device; null where the family has none.

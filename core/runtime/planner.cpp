@@ -141,7 +141,7 @@ void Planner::choosePrefill() {
 
 bool Planner::improve(std::size_t index, Placement to) {
   const auto& cost = m_request.tensors[index];
-  if (!bytesOf(cost, to)) return false;
+  if (!bytesOf(cost, to) || (to == Placement::Static && cost.asStored)) return false;
   const Placement before = std::exchange(m_placements[index], to);
   if (totalOf(m_placements) <= m_room) return true;
   m_placements[index] = before;

@@ -17,7 +17,8 @@ struct TensorCost {
   std::uint64_t staticBytes = 0;                       ///< resident
   std::optional<std::uint64_t> jitBytes, streamBytes;  ///< resident
   bool matrix = false;
-  bool lookedUp = false;         ///< of which only a few rows are read a token: no product needs it
+  bool asStored = false;  ///< jit multiplies it as it is stored, with fewer bytes than static: no reason to make it static
+  bool lookedUp = false;  ///< of which only a few rows are read a token: no product needs it
   std::uint64_t stepBytes = 0;   ///< made at a time by one thread when not static; 0: used as it is stored
   std::uint64_t rowBytes = 0;    ///< of the final
   std::uint64_t pieces = 0;      ///< that can be made alone

@@ -31,6 +31,7 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
     if (origin.quantized) {
       cost.loadBytes = kDequantizeStep * (size + 1);
       if (cost.matrix) cost.jitBytes = baseBytes;
+      cost.asStored = cost.matrix;
     } else if (isPlain(origin) && cost.matrix && origin.elements > kPlainPieceElements) {
       cost.streamBytes = 0;
       cost.pieces = plainPieces(origin);

@@ -200,6 +200,12 @@ class Tracer {
   bool m_seen = false;
 };
 
+bool holdsHead(const Variant& variant) {
+  const std::string name = headName();
+  if (!variant.payloads.empty()) return variant.payloads.back()->find(name) != nullptr;
+  return variant.base->checkpoint().find(name) != nullptr;
+}
+
 }  // namespace
 
 fs::path modelFolder(const ModelFiles& files) {
@@ -225,6 +231,8 @@ Result<ModelConfig> readModelConfig(const fs::path& folder) {
 
 Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request).open());
+  // As transformers: a head of its own counts, whatever the config says.
+  if (variant->config.tiedEmbeddings && holdsHead(*variant)) variant->config.tiedEmbeddings = false;
   for (auto& spec : weightsOf(variant->config)) {
     TensorOrigin origin;
     origin.spec = std::move(spec);

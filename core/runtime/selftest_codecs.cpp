@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstring>
+
+#include "core/base/units.h"
+#include "core/codec/lowrank.h"
+#include "core/codec/statistics.h"
+#include "core/quant/quantize.h"
+#include "core/runtime/selftest_parts.h"
+
+namespace deltascope::selftest {
+namespace {
+
+constexpr std::size_t kColumns = 512, kRows = 400;
+constexpr std::size_t kCount = kColumns * kRows;  // not a whole number of tiles
+constexpr std::size_t kPatterns = 1u << 16;
+constexpr unsigned kBlocksize = 64;
+constexpr std::uint64_t kRank = 4;
+
+/// A base and a final over it, both made here: Gaussian weights, and every 16-bit pattern in between.
+struct Pair {
+  BaseSlice base;
+  std::vector<std::byte> values, final;
+  std::vector<std::uint8_t> codes;
+  std::vector<float> scales;
+};
+
+void quantize(BaseKind kind, DType type, std::span<const std::byte> weights, Pair& pair) {
+  if (kind == BaseKind::Int8) {
+    pair.codes.resize(kCount);
+    pair.scales.resize(kRows);
+    rowAbsmax(type, weights, kColumns, pair.scales);
+    quantizeInt8(type, weights, 0, kColumns, pair.scales, {reinterpret_cast<std::int8_t*>(pair.codes.data()), kCount});
+    pair.base.group = kColumns;
+  } else {
+    pair.codes.resize(kCount / 2);
+    pair.scales.resize(kCount / kBlocksize);
+    quantize4bit(kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, type, weights, kBlocksize, pair.codes,
+                 pair.scales);
+    pair.base.group = kBlocksize;
+  }
+  pair.base.codes = pair.codes;
+  pair.base.scales = pair.scales;
+}
+
+Pair makePair(BaseKind kind, DType type, std::uint64_t seed) {
+  Pair pair;
+  const std::size_t size = bytesOf(type);
+  const auto weights = gaussian(kCount, seed);
+  pair.final.resize(kCount * size);
+  fromFloat(type, weights, pair.final);
+  pair.base.kind = kind;
+  pair.base.finalType = type;
+  pair.base.count = kCount;
+  pair.values.resize(kCount * size);
+  if (kind == BaseKind::Same) {
+    auto parent = weights;
+    const auto steps = gaussian(kCount, seed + 1);
+    for (std::size_t i = 0; i < kCount; ++i) parent[i] += 0.01f * steps[i];
+    fromFloat(type, parent, pair.values);
+    pair.base.values = pair.values;
+  } else if (kind != BaseKind::None) {
+    quantize(kind, type, pair.final, pair);
+    baseValues(pair.base, pair.values);
+    pair.base.values = pair.values;
+  }
+  for (std::uint32_t i = 0; i < kPatterns; ++i) std::memcpy(pair.final.data() + 2 * i * size, &i, 2);
+  return pair;
+}
+
+Result<ModelPtr> modelFor(const DeltaCodec& coder, const Pair& pair) {
+  if (coder.id() == CodecId::LowRank) {
+    LowRankTerm term;
+    term.rank = kRank;
+    term.scale = 2;
+    term.a.resize(kRank * kColumns * sizeof(float));
+    term.b.resize(kRows * kRank * sizeof(float));
+    fromFloat(DType::F32, gaussian(kRank * kColumns, 11), term.a);
+    fromFloat(DType::F32, gaussian(kRows * kRank, 12), term.b);
+    std::vector<LowRankTerm> terms;
+    terms.push_back(std::move(term));
+    return makeLowRankModel(kRows, kColumns, false, std::move(terms));
+  }
+  const DeltaSample sample{pair.base, pair.final};
+  return coder.fit(std::span(&sample, 1), {});
+}
+
+Result<std::vector<std::byte>> roundTrip(const DeltaCodec& coder, const Pair& pair) {
+  DELTASCOPE_ASSIGN(const ModelPtr model, modelFor(coder, pair));
+  std::vector<std::byte> chunk, back(pair.final.size());
+  DELTASCOPE_TRY(coder.encode(pair.base, pair.final, model.get(), {}, chunk));
+  DELTASCOPE_TRY(coder.decode(pair.base, chunk, model.get(), back));
+  return back;
+}
+
+SelfTestCheck check(const DeltaCodec& coder, const Pair& pair) {
+  SelfTestCheck result;
+  result.name = std::string(nameOf(coder.id())) + " over " + std::string(nameOf(pair.base.kind)) + ", " +
+                std::string(nameOf(pair.base.finalType));
+  const auto back = roundTrip(coder, pair);
+  if (!back) {
+    result.detail = describe(back.error());
+    return result;
+  }
+  const std::size_t size = bytesOf(pair.base.finalType);
+  std::uint64_t different = 0, first = 0;
+  for (std::size_t i = kCount; i-- > 0;)
+    if (std::memcmp(back->data() + i * size, pair.final.data() + i * size, size) != 0) ++different, first = i;
+  result.passed = different == 0;
+  result.detail = result.passed ? "bit-exact: " + formatCount(kCount) + " of " + formatCount(kCount)
+                                : formatCount(different) + " differ, first at " + formatCount(first);
+  return result;
+}
+
+}  // namespace
+
+Result<void> testCodecs(const std::stop_token& stop, Checks& checks) {
+  constexpr std::array kTypes{DType::BF16, DType::F16, DType::F32};
+  constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8};
+  for (const auto type : kTypes)
+    for (const auto kind : kKinds) {
+      const Pair pair = makePair(kind, type, 7 * static_cast<std::uint64_t>(kind) + static_cast<std::uint64_t>(type));
+      for (const auto id : {CodecId::Raw, CodecId::Sparse, CodecId::Entropy, CodecId::Bitpack, CodecId::Zstd, CodecId::LowRank,
+                            CodecId::Additive}) {
+        if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+        if (codec(id).supports(kind, type)) checks.push_back(check(codec(id), pair));
+      }
+    }
+  return {};
+}
+
+}  // namespace deltascope::selftest

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The parts of selfTest. Internal to core/runtime.
+#include <memory>
+
+#include "core/runtime/selftest.h"
+#include "kernels/backend.h"
+
+namespace deltascope::selftest {
+
+using Checks = std::vector<SelfTestCheck>;
+
+[[nodiscard]] Result<void> testCodecs(const std::stop_token& stop, Checks& checks);
+[[nodiscard]] Result<void> testProducts(kernels::Backend& backend, const std::stop_token& stop, Checks& checks);
+[[nodiscard]] Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks);
+
+/// Gaussian weights of spread 0.02, the same for a seed on every machine.
+[[nodiscard]] std::vector<float> gaussian(std::size_t count, std::uint64_t seed);
+
+}  // namespace deltascope::selftest

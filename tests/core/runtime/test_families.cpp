@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass of each family against transformers, on the small checkpoints of tests/data/model.
+#include <QtTest>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/runtime/runtime.h"
+
+using namespace deltascope;
+
+namespace {
+
+const std::filesystem::path kData = std::filesystem::path(DELTASCOPE_TEST_DATA) / "model";
+
+nlohmann::json cases(const char* list) {
+  const auto text = readTextFile(kData / "cases.json");
+  return text ? nlohmann::json::parse(*text).at(list) : nlohmann::json();
+}
+
+Result<std::unique_ptr<Session>> open(const std::string& model, unsigned threads = 2) {
+  LoadRequest request;
+  request.path = kData / model;
+  request.threads = threads;
+  DELTASCOPE_ASSIGN(auto loaded, Model::load(request, {}));
+  return Session::create(std::move(loaded));
+}
+
+std::vector<float> golden(const std::string& key) {
+  const auto file = SafetensorsFile::open(kData / "logits.safetensors");
+  const TensorInfo* info = file ? file->find(key) : nullptr;
+  std::vector<float> logits(info ? info->elements : 0);
+  if (!info || !file->read(*info, 0, std::as_writable_bytes(std::span(logits)))) return {};
+  return logits;
+}
+
+}  // namespace
+
+class TestFamilies : public QObject {
+  Q_OBJECT
+ private slots:
+  void matchesTransformers_data();
+  void matchesTransformers();
+  void refusesWhatIsNotBuilt_data();
+  void refusesWhatIsNotBuilt();
+};
+
+void TestFamilies::matchesTransformers_data() {
+  QTest::addColumn<QString>("model");
+  for (const auto& c : cases("cases")) {
+    const auto model = QString::fromStdString(c.at("model"));
+    QTest::newRow(qPrintable(QString::fromStdString(c.at("logits")))) << model;
+  }
+}
+
+/// Logits within 2e-4 (FP32 additions in another order); greedy ids equal while the reference's own choice is clear.
+void TestFamilies::matchesTransformers() {
+  QFETCH(QString, model);
+  const auto list = cases("cases");
+  const auto found = std::find_if(list.begin(), list.end(), [](const auto& c) {
+    return c.at("logits").template get<std::string>() == QTest::currentDataTag();
+  });
+  const auto session = open(model.toStdString());
+  QVERIFY2(session, session ? "" : describe(session.error()).c_str());
+  const auto ids = found->at("ids").get<std::vector<TokenId>>();
+  const auto logits = (*session)->logits(ids, {});
+  QVERIFY2(logits, logits ? "" : describe(logits.error()).c_str());
+  const auto expected = golden(found->at("logits"));
+  QCOMPARE(logits->size(), expected.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>((*logits)[i]) - static_cast<double>(expected[i])));
+  QVERIFY2(worst <= 2e-4, qPrintable(QString::number(worst)));
+
+  QVERIFY(found->at("margin").get<double>() > 1e-3);
+  GenerateRequest request;
+  request.prompt = ids;
+  const auto greedy = found->at("greedy").get<std::vector<TokenId>>();
+  request.maxNewTokens = static_cast<std::uint32_t>(greedy.size());
+  request.ignoreEnd = true;
+  const auto generated = (*session)->generate(request, {});
+  QVERIFY2(generated, generated ? "" : describe(generated.error()).c_str());
+  QCOMPARE(generated->ids, greedy);
+}
+
+void TestFamilies::refusesWhatIsNotBuilt_data() {
+  QTest::addColumn<QString>("field");
+  for (const auto& c : cases("refused")) {
+    const auto model = QString::fromStdString(c.at("model"));
+    const auto fields = c.at("fields").get<std::vector<std::string>>();
+    QTest::newRow(qPrintable(model + "/" + QString::fromStdString(c.at("logits")))) << QString::fromStdString(fields.front());
+  }
+}
+
+void TestFamilies::refusesWhatIsNotBuilt() {
+  QFETCH(QString, field);
+  const QString model = QString(QTest::currentDataTag()).section('/', 0, 0);
+  const auto session = open(model.toStdString());
+  QVERIFY(!session);
+  QCOMPARE(session.error().code, ErrorCode::Unsupported);
+  const QString message = QString::fromStdString(session.error().message);
+  QVERIFY2(message.contains(field.section('.', 0, 0)) && message.contains("config.json"), qPrintable(message));
+}
+
+QTEST_GUILESS_MAIN(TestFamilies)
+#include "test_families.moc"
