@@ -62,7 +62,9 @@ class HeadAttention {
   void addBlock(const float* q, float* out, std::size_t begin, std::size_t count, float& largest, float& sum) {
     alignas(64) float p[kBlock];
     std::fill_n(p, kBlock, -std::numeric_limits<float>::infinity());
-    for (std::size_t j = 0; j < count; ++j) p[j] = dot(q, m_keys + (begin + j) * m_dim) * m_args.scale;
+    std::size_t scored = 0;
+    for (; scored + 4 <= count; scored += 4) score<4>(q, begin + scored, p + scored);
+    for (; scored < count; ++scored) score<1>(q, begin + scored, p + scored);
     Vec top = L::load(p);
     for (std::size_t i = 16; i < kBlock; i += 16) top = L::max(top, L::load(p + i));
     const float newLargest = std::max(largest, L::largest(top));
@@ -79,21 +81,39 @@ class HeadAttention {
     addValues(p, out, begin, count, factor[0]);
   }
 
-  float dot(const float* q, const T* key) {
-    Vec s = L::zero();
+  /// Scores of N positions, side by side to hide the additions' latency.
+  template <int N>
+  void score(const float* q, std::size_t position, float* p) {
+    const T* keys = m_keys + position * m_dim;
+    Vec s[N];
+    for (int j = 0; j < N; ++j) s[j] = L::zero();
     byLanes(m_dim, [&](std::size_t i, std::size_t n) {
-      const Vec a = loadUpTo<L>(q + i, n), b = loadCache<L>(key + i, n);
-      s = n == 16 ? L::fma(a, b, s) : L::fmaFirst(a, b, s, n);
+      const Vec a = loadUpTo<L>(q + i, n);
+      for (int j = 0; j < N; ++j) {
+        const Vec b = loadCache<L>(keys + j * m_dim + i, n);
+        s[j] = n == 16 ? L::fma(a, b, s[j]) : L::fmaFirst(a, b, s[j], n);
+      }
     });
-    return L::sum(s);
+    for (int j = 0; j < N; ++j) p[j] = L::sum(s[j]) * m_args.scale;
   }
 
   void addValues(const float* p, float* out, std::size_t begin, std::size_t count, float factor) {
-    byLanes(m_dim, [&](std::size_t i, std::size_t n) {
-      Vec s = L::mul(loadUpTo<L>(out + i, n), L::set(factor));
-      for (std::size_t j = 0; j < count; ++j) s = L::fma(L::set(p[j]), loadCache<L>(m_values + (begin + j) * m_dim + i, n), s);
-      storeUpTo<L>(out + i, s, n);
-    });
+    const T* values = m_values + begin * m_dim;
+    std::size_t i = 0;
+    for (; i + 64 <= m_dim; i += 64) addValuesTo<4>(p, out + i, values + i, count, factor, 16);
+    for (; i < m_dim; i += 16) addValuesTo<1>(p, out + i, values + i, count, factor, std::min<std::size_t>(16, m_dim - i));
+  }
+
+  /// N times 16 dimensions, or, with N = 1, n of them.
+  template <int N>
+  void addValuesTo(const float* p, float* out, const T* values, std::size_t count, float factor, std::size_t n) {
+    Vec s[N];
+    for (int i = 0; i < N; ++i) s[i] = L::mul(loadUpTo<L>(out + i * 16, n), L::set(factor));
+    for (std::size_t j = 0; j < count; ++j) {
+      const Vec weight = L::set(p[j]);
+      for (int i = 0; i < N; ++i) s[i] = L::fma(weight, loadCache<L>(values + j * m_dim + i * 16, n), s[i]);
+    }
+    for (int i = 0; i < N; ++i) storeUpTo<L>(out + i * 16, s[i], n);
   }
 
   const AttentionArgs& m_args;

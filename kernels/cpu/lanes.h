@@ -136,6 +136,9 @@ struct ScalarLanes {
       for (std::size_t j = 0; j < half; ++j) s[j] = s[j] > s[j + half] ? s[j] : s[j + half];
     return s[0];
   }
+
+  /// Products of weights that these lanes read in a way of their own; false where this is none.
+  static bool runLookedUp(auto&) { return false; }
 };
 
 }  // namespace deltascope::kernels

@@ -140,6 +140,9 @@ struct Avx2Lanes {
     const __m128 u = _mm_max_ps(z, _mm_movehl_ps(z, z));
     return _mm_cvtss_f32(_mm_max_ss(u, _mm_movehdup_ps(u)));
   }
+
+  /// Products of weights that these lanes read in a way of their own; false where this is none.
+  static bool runLookedUp(auto&) { return false; }
 };
 
 }  // namespace deltascope::kernels

@@ -50,19 +50,23 @@ struct Avx512Lanes {
     const __mmask16 number = _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q);
     return _mm512_castsi512_ps(_mm512_mask_and_epi32(bits, number, sum, _mm512_set1_epi32(static_cast<int>(0xFFFF0000))));
   }
+  /// 32 halves.
   template <ElementType T>
-  static void loadPairs(const std::byte* from, Vec& even, Vec& odd) {
+  static void widenPairs(__m512i both, Vec& even, Vec& odd) {
     if constexpr (T == ElementType::BF16) {
-      const __m512i both = _mm512_loadu_si512(from);
       even = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
       odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000))));
-    } else if constexpr (T == ElementType::F16) {
-      const __m512i both = _mm512_loadu_si512(from);
+    } else {
       even = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(both));
       odd = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(both, 16)));
-    } else {
-      splitPair(_mm512_loadu_ps(from), _mm512_loadu_ps(from + 64), even, odd);
     }
+  }
+  template <ElementType T>
+  static void loadPairs(const std::byte* from, Vec& even, Vec& odd) {
+    if constexpr (T == ElementType::F32)
+      splitPair(_mm512_loadu_ps(from), _mm512_loadu_ps(from + 64), even, odd);
+    else
+      widenPairs<T>(_mm512_loadu_si512(from), even, odd);
   }
   static void lookUpPairs(const std::uint8_t* codes, Vec values, Vec& even, Vec& odd) {
     const __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
@@ -92,6 +96,9 @@ struct Avx512Lanes {
     const __m128 u = _mm_max_ps(z, _mm_movehl_ps(z, z));
     return _mm_cvtss_f32(_mm_max_ss(u, _mm_movehdup_ps(u)));
   }
+
+  template <class P>
+  static bool runLookedUp(P& product);  ///< in rows_avx512.h
 };
 
 }  // namespace deltascope::kernels

@@ -10,8 +10,8 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,fma,f16c")
 #endif
 
-#include "kernels/cpu/lanes_avx512.h"
 #include "kernels/cpu/ops_table.h"
+#include "kernels/cpu/rows_avx512.h"
 
 namespace deltascope::kernels {
 

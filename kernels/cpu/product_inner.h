@@ -23,6 +23,7 @@ class Product {
 
   void run() {
     using enum ElementType;
+    if (L::runLookedUp(*this)) return;
     if (runAs<DenseRows, BF16>() || runAs<DenseRows, F16>() || runAs<DenseRows, F32>() || runAs<FourBitRows, BF16>() ||
         runAs<FourBitRows, F16>() || runAs<FourBitRows, F32>() || runAs<Int8Rows, BF16>() || runAs<Int8Rows, F16>() ||
         runAs<Int8Rows, F32>())
@@ -33,11 +34,11 @@ class Product {
     });
   }
 
- private:
+  /// False where `Rows` do not read this weight.
   template <template <class, ElementType> class Rows, ElementType T>
   bool runAs() {
     using W = Rows<L, T>;
-    if (!W::takes(m_weight)) return false;
+    if (!W::takes(m_rows)) return false;
     const W weight(m_weight);
     forTiles([&](std::uint64_t row, std::size_t rows) {
       if (m_tokens <= L::kDirectTokens)
@@ -49,16 +50,17 @@ class Product {
     return true;
   }
 
+ private:
   template <class Tile>
   void forTiles(Tile tile) {
-    const std::size_t tiles = (m_args.tokens + S::kTileTokens - 1) / S::kTileTokens;
-    for (std::size_t token = 0; token < m_args.tokens; token += m_tokens) {
-      const std::size_t even = (m_args.tokens + tiles - 1) / tiles;
-      m_tokens = std::min<std::size_t>((even + L::kTokens - 1) / L::kTokens * L::kTokens, m_args.tokens - token);
-      m_x = m_args.x + token * m_weight.columns;
-      m_y = m_args.y + token * m_args.weight.rows;
-      for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows) {
-        const std::size_t rows = std::min<std::size_t>(S::kTileRows, m_rows.end - row);
+    const std::size_t tiles = (m_args.tokens + S::kTileTokens - 1) / S::kTileTokens, even = (m_args.tokens + tiles - 1) / tiles;
+    const std::size_t tileTokens = (even + L::kTokens - 1) / L::kTokens * L::kTokens;
+    for (std::uint64_t row = m_rows.begin; row < m_rows.end; row += S::kTileRows) {
+      const std::size_t rows = std::min<std::size_t>(S::kTileRows, m_rows.end - row);
+      for (std::size_t token = 0; token < m_args.tokens; token += m_tokens) {
+        m_tokens = std::min<std::size_t>(tileTokens, m_args.tokens - token);
+        m_x = m_args.x + token * m_weight.columns;
+        m_y = m_args.y + token * m_args.weight.rows;
         std::fill_n(m_scratch.sums, rows * m_tokens * 16, 0.0f);
         tile(row, rows);
         for (std::size_t r = 0; r < rows; ++r) finish(m_rows.outputRow + (row - m_rows.begin) + r, sumsOf(r));
@@ -115,7 +117,7 @@ class Product {
 
   template <class W>
   void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
-    forStretches(S::kSplitFloats / m_tokens / 32 * 32, m_tokens, [&](std::size_t column, std::size_t columns) {
+    forStretches(S::kSplitFloats / m_tokens / 64 * 64, m_tokens, [&](std::size_t column, std::size_t columns) {
       directTokens<L::kDirectTokens>(weight, row, rows, column, columns);
     });
   }
@@ -126,7 +128,7 @@ class Product {
     if constexpr (T > 1) {
       if (m_tokens < T) return directTokens<T - 1>(weight, row, rows, column, columns);
     }
-    constexpr int kRows = L::directRows(T);
+    constexpr int kRows = std::min(L::directRows(T), W::kMostRows);
     std::size_t r = 0;
     for (; r + kRows <= rows; r += kRows) addRows<kRows, T>(weight, row, r, column, columns);
     for (; r < rows; ++r) addRows<1, T>(weight, row, r, column, columns);
@@ -145,12 +147,14 @@ class Product {
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
-      for (; c < segmentEnd; c += 32, x += 32 * T) {
-        Vec even[R], odd[R];
-        for (int i = 0; i < R; ++i) weight.pair(rows[i], c, even[i], odd[i]);
-        for (int t = 0; t < T; ++t) {
-          const Vec evenX = L::load(x + t * 16), oddX = L::load(x + (T + t) * 16);
-          for (int i = 0; i < R; ++i) s[i][t] = L::fma(odd[i], oddX, L::fma(even[i], evenX, s[i][t]));
+      for (; c < segmentEnd; c += 32 * W::kPairs, x += 32 * W::kPairs * T) {
+        Vec even[R][W::kPairs], odd[R][W::kPairs];
+        for (int i = 0; i < R; ++i) weight.pairs(rows[i], c, even[i], odd[i]);
+        for (int k = 0; k < W::kPairs; ++k) {
+          for (int t = 0; t < T; ++t) {
+            const Vec evenX = L::load(x + (2 * k * T + t) * 16), oddX = L::load(x + ((2 * k + 1) * T + t) * 16);
+            for (int i = 0; i < R; ++i) s[i][t] = L::fma(odd[i][k], oddX, L::fma(even[i][k], evenX, s[i][t]));
+          }
         }
       }
     }
@@ -206,18 +210,21 @@ class Product {
                    std::size_t stride) {
     typename W::Row state;
     weight.begin(state, row);
-    Vec even, odd;
     const std::size_t end = column + columns / 32 * 32;
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       weight.enter(state, row, c);
-      for (; c < segmentEnd; c += 32, into += 2 * stride) {
-        weight.pair(state, c, even, odd);
-        L::store(into, even);
-        L::store(into + stride, odd);
+      for (; c < segmentEnd; c += 32 * W::kPairs) {
+        Vec even[W::kPairs], odd[W::kPairs];
+        weight.pairs(state, c, even, odd);
+        for (int k = 0; k < W::kPairs; ++k, into += 2 * stride) {
+          L::store(into, even[k]);
+          L::store(into + stride, odd[k]);
+        }
       }
     }
     if (columns % 32 == 0) return;
+    Vec even, odd;
     weight.lastPair(state, end, columns % 32, even, odd);
     L::store(into, even);
     L::store(into + stride, odd);

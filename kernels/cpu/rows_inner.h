@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Rows of a weight as they lie in memory, read 32 columns at a time as 16 even and 16 odd ones. A Row is one row while it is
-/// read: begin() it, enter() each segment of columns, then take pairs; segments are what shares a scale.
+/// read: begin() it, enter() each segment of columns, then take kPairs times 32; segments are what shares a scale.
 #include <bit>
 
 #include "kernels/cpu/cpu_ops.h"
@@ -19,17 +19,18 @@ template <class L, ElementType T>
 class DenseRows {
  public:
   using Vec = typename L::Vec;
+  static constexpr int kPairs = 1, kMostRows = 4;
   struct Row {
     const std::byte* data;
   };
-  static bool takes(const Matrix& m) { return m.form == Matrix::Form::Dense && m.type == T; }
+  static bool takes(const ProductRows& p) { return p.weight.form == Matrix::Form::Dense && p.weight.type == T; }
 
   explicit DenseRows(const Matrix& m) : m_data(static_cast<const std::byte*>(m.elements)), m_columns(m.columns) {}
   void begin(Row& row, std::uint64_t index) const { row.data = m_data + index * m_columns * bytesOf(T); }
   static std::size_t segmentEnd(std::size_t, std::size_t end) { return end; }
   static void enter(Row&, std::uint64_t, std::size_t) {}
-  static void pair(const Row& row, std::size_t column, Vec& even, Vec& odd) {
-    L::template loadPairs<T>(row.data + column * bytesOf(T), even, odd);
+  static void pairs(const Row& row, std::size_t column, Vec* even, Vec* odd) {
+    L::template loadPairs<T>(row.data + column * bytesOf(T), *even, *odd);
   }
   /// The last n < 32 columns, zeros behind them.
   static void lastPair(const Row& row, std::size_t column, std::size_t n, Vec& even, Vec& odd) {
@@ -52,27 +53,34 @@ template <class L, ElementType T>
 class FourBitRows {
  public:
   using Vec = typename L::Vec;
+  static constexpr int kPairs = 1, kMostRows = 4;
   struct Row {
     const std::uint8_t* codes;
+    std::uint64_t first;
     Vec values;
   };
-  static bool takes(const Matrix& m) { return m.form == Matrix::Form::FourBit && m.type == T && m.columns % 32 == 0; }
+  static bool takes(const ProductRows& p) {
+    return p.weight.form == Matrix::Form::FourBit && p.weight.type == T && p.weight.columns % 32 == 0;
+  }
 
   explicit FourBitRows(const Matrix& m)
       : m_matrix(m),
         m_values(L::load(m.values)),
         m_shift(std::countr_zero(m.group)),
         m_segment(m.columns % m.group == 0 ? m.group : 32) {}
-  void begin(Row& row, std::uint64_t index) const { row.codes = m_matrix.codes + index * m_matrix.columns / 2; }
+  void begin(Row& row, std::uint64_t index) const {
+    row.first = index * m_matrix.columns;
+    row.codes = m_matrix.codes + row.first / 2;
+  }
   [[nodiscard]] std::size_t segmentEnd(std::size_t column, std::size_t end) const {
     return std::min<std::size_t>(end, (column | (m_segment - 1)) + 1);
   }
-  void enter(Row& row, std::uint64_t index, std::size_t column) const {
-    const float scale = m_matrix.scales[(index * m_matrix.columns + column) >> m_shift];
+  void enter(Row& row, std::uint64_t, std::size_t column) const {
+    const float scale = m_matrix.scales[(row.first + column) >> m_shift];
     row.values = L::template roundTo<T>(L::mul(m_values, L::set(scale)));
   }
-  static void pair(const Row& row, std::size_t column, Vec& even, Vec& odd) {
-    L::lookUpPairs(row.codes + column / 2, row.values, even, odd);
+  static void pairs(const Row& row, std::size_t column, Vec* even, Vec* odd) {
+    L::lookUpPairs(row.codes + column / 2, row.values, *even, *odd);
   }
   static void lastPair(const Row&, std::size_t, std::size_t, Vec&, Vec&) {}  // there is none
   void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
@@ -90,11 +98,12 @@ template <class L, ElementType T>
 class Int8Rows {
  public:
   using Vec = typename L::Vec;
+  static constexpr int kPairs = 1, kMostRows = 4;
   struct Row {
     const std::uint8_t* codes;
     Vec scale;
   };
-  static bool takes(const Matrix& m) { return m.form == Matrix::Form::Int8 && m.type == T; }
+  static bool takes(const ProductRows& p) { return p.weight.form == Matrix::Form::Int8 && p.weight.type == T; }
 
   explicit Int8Rows(const Matrix& m) : m_matrix(m) {}
   void begin(Row& row, std::uint64_t index) const {
@@ -103,8 +112,8 @@ class Int8Rows {
   }
   static std::size_t segmentEnd(std::size_t, std::size_t end) { return end; }
   static void enter(Row&, std::uint64_t, std::size_t) {}
-  static void pair(const Row& row, std::size_t column, Vec& even, Vec& odd) {
-    L::template int8Pairs<T>(row.codes + column, row.scale, even, odd);
+  static void pairs(const Row& row, std::size_t column, Vec* even, Vec* odd) {
+    L::template int8Pairs<T>(row.codes + column, row.scale, *even, *odd);
   }
   static void lastPair(const Row& row, std::size_t column, std::size_t n, Vec& even, Vec& odd) {
     std::uint8_t padded[32] = {};

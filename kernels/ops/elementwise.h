@@ -5,7 +5,8 @@
 
 namespace deltascope::kernels {
 
-/// out = gate · sigmoid(gate) · up (SwiGLU, Shazeer 2020); out may be gate or up.
+/// out = (gate / (1 + e^−gate)) · up (SwiGLU, Shazeer 2020) in FP32, the exponential within 2 ulp; so −0 · up for a gate below
+/// −88.8. out may be gate or up.
 struct SiluMultiplyArgs {
   const float* gate = nullptr;  ///< [count]
   const float* up = nullptr;    ///< [count]

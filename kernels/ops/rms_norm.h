@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// y = x · rsqrt(mean(x²) + epsilon) · weight, row by row, in FP32 (Zhang & Sennrich 2019, as transformers' LlamaRMSNorm).
+/// The squares are added with fma in 16 partial sums, column c to sum c mod 16, which are then added as a product's; rsqrt is 1
+/// / sqrt, two roundings. The same bits on every instruction set and number of threads.
 #include "kernels/ops/matrix.h"
 
 namespace deltascope::kernels {

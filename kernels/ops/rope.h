@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Rotary position embedding in place (Su et al. 2021), half-split as Hugging Face stores it: element i pairs with i +
-/// headDim/2.
+/// headDim/2: x[i] · cos − x[i + headDim/2] · sin, and x[i + headDim/2] · cos + x[i] · sin, every operation rounded to FP32.
 #include <cstdint>
 
 namespace deltascope::kernels {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exponential is within 2 ulp everywhere, the gate follows from it, and every instruction set gives the same bits.
+#include <cmath>
+
+#include "kernels/cpu/cpu_ops.h"
+#include "tests/kernels/backends.h"
+
+using namespace deltascope::kernels;
+
+namespace {
+
+/// Units in the last place of a float near `exact`, with gradual underflow.
+double ulpAt(double exact) { return std::ldexp(1.0, std::max(std::ilogb(exact), -126) - 23); }
+
+std::vector<float> gate(Backend& backend, const std::vector<float>& g, const std::vector<float>& up) {
+  std::vector<float> out(g.size());
+  backend.siluMultiply({g.data(), up.data(), out.data(), g.size()});
+  return out;
+}
+
+}  // namespace
+
+class TestSiluMultiply : public QObject {
+  Q_OBJECT
+
+ private slots:
+  /// Every 257th float: all exponents, both signs, and all that lies between.
+  void exponentialsAreWithinTwoUlp() {
+    std::vector<float> x, y;
+    for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 257) {
+      const float value = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+      if (value > -110 && value < 95 && std::abs(value) > 1e-9f) x.push_back(value);
+    }
+    y.resize(x.size());
+    cpuOps(bestIsa()).exp(x.data(), y.data(), x.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = std::exp(static_cast<double>(x[i]));
+      if (exact >= std::ldexp(1 - 0x1p-25, 128)) {
+        QCOMPARE(y[i], std::numeric_limits<float>::infinity());
+        continue;
+      }
+      worst = std::max(worst, std::abs(y[i] - exact) / ulpAt(exact));
+    }
+    QVERIFY2(worst <= 2, qPrintable(QString::number(worst)));
+    for (Isa isa : supportedIsas()) {
+      std::vector<float> other(x.size());
+      cpuOps(isa).exp(x.data(), other.data(), x.size());
+      QVERIFY2(difference(other, y).empty(), nameOf(isa));
+    }
+  }
+
+  void exponentialsOfSpecialValues() {
+    const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> x{0.0f, -0.0f, 1e-45f, -1e-45f, -infinity, infinity, -3e38f, 3e38f, 1e-20f};
+    const std::vector<float> want{1, 1, 1, 1, 0, infinity, 0, infinity, 1};
+    for (Isa isa : supportedIsas()) {
+      std::vector<float> y(x.size());
+      cpuOps(isa).exp(x.data(), y.data(), x.size());
+      QCOMPARE(difference(y, want), std::string());
+      float result = 0;
+      cpuOps(isa).exp(&nan, &result, 1);
+      QVERIFY(std::isnan(result));
+    }
+  }
+
+  /// Exponential 2 ulp of at most 2 units each, then a sum, a division and a product: below 8 units of the result, and a
+  /// denormal's own step where it underflows. Below −88 the exponential may be infinite: then 0 stands for less than 1e-36.
+  void gatesAreNearTheExactOnes_data() {
+    QTest::addColumn<int>("count");
+    for (int count : {1, 15, 16, 17, 1000, 100003}) QTest::addRow("%d", count) << count;
+  }
+  void gatesAreNearTheExactOnes() {
+    QFETCH(int, count);
+    const auto g = randomFloats(static_cast<std::size_t>(count), 1, 25), up = randomFloats(g.size(), 2);
+    const auto out = gate(*everyBackend()[0].backend, g, up);
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      const double want = g[i] / (1 + std::exp(-static_cast<double>(g[i]))) * up[i];
+      QVERIFY(std::abs(out[i] - want) <= 8 * kUnit * std::abs(want) + (g[i] < -88 ? 1e-36 * std::abs(up[i]) : 0x1p-148));
+    }
+    for (const auto& [name, backend] : everyBackend()) {
+      QVERIFY2(difference(gate(*backend, g, up), out).empty(), name.c_str());
+      auto inPlace = g;
+      backend->siluMultiply({inPlace.data(), up.data(), inPlace.data(), g.size()});
+      QVERIFY2(difference(inPlace, out).empty(), name.c_str());
+    }
+  }
+
+  void gatesOfLargeValues() {
+    const std::vector<float> g{-1e4f, 1e4f, -200, 200}, up{1, 1, 2, 2};
+    for (const auto& [name, backend] : everyBackend())
+      QCOMPARE(difference(gate(*backend, g, up), {-0.0f, 1e4f, -0.0f, 400}), std::string());
+  }
+};
+
+QTEST_APPLESS_MAIN(TestSiluMultiply)
+#include "test_silu_multiply.moc"
