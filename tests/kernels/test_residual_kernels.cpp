@@ -88,7 +88,7 @@ class TestResidualKernels : public QObject {
     for (int round = 0; round < 60; ++round) {
       FieldTable table;
       for (std::size_t c = 0; c < kMaxContexts; ++c) {
-        table.width[c] = static_cast<std::uint8_t>(1 + random() % 16);
+        table.width[c] = static_cast<std::uint8_t>(1 + random() % (round % 2 ? 14 : 16));
         table.isSigned[c] = random() % 3 == 0;
         table.offset[c] = static_cast<std::uint16_t>(random() % 2 ? random() : 0);
       }
