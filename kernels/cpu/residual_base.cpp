@@ -151,6 +151,52 @@ void int8Tile(const AnchorRule& rule, const TileBase& base, std::uint16_t* ancho
   }
 }
 
+#if DELTASCOPE_X86
+/// n weights of one row, sixteen at a time.
+DELTASCOPE_AVX512 void int8RowAvx512(HalfType half, const std::uint8_t* codes, std::size_t n, float rowScale,
+                                     std::uint16_t* anchors) {
+  const __m512 scale = _mm512_set1_ps(rowScale), middle = _mm512_set1_ps(0.5f), smallest = _mm512_set1_ps(0.5f / 256);
+  const __m512i below = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1);
+  const __m256i sign = _mm256_set1_epi16(-0x8000);
+  for (std::size_t i = 0; i < n; i += 16) {
+    const auto valid = static_cast<__mmask16>(n - i >= 16 ? 0xffff : (1u << (n - i)) - 1);
+    const __m128i bytes = _mm_maskz_loadu_epi8(valid, codes + i);
+    const __m512i magnitude = _mm512_abs_epi32(_mm512_cvtepi8_epi32(bytes));
+    __m512 edge = _mm512_sub_ps(_mm512_cvtepi32_ps(magnitude), middle);
+    edge = _mm512_mask_mov_ps(edge, _mm_cmpeq_epi8_mask(bytes, _mm_setzero_si128()), smallest);
+    const __m512 product = _mm512_mul_ps(edge, scale);
+    __m256i anchor;
+    if (half == HalfType::Bf16) {
+      const __m512i bits = _mm512_castps_si512(product), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+      const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, below), odd);
+      anchor = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
+    } else {
+      anchor = _mm512_cvtps_ph(product, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    }
+    anchor = _mm256_or_si256(anchor, _mm256_maskz_mov_epi16(_mm_movepi8_mask(bytes), sign));
+    _mm256_mask_storeu_epi16(anchors + i, valid, anchor);
+  }
+}
+
+DELTASCOPE_AVX512 void int8TileAvx512(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors,
+                                      std::uint8_t* contexts) {
+  std::size_t column = base.column, row = 0;
+  for (std::size_t i = 0, n = 0; i < base.count; i += n, ++row, column = 0) {
+    n = std::min(base.group - column, base.count - i);
+    int8RowAvx512(rule.half, base.codes + i, n, base.scales[row] / 127.0f, anchors + i);
+  }
+  const __m512i table0 = _mm512_loadu_si512(kInt8Contexts.data()), table1 = _mm512_loadu_si512(kInt8Contexts.data() + 64);
+  const __m512i last = _mm512_set1_epi8(39);  // of 128, whose byte is a negative one
+  for (std::size_t i = 0; i < base.count; i += 64) {
+    const std::size_t left = base.count - i;
+    const __mmask64 valid = left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
+    const __m512i magnitude = _mm512_abs_epi8(_mm512_maskz_loadu_epi8(valid, base.codes + i));
+    const __m512i context = _mm512_permutex2var_epi8(table0, magnitude, table1);
+    _mm512_mask_storeu_epi8(contexts + i, valid, _mm512_mask_mov_epi8(context, _mm512_movepi8_mask(magnitude), last));
+  }
+}
+#endif
+
 template <unsigned kShift, class T>
 DELTASCOPE_INLINE void exponentContexts(const T* values, std::size_t n, int top, std::uint8_t* contexts) {
   constexpr T kMask = static_cast<T>(sizeof(T) == 4 ? 0xff : kShift == 7 ? 0xff : 0x1f);
@@ -266,7 +312,12 @@ void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint1
       nibbleTile(rule, base, anchors, contexts, isa);
       break;
     case AnchorKind::Int8:
-      int8Tile(rule, base, anchors, contexts);
+#if DELTASCOPE_X86
+      if (isa == Isa::Avx512)
+        int8TileAvx512(rule, base, anchors, contexts);
+      else
+#endif
+        int8Tile(rule, base, anchors, contexts);
       break;
     default:
 #if DELTASCOPE_X86

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fixed-width decoder: each context has a width, so positions are a prefix sum and nothing is stored for them.
 #include "kernels/backend.h"
+#include "kernels/cpu/residual_windows.h"
 #include "kernels/cpu/target.h"
 #include "kernels/residual.h"
 
@@ -38,46 +39,67 @@ void decodeScalar(const FieldTable& table, const std::uint8_t* contexts, const s
 }
 
 #if DELTASCOPE_X86
-/// Sixteen weights span at most 256 bits: nine words, which one register holds.
+/// A field table in registers.
+struct FieldRegisters {
+  __m512i widths, masks[2], signs[2], offsets[2];
+};
+
+/// Sixty-four weights, sixteen at a time: those span at most 256 bits, nine words, which one register holds.
+DELTASCOPE_AVX512 void takeWide(const FieldRegisters& table, __m512i context, const std::uint32_t* words, std::uint32_t& at,
+                                std::uint16_t* x) {
+  const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1), k32 = _mm512_set1_epi32(32);
+  alignas(64) std::uint8_t width8[64];
+  _mm512_store_si512(width8, _mm512_permutexvar_epi8(context, table.widths));
+  for (std::size_t k = 0; k < 64; k += 16) {
+    const __m512i width = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(width8 + k)));
+    __m512i end = _mm512_add_epi32(width, _mm512_alignr_epi32(width, zero, 15));
+    end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 14));
+    end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 12));
+    end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 8));
+    const __m512i position = _mm512_add_epi32(_mm512_sub_epi32(end, width), _mm512_set1_epi32(static_cast<int>(at & 31)));
+    const __m512i block = _mm512_loadu_si512(words + (at >> 5));
+    const __m512i word = _mm512_srli_epi32(position, 5);
+    const __m512i w0 = _mm512_permutexvar_epi32(word, block);
+    const __m512i w1 = _mm512_permutexvar_epi32(_mm512_add_epi32(word, one), block);
+    const __m512i field = _mm512_srlv_epi32(_mm512_shldv_epi32(w0, w1, position), _mm512_sub_epi32(k32, width));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(x + k), _mm512_cvtepi32_epi16(field));
+    at += static_cast<std::uint32_t>(_mm_extract_epi32(_mm512_extracti32x4_epi32(end, 3), 3));
+  }
+}
+
+/// Sixty-four weights at a time, in windows but where four neighbours are too wide for one.
 DELTASCOPE_AVX512 void decodeAvx512(const FieldTable& table, const std::uint8_t* contexts, const std::uint32_t* words,
                                     std::size_t steps, std::uint16_t* x) {
-  alignas(64) std::uint8_t signBit[kMaxContexts];
-  for (std::size_t c = 0; c < kMaxContexts; ++c)
-    signBit[c] = table.isSigned[c] ? static_cast<std::uint8_t>(table.width[c] - 1) : 31;
-  const __m512i widths = _mm512_loadu_si512(table.width.data()), signs = _mm512_load_si512(signBit);
-  const __m512i offsets0 = _mm512_loadu_si512(table.offset.data()), offsets1 = _mm512_loadu_si512(table.offset.data() + 32);
-  const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1), k32 = _mm512_set1_epi32(32);
-  const __m512i bit15 = _mm512_set1_epi32(0x8000);
+  alignas(64) std::uint16_t masks[kMaxContexts], signs[kMaxContexts];
+  for (std::size_t c = 0; c < kMaxContexts; ++c) {
+    signs[c] = static_cast<std::uint16_t>(table.isSigned[c] ? (1u << table.width[c]) >> 1 : 0);
+    masks[c] = static_cast<std::uint16_t>(((1u << table.width[c]) - 1) & ~unsigned{signs[c]});
+  }
+  const FieldRegisters fields{_mm512_loadu_si512(table.width.data()),
+                              {_mm512_load_si512(masks), _mm512_load_si512(masks + 32)},
+                              {_mm512_load_si512(signs), _mm512_load_si512(signs + 32)},
+                              {_mm512_loadu_si512(table.offset.data()), _mm512_loadu_si512(table.offset.data() + 32)}};
+  const __m512i bit15 = _mm512_set1_epi16(-0x8000), most = _mm512_set1_epi8(kMostWindowBits);
+  const auto* bytes = reinterpret_cast<const std::byte*>(words);
   std::uint32_t at = 0;
   for (std::size_t i = 0; i < steps * kStep; i += 64) {
     const __m512i context = _mm512_loadu_si512(contexts + i);
-    alignas(64) std::uint8_t width8[64], sign8[64];
-    _mm512_store_si512(width8, _mm512_permutexvar_epi8(context, widths));
-    _mm512_store_si512(sign8, _mm512_permutexvar_epi8(context, signs));
-    for (std::size_t k = 0; k < 64; k += 16) {
-      const __m512i width = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(width8 + k)));
-      const __m512i sign = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(sign8 + k)));
-      __m512i end = _mm512_add_epi32(width, _mm512_alignr_epi32(width, zero, 15));
-      end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 14));
-      end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 12));
-      end = _mm512_add_epi32(end, _mm512_alignr_epi32(end, zero, 8));
-      const __m512i position = _mm512_add_epi32(_mm512_sub_epi32(end, width), _mm512_set1_epi32(static_cast<int>(at & 31)));
-      const __m512i block = _mm512_loadu_si512(words + (at >> 5));
-      const __m512i word = _mm512_srli_epi32(position, 5);
-      const __m512i w0 = _mm512_permutexvar_epi32(word, block);
-      const __m512i w1 = _mm512_permutexvar_epi32(_mm512_add_epi32(word, one), block);
-      const __m512i w = _mm512_shldv_epi32(w0, w1, position);
-      const __m512i field = _mm512_srlv_epi32(w, _mm512_sub_epi32(k32, width));
-      const __m512i bit = _mm512_sllv_epi32(one, sign);
-      const __mmask16 negative = _mm512_test_epi32_mask(field, bit);
-      const __m512i value = _mm512_mask_add_epi32(field, negative, field, _mm512_sub_epi32(bit15, bit));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(x + i + k), _mm512_cvtepi32_epi16(value));
-      at += static_cast<std::uint32_t>(_mm_extract_epi32(_mm512_extracti32x4_epi32(end, 3), 3));
+    const __m512i ends = fieldEnds(_mm512_permutexvar_epi8(context, fields.widths));
+    __m512i raw[2];
+    if (_mm512_cmpgt_epu8_mask(ends, most)) {
+      takeWide(fields, context, words, at, x + i);
+      raw[0] = _mm512_loadu_si512(x + i), raw[1] = _mm512_loadu_si512(x + i + 32);
+    } else {
+      raw[0] = takeFields(ends, 0, bytes, at);
+      raw[1] = takeFields(ends, 1, bytes, at);
     }
-    for (std::size_t k = 0; k < 64; k += 32) {
-      const __m512i c = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(contexts + i + k)));
-      const __m512i offset = _mm512_permutex2var_epi16(offsets0, c, offsets1);
-      _mm512_storeu_si512(x + i + k, _mm512_add_epi16(_mm512_loadu_si512(x + i + k), offset));
+    for (std::size_t h = 0; h < 2; ++h) {
+      const __m512i c = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(contexts + i + 32 * h)));
+      __m512i value = _mm512_and_si512(raw[h], _mm512_permutex2var_epi16(fields.masks[0], c, fields.masks[1]));
+      const __m512i sign = _mm512_permutex2var_epi16(fields.signs[0], c, fields.signs[1]);
+      value = _mm512_mask_add_epi16(value, _mm512_test_epi16_mask(raw[h], sign), value, bit15);
+      const __m512i offset = _mm512_permutex2var_epi16(fields.offsets[0], c, fields.offsets[1]);
+      _mm512_storeu_si512(x + i + 32 * h, _mm512_add_epi16(value, offset));
     }
   }
 }

@@ -119,7 +119,7 @@ DELTASCOPE_AVX512 DELTASCOPE_INLINE void takeCodewords(const std::byte* reversed
       }
       const std::uint64_t* lengths = lanes.code->lengths.data();
       const __m512i own = _mm512_srli_epi64(lanes.codes, static_cast<unsigned>(8 * (k / 2) + (k % 2 ? 0 : 4)));
-      const __m512i row = _mm512_permutex2var_epi64(_mm512_loadu_si512(lengths), own, _mm512_loadu_si512(lengths + 8));
+      const __m512i row = _mm512_permutex2var_epi64(_mm512_load_si512(lengths), own, _mm512_load_si512(lengths + 8));
       const __m512i prefix = _mm512_and_si512(_mm512_srli_epi64(lanes.window, 58), quarter);
       const __m512i less1 = _mm512_and_si512(_mm512_srlv_epi64(row, prefix), fifteen);
       __m512i& taken = lanes.taken[k / 4];
@@ -132,8 +132,8 @@ DELTASCOPE_AVX512 DELTASCOPE_INLINE void takeCodewords(const std::byte* reversed
 
 /// A table of 256 bytes.
 DELTASCOPE_AVX512 DELTASCOPE_INLINE __m512i lookUp(const std::uint8_t* table, __m512i index, __mmask64 upper) {
-  const __m512i a = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), index, _mm512_loadu_si512(table + 64));
-  const __m512i b = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), index, _mm512_loadu_si512(table + 192));
+  const __m512i a = _mm512_permutex2var_epi8(_mm512_load_si512(table), index, _mm512_load_si512(table + 64));
+  const __m512i b = _mm512_permutex2var_epi8(_mm512_load_si512(table + 128), index, _mm512_load_si512(table + 192));
   return _mm512_mask_blend_epi8(upper, a, b);
 }
 

@@ -42,60 +42,80 @@ void decodeScalar(const PrefixTable& table, const std::uint8_t* contexts, const 
 }
 
 #if DELTASCOPE_X86
-/// Sixteen lanes at once; positions live in one register, windows are gathered.
+/// Sixteen lanes: positions in one register, and the 64 bits from the word of each on in two.
+struct SixteenLanes {
+  __m512i at, w0, w1;
+};
+
+/// Two codewords of each lane, x in the halves of an element.
+DELTASCOPE_AVX512 DELTASCOPE_INLINE __m512i takeTwo(SixteenLanes& lanes, __m512i c0, __m512i c1, const int* entries,
+                                                    const std::uint32_t* words, __m128i top) {
+  const __m512i shiftMask = _mm512_set1_epi32(31), k32 = _mm512_set1_epi32(32);
+  const __m512i w = _mm512_shldv_epi32(lanes.w0, lanes.w1, lanes.at);
+  const __m512i e0 = _mm512_i32gather_epi32(_mm512_or_si512(c0, _mm512_srl_epi32(w, top)), entries, 4);
+  const __m512i s0 = _mm512_and_si512(e0, shiftMask);
+  const __m512i y0 = _mm512_add_epi32(_mm512_srlv_epi32(w, s0), _mm512_srli_epi32(e0, 16));
+  const __m512i v = _mm512_sllv_epi32(w, _mm512_sub_epi32(k32, s0));
+  const __m512i e1 = _mm512_i32gather_epi32(_mm512_or_si512(c1, _mm512_srl_epi32(v, top)), entries, 4);
+  const __m512i s1 = _mm512_and_si512(e1, shiftMask);
+  const __m512i y1 = _mm512_add_epi32(_mm512_srlv_epi32(v, s1), _mm512_srli_epi32(e1, 16));
+  const __m512i used = _mm512_sub_epi32(_mm512_slli_epi32(k32, 1), _mm512_add_epi32(s0, s1));
+  const __m512i next = _mm512_add_epi32(lanes.at, used);
+  // At most 32 bits were used, so the window moves by no word or by one.
+  const __mmask16 moved = _mm512_test_epi32_mask(_mm512_xor_si512(lanes.at, next), k32);
+  lanes.at = next;
+  lanes.w0 = _mm512_mask_mov_epi32(lanes.w0, moved, lanes.w1);
+  const __m512i word = _mm512_add_epi32(_mm512_srli_epi32(next, 5), _mm512_set1_epi32(1));
+  lanes.w1 = _mm512_mask_i32gather_epi32(lanes.w1, moved, word, words, 4);
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, y0, _mm512_slli_epi32(y1, 16));
+}
+
+/// Lane l's four pairs belong side by side: transposes 16 × 4.
+DELTASCOPE_AVX512 DELTASCOPE_INLINE void storePairs(const __m512i (&pairs)[4], std::uint16_t* out) {
+  const __m512i t0 = _mm512_unpacklo_epi32(pairs[0], pairs[1]), t1 = _mm512_unpacklo_epi32(pairs[2], pairs[3]);
+  const __m512i t2 = _mm512_unpackhi_epi32(pairs[0], pairs[1]), t3 = _mm512_unpackhi_epi32(pairs[2], pairs[3]);
+  const __m512i r0 = _mm512_unpacklo_epi64(t0, t1), r1 = _mm512_unpackhi_epi64(t0, t1);
+  const __m512i r2 = _mm512_unpacklo_epi64(t2, t3), r3 = _mm512_unpackhi_epi64(t2, t3);
+  const __m512i q0 = _mm512_shuffle_i32x4(r0, r1, 0x44), q1 = _mm512_shuffle_i32x4(r2, r3, 0x44);
+  const __m512i q2 = _mm512_shuffle_i32x4(r0, r1, 0xee), q3 = _mm512_shuffle_i32x4(r2, r3, 0xee);
+  _mm512_storeu_si512(out, _mm512_shuffle_i32x4(q0, q1, 0x88));
+  _mm512_storeu_si512(out + 32, _mm512_shuffle_i32x4(q0, q1, 0xdd));
+  _mm512_storeu_si512(out + 64, _mm512_shuffle_i32x4(q2, q3, 0x88));
+  _mm512_storeu_si512(out + 96, _mm512_shuffle_i32x4(q2, q3, 0xdd));
+}
+
+/// Both halves of the lanes side by side: a codeword waits for the gather before it.
 DELTASCOPE_AVX512 void decodeAvx512(const PrefixTable& table, const std::uint8_t* contexts, const std::uint32_t* words,
                                     const std::uint32_t* start, std::size_t steps, std::uint16_t* x) {
   const auto* entries = reinterpret_cast<const int*>(table.entries.data());
   const __m128i bits = _mm_cvtsi32_si128(static_cast<int>(table.prefixBits));
   const __m128i top = _mm_cvtsi32_si128(static_cast<int>(32 - table.prefixBits));
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-  const __m512i byteMask = _mm512_set1_epi32(255), shiftMask = _mm512_set1_epi32(31), k32 = _mm512_set1_epi32(32);
-  const __m512i low16 = _mm512_set1_epi32(0xffff), one = _mm512_set1_epi32(1);
-  for (std::size_t half = 0; half < 2; ++half) {
-    __m512i at = _mm512_loadu_si512(start + 16 * half);
-    __m512i word = _mm512_srli_epi32(at, 5);
-    __m512i w0 = _mm512_i32gather_epi32(word, words, 4);
-    __m512i w1 = _mm512_i32gather_epi32(_mm512_add_epi32(word, one), words, 4);
-    for (std::size_t step = 0; step < steps; ++step) {
-      const std::uint8_t* c = contexts + step * kStep + half * 128;
+  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1)), byteMask = _mm512_set1_epi32(255);
+  SixteenLanes halves[2];
+  for (std::size_t h = 0; h < 2; ++h) {
+    halves[h].at = _mm512_loadu_si512(start + 16 * h);
+    const __m512i word = _mm512_srli_epi32(halves[h].at, 5);
+    halves[h].w0 = _mm512_i32gather_epi32(word, words, 4);
+    halves[h].w1 = _mm512_i32gather_epi32(_mm512_add_epi32(word, _mm512_set1_epi32(1)), words, 4);
+  }
+  for (std::size_t step = 0; step < steps; ++step) {
+    __m512i contextHalves[2][2], pairs[2][4];
+    for (std::size_t h = 0; h < 2; ++h) {
+      const std::uint8_t* c = contexts + step * kStep + h * 128;
       const __m512i a = _mm512_loadu_si512(c), b = _mm512_loadu_si512(c + 64);
-      const __m512i contextHalves[2] = {_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b)};
-      __m512i pairs[4];
-      for (int j = 0; j < 4; ++j) {
-        const __m512i cc = _mm512_srli_epi32(contextHalves[j / 2], static_cast<unsigned>(16 * (j % 2)));
+      contextHalves[h][0] = _mm512_permutex2var_epi32(a, even, b);
+      contextHalves[h][1] = _mm512_permutex2var_epi32(a, odd, b);
+    }
+    for (int j = 0; j < 4; ++j) {
+      for (int h = 0; h < 2; ++h) {
+        const __m512i cc = _mm512_srli_epi32(contextHalves[h][j / 2], static_cast<unsigned>(16 * (j % 2)));
         const __m512i c0 = _mm512_sll_epi32(_mm512_and_si512(cc, byteMask), bits);
         const __m512i c1 = _mm512_sll_epi32(_mm512_and_si512(_mm512_srli_epi32(cc, 8), byteMask), bits);
-        const __m512i w = _mm512_shldv_epi32(w0, w1, at);
-        const __m512i e0 = _mm512_i32gather_epi32(_mm512_or_si512(c0, _mm512_srl_epi32(w, top)), entries, 4);
-        const __m512i s0 = _mm512_and_si512(e0, shiftMask);
-        const __m512i y0 = _mm512_add_epi32(_mm512_srlv_epi32(w, s0), _mm512_srli_epi32(e0, 16));
-        const __m512i v = _mm512_sllv_epi32(w, _mm512_sub_epi32(k32, s0));
-        const __m512i e1 = _mm512_i32gather_epi32(_mm512_or_si512(c1, _mm512_srl_epi32(v, top)), entries, 4);
-        const __m512i s1 = _mm512_and_si512(e1, shiftMask);
-        const __m512i y1 = _mm512_add_epi32(_mm512_srlv_epi32(v, s1), _mm512_srli_epi32(e1, 16));
-        pairs[j] = _mm512_or_si512(_mm512_and_si512(y0, low16), _mm512_slli_epi32(y1, 16));
-        const __m512i next = _mm512_add_epi32(at, _mm512_sub_epi32(_mm512_slli_epi32(k32, 1), _mm512_add_epi32(s0, s1)));
-        // At most 32 bits were used, so the window moves by no word or by one.
-        const __mmask16 moved = _mm512_test_epi32_mask(_mm512_xor_si512(at, next), k32);
-        at = next;
-        w0 = _mm512_mask_mov_epi32(w0, moved, w1);
-        word = _mm512_add_epi32(_mm512_srli_epi32(at, 5), one);
-        w1 = _mm512_mask_i32gather_epi32(w1, moved, word, words, 4);
+        pairs[h][j] = takeTwo(halves[h], c0, c1, entries, words, top);
       }
-      // Lane l's four pairs belong side by side: transpose 16 × 4.
-      const __m512i t0 = _mm512_unpacklo_epi32(pairs[0], pairs[1]), t1 = _mm512_unpacklo_epi32(pairs[2], pairs[3]);
-      const __m512i t2 = _mm512_unpackhi_epi32(pairs[0], pairs[1]), t3 = _mm512_unpackhi_epi32(pairs[2], pairs[3]);
-      const __m512i r0 = _mm512_unpacklo_epi64(t0, t1), r1 = _mm512_unpackhi_epi64(t0, t1);
-      const __m512i r2 = _mm512_unpacklo_epi64(t2, t3), r3 = _mm512_unpackhi_epi64(t2, t3);
-      const __m512i q0 = _mm512_shuffle_i32x4(r0, r1, 0x44), q1 = _mm512_shuffle_i32x4(r2, r3, 0x44);
-      const __m512i q2 = _mm512_shuffle_i32x4(r0, r1, 0xee), q3 = _mm512_shuffle_i32x4(r2, r3, 0xee);
-      std::uint16_t* out = x + step * kStep + half * 128;
-      _mm512_storeu_si512(out, _mm512_shuffle_i32x4(q0, q1, 0x88));
-      _mm512_storeu_si512(out + 32, _mm512_shuffle_i32x4(q0, q1, 0xdd));
-      _mm512_storeu_si512(out + 64, _mm512_shuffle_i32x4(q2, q3, 0x88));
-      _mm512_storeu_si512(out + 96, _mm512_shuffle_i32x4(q2, q3, 0xdd));
     }
+    for (std::size_t h = 0; h < 2; ++h) storePairs(pairs[h], x + step * kStep + h * 128);
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Size and speed of the codecs, one thread, beside a plain copy:  bench_codecs [million weights] [student-t degrees, 0:
-// Gaussian]
+// Size and speed of the codecs, a thread, beside a plain copy:  bench_codecs [million weights] [student-t degrees, 0: Gaussian]
+//
+// "ranges" is decoding as it happens at run time, 131,072 weights at a time into the same scratch: with everything in the
+// caches, and from memory with one and with two threads.
 #include <time.h>
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "core/codec/codec.h"
 #include "core/quant/quant.h"
@@ -35,6 +38,59 @@ double median(int rounds, F&& f) {
   return times[static_cast<std::size_t>(rounds) / 2];
 }
 
+constexpr std::size_t kRange = 32 * kTileElements;
+
+/// One codec's chunk, as a layer's weight is held at run time.
+struct Held {
+  const DeltaCodec& codec;
+  const BaseSlice& base;
+  const std::vector<std::byte>& chunk;
+  const CodecModel* model;
+};
+
+/// Decodes every `stride`-th range from range `first` on, or the first again and again; returns GB/s of finals.
+double decodeRanges(const Held& held, std::size_t first, std::size_t stride, bool again, std::vector<std::byte>& scratch) {
+  const double start = seconds();
+  double bytes = 0;
+  for (std::size_t r = first; (r + 1) * kRange <= held.base.count; r += stride) {
+    const std::uint64_t offset = again ? 0 : r * kRange;
+    if (!held.codec.decodeRange(partOf(held.base, offset, kRange), held.base.count, offset, held.chunk, held.model, scratch))
+      std::abort();
+    bytes += static_cast<double>(scratch.size());
+  }
+  return bytes / 1e9 / (seconds() - start);
+}
+
+/// Reads what is larger than the caches.
+void evict() {
+  static std::vector<std::uint64_t> other(128 << 17, 1);
+  std::uint64_t sum = 0;
+  for (auto& word : other) sum += word++;
+  other[0] = sum;
+}
+
+struct RangeSpeeds {
+  double warm = 0, cold = 0, coldOfTwo = 0;  ///< GB/s a thread
+};
+RangeSpeeds rangeSpeeds(const Held& held) {
+  const std::size_t bytes = kRange * bytesOf(held.base.finalType);
+  std::vector<std::byte> scratch[2] = {std::vector<std::byte>(bytes), std::vector<std::byte>(bytes)};
+  std::vector<double> warm, cold, two;
+  for (int round = 0; round < 5; ++round) {
+    warm.push_back(decodeRanges(held, 0, 1, true, scratch[0]));
+    evict();
+    cold.push_back(decodeRanges(held, 0, 1, false, scratch[0]));
+    evict();
+    double speed[2];
+    std::thread other([&] { speed[1] = decodeRanges(held, 1, 2, false, scratch[1]); });
+    speed[0] = decodeRanges(held, 0, 2, false, scratch[0]);
+    other.join();
+    two.push_back((speed[0] + speed[1]) / 2);
+  }
+  for (auto* speeds : {&warm, &cold, &two}) std::sort(speeds->begin(), speeds->end());
+  return {warm[2], cold[2], two[2]};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,7 +103,7 @@ int main(int argc, char** argv) {
   std::student_t_distribution<float> student(static_cast<float>(degrees > 0 ? degrees : 6));
   for (auto& f : floats) f = degrees > 0 ? student(random) * 0.015f : gauss(random);
   std::normal_distribution<float> step(0, 1e-4f);
-  std::printf("%zu weights, %s, sigma 0.02, blocksize 64; one thread; GB/s of final weights by CPU time; medians of 5\n", n,
+  std::printf("%zu weights, %s, sigma 0.02, blocksize 64; GB/s of final weights a thread by CPU time; medians of 5\n", n,
               degrees > 0 ? "Student-t" : "Gaussian");
 
   for (DType type : {DType::BF16, DType::F16, DType::F32}) {
@@ -97,12 +153,17 @@ int main(int argc, char** argv) {
           if (!c.decode(slice, out, model->get(), back)) std::abort();
         });
         const bool exact = std::memcmp(back.data(), final.data(), final.size()) == 0;
-        std::printf("  %-5s %-8s %7.4f bits  patches %.4f%%  raw %llu  fit %4.0f ms  encode %5.2f  decode %5.2f GB/s  %s\n",
+        std::printf("  %-5s %-8s %7.4f bits  patches %.4f%%  raw %llu  fit %4.0f ms  encode %5.2f  decode %5.2f GB/s  %s",
                     std::string(nameOf(base)).c_str(), std::string(nameOf(id)).c_str(),
                     8.0 * static_cast<double>(out.size()) / static_cast<double>(n),
                     100.0 * static_cast<double>(stats.patches) / static_cast<double>(n),
                     static_cast<unsigned long long>(stats.rawTiles), fitting * 1e3, gb / encoding, gb / decoding,
                     exact ? "bit-exact" : "DIFFERENT");
+        if (c.rangeStep(type, n) == kTileElements && n >= 2 * kRange) {
+          const auto ranges = rangeSpeeds({c, slice, out, model->get()});
+          std::printf("  ranges %5.2f warm %5.2f cold %5.2f cold, two threads", ranges.warm, ranges.cold, ranges.coldOfTwo);
+        }
+        std::puts("");
       }
     }
   }

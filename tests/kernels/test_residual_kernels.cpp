@@ -88,7 +88,7 @@ class TestResidualKernels : public QObject {
     for (int round = 0; round < 60; ++round) {
       FieldTable table;
       for (std::size_t c = 0; c < kMaxContexts; ++c) {
-        table.width[c] = static_cast<std::uint8_t>(1 + random() % 16);
+        table.width[c] = static_cast<std::uint8_t>(1 + random() % (round % 2 ? 14 : 16));
         table.isSigned[c] = random() % 3 == 0;
         table.offset[c] = static_cast<std::uint16_t>(random() % 2 ? random() : 0);
       }
@@ -128,6 +128,46 @@ class TestResidualKernels : public QObject {
       }
       anchorsAndContexts(tile.rule, tile.base, steps->anchors, steps->contexts, Isa::Scalar);
       decodeFieldTile(table, steps->contexts, tile.words.data(), kTile / kStep, steps->x, Isa::Scalar);
+      fromDifferences(AnchorKind::Nibble, steps->anchors, steps->x, steps->final, kTile, Isa::Scalar);
+      QVERIFY(std::memcmp(fused.data(), steps->final, fused.size()) == 0);
+    }
+  }
+
+  void fusedPrefixesDecodeAlike_data() { addIsas(); }
+  void fusedPrefixesDecodeAlike() {
+    QFETCH(int, isa);
+    std::mt19937 random(7);
+    auto steps = std::make_unique<Buffers>();
+    const std::unique_ptr<std::byte[]> scratch(new std::byte[4 * kStagingWords]);
+    for (int round = 0; round < 200; ++round) {
+      const auto mantissaBits = static_cast<unsigned>(random() % 3);
+      const NibbleTile tile(random, mantissaBits);
+      PrefixTable table;
+      table.entries.resize(std::size_t{256} << mantissaBits);
+      const auto longest = static_cast<unsigned>(14 + random() % 3);
+      for (auto& e : table.entries) e = static_cast<std::uint32_t>(random() << 16 | (32 - (1 + random() % longest)));
+      if (round % 10 == 0) table.prefixBits = 5, table.entries.resize(2 * table.entries.size(), 31);
+      const auto code = nibbleCode(table);
+      std::uint32_t start[kLanes];
+      for (auto& s : start) s = static_cast<std::uint32_t>(random() % (32 * kMaxTileWords));
+      std::vector<std::byte> fused(2 * kTile, std::byte{0xa5});
+      const auto* stream = std::as_bytes(std::span(tile.words)).data();
+      // The stream ends where the tile does; behind it are zeros, as in the words below.
+      const std::size_t bytes = round % 3 ? 4 * kMaxTileWords : random() % (4 * kMaxTileWords);
+      const std::unique_ptr<std::byte[]> exact(new std::byte[bytes]);
+      std::memcpy(exact.get(), stream, bytes);
+      std::memset(scratch.get(), 0, 4 * kStagingWords);
+      auto words = tile.words;
+      std::memset(reinterpret_cast<std::byte*>(words.data()) + bytes, 0, 4 * kStagingWords - bytes);
+      const bool did = decodeNibblePrefixTile(tile.rule, code, tile.base, {exact.get(), bytes}, start, scratch.get(),
+                                              fused.data(), Isa(isa));
+      QCOMPARE(did, Isa(isa) == Isa::Avx512 && round % 10 > 0 && tile.base.group >= 64);
+      if (!did) {
+        QVERIFY(std::ranges::all_of(fused, [](std::byte b) { return b == std::byte{0xa5}; }));
+        continue;
+      }
+      anchorsAndContexts(tile.rule, tile.base, steps->anchors, steps->contexts, Isa::Scalar);
+      decodePrefixTile(table, steps->contexts, words.data(), start, kTile / kStep, steps->x, Isa::Scalar);
       fromDifferences(AnchorKind::Nibble, steps->anchors, steps->x, steps->final, kTile, Isa::Scalar);
       QVERIFY(std::memcmp(fused.data(), steps->final, fused.size()) == 0);
     }
