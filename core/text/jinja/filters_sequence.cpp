@@ -134,9 +134,13 @@ Result<Value> map(Call& call) {
   const auto* name = textOf(call.args.positional[0]);
   const Builtin filter = name ? findFilter(name->bytes()) : nullptr;
   if (!filter) return call.unsupported("the filter " + (name ? printable(name->bytes(), 60) : "") + " is not supported");
+  const Depth depth(call.budget);  // map('map', 'map', …)
+  if (call.budget.exceeded()) return None{};
   const Arguments rest = argumentsFrom(call, 1);
+  call.budget.spend(rest.positional.size());
   DELTASCOPE_ASSIGN(const auto all, items(call));
   for (const Value& item : all) {
+    if (call.budget.exceeded()) break;
     Call each{call.runtime, call.budget, name->bytes(), item, rest};
     DELTASCOPE_ASSIGN(Value value, filter(each));
     mapped.push_back(std::move(value));

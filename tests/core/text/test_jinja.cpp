@@ -189,6 +189,10 @@ class TestJinja : public QObject {
     row("{% set ns = namespace() %}{% for i in range(99999) %}{% for j in range(99) %}{% set ns.x = namespace(y=ns.x) %}{% "
         "endfor %}{% endfor %}",
         "which is not allowed");
+    row("{{ 'a' | map(*(['map'] * 10000)) | list }}", "too deeply");
+    row("{% set s = 'a' * 30000000 %}{% for i in range(99999) %}{% if 'x'.startswith(s) or s is lower %}{% endif %}{% endfor "
+        "%}",
+        "steps");
     row("{{ range(99999) | list | sort | unique | list | length }}", "steps");
   }
   void whatGrowsWithoutBoundIsStopped() {
