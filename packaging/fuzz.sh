@@ -8,19 +8,29 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter)
+[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template)
 
 cmake --preset fuzz --log-level=WARNING
 cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
-mkdir -p "$corpus"/{safetensors,payload,codec,adapter}
+mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template}
 find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
 find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
 while IFS= read -r config; do
   { cat "$config"; printf '\0'; head -c 65536 "$(dirname "$config")/adapter_model.safetensors"; } \
     >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
 done < <(find resources/demo tests/data -name adapter_config.json)
+find resources tests/data -name '*.jinja' -exec cp -t "$corpus/template" {} +
+# The sources of the golden templates, one file each.
+python3 - "$corpus/template" <<'EOF'
+import json, pathlib, sys
+out = pathlib.Path(sys.argv[1])
+for style in pathlib.Path("tests/data/text/chat_styles").glob("*.json"):
+    (out / style.stem).write_text(json.loads(style.read_text("utf-8"))["template"], "utf-8")
+for i, row in enumerate(json.loads(pathlib.Path("tests/data/text/jinja.json").read_text("utf-8"))["rows"]):
+    (out / f"row{i}").write_text(row["source"], "utf-8")
+EOF
 
 status=0
 for name in "${names[@]}"; do

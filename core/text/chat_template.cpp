@@ -10,7 +10,7 @@
 namespace deltascope {
 namespace {
 
-constexpr std::size_t kLongestSource = 4u << 20;
+constexpr std::size_t kLongestSource = 1u << 20;
 
 using jinja::Value;
 
@@ -53,7 +53,7 @@ std::vector<TextSegment> RenderedPrompt::segments() const {
 Result<ChatTemplate> ChatTemplate::parse(std::string_view source, std::map<std::string, std::string> specials,
                                          const std::filesystem::path& shownAs) try {
   if (source.size() > kLongestSource)
-    return fail(ErrorCode::Unsupported, at({shownAs, {}, {}}, "a chat template of more than 4 MiB is not supported"));
+    return fail(ErrorCode::Unsupported, at({shownAs, {}, {}}, "a chat template of more than 1 MiB is not supported"));
   if (const auto wrong = text::firstNotUtf8(source))
     return fail(ErrorCode::Corrupt, at({shownAs, {}, *wrong}, "the chat template is not UTF-8"));
   auto state = std::make_shared<State>();

@@ -62,9 +62,10 @@ Result<Value> loopAttribute(const LoopRef& loop, std::string_view name, bool& kn
 }
 
 /// What Python's getattr finds; nothing where it raises AttributeError.
-Result<std::optional<Value>> pythonAttribute(const Value& object, std::string_view name) {
+Result<std::optional<Value>> pythonAttribute(const Value& object, std::string_view name, Budget& budget) {
   if (name.starts_with("__")) return std::nullopt;
   if (const auto* space = std::get_if<NamespaceRef>(&object)) {
+    budget.spend((*space)->attributes.size() / 16);
     for (const auto& [known, value] : (*space)->attributes)
       if (known == name) return value;
     return std::nullopt;
@@ -171,7 +172,7 @@ Value slicedText(const OriginText& text, const Range& range, std::int64_t n, Bud
 
 Result<Value> attributeOf(const Value& object, std::string_view name, Budget& budget) {
   if (is<Undefined>(object)) return undefinedError(object);
-  DELTASCOPE_ASSIGN(auto attribute, pythonAttribute(object, name));
+  DELTASCOPE_ASSIGN(auto attribute, pythonAttribute(object, name, budget));
   if (attribute) return *attribute;
   if (const auto* dict = dictOf(object))
     if (const Value* found = find(*dict, name, budget)) return *found;
@@ -182,7 +183,7 @@ Result<Value> itemOf(const Value& object, const Value& key, Budget& budget) {
   if (is<Undefined>(object)) return undefinedError(object);
   if (auto item = pythonItem(object, key, budget)) return *item;
   if (const auto* name = textOf(key)) {
-    DELTASCOPE_ASSIGN(auto attribute, pythonAttribute(object, name->bytes()));
+    DELTASCOPE_ASSIGN(auto attribute, pythonAttribute(object, name->bytes(), budget));
     if (attribute) return *attribute;
   }
   return makeUndefined(missing(object, key, budget));

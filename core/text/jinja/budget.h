@@ -9,7 +9,7 @@
 namespace deltascope::jinja {
 
 struct Limits {
-  std::uint64_t work = 32'000'000;             ///< evaluated nodes, touched items, and bytes of text / 64
+  std::uint64_t work = 16'000'000;             ///< evaluated nodes, touched items, and bytes of text / 64
   std::size_t bytes = std::size_t{256} << 20;  ///< strings and collections alive at one time
   std::size_t output = std::size_t{64} << 20;  ///< bytes of the rendered text
   unsigned depth = 400;                        ///< nested statements, expressions and macro calls while running
@@ -44,6 +44,11 @@ class Budget {
     return !exceeded();
   }
 
+  void enter() {
+    if (++m_depth > m_limits.depth) exceed("nests calls and blocks too deeply");
+  }
+  void leave() { --m_depth; }
+
   void exceed(std::string what) {
     if (m_what.empty()) m_what = std::move(what);
   }
@@ -55,7 +60,20 @@ class Budget {
   const Limits m_limits;
   std::uint64_t m_work = 0;
   std::size_t m_bytes = 0;
+  unsigned m_depth = 0;
   std::string m_what;
+};
+
+/// One level deeper for as long as the object lives. The caller asks the budget whether that was too deep.
+class Depth {
+ public:
+  explicit Depth(Budget& budget) : m_budget(budget) { budget.enter(); }
+  ~Depth() { m_budget.leave(); }
+  Depth(const Depth&) = delete;
+  Depth& operator=(const Depth&) = delete;
+
+ private:
+  Budget& m_budget;
 };
 
 /// Bytes taken from a budget for as long as the object lives. Constants of a template have none.

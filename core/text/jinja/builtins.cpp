@@ -43,7 +43,10 @@ Result<std::int64_t> Parameters::integer(std::size_t i, std::int64_t fallback) c
 Result<OriginText> Parameters::text(std::size_t i, std::string_view fallback) const {
   if (!m_values[i]) return OriginText(std::string(fallback), Origin::Template);
   if (is<Undefined>(*m_values[i])) return undefinedError(*m_values[i]);
-  if (const auto* text = textOf(*m_values[i])) return *text;
+  if (const auto* text = textOf(*m_values[i])) {
+    m_call->budget.spend(text->size() / 64);
+    return *text;
+  }
   return m_call->refuse("an argument of type " + std::string(typeName(*m_values[i])) + " must be a str");
 }
 

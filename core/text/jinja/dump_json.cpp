@@ -70,7 +70,7 @@ class Dumper {
     m_out.add("\"");
     std::size_t plain = 0;  // from here on nothing was written yet
     forEachCharacter(text.bytes(), [&](std::size_t begin, std::size_t end, char32_t c) {
-      if (c != '"' && c != '\\' && c >= 0x20 && (c < 0x7F || !m_style.ensureAscii || c == 0x7F)) return;
+      if (c != '"' && c != '\\' && c >= 0x20 && (c < 0x7F || !m_style.ensureAscii)) return;
       m_out.add(text, plain, begin);
       m_out.add(escape(c), text.originAt(begin));
       plain = end;

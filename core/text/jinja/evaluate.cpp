@@ -15,9 +15,8 @@ constexpr std::string_view kOtherFunctions[] = {"cycler", "joiner", "lipsum"};
 Result<Value> Interpreter::evaluate(const Expr& expr) {
   m_line = expr.line;
   if (!m_budget.spend(1)) return None{};
-  if (++m_depth > m_budget.limits().depth) m_budget.exceed("nests calls and blocks too deeply");
+  const Depth depth(m_budget);
   auto value = m_budget.exceeded() ? Result<Value>(None{}) : evaluateNode(expr);
-  --m_depth;
   if (m_budget.exceeded()) return None{};
   return value;
 }
@@ -77,7 +76,7 @@ Result<Value> Interpreter::evaluateNode(const Expr& expr) {
 }
 
 Result<Value> Interpreter::name(const Expr& expr) {
-  if (const Value* found = m_scope->find(expr.symbol)) return *found;
+  if (const Value* found = m_scope->find(expr.symbol, m_budget)) return *found;
   if (findFunction(expr.name)) return CallableRef(std::make_shared<Callable>(Callable{expr.name, None{}, nullptr, nullptr}));
   for (const auto other : kOtherFunctions)
     if (expr.name == other) return fail(ErrorCode::Unsupported, "the function " + expr.name + " is not supported");
@@ -222,7 +221,8 @@ Result<Value> Interpreter::call(const Expr& expr, const Value* caller) {
 Result<Value> Interpreter::bindParameters(const Callable& macro, Arguments& args, Scope& scope) {
   const Stmt& stmt = *macro.macro;
   auto& given = args.positional;
-  const auto takeNamed = [&args](std::string_view name) -> std::optional<Value> {
+  const auto takeNamed = [&args, this](std::string_view name) -> std::optional<Value> {
+    m_budget.spend(args.named.size() / 8);
     for (auto it = args.named.begin(); it != args.named.end(); ++it)
       if (it->first == name) {
         Value value = std::move(it->second);
@@ -234,17 +234,17 @@ Result<Value> Interpreter::bindParameters(const Callable& macro, Arguments& args
   for (std::size_t i = 0; i < stmt.parameters.size(); ++i) {
     const auto& parameter = stmt.parameters[i];
     if (i < given.size()) {
-      scope.set(parameter.symbol, given[i]);
+      scope.set(parameter.symbol, given[i], m_budget);
     } else if (auto value = takeNamed(parameter.name)) {
-      scope.set(parameter.symbol, std::move(*value));
+      scope.set(parameter.symbol, std::move(*value), m_budget);
     } else if (parameter.fallback) {
       DELTASCOPE_ASSIGN(Value fallback, evaluate(*parameter.fallback));
-      scope.set(parameter.symbol, std::move(fallback));
+      scope.set(parameter.symbol, std::move(fallback), m_budget);
     } else {
-      scope.set(parameter.symbol, makeUndefined("parameter '" + parameter.name + "' was not provided"));
+      scope.set(parameter.symbol, makeUndefined("parameter '" + parameter.name + "' was not provided"), m_budget);
     }
   }
-  if (auto caller = takeNamed("caller"); caller && m_caller != kNoSymbol) scope.set(m_caller, std::move(*caller));
+  if (auto caller = takeNamed("caller"); caller && m_caller != kNoSymbol) scope.set(m_caller, std::move(*caller), m_budget);
   const std::size_t own = std::min(given.size(), stmt.parameters.size());
   if (given.size() > own && !stmt.takesMore)
     return typeError("macro " + macro.name + " takes at most " + std::to_string(stmt.parameters.size()) + " arguments");
@@ -252,11 +252,12 @@ Result<Value> Interpreter::bindParameters(const Callable& macro, Arguments& args
     return typeError("macro " + macro.name + " takes no argument " + printable(args.named[0].first, 60));
   if (stmt.takesMore)
     scope.set(m_varargs,
-              makeSequence(m_budget, SequenceKind::Tuple, {given.begin() + static_cast<std::ptrdiff_t>(own), given.end()}));
+              makeSequence(m_budget, SequenceKind::Tuple, {given.begin() + static_cast<std::ptrdiff_t>(own), given.end()}),
+              m_budget);
   if (stmt.takesMoreNamed) {
     DictBuilder rest(m_budget);
     for (auto& [name, value] : args.named) rest.set(makeText(m_budget, name, Origin::Template), std::move(value));
-    scope.set(m_kwargs, rest.finish());
+    scope.set(m_kwargs, rest.finish(), m_budget);
   }
   return None{};
 }

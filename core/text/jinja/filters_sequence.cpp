@@ -14,10 +14,14 @@ Value iterator(Budget& budget, std::vector<Value> items) {
   return makeSequence(budget, SequenceKind::Iterator, std::move(items));
 }
 
-/// "a.b.0" of an item; an int is one index.
-Result<Value> deepItem(const Value& item, const Value& path, Budget& budget) {
+/// "a.b.0" of an item; an int is one index. `fallback` takes the place of what is undefined, at each step.
+Result<Value> deepItem(const Value& item, const Value& path, Budget& budget, const Value* fallback = nullptr) {
+  const auto orFallback = [fallback](Value value) { return fallback && is<Undefined>(value) ? *fallback : value; };
   const auto* text = textOf(path);
-  if (!text) return itemOf(item, path, budget);
+  if (!text) {
+    DELTASCOPE_ASSIGN(Value found, itemOf(item, path, budget));
+    return orFallback(std::move(found));
+  }
   Value at = item;
   const std::string_view names = text->bytes();
   for (std::size_t begin = 0; begin <= names.size();) {
@@ -33,6 +37,7 @@ Result<Value> deepItem(const Value& item, const Value& path, Budget& budget) {
     }
     budget.spend(1);
     DELTASCOPE_ASSIGN(at, itemOf(at, key, budget));
+    at = orFallback(std::move(at));
     begin = end + 1;
   }
   return at;
@@ -119,9 +124,9 @@ Result<Value> map(Call& call) {
   if (call.args.positional.empty()) {
     DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"attribute", "default"}, 1));
     DELTASCOPE_ASSIGN(const auto all, items(call));
+    const Value* instead = given.get(1) && !is<None>(*given.get(1)) ? given.get(1) : nullptr;
     for (const Value& item : all) {
-      DELTASCOPE_ASSIGN(Value value, deepItem(item, *given.get(0), call.budget));
-      if (is<Undefined>(value) && given.get(1) && !is<None>(*given.get(1))) value = *given.get(1);
+      DELTASCOPE_ASSIGN(Value value, deepItem(item, *given.get(0), call.budget, instead));
       mapped.push_back(std::move(value));
     }
     return iterator(call.budget, std::move(mapped));
@@ -129,9 +134,13 @@ Result<Value> map(Call& call) {
   const auto* name = textOf(call.args.positional[0]);
   const Builtin filter = name ? findFilter(name->bytes()) : nullptr;
   if (!filter) return call.unsupported("the filter " + (name ? printable(name->bytes(), 60) : "") + " is not supported");
+  const Depth depth(call.budget);  // map('map', 'map', …)
+  if (call.budget.exceeded()) return None{};
   const Arguments rest = argumentsFrom(call, 1);
+  call.budget.spend(rest.positional.size());
   DELTASCOPE_ASSIGN(const auto all, items(call));
   for (const Value& item : all) {
+    if (call.budget.exceeded()) break;
     Call each{call.runtime, call.budget, name->bytes(), item, rest};
     DELTASCOPE_ASSIGN(Value value, filter(each));
     mapped.push_back(std::move(value));

@@ -113,6 +113,7 @@ Result<Value> toFloat(Call& call) {
   DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"default"}));
   if (is<Undefined>(call.self)) return undefinedError(call.self);
   const auto* text = textOf(call.self);
+  if (text) call.budget.spend(text->size() / 16);
   if (const auto real = text ? parseFloat(text->bytes()) : numberOf(call.self)) return *real;
   return given.get(0) ? *given.get(0) : Value(0.0);
 }
@@ -162,8 +163,8 @@ Result<Value> toJson(Call& call) {
   style.ensureAscii = given.flag(0);
   style.sortKeys = given.flag(3);
   if (const Value* indent = given.get(1); indent && !is<None>(*indent)) {
-    if (const auto* text = textOf(*indent)) {
-      style.indent = *text;
+    if (textOf(*indent)) {
+      DELTASCOPE_ASSIGN(style.indent, given.text(1, {}));
     } else {
       DELTASCOPE_ASSIGN(const auto width, given.integer(1, 0));
       if (width > kMostIndent) return call.unsupported("an indent of more than 1000 is not supported");
@@ -176,6 +177,7 @@ Result<Value> toJson(Call& call) {
     const auto* pair = listOf(*separators);
     if (!pair || pair->items.size() != 2 || !textOf(pair->items[0]) || !textOf(pair->items[1]))
       return call.refuse("separators must be two strings");
+    call.budget.spend((textOf(pair->items[0])->size() + textOf(pair->items[1])->size()) / 64);
     style.itemSeparator = *textOf(pair->items[0]);
     style.keySeparator = *textOf(pair->items[1]);
   }

@@ -52,7 +52,7 @@ Symbol Interpreter::known(std::string_view name) const {
 }
 
 void Interpreter::set(std::string_view name, const Value& value) {
-  if (const Symbol symbol = known(name); symbol != kNoSymbol) m_scope->set(symbol, value);
+  if (const Symbol symbol = known(name); symbol != kNoSymbol) m_scope->set(symbol, value, m_budget);
 }
 
 Error Interpreter::located(Error error) const {
@@ -74,14 +74,13 @@ Result<OriginText> Interpreter::run() {
 }
 
 Result<Interpreter::Flow> Interpreter::execute(const Body& body) {
-  if (++m_depth > m_budget.limits().depth) m_budget.exceed("nests calls and blocks too deeply");
+  const Depth depth(m_budget);
   Result<Flow> flow = Flow::Next;
   for (const Stmt& stmt : body) {
     if (m_budget.exceeded()) break;
     flow = execute(stmt);
     if (!flow || *flow != Flow::Next) break;
   }
-  --m_depth;
   return flow;
 }
 
@@ -110,7 +109,7 @@ Result<Interpreter::Flow> Interpreter::execute(const Stmt& stmt) {
       DELTASCOPE_TRY(setBlock(stmt));
       break;
     case StmtKind::Macro:
-      m_scope->set(stmt.symbol, makeMacro(stmt));
+      m_scope->set(stmt.symbol, makeMacro(stmt), m_budget);
       break;
     case StmtKind::CallBlock:
       DELTASCOPE_TRY(callBlock(stmt));
@@ -182,7 +181,7 @@ Result<Interpreter::Flow> Interpreter::forStatement(const Stmt& stmt) {
       m_scope = inside(outer);
     else
       m_scope->variables.clear();
-    if (m_loop != kNoSymbol) m_scope->set(m_loop, loop);
+    if (m_loop != kNoSymbol) m_scope->set(m_loop, loop, m_budget);
     m_line = stmt.line;
     DELTASCOPE_TRY(assign(*stmt.target, items->items[i]));
     DELTASCOPE_ASSIGN(const Flow flow, execute(stmt.bodies[0]));
@@ -193,7 +192,7 @@ Result<Interpreter::Flow> Interpreter::forStatement(const Stmt& stmt) {
 
 Result<void> Interpreter::assign(const Expr& target, const Value& value) {
   if (target.kind == ExprKind::Name) {
-    m_scope->set(target.symbol, value);
+    m_scope->set(target.symbol, value, m_budget);
     return {};
   }
   if (target.kind == ExprKind::Attribute) return assignAttribute(target, value);
@@ -206,11 +205,12 @@ Result<void> Interpreter::assign(const Expr& target, const Value& value) {
 }
 
 Result<void> Interpreter::assignAttribute(const Expr& target, const Value& value) {
-  const Value* found = m_scope->find(target.args[0]->symbol);
+  const Value* found = m_scope->find(target.args[0]->symbol, m_budget);
   const auto* space = found ? std::get_if<NamespaceRef>(found) : nullptr;
   if (!space)
     return typeError("only a namespace's attributes can be set, and " + printable(target.args[0]->name, 60) + " is none");
   if (target.name.starts_with('_')) return typeError("a namespace's attribute must not begin with an underscore");
+  m_budget.spend((*space)->attributes.size() / 16);
   for (auto& [known, old] : (*space)->attributes)
     if (known == target.name) {
       old = value;
@@ -259,7 +259,7 @@ Result<void> Interpreter::with(const Stmt& stmt) {
   auto scope = inside(m_scope);
   for (const auto& one : stmt.parameters) {
     DELTASCOPE_ASSIGN(Value value, evaluate(*one.fallback));
-    scope->set(one.symbol, std::move(value));
+    scope->set(one.symbol, std::move(value), m_budget);
   }
   const Restored restored(m_scope, std::move(scope));
   DELTASCOPE_TRY(execute(stmt.bodies[0]));

@@ -61,7 +61,6 @@ class Interpreter {
   TextBuilder* m_out = nullptr;
   const Value* m_blockText = nullptr;
   unsigned m_line = 1;
-  unsigned m_depth = 0;
   Symbol m_loop, m_caller, m_varargs, m_kwargs;
 };
 

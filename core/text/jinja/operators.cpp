@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view kSigns[] = {"+",   "-",  "*",  "/", "//", "%", "**", "-",  "+",
                                        "not", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
 
+constexpr std::size_t kRepeatedAtOnce = 4096;  // bytes
+
 tl::unexpected<Error> unfit(Op op, const Value& a, const Value& b) {
   return typeError("the operator " + std::string(kSigns[static_cast<std::size_t>(op)]) + " is not for values of type " +
                    std::string(typeName(a)) + " and " + std::string(typeName(b)));
@@ -104,8 +106,13 @@ Result<Value> repeated(const Value& what, std::int64_t times, Budget& budget) {
       return None{};
     }
     TextBuilder out(budget);
-    if (!text->empty())
-      for (std::size_t i = 0; i < n && budget.spend(1); ++i) out.add(*text);
+    if (text->empty()) return out.finish();
+    OriginText block = *text;  // several at once: what is repeated is often one character
+    std::size_t inBlock = 1;
+    for (; inBlock <= n / 2 && block.size() < kRepeatedAtOnce; inBlock *= 2) block.append(OriginText(block));
+    std::size_t left = n;
+    for (; left >= inBlock && budget.spend(1); left -= inBlock) out.add(block);
+    out.add(block, 0, left * text->size());
     return out.finish();
   }
   const auto& sequence = *listOf(what);

@@ -168,6 +168,8 @@ Result<void> ExpressionParser::arguments(Expr& call) {
   while (!m_tokens.atOperator(")")) {
     if (!std::exchange(first, false)) DELTASCOPE_TRY(m_tokens.expectOperator(","));
     if (m_tokens.atOperator(")")) break;
+    if (call.args.size() + call.named.size() > kMostArguments)
+      return m_tokens.refuse("a call with more than 255 arguments is not supported", ErrorCode::Unsupported);
     const bool one = m_tokens.atOperator("*"), two = m_tokens.atOperator("**");
     if (one || two) {
       if (call.namedSplat || (one && call.splat)) return misplaced();

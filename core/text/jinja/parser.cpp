@@ -201,6 +201,8 @@ class Parser {
     DELTASCOPE_TRY(m_tokens.expectOperator("("));
     while (!m_tokens.atOperator(")")) {
       if (!stmt.parameters.empty()) DELTASCOPE_TRY(m_tokens.expectOperator(","));
+      if (stmt.parameters.size() >= kMostArguments)
+        return m_tokens.refuse("a macro with more than 255 parameters is not supported", ErrorCode::Unsupported);
       Parameter parameter;
       DELTASCOPE_ASSIGN(parameter.name, m_tokens.expectName());
       for (const auto& known : stmt.parameters)

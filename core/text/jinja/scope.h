@@ -12,13 +12,14 @@ struct Scope {
   std::shared_ptr<Scope> outer;
   std::vector<std::pair<Symbol, Value>> variables;
 
-  [[nodiscard]] const Value* find(Symbol symbol) const {  ///< here or further out, or null
-    for (const Scope* scope = this; scope; scope = scope->outer.get())
+  [[nodiscard]] const Value* find(Symbol symbol, Budget& budget) const {  ///< here or further out, or null
+    for (const Scope* scope = this; scope && budget.spend(scope->variables.size() / 16); scope = scope->outer.get())
       for (const auto& [known, value] : scope->variables)
         if (known == symbol) return &value;
     return nullptr;
   }
-  void set(Symbol symbol, Value value) {
+  void set(Symbol symbol, Value value, Budget& budget) {
+    budget.spend(variables.size() / 16);
     for (auto& [known, old] : variables)
       if (known == symbol) {
         old = std::move(value);

@@ -11,6 +11,8 @@
 
 namespace deltascope::jinja {
 
+constexpr std::size_t kMostArguments = 255;  ///< of one call or macro
+
 class TokenStream {
  public:
   TokenStream(std::vector<Token> tokens, const std::filesystem::path& file) : m_file(file), m_tokens(std::move(tokens)) {}
