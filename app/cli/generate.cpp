@@ -36,6 +36,7 @@ Json toJson(const MemoryPlan& plan) {
           {"budget_given", plan.budgetGiven},
           {"expected_peak_bytes", plan.expectedPeak},
           {"smallest_budget_bytes", plan.smallestBudget},
+          {"held_bytes", plan.heldBytes},
           {"weight_bytes", plan.weightBytes},
           {"kv_cache_bytes", plan.kvCacheBytes},
           {"activation_bytes", plan.activationBytes},

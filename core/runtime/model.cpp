@@ -60,7 +60,7 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   plan.budgetGiven = request.memoryBudget.has_value();
   DELTASCOPE_ASSIGN(plan.budget,
                     request.memoryBudget ? Result<std::uint64_t>(*request.memoryBudget) : freeMemory(request.device));
-  plan.alreadyHeld = shared ? host.backend().memory().use().current : 0;
+  plan.heldBytes = host.backend().memory().use().current;
   plan.staticThreshold = request.staticThreshold;
   plan.placement = request.placement;
   plan.threads = JobContext{{}, {}, request.threads}.threadCount();

@@ -63,6 +63,7 @@ std::string describePlan(const MemoryPlan& plan) {
   text += "activations for " + formatCount(plan.prefillTokens) + " tokens at a time: " + formatGib(plan.activationBytes) + "\n";
   if (plan.scratchBytes) text += "scratch for reconstruction: " + formatGib(plan.scratchBytes) + "\n";
   if (plan.streamBytes) text += "buffers for streaming: " + formatGib(plan.streamBytes) + "\n";
+  text += "held already: " + formatGib(plan.heldBytes) + "\n";
   text += "expected peak: " + formatGib(plan.expectedPeak) + " of " + formatGib(plan.budget) +
           (plan.budgetGiven ? "" : " free on " + plan.device) + "\n";
   return text;

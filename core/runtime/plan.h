@@ -37,7 +37,8 @@ struct MemoryPlan {
   std::uint64_t weightBytes = 0, kvCacheBytes = 0, activationBytes = 0, scratchBytes = 0, streamBytes = 0;
   std::uint64_t workBytes = 0;       ///< of scratchBytes: what decoding needs beside the products' own
   std::uint64_t loadBytes = 0;       ///< beside the weights while they are read, before the cache and the scratch are taken
-  std::uint64_t expectedPeak = 0;    ///< weights and the larger of: cache, activations, scratch and buffers; loading
+  std::uint64_t heldBytes = 0;       ///< on the device before this model: scratch of all products, other models
+  std::uint64_t expectedPeak = 0;    ///< all of these together, loading or running, whichever is more
   std::uint64_t smallestBudget = 0;  ///< that works with this context
   std::uint32_t context = 0;         ///< positions of the KV cache
   std::uint32_t prefillTokens = 0;   ///< tokens a call while reading a prompt

@@ -12,6 +12,8 @@ namespace {
 /// Prompts are read in larger calls while their activations stay below this share of the budget.
 constexpr std::uint64_t kActivationShare = 16;
 constexpr std::uint32_t kModestPrefill = 8;
+constexpr std::uint64_t kStreamAhead = std::uint64_t{1} << 20;
+constexpr std::size_t kMostSlots = 64;
 
 std::optional<std::uint64_t> bytesOf(const TensorCost& cost, Placement placement) {
   if (placement == Placement::Static) return cost.staticBytes;
@@ -78,7 +80,7 @@ Parts Planner::partsOf(const std::vector<Placement>& placements) const {
   if (step > 0) parts.scratch = m_request.scratchBytes(step, row, static_cast<std::size_t>(pieces));
   parts.work = threads * work;
   parts.scratch += parts.work;
-  parts.stream = streamSlots(threads) * piece;
+  parts.stream = piece > 0 ? streamSlots(threads, piece) * piece : 0;
   parts.load = m_request.loadFixedBytes + threads * load;
   return parts;
 }
@@ -192,20 +194,20 @@ MemoryPlan Planner::result() const {
   plan.workBytes = parts.work;
   plan.streamBytes = parts.stream;
   plan.loadBytes = parts.load;
-  plan.expectedPeak = totalOf(m_placements);
-  plan.smallestBudget = m_least + m_request.alreadyHeld;
+  plan.heldBytes = m_request.heldBytes;
+  plan.expectedPeak = totalOf(m_placements) + m_request.heldBytes;
+  plan.smallestBudget = m_least + m_request.heldBytes;
   plan.context = m_context;
   plan.prefillTokens = m_tokens;
   return plan;
 }
 
 Result<MemoryPlan> Planner::plan() {
-  m_room = m_request.budget - std::min(m_request.budget, m_request.alreadyHeld);
+  m_room = m_request.budget - std::min(m_request.budget, m_request.heldBytes);
   if (m_request.placement) forcePlacements(*m_request.placement);
   if (!chooseContext()) {
-    const std::string others =
-        m_request.alreadyHeld ? ", of which " + formatGib(m_request.alreadyHeld) + " are held by another model" : "";
-    const std::uint64_t needed = m_least + m_request.alreadyHeld;
+    const std::string others = m_request.heldBytes ? ", of which " + formatGib(m_request.heldBytes) + " are held already," : "";
+    const std::uint64_t needed = m_least + m_request.heldBytes;
     return fail(ErrorCode::InvalidArgument,
                 "a memory budget of " + formatGib(m_request.budget) + " (" + std::to_string(m_request.budget) + " bytes)" +
                     others + " is too small",
@@ -218,6 +220,12 @@ Result<MemoryPlan> Planner::plan() {
 }
 
 }  // namespace
+
+std::size_t streamSlots(unsigned threads, std::uint64_t pieceBytes) {
+  const auto ahead =
+      static_cast<std::size_t>(std::min<std::uint64_t>(kStreamAhead / std::max<std::uint64_t>(pieceBytes, 1), kMostSlots));
+  return std::max<std::size_t>(ahead, std::size_t{threads} + 2);
+}
 
 Result<MemoryPlan> makePlan(const PlanRequest& request) { return Planner(request).plan(); }
 

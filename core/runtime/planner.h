@@ -32,7 +32,7 @@ struct PlanRequest {
   std::string device;
   std::uint64_t budget = 0;
   bool budgetGiven = false;
-  std::uint64_t alreadyHeld = 0;  ///< of the budget, by others on the same account
+  std::uint64_t heldBytes = 0;  ///< of the budget, before this model: the products' own scratch, other models
   std::uint64_t staticThreshold = kStaticThreshold;
   std::optional<Placement> placement;
   unsigned threads = 1;
@@ -44,8 +44,9 @@ struct PlanRequest {
   std::function<std::uint64_t(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces)> scratchBytes;
 };
 
-/// Pieces that streaming holds at a time.
-[[nodiscard]] constexpr std::size_t streamSlots(unsigned threads) { return std::size_t{threads} + 2; }
+/// Pieces of at most `pieceBytes` that streaming holds at a time: one for each thread and two being read, more where they are
+/// small.
+[[nodiscard]] std::size_t streamSlots(unsigned threads, std::uint64_t pieceBytes);
 
 /// InvalidArgument, naming the smallest budget that works, when none of the contexts fits.
 [[nodiscard]] Result<MemoryPlan> makePlan(const PlanRequest& request);

@@ -105,7 +105,7 @@ StreamRing::~StreamRing() {
 }
 
 Result<std::unique_ptr<StreamRing>> StreamRing::create(const Host& host, std::vector<std::vector<StreamPiece>> tensors,
-                                                       std::size_t slots) {
+                                                       unsigned threads) {
   auto state = std::make_unique<State>();
   std::uint64_t position = 0, largest = 0;
   for (const auto& tensor : tensors) {
@@ -115,6 +115,7 @@ Result<std::unique_ptr<StreamRing>> StreamRing::create(const Host& host, std::ve
   }
   state->firstPosition.push_back(position);
   state->tensors = std::move(tensors);
+  const std::size_t slots = streamSlots(threads, largest);
   for (std::size_t i = 0; i < slots; ++i) {
     state->slots.emplace_back();
     DELTASCOPE_ASSIGN(state->slots.back().memory, fromBackend(host.backend().allocate(largest, "buffers for streaming")));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/runtime/host.h"
+#include "core/runtime/planner.h"
 
 namespace deltascope {
 
@@ -29,10 +30,10 @@ using StreamPiece = std::vector<StreamRead>;
 class StreamRing {
  public:
   /// `tensors`: the pieces of each streamed tensor, in the order of a forward pass, which is followed again and again. The
-  /// slots' memory comes from the host's account.
+  /// slots' memory comes from the host's account; `threads` is how many take pieces.
   [[nodiscard]] static Result<std::unique_ptr<StreamRing>> create(const Host& host,
                                                                   std::vector<std::vector<StreamPiece>> tensors,
-                                                                  std::size_t slots);
+                                                                  unsigned threads);
   ~StreamRing();  ///< ends the thread
 
   /// The next piece taken is of this tensor. Does nothing when the reader is there already. No piece may be taken meanwhile.

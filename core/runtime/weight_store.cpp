@@ -229,7 +229,7 @@ Result<void> WeightStore::State::startRing(unsigned threads) {
         variant->config.tiedEmbeddings)
       add(entry);
   if (tensors.empty()) return {};
-  DELTASCOPE_ASSIGN(ring, StreamRing::create(*host, std::move(tensors), streamSlots(threads)));
+  DELTASCOPE_ASSIGN(ring, StreamRing::create(*host, std::move(tensors), threads));
   return {};
 }
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The planner on made-up models: budgets are never passed, and used as far as something more fits.
+#include <QtTest>
+
+#include "core/runtime/planner.h"
+
+using namespace deltascope;
+
+namespace {
+
+constexpr std::uint64_t kMb = 1'000'000;
+
+TensorCost quantizedMatrix(const std::string& name, std::uint64_t finalBytes) {
+  TensorCost cost;
+  cost.name = name;
+  cost.matrix = true;
+  cost.finalBytes = cost.staticBytes = finalBytes;
+  cost.baseBytes = finalBytes * 28 / 100;
+  cost.deltaBytes = finalBytes * 43 / 100;
+  cost.jitBytes = cost.baseBytes + cost.deltaBytes;
+  cost.streamBytes = cost.baseBytes;
+  cost.stepBytes = 262144;
+  cost.rowBytes = 8192;
+  cost.pieces = 64;
+  cost.pieceBytes = cost.deltaBytes / 64;
+  cost.loadBytes = cost.pieceBytes + 262144;
+  return cost;
+}
+
+TensorCost vectorOf(const std::string& name, std::uint64_t bytes) {
+  TensorCost cost;
+  cost.name = name;
+  cost.finalBytes = cost.staticBytes = bytes;
+  return cost;
+}
+
+/// Layers of one large and two small matrices and a norm.
+PlanRequest modelOf(unsigned layers) {
+  PlanRequest request;
+  request.device = "cpu";
+  request.budgetGiven = true;
+  request.threads = 2;
+  request.contexts = {1024, 512};
+  request.prefillTokens = {64, 16, 1};
+  request.kvCacheBytes = [](std::uint32_t context) { return context * std::uint64_t{1000}; };
+  request.activationBytes = [](std::uint32_t tokens) { return tokens * std::uint64_t{5000}; };
+  request.scratchBytes = [](std::uint64_t step, std::uint64_t row, std::size_t) { return 2 * (step + row); };
+  for (unsigned i = 0; i < layers; ++i) {
+    request.tensors.push_back(vectorOf("norm" + std::to_string(i), 8192));
+    request.tensors.push_back(quantizedMatrix("small" + std::to_string(i), 8 * kMb));
+    request.tensors.push_back(quantizedMatrix("large" + std::to_string(i), 120 * kMb));
+  }
+  return request;
+}
+
+}  // namespace
+
+class TestPlan : public QObject {
+  Q_OBJECT
+ private slots:
+  void staysWithinAndUsesBudgets_data();
+  void staysWithinAndUsesBudgets();
+  void refusesWithTheSmallestThatWorks();
+  void prefersSmallTensorsThenFills();
+  void followsAForcedPlacement_data();
+  void followsAForcedPlacement();
+  void leavesWhatIsMultipliedAsStored();
+  void countsWhatIsHeldAlready();
+  void shortensTheContextWhereItMust();
+  void readsPromptsInLargerCallsWhereThereIsRoom();
+};
+
+void TestPlan::staysWithinAndUsesBudgets_data() {
+  QTest::addColumn<quint64>("budget");
+  const auto smallest = makePlan([] {
+    auto request = modelOf(10);
+    request.budget = 10'000 * kMb;
+    return request;
+  }());
+  const std::uint64_t least = smallest->smallestBudget, most = smallest->expectedPeak;
+  for (int i = 0; i <= 20; ++i) {
+    const std::uint64_t budget = least + (most - least) * static_cast<std::uint64_t>(i) / 20;
+    QTest::newRow(qPrintable(QString::number(budget))) << quint64(budget);
+  }
+}
+
+void TestPlan::staysWithinAndUsesBudgets() {
+  QFETCH(quint64, budget);
+  auto request = modelOf(10);
+  request.budget = budget;
+  const auto plan = makePlan(request);
+  QVERIFY2(plan, plan ? "" : describe(plan.error()).c_str());
+  QVERIFY(plan->expectedPeak <= budget);
+  std::uint64_t resident = 0;
+  for (const auto& tensor : plan->tensors) resident += tensor.residentBytes;
+  QCOMPARE(plan->weightBytes, resident);
+  // Nothing more fits: every tensor that could be better placed would pass the budget.
+  for (const auto& tensor : plan->tensors)
+    if (tensor.placement != Placement::Static) {
+      const auto& cost = request.tensors[static_cast<std::size_t>(&tensor - plan->tensors.data())];
+      const auto more = (tensor.placement == Placement::Stream ? *cost.jitBytes : cost.staticBytes) - tensor.residentBytes;
+      QVERIFY2(plan->expectedPeak + more > budget, tensor.name.c_str());
+    }
+}
+
+void TestPlan::refusesWithTheSmallestThatWorks() {
+  auto request = modelOf(10);
+  request.budget = 10 * kMb;
+  const auto refused = makePlan(request);
+  QVERIFY(!refused);
+  QCOMPARE(refused.error().code, ErrorCode::InvalidArgument);
+  const QString hint = QString::fromStdString(refused.error().hint);
+  const auto bytes = QRegularExpression("\\((\\d+) bytes\\)").match(hint).captured(1).toULongLong();
+  QVERIFY2(bytes > request.budget, qPrintable(hint));
+  request.budget = bytes;
+  QVERIFY(makePlan(request));
+  request.budget = bytes - 1;
+  QVERIFY(!makePlan(request));
+}
+
+void TestPlan::prefersSmallTensorsThenFills() {
+  auto request = modelOf(4);
+  request.budget = 100'000 * kMb;
+  request.budget = makePlan(request)->expectedPeak - 60 * kMb;  // two large ones cannot be static
+  const auto plan = makePlan(request);
+  QVERIFY(plan);
+  for (const auto& tensor : plan->tensors)
+    if (tensor.finalBytes <= kStaticThreshold) QCOMPARE(tensor.placement, Placement::Static);
+  QVERIFY(plan->count(Placement::Jit) > 0);
+  QVERIFY(plan->count(Placement::Jit) < 4);
+}
+
+void TestPlan::followsAForcedPlacement_data() {
+  QTest::addColumn<int>("placement");
+  QTest::newRow("static") << int(Placement::Static);
+  QTest::newRow("jit") << int(Placement::Jit);
+  QTest::newRow("stream") << int(Placement::Stream);
+}
+
+void TestPlan::followsAForcedPlacement() {
+  QFETCH(int, placement);
+  auto request = modelOf(3);
+  request.budget = 10'000 * kMb;
+  request.placement = static_cast<Placement>(placement);
+  const auto plan = makePlan(request);
+  QVERIFY(plan);
+  for (std::size_t i = 0; i < plan->tensors.size(); ++i)
+    QCOMPARE(plan->tensors[i].placement, request.tensors[i].matrix ? *request.placement : Placement::Static);
+}
+
+void TestPlan::leavesWhatIsMultipliedAsStored() {
+  auto request = modelOf(1);
+  auto& cost = request.tensors[1];
+  cost.asStored = true;
+  cost.stepBytes = 0;
+  cost.streamBytes.reset();
+  request.budget = 10'000 * kMb;
+  const auto plan = makePlan(request);
+  QVERIFY(plan);
+  QCOMPARE(plan->tensors[1].placement, Placement::Jit);
+  QCOMPARE(plan->tensors[2].placement, Placement::Static);
+}
+
+void TestPlan::countsWhatIsHeldAlready() {
+  auto request = modelOf(2);
+  request.budget = 200 * kMb;
+  const auto alone = makePlan(request);
+  request.heldBytes = 50 * kMb;
+  const auto shared = makePlan(request);
+  QVERIFY(alone && shared);
+  QVERIFY(shared->expectedPeak <= request.budget);
+  QVERIFY(shared->weightBytes < alone->weightBytes);
+}
+
+void TestPlan::shortensTheContextWhereItMust() {
+  auto request = modelOf(2);
+  request.budget = 10'000 * kMb;
+  QCOMPARE(makePlan(request)->context, 1024u);
+  request.contexts = {512};
+  request.budget = 1;
+  const auto hint = QString::fromStdString(makePlan(request).error().hint);
+  request.budget = QRegularExpression("\\((\\d+) bytes\\)").match(hint).captured(1).toULongLong();
+  request.contexts = {1024, 512};
+  const auto tight = makePlan(request);
+  QVERIFY(tight);
+  QCOMPARE(tight->context, 512u);
+}
+
+void TestPlan::readsPromptsInLargerCallsWhereThereIsRoom() {
+  auto request = modelOf(2);
+  request.budget = 10'000 * kMb;
+  const auto roomy = makePlan(request);
+  QCOMPARE(roomy->prefillTokens, 64u);
+  request.budget = roomy->smallestBudget;
+  QCOMPARE(makePlan(request)->prefillTokens, 1u);
+}
+
+QTEST_GUILESS_MAIN(TestPlan)
+#include "test_plan.moc"
