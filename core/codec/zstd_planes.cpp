@@ -144,7 +144,7 @@ class ZstdCodec final : public DeltaCodec {
     if (chunk.size() < kHeader) return corruptAt(id(), 0, "header is cut off");
     if (chunk[0] == static_cast<std::byte>(kStored)) {
       if (chunk.size() - kHeader < final.size()) return corruptAt(id(), kHeader, "stored weights are cut off");
-      std::memcpy(final.data(), chunk.data() + kHeader, final.size());
+      if (!final.empty()) std::memcpy(final.data(), chunk.data() + kHeader, final.size());
       return {};
     }
     if (chunk[0] != static_cast<std::byte>(kPlanes)) return corruptAt(id(), 0, "unknown form");
