@@ -5,10 +5,24 @@ namespace deltascope::kernels {
 
 extern const CpuOps kScalarOps;
 #if defined(__x86_64__)
-extern const CpuOps kScalarFmaOps, kAvx2Ops, kAvx512Ops, kAvx512Bf16Ops;
+extern const CpuOps kScalarFmaOps, kAvx2Ops, kAvx512Ops;
+void productRowsAvx512Bf16(const ProductRows& rows, ProductScratch& scratch);
+
+namespace {
+
+const CpuOps& avx512Ops() {
+  static const CpuOps ops = [] {
+    CpuOps best = kAvx512Ops;
+    if (__builtin_cpu_supports("avx512bf16")) best.productRows = productRowsAvx512Bf16;
+    return best;
+  }();
+  return ops;
+}
+
+}  // namespace
 
 const CpuOps& cpuOps(Isa isa) {
-  if (isa == Isa::Avx512) return __builtin_cpu_supports("avx512bf16") ? kAvx512Bf16Ops : kAvx512Ops;
+  if (isa == Isa::Avx512) return avx512Ops();
   if (isa == Isa::Avx2) return kAvx2Ops;
   return __builtin_cpu_supports("fma") ? kScalarFmaOps : kScalarOps;
 }

@@ -20,9 +20,9 @@ namespace deltascope::kernels {
 /// `Variant` only keeps translation units compiled for different processors apart.
 template <int Variant>
 struct ScalarLanes {
-  static constexpr int kRows = 2, kTokens = 2;  ///< register block of a product over a panel
-  static constexpr int kDirectTokens = 2;       ///< so many tokens, or fewer, read the weights as they lie
-  static constexpr int directRows(int) { return 2; }
+  static constexpr int kRows = 2, kTokens = 2;             ///< register block of a product over a panel
+  static constexpr int kDirectTokens = 2;                  ///< so many tokens, or fewer, read the weights as they lie
+  static constexpr int kDirectGroup = 2, kDirectRows = 2;  ///< and the register block for that
   using Vec = std::array<float, 16>;
 
   static Vec each(auto f) {

@@ -8,8 +8,7 @@
 namespace deltascope::kernels {
 
 struct Avx2Lanes {
-  static constexpr int kRows = 2, kTokens = 2, kDirectTokens = 4;
-  static constexpr int directRows(int tokens) { return tokens == 1 ? 4 : 2; }
+  static constexpr int kRows = 2, kTokens = 2, kDirectTokens = 4, kDirectGroup = 2, kDirectRows = 4;
   struct Vec {
     __m256 a, b;  ///< lanes 0…7 and 8…15
   };

@@ -8,8 +8,7 @@
 namespace deltascope::kernels {
 
 struct Avx512Lanes {
-  static constexpr int kRows = 4, kTokens = 6, kDirectTokens = 8;
-  static constexpr int directRows(int tokens) { return tokens <= 4 ? 4 : 2; }
+  static constexpr int kRows = 4, kTokens = 6, kDirectTokens = 8, kDirectGroup = 4, kDirectRows = 4;
   using Vec = __m512;
 
   static __mmask16 first(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }

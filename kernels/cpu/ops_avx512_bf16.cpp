@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AVX-512 again, for processors that also round to BF16.
+// Products of 4-bit weights for processors with AVX-512 that also round to BF16.
 #include "kernels/cpu/ops_headers.h"
 
 #if defined(__x86_64__)
@@ -20,14 +20,15 @@ namespace deltascope::kernels {
 struct Avx512Bf16Lanes : Avx512Lanes {
   /// Sixteen BF16, twice. Denormals count as zero.
   static __m512i roundTwice(Vec x) { return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x, x)); }
-  template <class P>
-  static bool runLookedUp(P& product) {
-    return Avx512Lanes::runLookedUp(product) || product.template runAs<FourBitWordRows, ElementType::BF16>();
-  }
 };
 
-extern const CpuOps kAvx512Bf16Ops;
-const CpuOps kAvx512Bf16Ops = OpsTable<Avx512Bf16Lanes, Isa::Avx512>::kOps;
+extern const CpuOps kAvx512Ops;
+void productRowsAvx512Bf16(const ProductRows& rows, ProductScratch& scratch);
+
+void productRowsAvx512Bf16(const ProductRows& rows, ProductScratch& scratch) {
+  Product<Avx512Bf16Lanes> product(rows, scratch, Isa::Avx512);
+  if (!product.runAs<FourBitWordRows, ElementType::BF16>()) kAvx512Ops.productRows(rows, scratch);
+}
 
 }  // namespace deltascope::kernels
 

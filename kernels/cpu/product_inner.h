@@ -117,33 +117,37 @@ class Product {
 
   template <class W>
   void directTile(const W& weight, std::uint64_t row, std::size_t rows) {
-    forStretches(S::kSplitFloats / m_tokens / 64 * 64, m_tokens, [&](std::size_t column, std::size_t columns) {
-      directTokens<L::kDirectTokens>(weight, row, rows, column, columns);
+    constexpr std::size_t kGroup = L::kDirectGroup;
+    forStretches(S::kSplitFloats / m_tokens / 64 * 64, kGroup, [&](std::size_t column, std::size_t columns) {
+      constexpr std::size_t kRows = std::min(L::kDirectRows, W::kMostRows);
+      for (std::size_t r = 0; r < rows; r += kRows)  // a second group of tokens finds these rows in the cache
+        for (std::size_t t = 0; t < m_tokens; t += kGroup)
+          directTokens<kGroup>(weight, row, r, std::min(kRows, rows - r), t, column, columns);
     });
   }
 
-  /// All tokens of the tile: T, or fewer.
+  /// A group of tokens: T of them, or fewer.
   template <int T, class W>
-  void directTokens(const W& weight, std::uint64_t row, std::size_t rows, std::size_t column, std::size_t columns) {
+  void directTokens(const W& weight, std::uint64_t row, std::size_t r, std::size_t rows, std::size_t token, std::size_t column,
+                    std::size_t columns) {
     if constexpr (T > 1) {
-      if (m_tokens < T) return directTokens<T - 1>(weight, row, rows, column, columns);
+      if (m_tokens - token < T) return directTokens<T - 1>(weight, row, r, rows, token, column, columns);
     }
-    constexpr int kRows = std::min(L::directRows(T), W::kMostRows);
-    std::size_t r = 0;
-    for (; r + kRows <= rows; r += kRows) addRows<kRows, T>(weight, row, r, column, columns);
-    for (; r < rows; ++r) addRows<1, T>(weight, row, r, column, columns);
+    constexpr int kRows = std::min(L::kDirectRows, W::kMostRows);
+    if (rows == kRows) return addRows<kRows, T>(weight, row, r, token, column, columns);
+    for (std::size_t i = 0; i < rows; ++i) addRows<1, T>(weight, row, r + i, token, column, columns);
   }
 
-  /// R rows from `row` + r by T tokens, sums in registers.
+  /// R rows from `row` + r by T tokens from `token`, sums in registers.
   template <int R, int T, class W>
-  void addRows(const W& weight, std::uint64_t row, std::size_t r, std::size_t column, std::size_t columns) {
+  void addRows(const W& weight, std::uint64_t row, std::size_t r, std::size_t token, std::size_t column, std::size_t columns) {
     typename W::Row rows[R];
     Vec s[R][T];
     for (int i = 0; i < R; ++i) weight.begin(rows[i], row + r + i);
     for (int i = 0; i < R; ++i)
-      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, t));
+      for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, token + t));
     const std::size_t end = column + columns / 32 * 32;
-    const float* x = m_scratch.split;
+    const float* x = m_scratch.split + token * padded(columns);
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
@@ -166,7 +170,7 @@ class Product {
       }
     }
     for (int i = 0; i < R; ++i)
-      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, t), s[i][t]);
+      for (int t = 0; t < T; ++t) L::store(sumsOf(r + i, token + t), s[i][t]);
   }
 
   /// The last n < 32 columns.
