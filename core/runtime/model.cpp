@@ -121,6 +121,11 @@ Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
 Result<ModelText> openModelText(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
   const auto folder = modelFolder(files);
+  std::error_code ignored;
+  if (files.kind == ModelFiles::Kind::Payload && files.base.empty() &&
+      !std::filesystem::exists(folder / "config.json", ignored))
+    return fail(ErrorCode::NotFound, at({files.payload, {}, {}}, "a delta needs its base, which holds the tokenizer too"),
+                "give it with --base DIR");
   return ModelText{Tokenizer::open(folder), ChatTemplate::open(folder)};
 }
 
