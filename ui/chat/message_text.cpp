@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/chat/message_text.h"
+
+#include <QAbstractTextDocumentLayout>
+#include <QEvent>
+#include <QScrollBar>
+#include <QWheelEvent>
+#include <cmath>
+
+#include "ui/frame/theme.h"
+
+namespace deltascope::ui {
+
+MessageText::MessageText(const QString& name, const QString& accessibleName, QWidget* parent) : QTextEdit(parent) {
+  setObjectName(name);
+  setAccessibleName(accessibleName);
+  setReadOnly(true);
+  setUndoRedoEnabled(false);
+  setAcceptDrops(false);
+  setFrameShape(QFrame::NoFrame);
+  setTabChangesFocus(true);
+  setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  setWordWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
+  setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  document()->setDocumentMargin(0);
+  viewport()->setAutoFillBackground(false);
+  connect(document()->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this, &MessageText::fit);
+}
+
+void MessageText::setPlain(const QString& text) {
+  m_plain = text;
+  m_markdown = false;
+  m_markBegin = -1;
+  setExtraSelections({});
+  setPlainText(text);
+  fit();
+}
+
+void MessageText::appendPlain(const QString& text) {
+  m_plain += text;
+  QTextCursor end(document());
+  end.movePosition(QTextCursor::End);
+  end.insertText(text);
+}
+
+void MessageText::showMarkdown() {
+  m_markdown = true;
+  document()->setMarkdown(
+      m_plain, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML);
+  fit();
+}
+
+void MessageText::mark(qint64 begin, qint64 length) {
+  m_markBegin = std::clamp<qint64>(begin, 0, m_plain.size());
+  m_markLength = std::clamp<qint64>(length, 0, m_plain.size() - m_markBegin);
+  applyMark();
+}
+
+QString MessageText::marked() const { return m_markBegin < 0 ? QString() : m_plain.mid(m_markBegin, m_markLength); }
+
+void MessageText::applyMark() {
+  if (m_markBegin < 0 || m_markdown) return;
+  ExtraSelection selection;
+  selection.cursor = QTextCursor(document());
+  selection.cursor.setPosition(static_cast<int>(m_markBegin));
+  selection.cursor.setPosition(static_cast<int>(m_markBegin + m_markLength), QTextCursor::KeepAnchor);
+  QColor ground = colorsOf(palette()).accent;
+  ground.setAlphaF(0.25f);
+  selection.format.setBackground(ground);
+  selection.format.setFontUnderline(true);
+  setExtraSelections({selection});
+}
+
+void MessageText::fit() {
+  if (m_fitting) return;
+  m_fitting = true;
+  const int height = static_cast<int>(std::ceil(document()->size().height()));
+  if (height != minimumHeight() || height != maximumHeight()) setFixedHeight(std::max(height, fontMetrics().height()));
+  m_fitting = false;
+}
+
+QSize MessageText::sizeHint() const { return {QTextEdit::sizeHint().width(), maximumHeight()}; }
+QSize MessageText::minimumSizeHint() const { return {fontMetrics().averageCharWidth() * 8, minimumHeight()}; }
+
+void MessageText::changeEvent(QEvent* event) {
+  QTextEdit::changeEvent(event);
+  if (event->type() != QEvent::PaletteChange && event->type() != QEvent::FontChange) return;
+  if (m_markdown) showMarkdown();  // colours of links and sizes of headings are fixed when it is read
+  applyMark();
+  fit();
+}
+
+void MessageText::resizeEvent(QResizeEvent* event) {
+  QTextEdit::resizeEvent(event);
+  fit();
+}
+
+/// The conversation scrolls, not the message.
+void MessageText::wheelEvent(QWheelEvent* event) { event->ignore(); }
+
+/// A model's Markdown must not read files or fetch anything.
+QVariant MessageText::loadResource(int, const QUrl&) { return {}; }
+
+}  // namespace deltascope::ui

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/chat/transcript.h"
+
+#include <QPushButton>
+#include <QScrollBar>
+#include <QTimer>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "core/base/units.h"
+#include "ui/chat/answer_view.h"
+#include "ui/chat/exchange_view.h"
+#include "ui/frame/metrics.h"
+
+namespace deltascope::ui {
+namespace {
+
+constexpr double kLineCharacters = 130;  ///< a single answer is not wider: long lines are hard to read
+
+}  // namespace
+
+Transcript::Transcript(QWidget* parent) : QScrollArea(parent) {
+  setObjectName("chatTranscript");
+  setAccessibleName("Conversation");
+  setFrameShape(QFrame::NoFrame);
+  setWidgetResizable(true);
+  setFocusPolicy(Qt::NoFocus);
+  setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  m_content = new QWidget;
+  m_content->setObjectName("chatTranscriptContent");
+  m_column = new QVBoxLayout(m_content);
+  m_more = new QPushButton;
+  m_more->setObjectName("chatEarlier");
+  m_more->setAutoDefault(false);
+  m_more->hide();
+  connect(m_more, &QPushButton::clicked, this, &Transcript::showEarlier);
+  m_column->addWidget(m_more, 0, Qt::AlignHCenter);
+  m_column->addStretch(1);
+  setWidget(m_content);
+  m_renderTimer = new QTimer(this);
+  m_renderTimer->setInterval(0);
+  connect(m_renderTimer, &QTimer::timeout, this, &Transcript::renderNext);
+  // Where the user is: at the end (new text keeps them there), or reading further up.
+  connect(verticalScrollBar(), &QScrollBar::valueChanged, this,
+          [this](int value) { m_follow = value >= verticalScrollBar()->maximum() - steps(*this, 4); });
+  connect(verticalScrollBar(), &QScrollBar::rangeChanged, this, [this](int, int maximum) {
+    if (m_follow) verticalScrollBar()->setValue(maximum);
+  });
+}
+
+ExchangeView* Transcript::makeView(qsizetype at, const Exchange& exchange) {
+  auto* view = new ExchangeView(static_cast<int>(at + 1));
+  view->setBusy(m_busy);
+  view->setExchange(exchange);
+  connect(view, &ExchangeView::copyRequested, this, [this, at](int side) { emit copyRequested(at, side); });
+  connect(view, &ExchangeView::editRequested, this, [this, at] { emit editRequested(at); });
+  connect(view, &ExchangeView::regenerateRequested, this, [this, at] { emit regenerateRequested(at); });
+  return view;
+}
+
+void Transcript::setConversation(const Conversation& conversation) {
+  setUpdatesEnabled(false);
+  qDeleteAll(m_views);
+  m_views.clear();
+  const qsizetype first = std::max<qsizetype>(0, conversation.exchanges.size() - kShownAtOnce);
+  m_earlier = conversation.exchanges.first(first);
+  for (qsizetype at = first; at < conversation.exchanges.size(); ++at) append(conversation.exchanges[at]);
+  updateEarlier();
+  scrollToEnd();
+  setUpdatesEnabled(true);
+}
+
+void Transcript::append(const Exchange& exchange) {
+  ExchangeView* view = makeView(m_earlier.size() + m_views.size(), exchange);
+  m_views.append(view);
+  m_column->insertWidget(m_column->count() - 1, view);
+  m_renderTimer->start();
+}
+
+void Transcript::setExchange(qsizetype at, const Exchange& exchange) {
+  if (ExchangeView* view = viewAt(at)) view->setExchange(exchange);
+  m_renderTimer->start();
+}
+
+void Transcript::appendText(qsizetype at, int side, const QString& text) {
+  if (ExchangeView* view = viewAt(at))
+    if (AnswerView* answer = view->answer(side)) answer->append(text);
+}
+
+void Transcript::showLive(qsizetype at, int side, const QString& words) {
+  if (ExchangeView* view = viewAt(at))
+    if (AnswerView* answer = view->answer(side)) answer->showLive(words);
+}
+
+void Transcript::setBusy(bool busy) {
+  m_busy = busy;
+  for (ExchangeView* view : m_views) view->setBusy(busy);
+}
+
+void Transcript::setEdited(qsizetype at) {
+  for (ExchangeView* view : m_views) view->setEdited(view == viewAt(at));
+}
+
+void Transcript::showEarlier() {
+  if (m_earlier.isEmpty()) return;
+  const int fromEnd = verticalScrollBar()->maximum() - verticalScrollBar()->value();
+  const qsizetype first = std::max<qsizetype>(0, m_earlier.size() - kShownAtOnce);
+  for (qsizetype at = m_earlier.size() - 1; at >= first; --at) {
+    ExchangeView* view = makeView(at, m_earlier[at]);
+    m_views.prepend(view);
+    m_column->insertWidget(1, view);
+  }
+  m_earlier.resize(first);
+  updateEarlier();
+  m_renderTimer->start();
+  // What was on the screen stays there.
+  m_follow = false;
+  QTimer::singleShot(0, this, [this, fromEnd] { verticalScrollBar()->setValue(verticalScrollBar()->maximum() - fromEnd); });
+}
+
+void Transcript::updateEarlier() {
+  m_more->setVisible(!m_earlier.isEmpty());
+  const auto next = std::min(m_earlier.size(), kShownAtOnce);
+  m_more->setText(QString("Show %1 earlier of %2")
+                      .arg(next)
+                      .arg(QString::fromStdString(formatCount(static_cast<std::uint64_t>(m_earlier.size() + m_views.size())))));
+  m_more->setToolTip("The conversation shows its last messages first");
+}
+
+void Transcript::scrollToEnd() {
+  m_follow = true;
+  verticalScrollBar()->setValue(verticalScrollBar()->maximum());
+}
+
+ExchangeView* Transcript::viewAt(qsizetype at) const {
+  const qsizetype index = at - m_earlier.size();
+  return at >= 0 && index >= 0 && index < m_views.size() ? m_views[index] : nullptr;
+}
+
+/// The last first: it is what the user sees.
+void Transcript::renderNext() {
+  for (auto view = m_views.rbegin(); view != m_views.rend(); ++view)
+    if ((*view)->render()) return;
+  m_renderTimer->stop();
+}
+
+bool Transcript::rendering() const { return m_renderTimer->isActive(); }
+
+void Transcript::resizeEvent(QResizeEvent* event) {
+  QScrollArea::resizeEvent(event);
+  applyWidth();
+}
+
+void Transcript::applyWidth() {
+  const int side = std::max(steps(*this, 4), (viewport()->width() - characters(*this, kLineCharacters)) / 2);
+  m_column->setContentsMargins(side, steps(*this, 4), side, steps(*this, 2));
+}
+
+}  // namespace deltascope::ui
