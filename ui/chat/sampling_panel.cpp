@@ -236,15 +236,15 @@ void SamplingPanel::showPreset() {
 void SamplingPanel::savePreset() {
   const QString name = m_presetName->text().simplified();
   if (name.isEmpty()) return;
-  const auto same = std::ranges::find(m_presets, name, &SamplingPreset::name);
-  if (same != m_presets.end() && same->builtIn) {
+  QList<SamplingPreset> presets = m_presets;
+  const auto same = std::ranges::find(presets, name, &SamplingPreset::name);
+  if (same != presets.end() && same->builtIn) {
     m_presetProblem->setText("✕ that name is taken by a preset that comes with the program");
     m_presetProblem->show();
     return;
   }
-  QList<SamplingPreset> presets = m_presets;
-  if (same != m_presets.end())
-    presets[same - m_presets.begin()].settings = settings();
+  if (same != presets.end())
+    same->settings = settings();
   else
     presets.append({name, settings(), false});
   m_presetName->clear();
