@@ -231,6 +231,7 @@ void TestChatPage::modelsMarkdownReachesNoFile() {
   QVERIFY(waitForAnswer(frame));
   auto* answer = frame.find<MessageText>("answerText_1_0");
   QTRY_VERIFY(answer->isMarkdown());
+  QCOMPARE(answer->toPlainText(), QString("look [picture: %1] link").arg(path));
   const QImage shown = answer->grab().toImage();
   for (int y = 0; y < shown.height(); ++y)
     for (int x = 0; x < shown.width(); ++x) QVERIFY(shown.pixelColor(x, y) != QColor(Qt::red));

@@ -3,13 +3,35 @@
 
 #include <QAbstractTextDocumentLayout>
 #include <QEvent>
+#include <QImage>
 #include <QScrollBar>
+#include <QTextBlock>
 #include <QWheelEvent>
 #include <cmath>
+#include <vector>
 
 #include "ui/frame/theme.h"
 
 namespace deltascope::ui {
+namespace {
+
+/// In the place of every picture, where it would have come from.
+void namePictures(QTextDocument& document) {
+  std::vector<std::pair<int, QString>> pictures;
+  for (QTextBlock block = document.begin(); block.isValid(); block = block.next())
+    for (auto it = block.begin(); !it.atEnd(); ++it)
+      if (const QTextFragment fragment = it.fragment(); fragment.charFormat().isImageFormat())
+        for (int at = 0; at < fragment.length(); ++at)
+          pictures.emplace_back(fragment.position() + at, fragment.charFormat().toImageFormat().name());
+  for (auto picture = pictures.rbegin(); picture != pictures.rend(); ++picture) {
+    QTextCursor cursor(&document);
+    cursor.setPosition(picture->first);
+    cursor.setPosition(picture->first + 1, QTextCursor::KeepAnchor);
+    cursor.insertText("[picture: " + picture->second + "]", QTextCharFormat());
+  }
+}
+
+}  // namespace
 
 MessageText::MessageText(const QString& name, const QString& accessibleName, QWidget* parent) : QTextEdit(parent) {
   setObjectName(name);
@@ -49,6 +71,7 @@ void MessageText::showMarkdown() {
   m_markdown = true;
   document()->setMarkdown(
       m_plain, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML);
+  namePictures(*document());
   fit();
 }
 
@@ -100,7 +123,14 @@ void MessageText::resizeEvent(QResizeEvent* event) {
 /// The conversation scrolls, not the message.
 void MessageText::wheelEvent(QWheelEvent* event) { event->ignore(); }
 
-/// A model's Markdown must not read files or fetch anything.
-QVariant MessageText::loadResource(int, const QUrl&) { return {}; }
+/// A model's Markdown must not read files or fetch anything. An empty answer would make the document look for the file itself.
+QVariant MessageText::loadResource(int, const QUrl&) {
+  static const QImage nothing = [] {
+    QImage image(1, 1, QImage::Format_ARGB32);
+    image.fill(Qt::transparent);
+    return image;
+  }();
+  return nothing;
+}
 
 }  // namespace deltascope::ui
