@@ -57,14 +57,23 @@ void shootChat(WindowServices services, const QDir& folder, const QString& suffi
                                      "distribution, so that each is used about equally often by trained weights.");
   };
   chat.install(services.engine);
+  services.engine.inspect = [](const std::filesystem::path& path, const std::filesystem::path& base) {
+    auto model = inspect(std::string(DELTASCOPE_DEMO) + "/chat", base);
+    model->files.path = path;
+    model->files.kind = ModelFiles::Kind::PackedModel;
+    for (TensorStats& tensor : model->tensors) tensor.base = BaseKind::Nf4;
+    return model;
+  };
   QTemporaryDir data;
+  QDir(data.path()).mkpath("chat-nf4");
   services.dataFolder = data.path();
   MainWindow window(services);
   window.resize(size);
   window.show();
+  spin(100);  // the last page comes back first
   window.showPage("chat");
   shoot(window, folder, "8-chat-empty" + suffix);
-  window.openPath(QString(DELTASCOPE_DEMO) + "/chat");
+  window.openPath(data.filePath("chat-nf4"));
   spin(600);
   shoot(window, folder, "8-chat-ready" + suffix);
   auto* page = window.findChild<ChatPage*>();
@@ -90,7 +99,6 @@ void shootChat(WindowServices services, const QDir& folder, const QString& suffi
   shoot(window, folder, "8-chat-streaming" + suffix);
   chat.answerGate.open = true;
   finish(window);
-  window.openPath(data.filePath("chat-nf4"));
   page->setCompare(VariantKind::Base);
   window.findChild<QAction*>("actionChatNew")->trigger();
   say(window, "What is NF4?");

@@ -614,9 +614,12 @@ void TestChatPage::longConversationsShowTheirEndFirst() {
   QTRY_VERIFY(window.findChild<MessageText*>("userText_200"));
   QVERIFY(!window.findChild<MessageText*>("userText_170"));
   auto* more = frame.find<QAbstractButton>("chatEarlier");
+  QTRY_VERIFY(window.findChild<MessageText*>("userText_171"));
+  QVERIFY(!window.findChild<MessageText*>("userText_170"));
   QCOMPARE(more->text(), QString("Show 30 earlier of 200"));
   more->click();
-  QVERIFY(window.findChild<MessageText*>("userText_141"));
+  QTRY_VERIFY(window.findChild<MessageText*>("userText_141"));
+  QTRY_COMPARE(more->text(), QString("Show 30 earlier of 200"));
   QCOMPARE(textOf(frame, "userText_141"), QString("Message 141"));
   QTRY_VERIFY(frame.find<MessageText>("answerText_141_0")->isMarkdown());
 }

@@ -62,7 +62,10 @@ void AnswerView::setAnswer(const Answer& answer, const std::optional<Comparison>
   m_answer = answer;
   m_model->setText(answer.model);
   m_text->setAccessibleName(QString("Answer of %1").arg(answer.model));
-  if (!same) m_text->setPlain(answer.text);
+  if (!same)
+    m_text->setPlain(answer.text);
+  else if (plainOnly && answer.state != Answer::State::Waiting)
+    m_text->complete();
   m_wantsMarkdown = !plainOnly && answer.state != Answer::State::Waiting && !answer.text.isEmpty();
   const bool stoppedEarly = answer.state == Answer::State::Stopped && answer.text.isEmpty();
   m_text->setVisible(!answer.text.isEmpty());

@@ -6,6 +6,7 @@
 #include <QImage>
 #include <QScrollBar>
 #include <QTextBlock>
+#include <QTextLayout>
 #include <QWheelEvent>
 #include <cmath>
 #include <vector>
@@ -54,6 +55,7 @@ MessageText::MessageText(const QString& name, const QString& accessibleName, QWi
 void MessageText::setPlain(const QString& text) {
   m_plain = text;
   m_markdown = false;
+  m_cut = false;
   m_markBegin = -1;
   setExtraSelections({});
   setPlainText(text);
@@ -65,13 +67,42 @@ void MessageText::appendPlain(const QString& text) {
   QTextCursor end(document());
   end.movePosition(QTextCursor::End);
   end.insertText(text);
+  breakLongParagraph();
 }
 
+/// A paragraph is laid out as a whole after every piece of it. A long one is cut where its last line begins, which looks the
+/// same until the text is complete.
+void MessageText::breakLongParagraph() {
+  constexpr int kLong = 2000;
+  const QTextBlock last = document()->lastBlock();
+  if (last.length() < kLong || !last.layout() || last.layout()->lineCount() < 2) return;
+  const QTextLine line = last.layout()->lineAt(last.layout()->lineCount() - 1);
+  QTextCursor cut(document());
+  cut.setPosition(last.position() + line.textStart());
+  cut.insertBlock();
+  m_cut = true;
+}
+
+void MessageText::complete() {
+  if (m_cut) setPlain(QString(m_plain));
+}
+
+/// In a document of its own: one that is shown would be laid out anew after every piece that is read.
 void MessageText::showMarkdown() {
+  auto* made = new QTextDocument(this);
+  made->setUndoRedoEnabled(false);
+  made->setDefaultFont(font());
+  made->setDefaultTextOption(document()->defaultTextOption());
+  made->setDocumentMargin(0);
+  made->setMarkdown(m_plain,
+                    QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML);
+  namePictures(*made);
   m_markdown = true;
-  document()->setMarkdown(
-      m_plain, QTextDocument::MarkdownFeatures(QTextDocument::MarkdownDialectGitHub) | QTextDocument::MarkdownNoHTML);
-  namePictures(*document());
+  QTextDocument* before = document();
+  const bool ours = before->parent() == this;  // the first one is the control's, which deletes it
+  setDocument(made);
+  if (ours) delete before;
+  connect(made->documentLayout(), &QAbstractTextDocumentLayout::documentSizeChanged, this, &MessageText::fit);
   fit();
 }
 

@@ -12,6 +12,7 @@ class MessageText : public QTextEdit {
   MessageText(const QString& name, const QString& accessibleName, QWidget* parent = nullptr);
   void setPlain(const QString& text);
   void appendPlain(const QString& text);  ///< plain, at the end
+  void complete();                        ///< no more comes: the text as it is, if it stays plain
   void showMarkdown();                    ///< of the plain text so far; follows palette and font from then on
   [[nodiscard]] bool isMarkdown() const { return m_markdown; }
   [[nodiscard]] const QString& plain() const { return m_plain; }
@@ -31,8 +32,9 @@ class MessageText : public QTextEdit {
  private:
   void fit();
   void applyMark();
+  void breakLongParagraph();
   QString m_plain;
-  bool m_markdown = false, m_fitting = false;
+  bool m_markdown = false, m_fitting = false, m_cut = false;
   qint64 m_markBegin = -1, m_markLength = 0;
 };
 

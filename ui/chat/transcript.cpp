@@ -37,9 +37,9 @@ Transcript::Transcript(QWidget* parent) : QScrollArea(parent) {
   m_column->addWidget(m_more, 0, Qt::AlignHCenter);
   m_column->addStretch(1);
   setWidget(m_content);
-  m_renderTimer = new QTimer(this);
-  m_renderTimer->setInterval(0);
-  connect(m_renderTimer, &QTimer::timeout, this, &Transcript::renderNext);
+  m_work = new QTimer(this);
+  m_work->setInterval(0);
+  connect(m_work, &QTimer::timeout, this, &Transcript::workOn);
   // Where the user is: at the end (new text keeps them there), or reading further up.
   connect(verticalScrollBar(), &QScrollBar::valueChanged, this,
           [this](int value) { m_follow = value >= verticalScrollBar()->maximum() - steps(*this, 4); });
@@ -62,24 +62,26 @@ void Transcript::setConversation(const Conversation& conversation) {
   setUpdatesEnabled(false);
   qDeleteAll(m_views);
   m_views.clear();
-  const qsizetype first = std::max<qsizetype>(0, conversation.exchanges.size() - kShownAtOnce);
+  const qsizetype first = std::max<qsizetype>(0, conversation.exchanges.size() - kShownFirst);
   m_earlier = conversation.exchanges.first(first);
   for (qsizetype at = first; at < conversation.exchanges.size(); ++at) append(conversation.exchanges[at]);
+  m_wanted = std::min(first, kShownAtOnce - kShownFirst);
   updateEarlier();
   scrollToEnd();
   setUpdatesEnabled(true);
+  m_work->start();
 }
 
 void Transcript::append(const Exchange& exchange) {
   ExchangeView* view = makeView(m_earlier.size() + m_views.size(), exchange);
   m_views.append(view);
   m_column->insertWidget(m_column->count() - 1, view);
-  m_renderTimer->start();
+  m_work->start();
 }
 
 void Transcript::setExchange(qsizetype at, const Exchange& exchange) {
   if (ExchangeView* view = viewAt(at)) view->setExchange(exchange);
-  m_renderTimer->start();
+  m_work->start();
 }
 
 void Transcript::appendText(qsizetype at, int side, const QString& text) {
@@ -102,25 +104,31 @@ void Transcript::setEdited(qsizetype at) {
 }
 
 void Transcript::showEarlier() {
-  if (m_earlier.isEmpty()) return;
-  const int fromEnd = verticalScrollBar()->maximum() - verticalScrollBar()->value();
-  const qsizetype first = std::max<qsizetype>(0, m_earlier.size() - kShownAtOnce);
-  for (qsizetype at = m_earlier.size() - 1; at >= first; --at) {
-    ExchangeView* view = makeView(at, m_earlier[at]);
-    m_views.prepend(view);
-    m_column->insertWidget(1, view);
-  }
-  m_earlier.resize(first);
-  updateEarlier();
-  m_renderTimer->start();
-  // What was on the screen stays there.
+  m_wanted = std::min(m_earlier.size(), kShownAtOnce);
   m_follow = false;
-  QTimer::singleShot(0, this, [this, fromEnd] { verticalScrollBar()->setValue(verticalScrollBar()->maximum() - fromEnd); });
+  updateEarlier();
+  m_work->start();
+}
+
+/// What is on the screen stays where it is.
+void Transcript::prependOne() {
+  const int before = m_content->sizeHint().height();
+  ExchangeView* view = makeView(m_earlier.size() - 1, m_earlier.last());
+  m_earlier.removeLast();
+  m_views.prepend(view);
+  m_column->insertWidget(1, view);
+  --m_wanted;
+  updateEarlier();
+  if (m_follow) return;
+  m_column->activate();
+  const int grown = m_content->sizeHint().height() - before;
+  m_content->resize(m_content->width(), m_content->height() + grown);
+  verticalScrollBar()->setValue(verticalScrollBar()->value() + grown);
 }
 
 void Transcript::updateEarlier() {
-  m_more->setVisible(!m_earlier.isEmpty());
-  const auto next = std::min(m_earlier.size(), kShownAtOnce);
+  m_more->setVisible(m_earlier.size() > m_wanted);
+  const auto next = std::min(m_earlier.size() - m_wanted, kShownAtOnce);
   m_more->setText(QString("Show %1 earlier of %2")
                       .arg(next)
                       .arg(QString::fromStdString(formatCount(static_cast<std::uint64_t>(m_earlier.size() + m_views.size())))));
@@ -137,14 +145,15 @@ ExchangeView* Transcript::viewAt(qsizetype at) const {
   return at >= 0 && index >= 0 && index < m_views.size() ? m_views[index] : nullptr;
 }
 
-/// The last first: it is what the user sees.
-void Transcript::renderNext() {
+/// One message a turn of the event loop. The last first: it is what the user sees.
+void Transcript::workOn() {
   for (auto view = m_views.rbegin(); view != m_views.rend(); ++view)
     if ((*view)->render()) return;
-  m_renderTimer->stop();
+  if (m_wanted > 0) return prependOne();
+  m_work->stop();
 }
 
-bool Transcript::rendering() const { return m_renderTimer->isActive(); }
+bool Transcript::rendering() const { return m_work->isActive(); }
 
 void Transcript::resizeEvent(QResizeEvent* event) {
   QScrollArea::resizeEvent(event);

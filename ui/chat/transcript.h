@@ -17,7 +17,8 @@ class ExchangeView;
 class Transcript : public QScrollArea {
   Q_OBJECT
  public:
-  static constexpr qsizetype kShownAtOnce = 30;
+  static constexpr qsizetype kShownAtOnce = 30;  ///< and then on demand
+  static constexpr qsizetype kShownFirst = 5;    ///< before the window is painted; the others follow one by one
   explicit Transcript(QWidget* parent = nullptr);
 
   void setConversation(const Conversation& conversation);  ///< all anew
@@ -29,7 +30,7 @@ class Transcript : public QScrollArea {
   void setEdited(qsizetype at);  ///< -1: none
   void showEarlier();
   void scrollToEnd();
-  [[nodiscard]] bool rendering() const;  ///< Markdown is still to be rendered
+  [[nodiscard]] bool rendering() const;  ///< messages or their Markdown are still to come
   [[nodiscard]] qsizetype shown() const { return m_views.size(); }
   [[nodiscard]] qsizetype total() const { return m_earlier.size() + m_views.size(); }
 
@@ -43,18 +44,20 @@ class Transcript : public QScrollArea {
 
  private:
   ExchangeView* makeView(qsizetype at, const Exchange& exchange);
+  void prependOne();
   [[nodiscard]] ExchangeView* viewAt(qsizetype at) const;
-  void renderNext();
+  void workOn();
   void updateEarlier();
   void applyWidth();
 
   QList<Exchange> m_earlier;     ///< not shown
   QList<ExchangeView*> m_views;  ///< of the exchanges after those
+  qsizetype m_wanted = 0;        ///< of the earlier ones, to be added
   bool m_busy = false, m_follow = true;
   QWidget* m_content;
   QVBoxLayout* m_column;
   QPushButton* m_more;
-  QTimer* m_renderTimer;
+  QTimer* m_work;  ///< adds and renders, a little at a time
 };
 
 }  // namespace deltascope::ui
