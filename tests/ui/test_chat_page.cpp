@@ -70,7 +70,9 @@ class TestChatPage : public QObject {
   static bool waitForAnswer(const Frame& frame) {
     return QTest::qWaitFor([&] { return !page(frame).answering(); }, 20000);
   }
-  static QString label(const Frame& frame, const QString& name) { return frame.find<QLabel>(name)->text(); }
+  static QString label(const Frame& frame, const QString& name) {
+    return frame.find<QLabel>(name)->text().replace(QChar::Nbsp, u' ');
+  }
   static QString textOf(const Frame& frame, const QString& name) { return frame.find<MessageText>(name)->plain(); }
   static QString said(const Frame& frame) { return frame.find<MessageBar>("messageBar")->message().text; }
 };
@@ -414,7 +416,7 @@ void TestChatPage::planIsShownAndRefused() {
   auto* budget = frame.find<QLineEdit>("chatBudget");
   budget->setText("1 MiB");
   QTRY_COMPARE(label(frame, "chatBudgetProblem"),
-               QString("✕ a budget of 1.00 MiB is too small. give at least 4.00 MiB, or a shorter context"));
+               QString("✕ a budget of 1.00 MiB is too small. Give at least 4.00 MiB, or a shorter context"));
   QVERIFY(label(frame, "chatPlanProblem").startsWith("✕ a budget of 1.00 MiB is too small"));
   QVERIFY(table->isHidden());
   budget->setText("many");

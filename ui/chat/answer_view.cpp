@@ -15,6 +15,26 @@
 
 namespace deltascope::ui {
 
+namespace {
+
+constexpr qsizetype kLongestParagraph = 10'000;  ///< UTF-16 units: a longer one takes too long to lay out at once
+
+/// Lines break after a separator and nowhere else.
+QString breakable(const QString& words) {
+  QStringList parts = words.split("  ·  ");
+  for (QString& part : parts) part.replace(' ', QChar::Nbsp);
+  return parts.join(QString("%1%1·  ").arg(QChar(QChar::Nbsp)));
+}
+
+bool hasEndlessParagraph(const QString& text) {
+  qsizetype begin = 0;
+  for (qsizetype end = text.indexOf('\n'); end >= 0; begin = end + 1, end = text.indexOf('\n', begin))
+    if (end - begin > kLongestParagraph) return true;
+  return text.size() - begin > kLongestParagraph;
+}
+
+}  // namespace
+
 AnswerView::AnswerView(int number, int side, QWidget* parent) : QWidget(parent), m_side(side) {
   const QString suffix = QString("_%1_%2").arg(number).arg(side);
   setObjectName("answer" + suffix);
@@ -66,10 +86,11 @@ void AnswerView::setAnswer(const Answer& answer, const std::optional<Comparison>
     m_text->setPlain(answer.text);
   else if (plainOnly && answer.state != Answer::State::Waiting)
     m_text->complete();
-  m_wantsMarkdown = !plainOnly && answer.state != Answer::State::Waiting && !answer.text.isEmpty();
+  m_wantsMarkdown =
+      !plainOnly && answer.state != Answer::State::Waiting && !answer.text.isEmpty() && !hasEndlessParagraph(answer.text);
   const bool stoppedEarly = answer.state == Answer::State::Stopped && answer.text.isEmpty();
   m_text->setVisible(!answer.text.isEmpty());
-  m_figures->setText(stoppedEarly ? QString("stopped before the first token") : figuresText(answer));
+  m_figures->setText(stoppedEarly ? QString("stopped before the first token") : breakable(figuresText(answer)));
   m_figures->setToolTip(figuresToolTip(answer));
   m_figures->setVisible(!m_figures->text().isEmpty());
   m_problem->setText("✕ " + answer.problem);
@@ -97,7 +118,7 @@ void AnswerView::append(const QString& text) {
 }
 
 void AnswerView::showLive(const QString& words) {
-  if (m_figures->text() != words) m_figures->setText(words);
+  if (m_figures->text() != words) m_figures->setText(breakable(words));
   m_figures->setVisible(!words.isEmpty());
 }
 

@@ -257,7 +257,7 @@ void ChatPage::updateActions() {
   const QString blocked = blockedBecause();
   m_composer->setState(busy ? Composer::State::Running : Composer::State::Ready);
   m_composer->setBlocked(busy ? QString() : blocked);
-  m_composer->setAddressee(m_variant->currentText());
+  m_composer->setAddressee(m_model ? m_variant->currentText() : QString());
   m_actions.stop->setEnabled(busy || m_editing >= 0);
   m_actions.stop->setText(busy || m_editing < 0 ? "St&op the answer" : "Leave &editing");
   m_actions.regenerate->setEnabled(!busy && said && blocked.isEmpty());

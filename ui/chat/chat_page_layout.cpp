@@ -41,6 +41,12 @@ QScrollArea* scrolled(QWidget* content, const char* name) {
   return scroll;
 }
 
+/// "what. What to do"
+QString sentences(const Error& error) {
+  const QString hint = QString::fromStdString(error.hint);
+  return QString::fromStdString(error.message) + (hint.isEmpty() ? QString() : ". " + hint.left(1).toUpper() + hint.mid(1));
+}
+
 QComboBox* modelBox(const char* name, const QString& accessible, const QString& tip) {
   auto* box = new QComboBox;
   box->setObjectName(name);
@@ -113,7 +119,7 @@ QWidget* ChatPage::makePanel() {
   m_panel->tabBar()->setAccessibleName("Settings of the chat");
   m_panel->addTab(scrolled(m_sampling, "chatSamplingScroll"), "Answer");
   m_panel->addTab(scrolled(m_modelPanel, "chatModelScroll"), "Model");
-  m_panel->addTab(m_planView, "Memory plan");
+  m_panel->addTab(m_planView, "Plan");
   m_panel->setMinimumWidth(characters(*this, 46));
   return m_panel;
 }
@@ -176,7 +182,7 @@ void ChatPage::connectParts() {
   connect(m_planView, &PlanView::refused, this, [this](const Error& error) {
     m_plan.reset();
     const bool budget = error.code == ErrorCode::InvalidArgument && !m_modelPanel->settings().budget.isEmpty();
-    m_modelPanel->setBudgetProblem(budget ? QString::fromStdString(describe(error)) : QString());
+    m_modelPanel->setBudgetProblem(budget ? sentences(error) : QString());
     updateGauge();
     updateActions();
   });

@@ -131,7 +131,7 @@ void ChatPage::updateModelState() {
   }
   const QString words = !m_model            ? QString("No model is open.")
                         : !loaded.isEmpty() ? "In memory: " + loaded.join(", ")
-                        : m_models->any()   ? QString("In memory: with other settings")
+                        : m_models->any()   ? QString("In memory: a model with other settings")
                                             : QString("Not in memory: the first message loads it.");
   m_modelPanel->setModelState(words, all, m_model && !answering() && blockedBecause().isEmpty());
   updateGauge();

@@ -70,8 +70,21 @@ void ConversationList::setConversations(const QList<Conversation>& conversations
     item->setToolTip(title + "\nchanged " + QLocale::c().toString(one.changed.toLocalTime(), "yyyy-MM-dd HH:mm"));
     if (one.id == current) row = static_cast<int>(i);
   }
+  applyHeight();
   m_list->setCurrentRow(row);
   m_delete->setEnabled(row >= 0);
+  m_filling = false;
+}
+
+void ConversationList::applyHeight() {
+  for (int i = 0; i < m_list->count(); ++i) m_list->item(i)->setSizeHint(QSize(0, steps(*this, 6.5)));
+}
+
+void ConversationList::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() != QEvent::FontChange) return;
+  m_filling = true;  // a new height is no new name
+  applyHeight();
   m_filling = false;
 }
 

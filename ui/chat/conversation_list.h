@@ -26,9 +26,11 @@ class ConversationList : public QWidget {
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
  private:
   [[nodiscard]] QString currentId() const;
+  void applyHeight();
   QListWidget* m_list;
   QPushButton* m_delete;
   bool m_filling = false;

@@ -23,7 +23,7 @@ QString gaugeText(const kernels::MemoryUse& use, std::uint64_t budget) {
 
 MemoryGauge::MemoryGauge(QWidget* parent) : QWidget(parent) {
   setObjectName("chatGauge");
-  setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
+  setSizePolicy(QSizePolicy::Maximum, QSizePolicy::Fixed);
   setUse({}, 0);
 }
 
@@ -55,8 +55,12 @@ void MemoryGauge::setText(const QString& text, const QString& explanation) {
 QSize MemoryGauge::sizeHint() const {
   // As wide as it may become, so that nothing moves while the figures change.
   const int words = std::max(fontMetrics().horizontalAdvance(m_text),
-                             fontMetrics().horizontalAdvance("999.99 of 999.99 MiB, peak 999.99 MiB"));
+                             fontMetrics().horizontalAdvance("999.99 MiB of 999.99 MiB, peak 999.99 MiB"));
   return {words, fontMetrics().height() + steps(*this, 2)};
+}
+
+QSize MemoryGauge::minimumSizeHint() const {
+  return {fontMetrics().horizontalAdvance("999.99 MiB of 999.99 MiB"), sizeHint().height()};
 }
 
 void MemoryGauge::paintEvent(QPaintEvent*) {
@@ -64,7 +68,9 @@ void MemoryGauge::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   painter.setPen(colors.text);
   const int line = fontMetrics().height();
-  painter.drawText(QRect(0, 0, width(), line), Qt::AlignRight | Qt::AlignVCenter, m_text);
+  // Where there is little room the tick alone tells the peak; the tooltip has the words.
+  const bool fits = fontMetrics().horizontalAdvance(m_text) <= width();
+  painter.drawText(QRect(0, 0, width(), line), Qt::AlignRight | Qt::AlignVCenter, fits ? m_text : m_text.section(',', 0, 0));
   const std::uint64_t most = std::max({m_budget, m_use.peak, std::uint64_t{1}});
   const auto at = [&](std::uint64_t n) { return int(double(width()) * double(std::min(n, most)) / double(most)); };
   const QRect bar(0, line + steps(*this, 0.5), width(), steps(*this, 1.25));

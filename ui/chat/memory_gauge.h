@@ -18,6 +18,7 @@ class MemoryGauge : public QWidget {
   void setExpected(std::uint64_t peak, std::uint64_t budget);  ///< of a plan, before anything is loaded
   [[nodiscard]] QString text() const { return m_text; }
   QSize sizeHint() const override;
+  QSize minimumSizeHint() const override;
 
  protected:
   void paintEvent(QPaintEvent* event) override;

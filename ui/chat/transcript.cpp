@@ -62,6 +62,8 @@ void Transcript::setConversation(const Conversation& conversation) {
   setUpdatesEnabled(false);
   qDeleteAll(m_views);
   m_views.clear();
+  m_wide = std::ranges::any_of(conversation.exchanges, [](const Exchange& one) { return one.answers.size() > 1; });
+  applyWidth();
   const qsizetype first = std::max<qsizetype>(0, conversation.exchanges.size() - kShownFirst);
   m_earlier = conversation.exchanges.first(first);
   for (qsizetype at = first; at < conversation.exchanges.size(); ++at) append(conversation.exchanges[at]);
@@ -75,12 +77,14 @@ void Transcript::setConversation(const Conversation& conversation) {
 void Transcript::append(const Exchange& exchange) {
   ExchangeView* view = makeView(m_earlier.size() + m_views.size(), exchange);
   m_views.append(view);
+  if (exchange.answers.size() > 1 && !std::exchange(m_wide, true)) applyWidth();
   m_column->insertWidget(m_column->count() - 1, view);
   m_work->start();
 }
 
 void Transcript::setExchange(qsizetype at, const Exchange& exchange) {
   if (ExchangeView* view = viewAt(at)) view->setExchange(exchange);
+  if (exchange.answers.size() > 1 && !std::exchange(m_wide, true)) applyWidth();
   m_work->start();
 }
 
@@ -161,7 +165,8 @@ void Transcript::resizeEvent(QResizeEvent* event) {
 }
 
 void Transcript::applyWidth() {
-  const int side = std::max(steps(*this, 4), (viewport()->width() - characters(*this, kLineCharacters)) / 2);
+  const int widest = characters(*this, m_wide ? 2 * kLineCharacters : kLineCharacters);
+  const int side = std::max(steps(*this, 4), (viewport()->width() - widest) / 2);
   m_column->setContentsMargins(side, steps(*this, 4), side, steps(*this, 2));
 }
 

@@ -54,6 +54,7 @@ class Transcript : public QScrollArea {
   QList<ExchangeView*> m_views;  ///< of the exchanges after those
   qsizetype m_wanted = 0;        ///< of the earlier ones, to be added
   bool m_busy = false, m_follow = true;
+  bool m_wide = false;  ///< it holds two columns
   QWidget* m_content;
   QVBoxLayout* m_column;
   QPushButton* m_more;

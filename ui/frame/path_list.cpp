@@ -43,12 +43,15 @@ PathList::PathList(const QString& prefix, const QString& noun, const QList<Adder
     connect(one, &QPushButton::clicked, this, [this, choose = adder.choose] { add(choose()); });
     buttons->addWidget(one);
   }
-  for (QPushButton* one : {m_remove, m_up, m_down}) buttons->addWidget(one);
+  auto* more = adders.size() > 1 ? new QHBoxLayout : buttons;  // a second row keeps it narrow
+  for (QPushButton* one : {m_remove, m_up, m_down}) more->addWidget(one);
   buttons->addStretch();
+  if (more != buttons) more->addStretch();
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(m_list);
   layout->addLayout(buttons);
+  if (more != buttons) layout->addLayout(more);
   layout->addWidget(m_problem);
   setFocusProxy(m_list);
 
