@@ -105,6 +105,7 @@ struct FakeChat {
       std::lock_guard lock(mutex);
       asked.push_back(turn.messages);
       samplings.push_back(turn.sampling);
+      raws.push_back(turn.raw);
     }
     if (answerError) return tl::make_unexpected(*answerError);
     Generation generation;
@@ -146,6 +147,7 @@ struct FakeChat {
   std::vector<std::shared_ptr<ChatModel>> siblings;
   std::vector<nlohmann::ordered_json> asked;
   std::vector<Sampling> samplings;
+  std::vector<bool> raws;
   std::optional<Error> loadError, answerError;  ///< set before the call
   Gate loadGate, answerGate;
   std::size_t pauseAfter = 0;  ///< tokens, then wait at answerGate; 0: never

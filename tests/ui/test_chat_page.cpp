@@ -53,6 +53,11 @@ class TestChatPage : public QObject {
   void longConversationsShowTheirEndFirst();
   void fiveThousandTokensKeepTheWindowAlive();
   void anotherModelKeepsTheConversation();
+  void sendingWaitsForALoadThatRuns();
+  void aModelThatWasClosedIsNotKept();
+  void rawTextGoesWithoutATemplate();
+  void bothThemesAreReadable_data();
+  void bothThemesAreReadable();
 
  private:
   static MainWindow& openChat(Frame& frame, const QString& model = "chat-nf4") {
@@ -669,6 +674,93 @@ void TestChatPage::anotherModelKeepsTheConversation() {
   frame.trigger("actionCloseModel");
   QVERIFY(!frame.find("chatSend")->isEnabled());
   QCOMPARE(page(frame).conversation().exchanges.size(), 2);
+}
+
+void TestChatPage::sendingWaitsForALoadThatRuns() {
+  Frame frame;
+  frame.chat.loadGate.open = false;
+  openChat(frame);
+  frame.trigger("actionChatLoad");
+  QTRY_COMPARE(frame.chat.loadGate.entered.load(), 1);
+  say(frame, "one");
+  frame.chat.loadGate.open = true;
+  QVERIFY(waitForAnswer(frame));
+  QCOMPARE(frame.chat.requests.size(), std::size_t{1});  // not cancelled and begun anew
+  QCOMPARE(textOf(frame, "answerText_1_0"), QString("NF4 is a four-bit data type"));
+}
+
+void TestChatPage::aModelThatWasClosedIsNotKept() {
+  Frame frame;
+  MainWindow& window = openChat(frame);
+  std::weak_ptr<ChatModel> model;
+  say(frame, "one");
+  QVERIFY(waitForAnswer(frame));
+  page(frame).setVariant(VariantKind::Base);
+  say(frame, "two");
+  QVERIFY(waitForAnswer(frame));
+  model = frame.chat.siblings[1];
+  frame.chat.siblings.clear();
+  QTRY_VERIFY(model.expired());  // the variant that is not asked any more
+  frame.trigger("actionCloseModel");
+  QTRY_VERIFY(window.jobs().idle());
+  QVERIFY(frame.find("chatGauge")->isHidden());
+}
+
+void TestChatPage::rawTextGoesWithoutATemplate() {
+  Frame frame;
+  openChat(frame);
+  frame.find<QPlainTextEdit>("chatSystem")->setPlainText("Be brief.");
+  frame.find<QAbstractButton>("chatRaw")->click();
+  QCOMPARE(label(frame, "chatSamplingLine"), QString("temperature 0, raw text"));
+  say(frame, "Once upon ");
+  QVERIFY(waitForAnswer(frame));
+  say(frame, " and then");
+  QVERIFY(waitForAnswer(frame));
+  QVERIFY(frame.chat.raws.back());
+  QCOMPARE(frame.chat.asked.back().size(), std::size_t{1});
+  QCOMPARE(frame.chat.asked.back()[0]["content"].get<std::string>(),
+           std::string("Once upon NF4 is a four-bit data type and then"));
+}
+
+void TestChatPage::bothThemesAreReadable_data() {
+  QTest::addColumn<QString>("theme");
+  QTest::newRow("light") << "Light";
+  QTest::newRow("dark") << "Dark";
+}
+
+/// Text against its ground, 4.5 : 1 at least (WCAG 2.1 AA): answers, links, the mark of a difference, the user's card.
+void TestChatPage::bothThemesAreReadable() {
+  QFETCH(QString, theme);
+  Frame frame;
+  frame.chat.says = [](const LoadRequest& request, const ChatTurn&) {
+    return spoken(request.baseOnly ? "a [link](https://example.org) here" : "a [link](https://example.org)");
+  };
+  openChat(frame);
+  say(frame, "one");
+  QVERIFY(waitForAnswer(frame));
+  page(frame).setCompare(VariantKind::Base);
+  say(frame, "two");
+  QVERIFY(waitForAnswer(frame));
+  QTRY_VERIFY(frame.find<MessageText>("answerText_1_0")->isMarkdown());
+  frame.trigger("actionTheme" + theme);
+  const ThemeColors& colors = theme == "Dark" ? darkColors() : lightColors();
+  QTRY_COMPARE(page(frame).palette().color(QPalette::Window), colors.window);
+  const auto* answer = frame.find<MessageText>("answerText_1_0");
+  QVERIFY(contrastRatio(answer->palette().color(QPalette::Text), colors.window) >= 4.5);
+  QColor link;
+  for (auto it = answer->document()->begin().begin(); !it.atEnd(); ++it)
+    if (it.fragment().charFormat().isAnchor()) link = it.fragment().charFormat().foreground().color();
+  QVERIFY(link.isValid());
+  QVERIFY2(contrastRatio(link, colors.window) >= 4.5, qPrintable(link.name()));
+  QVERIFY(contrastRatio(colors.text, colors.base) >= 4.5);
+  const auto marks = frame.find<MessageText>("answerText_2_1")->extraSelections();
+  QCOMPARE(marks.size(), 1);
+  const QColor ground = marks.first().format.background().color();
+  const auto over = [&](int top, int bottom) { return qRound(top * ground.alphaF() + bottom * (1 - ground.alphaF())); };
+  const QColor blended(over(ground.red(), colors.window.red()), over(ground.green(), colors.window.green()),
+                       over(ground.blue(), colors.window.blue()));
+  QVERIFY(contrastRatio(colors.text, blended) >= 4.5);
+  QVERIFY(marks.first().format.fontUnderline());  // a shape beside the colour
 }
 
 QTEST_MAIN(TestChatPage)

@@ -10,6 +10,10 @@ namespace deltascope::ui {
 ChatModels::ChatModels(const PageServices& services, QObject* parent) : QObject(parent), m_services(services) {}
 
 void ChatModels::need(const LoadRequest& request, const QString& title, Done done) {
+  if (m_load && sameRequest(m_load->request, request)) {
+    m_load->done.push_back(std::move(done));
+    return;
+  }
   cancel();
   const auto found = std::ranges::find_if(m_held, [&](const Held& held) { return sameRequest(held.request, request); });
   if (found != m_held.end()) {
@@ -18,24 +22,41 @@ void ChatModels::need(const LoadRequest& request, const QString& title, Done don
     done(model);
     return;
   }
-  const auto number = std::make_shared<JobId>(0);
-  *number = m_job = m_services.jobs->start(
+  m_load = std::make_shared<Load>();
+  m_load->request = request;
+  m_load->done.push_back(std::move(done));
+  m_job = m_services.jobs->start(
       JobSpec{.title = title, .kind = "load", .lane = JobLane::Work, .result = {}},
       [load = m_services.engine->loadChat, request, sibling = any()](const JobContext& job) {
         return load(request, job, sibling);
       },
-      this,
-      [this, number, request, done = std::move(done)](Result<ChatModelPtr>& model) {
-        if (*number == m_job) m_job = 0;
-        if (model) {
-          m_held.push_back({request, *model});
-          emit changed();
-        }
-        done(model);
-      });
+      this, [this, load = m_load](Result<ChatModelPtr>& model) { loaded(load, model); });
 }
 
-void ChatModels::cancel() { m_services.jobs->cancel(m_job); }
+void ChatModels::loaded(const std::shared_ptr<Load>& load, Result<ChatModelPtr>& model) {
+  if (m_load == load) {
+    m_load.reset();
+    m_job = 0;
+  }
+  if (model && load->dropped) {
+    release({{load->request, std::move(*model)}});
+    model = fail(ErrorCode::Cancelled, "cancelled");
+  } else if (model) {
+    m_held.push_back({load->request, *model});
+    emit changed();
+  }
+  for (const Done& done : std::exchange(load->done, {})) {
+    Result<ChatModelPtr> copy = model;
+    done(copy);
+  }
+}
+
+void ChatModels::cancel() {
+  if (!m_load) return;
+  m_load->dropped = true;
+  m_load.reset();
+  m_services.jobs->cancel(std::exchange(m_job, 0));
+}
 
 void ChatModels::keepOnly(const std::vector<LoadRequest>& wanted) {
   const auto gone = std::ranges::stable_partition(m_held, [&](const Held& held) {

@@ -21,8 +21,8 @@ class ChatModels : public QObject {
   using Done = std::function<void(Result<ChatModelPtr>&)>;
   ChatModels(const PageServices& services, QObject* parent = nullptr);
 
-  /// Hands over the model of `request`: at once when it is in memory, else after a job named `title`. A call before the one
-  /// before has ended cancels that.
+  /// Hands over the model of `request`: at once when it is in memory, else after a job named `title`, which several calls may
+  /// wait for. A call for another model cancels the loading of the one before.
   void need(const LoadRequest& request, const QString& title, Done done);
   void cancel();                                          ///< of loading; `done` gets ErrorCode::Cancelled
   void keepOnly(const std::vector<LoadRequest>& wanted);  ///< lets go of all others
@@ -40,9 +40,16 @@ class ChatModels : public QObject {
     LoadRequest request;
     ChatModelPtr model;
   };
+  struct Load {
+    LoadRequest request;
+    std::vector<Done> done;
+    bool dropped = false;  ///< cancelled: not to be held, even if it was too late to stop it
+  };
+  void loaded(const std::shared_ptr<Load>& load, Result<ChatModelPtr>& model);
   void release(std::vector<Held> gone);
   const PageServices m_services;
   std::vector<Held> m_held;  ///< the last used one last
+  std::shared_ptr<Load> m_load;
   JobId m_job = 0;
 };
 

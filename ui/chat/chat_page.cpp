@@ -145,6 +145,7 @@ void ChatPage::ask(qsizetype at) {
   TurnRequest request;
   request.sampling = samplingOf(settings, 0);
   request.samplingText = samplingText(settings);
+  request.raw = settings.raw;
   request.maxNewTokens = static_cast<std::uint32_t>(settings.maxNewTokens);
   Exchange& exchange = conversation.exchanges[at];
   exchange.answers.clear();
@@ -153,7 +154,8 @@ void ChatPage::ask(qsizetype at) {
     TurnSide side;
     side.request = requestOf(*m_model, variant, m_modelPanel->settings());
     side.label = labelOf(*m_model, variant);
-    side.messages = messagesFor(conversation, at, static_cast<qsizetype>(request.sides.size()));
+    const auto number = static_cast<qsizetype>(request.sides.size());
+    side.messages = settings.raw ? rawTextFor(conversation, at, number) : messagesFor(conversation, at, number);
     Answer waiting;
     waiting.model = side.label;
     exchange.answers.append(waiting);

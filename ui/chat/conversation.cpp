@@ -45,6 +45,13 @@ nlohmann::ordered_json messagesFor(const Conversation& conversation, qsizetype a
   return messages;
 }
 
+nlohmann::ordered_json rawTextFor(const Conversation& conversation, qsizetype at, qsizetype side) {
+  std::string text;
+  for (const auto& message : messagesFor(conversation, at, side))
+    if (message["role"] != "system") text += message["content"].get<std::string>();
+  return nlohmann::ordered_json::array({{{"role", "user"}, {"content", text}}});
+}
+
 QString toMarkdown(const Conversation& conversation) {
   QString out = "# " + titleOf(conversation) + "\n";
   if (!conversation.system.trimmed().isEmpty()) out += "\n**Instructions**\n\n" + conversation.system.trimmed() + "\n";

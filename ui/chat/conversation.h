@@ -64,6 +64,9 @@ struct Conversation {
 /// user's message. An exchange without an answer is left out, so that the roles alternate.
 [[nodiscard]] nlohmann::ordered_json messagesFor(const Conversation& conversation, qsizetype at, qsizetype side);
 
+/// The same without a template: one message, all texts joined as they are, for a model to continue.
+[[nodiscard]] nlohmann::ordered_json rawTextFor(const Conversation& conversation, qsizetype at, qsizetype side);
+
 [[nodiscard]] QByteArray toJson(const Conversation& conversation);
 /// Untrusted bytes. Corrupt: not a conversation, with what is wrong. Figures that make no sense become zero.
 [[nodiscard]] Result<Conversation> conversationFromJson(const QByteArray& bytes);

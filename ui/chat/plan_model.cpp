@@ -29,15 +29,8 @@ QString bytes(std::uint64_t n) { return QString::fromStdString(formatGib(n)); }
 constexpr Placement kPlacements[] = {Placement::Static, Placement::Jit, Placement::Stream};
 
 QString wordOf(Placement placement) {
-  switch (placement) {
-    case Placement::Static:
-      return "static";
-    case Placement::Jit:
-      return "jit";
-    case Placement::Stream:
-      return "stream";
-  }
-  return {};
+  const auto name = nameOf(placement);
+  return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
 }
 
 QString tipOf(Placement placement) {
@@ -74,7 +67,8 @@ QList<PlanPart> partsOf(const MemoryPlan& plan) {
        QString("Keys and values of %1 positions").arg(QString::fromStdString(formatCount(plan.context)))},
       {"Activations", plan.activationBytes, QString("While %1 tokens of a prompt are read at a time").arg(plan.prefillTokens)},
       {"Scratch", plan.scratchBytes, "Where weights are reconstructed, and what products need"},
-      {"Streaming", plan.streamBytes, "Deltas on their way"}};
+      {"Streaming", plan.streamBytes, "Deltas on their way"},
+      {"While loading", plan.loadBytes, "Beside the weights while they are read; given back before the cache is taken"}};
   parts.removeIf([](const PlanPart& part) { return part.bytes == 0; });
   return parts;
 }

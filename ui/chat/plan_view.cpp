@@ -143,7 +143,9 @@ void PlanView::showState(const QString& words, const QString& problem) {
     m_parts->addWidget(size, row++, 1);
   };
   for (const PlanPart& part : partsOf(plan)) add(part, TextKind::Muted);
-  add({"Expected peak", plan.expectedPeak, "The sum of these; never above the budget"}, TextKind::Body);
+  add({"Expected peak", plan.expectedPeak,
+       "Weights and the larger of what loading and answering take beside them; never above the budget"},
+      TextKind::Body);
   add({"Smallest budget that works", plan.smallestBudget, "With this context length"}, TextKind::Muted);
   auto* header = m_table->horizontalHeader();
   header->setSectionResizeMode(QHeaderView::ResizeToContents);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/chat/sampling_panel.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
@@ -54,6 +55,11 @@ SamplingPanel::SamplingPanel(QWidget* parent) : QWidget(parent) {
   layout->addSpacing(steps(*this, 2));
   layout->addWidget(new TextLabel(TextKind::Heading, "Instructions"));
   layout->addWidget(m_system);
+  m_raw = new QCheckBox("Raw text, no chat template");
+  m_raw->setObjectName("chatRaw");
+  m_raw->setToolTip("Continue what is written as it is: for a base model, or one without a chat template");
+  connect(m_raw, &QCheckBox::toggled, this, &SamplingPanel::settingsChanged);
+  layout->addWidget(m_raw);
   layout->addStretch(1);
   connect(m_system, &QPlainTextEdit::textChanged, this, [this] {
     if (!m_filling) emit systemChanged();
@@ -175,6 +181,7 @@ SamplingSettings SamplingPanel::settings() const {
   settings.repetitionPenalty = m_penalty->value();
   (void)parseSeed(m_seed->text(), settings.seed);
   settings.maxNewTokens = m_length->value();
+  settings.raw = m_raw->isChecked();
   return settings;
 }
 
@@ -187,6 +194,7 @@ void SamplingPanel::setSettings(const SamplingSettings& settings) {
   m_penalty->setValue(settings.repetitionPenalty);
   m_seed->setText(settings.seed ? QString::number(*settings.seed) : QString());
   m_length->setValue(settings.maxNewTokens);
+  m_raw->setChecked(settings.raw);
   m_filling = false;
   showPreset();
 }
@@ -231,6 +239,7 @@ void SamplingPanel::showPreset() {
   for (QWidget* field : {static_cast<QWidget*>(m_topP), static_cast<QWidget*>(m_topK), static_cast<QWidget*>(m_minP),
                          static_cast<QWidget*>(m_seed)})
     field->setEnabled(sampling);
+  m_system->setEnabled(!m_raw->isChecked());
 }
 
 void SamplingPanel::savePreset() {

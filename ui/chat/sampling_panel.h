@@ -4,6 +4,7 @@
 
 #include "ui/chat/sampling_settings.h"
 
+class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QFormLayout;
@@ -59,6 +60,7 @@ class SamplingPanel : public QWidget {
   QLineEdit* m_seed;
   TextLabel* m_seedProblem;
   QSpinBox* m_length;
+  QCheckBox* m_raw;
   QPlainTextEdit* m_system;
 };
 

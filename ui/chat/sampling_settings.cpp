@@ -32,7 +32,8 @@ QJsonObject toObject(const SamplingSettings& settings) {
                      {"topK", settings.topK},
                      {"minP", settings.minP},
                      {"repetitionPenalty", settings.repetitionPenalty},
-                     {"maxNewTokens", settings.maxNewTokens}};
+                     {"maxNewTokens", settings.maxNewTokens},
+                     {"raw", settings.raw}};
   if (settings.seed) object["seed"] = QString::number(*settings.seed);  // a JSON number holds 53 bits
   return object;
 }
@@ -45,6 +46,7 @@ SamplingSettings fromObject(const QJsonObject& object) {
   settings.repetitionPenalty = within(object["repetitionPenalty"], 0.1, 10, settings.repetitionPenalty);
   settings.topK = std::clamp(object["topK"].toInt(), 0, kMaxTopK);
   settings.maxNewTokens = std::clamp(object["maxNewTokens"].toInt(settings.maxNewTokens), 1, kMaxNewTokens);
+  settings.raw = object["raw"].toBool();
   if (!parseSeed(object["seed"].toString(), settings.seed)) settings.seed.reset();
   return settings;
 }
@@ -83,6 +85,7 @@ SamplingSettings withPreset(SamplingSettings settings, const SamplingPreset& pre
   SamplingSettings changed = preset.settings;
   changed.seed = settings.seed;
   changed.maxNewTokens = settings.maxNewTokens;
+  changed.raw = settings.raw;
   return changed;
 }
 
@@ -101,6 +104,7 @@ QString samplingText(const SamplingSettings& settings) {
     parts << (settings.seed ? QString("seed %1").arg(*settings.seed) : QString("seed –"));
   }
   if (settings.repetitionPenalty != 1) parts << "penalty " + shortest(settings.repetitionPenalty);
+  if (settings.raw) parts << "raw text";
   return parts.join(", ");
 }
 

@@ -14,13 +14,14 @@ struct SamplingSettings {
   int topK = 0;
   std::optional<quint64> seed;  ///< empty: another for every answer
   int maxNewTokens = 512;
+  bool raw = false;  ///< continue the text as it is, without the chat template
   bool operator==(const SamplingSettings&) const = default;
 };
 inline constexpr int kMaxNewTokens = 1 << 20, kMaxTopK = 1'000'000;
 
 struct SamplingPreset {
   QString name;
-  SamplingSettings settings;  ///< seed and token limit are not part of a preset
+  SamplingSettings settings;  ///< seed, token limit and raw text are not part of a preset
   bool builtIn = false;
 };
 [[nodiscard]] QList<SamplingPreset> builtInPresets();  ///< Greedy, Balanced, Creative
@@ -29,7 +30,7 @@ struct SamplingPreset {
 [[nodiscard]] QString presetsToJson(const QList<SamplingPreset>& presets);  ///< the user's only
 /// The preset that these settings are; empty when none.
 [[nodiscard]] QString presetOf(const SamplingSettings& settings, const QList<SamplingPreset>& presets);
-/// `settings` with what `preset` says, seed and token limit kept.
+/// `settings` with what `preset` says; what is not part of a preset is kept.
 [[nodiscard]] SamplingSettings withPreset(SamplingSettings settings, const SamplingPreset& preset);
 
 /// "temperature 0.7, top-p 0.95, seed 7": only what has an effect.

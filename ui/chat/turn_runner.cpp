@@ -81,6 +81,7 @@ void TurnRunner::loaded(Result<ChatModelPtr>& model) {
   turn.messages = m_request->sides[m_side].messages;
   turn.sampling = m_request->sampling;
   turn.maxNewTokens = m_request->maxNewTokens;
+  turn.raw = m_request->raw;
   turn.onToken = [feed = m_feed](const TokenEvent& event) {
     const qint64 length = QString::fromStdString(event.text).size();
     std::lock_guard lock(feed->mutex);

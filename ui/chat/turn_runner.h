@@ -26,6 +26,7 @@ struct TurnRequest {
   Sampling sampling;
   QString samplingText;
   std::uint32_t maxNewTokens = 512;
+  bool raw = false;  ///< see ChatTurn
 };
 
 /// What is known while an answer comes.
