@@ -10,6 +10,7 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QTableView>
+#include <QTextBlock>
 
 #include "tests/ui/frame_fixture.h"
 #include "ui/chat/chat_page.h"
@@ -756,7 +757,9 @@ void TestChatPage::bothThemesAreReadable() {
   const auto marks = frame.find<MessageText>("answerText_2_1")->extraSelections();
   QCOMPARE(marks.size(), 1);
   const QColor ground = marks.first().format.background().color();
-  const auto over = [&](int top, int bottom) { return qRound(top * ground.alphaF() + bottom * (1 - ground.alphaF())); };
+  const auto over = [&](int top, int bottom) {
+    return qRound(double(top) * double(ground.alphaF()) + double(bottom) * (1 - double(ground.alphaF())));
+  };
   const QColor blended(over(ground.red(), colors.window.red()), over(ground.green(), colors.window.green()),
                        over(ground.blue(), colors.window.blue()));
   QVERIFY(contrastRatio(colors.text, blended) >= 4.5);
