@@ -18,6 +18,7 @@ struct ChatTurn {
   nlohmann::ordered_json messages;  ///< array of {"role", "content"}; the last is the user's
   Sampling sampling;
   std::uint32_t maxNewTokens = 512;
+  bool raw = false;                                ///< the last message's text is continued as it is, without the chat template
   std::function<void(const TokenEvent&)> onToken;  ///< on the calling thread
   std::function<void(std::uint32_t done, std::uint32_t total)> onPrompt;
 };

@@ -35,6 +35,7 @@ int runWindow(QApplication& application, const Arguments& arguments) {
   services.look = ui::systemLook();
   services.demo.source = ui::findDemo(QApplication::applicationDirPath());
   services.demo.packed = ui::packedDemo(QStandardPaths::writableLocation(QStandardPaths::CacheLocation));
+  services.dataFolder = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation);
   ui::MainWindow window(services);
   window.show();
   if (!arguments.path.empty()) window.openPath(QString::fromStdString(arguments.path), QString::fromStdString(arguments.base));

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 
+#include "tests/ui/fake_chat.h"
 #include "tests/ui/gate.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/main_window.h"
@@ -142,6 +143,8 @@ class Frame {
                         const JobContext&) -> Result<TensorCloseUp> {
       return fail(ErrorCode::Unsupported, "no close-ups in this test");
     };
+    chat.loadGate.open = true;
+    chat.install(engine);
     demo = {.source = scratch.filePath("demo"), .packed = scratch.filePath("cache/demo/chat-nf4")};
   }
   ~Frame() { window.reset(); }
@@ -154,6 +157,7 @@ class Frame {
     services.memory = [] { return MemorySample{1u << 30, 1u << 30, std::uint64_t{20} << 30, std::uint64_t{24} << 30}; };
     services.look = look();
     services.demo = demo;
+    services.dataFolder = scratch.filePath("data");
     window = std::make_unique<MainWindow>(services);
     window->show();
     QCoreApplication::processEvents();
@@ -184,6 +188,7 @@ class Frame {
   FakeDialogs dialogs;
   Engine engine;
   Gate packGate, verifyGate;
+  FakeChat chat;
   std::atomic<int> packs{0};
   std::string differing;
   DemoPlaces demo;

@@ -6,9 +6,13 @@
 #include <QDialog>
 #include <QDir>
 #include <QElapsedTimer>
+#include <QLineEdit>
+#include <QTabWidget>
 #include <QTemporaryDir>
 #include <cstdio>
 
+#include "tests/ui/fake_chat.h"
+#include "ui/chat/chat_page.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/main_window.h"
 #include "ui/frame/model_session.h"
@@ -32,6 +36,88 @@ void shoot(MainWindow& window, const QDir& folder, const QString& name) {
 }
 
 }  // namespace
+
+void say(MainWindow& window, const QString& text) { window.findChild<ChatPage*>()->send(text); }
+
+void finish(const MainWindow& window) {
+  while (window.findChild<ChatPage*>()->answering()) spin(20);
+}
+
+/// The chat page in its states, over a model that says what the pictures need.
+void shootChat(WindowServices services, const QDir& folder, const QString& suffix, const QSize& size) {
+  FakeChat chat;
+  chat.loadGate.open = true;
+  chat.says = [](const LoadRequest& request, const ChatTurn& turn) {
+    if (turn.messages.back()["content"] == "Show me some code.")
+      return spoken(
+          "Gladly. A **block** of four bits is read like this:\n\n```python\nfor i, code in enumerate(block):\n    out[i] = "
+          "table[code] * absmax\n```\n\n1. read the code\n2. look it up\n3. scale it with `absmax`");
+    return spoken(request.baseOnly ? "NF4 is a four-bit number whose steps are all the same, so that it covers a range evenly."
+                                   : "NF4 is a four-bit data type whose sixteen levels are the quantiles of a normal "
+                                     "distribution, so that each is used about equally often by trained weights.");
+  };
+  chat.install(services.engine);
+  services.engine.inspect = [](const std::filesystem::path& path, const std::filesystem::path& base) {
+    auto model = inspect(std::string(DELTASCOPE_DEMO) + "/chat", base);
+    model->files.path = path;
+    model->files.kind = ModelFiles::Kind::PackedModel;
+    for (TensorStats& tensor : model->tensors) tensor.base = BaseKind::Nf4;
+    return model;
+  };
+  QTemporaryDir data;
+  QDir(data.path()).mkpath("chat-nf4");
+  services.dataFolder = data.path();
+  MainWindow window(services);
+  window.resize(size);
+  window.show();
+  spin(100);  // the last page comes back first
+  window.showPage("chat");
+  shoot(window, folder, "8-chat-empty" + suffix);
+  window.openPath(data.filePath("chat-nf4"));
+  spin(600);
+  shoot(window, folder, "8-chat-ready" + suffix);
+  auto* page = window.findChild<ChatPage*>();
+  say(window, "What is <b>NF4</b>?");
+  finish(window);
+  say(window, "Show me some code.");
+  finish(window);
+  shoot(window, folder, "8-chat-finished" + suffix);
+  window.findChild<QAction*>("actionChatPanel")->trigger();
+  shoot(window, folder, "8-chat-settings" + suffix);
+  window.findChild<QTabWidget*>("chatPanel")->setCurrentIndex(1);
+  window.findChild<QLineEdit*>("chatBudget")->setText("1 MiB");
+  spin(700);
+  shoot(window, folder, "8-chat-refused" + suffix);
+  window.findChild<QLineEdit*>("chatBudget")->setText("16 MiB");
+  window.findChild<QAction*>("actionChatPlan")->trigger();
+  spin(700);
+  shoot(window, folder, "8-chat-plan" + suffix);
+  window.findChild<QAction*>("actionChatPanel")->trigger();
+  chat.pauseAfter = 9;
+  say(window, "And in one sentence?");
+  spin(300);
+  shoot(window, folder, "8-chat-streaming" + suffix);
+  chat.answerGate.open = true;
+  finish(window);
+  page->setCompare(VariantKind::Base);
+  window.findChild<QAction*>("actionChatNew")->trigger();
+  say(window, "What is NF4?");
+  finish(window);
+  shoot(window, folder, "8-chat-compare" + suffix);
+  window.findChild<QAction*>("actionZoomIn")->trigger();
+  for (int i = 0; i < 4; ++i) window.findChild<QAction*>("actionZoomIn")->trigger();
+  shoot(window, folder, "8-chat-compare-zoomed" + suffix);
+  window.findChild<QAction*>("actionChatPanel")->trigger();
+  shoot(window, folder, "8-chat-settings-zoomed" + suffix);
+  window.findChild<QAction*>("actionChatPanel")->trigger();
+  window.findChild<QAction*>("actionZoomReset")->trigger();
+  page->setCompare({});
+  chat.answerError = Error{ErrorCode::InvalidArgument, "the prompt has 3,012 tokens, and the context holds 2,048",
+                           "raise the context under Model in the settings, or begin a new conversation"};
+  say(window, "And what is the whole of it?");
+  finish(window);
+  shoot(window, folder, "8-chat-error" + suffix);
+}
 
 int main(int argc, char** argv) {
   if (!qEnvironmentVariableIsSet("DISPLAY")) qputenv("QT_QPA_PLATFORM", "offscreen");
@@ -59,6 +145,7 @@ int main(int argc, char** argv) {
       window.resize(size);
       window.show();
       const QString suffix = QString("-%1-%2").arg(theme).arg(size.width());
+      shootChat(services, folder, suffix, size);
       shoot(window, folder, "1-start" + suffix);
       window.showPage("pack");
       window.findChild<PackPage*>()->packFinal(QString(DELTASCOPE_DEMO) + "/chat");

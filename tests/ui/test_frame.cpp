@@ -312,7 +312,7 @@ void TestFrame::pagesHaveShortcuts() {
   Frame frame;
   MainWindow& window = frame.open();
   int number = 1;
-  for (const char* page : {"start", "payload", "pack"}) {
+  for (const char* page : {"start", "payload", "pack", "chat"}) {
     const auto* action = frame.find<QAction>(QString("actionPage_") + page);
     QCOMPARE(action->shortcut(), QKeySequence(QString("Ctrl+%1").arg(number++)));
     frame.trigger(action->objectName());
@@ -480,7 +480,7 @@ void TestFrame::layoutFitsTheSmallestWindow() {
   window.openPath(frame.model("chat"));
   QTRY_VERIFY(window.session().model());
   frame.trigger("actionJobs");
-  for (const char* page : {"start", "payload", "pack"}) {
+  for (const char* page : {"start", "payload", "pack", "chat"}) {
     window.showPage(page);
     QCoreApplication::processEvents();
     const QSize needed = window.minimumSizeHint();

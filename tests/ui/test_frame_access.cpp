@@ -45,7 +45,7 @@ void TestFrameAccess::everyControlHasAName() {
   QTRY_VERIFY(window.session().model());
   frame.trigger("actionJobs");
   int controls = 0;
-  for (const char* page : {"start", "payload", "pack"}) {
+  for (const char* page : {"start", "payload", "pack", "chat"}) {
     window.showPage(page);
     QCoreApplication::processEvents();
     for (QWidget* widget : window.findChildren<QWidget*>()) {
@@ -93,7 +93,7 @@ void TestFrameAccess::shortcutsAreUnique() {
 
 void TestFrameAccess::mnemonicsOfAPageAreUnique_data() {
   QTest::addColumn<QString>("page");
-  for (const char* page : {"start", "payload", "pack"}) QTest::newRow(page) << QString(page);
+  for (const char* page : {"start", "payload", "pack", "chat"}) QTest::newRow(page) << QString(page);
 }
 
 void TestFrameAccess::mnemonicsOfAPageAreUnique() {
@@ -103,7 +103,7 @@ void TestFrameAccess::mnemonicsOfAPageAreUnique() {
   MainWindow& window = frame.open();
   window.openPath(frame.model("broken"));  // with the message bar, Details and all
   QTRY_VERIFY(frame.find("messageBar")->isVisible());
-  if (page == "payload") {
+  if (page == "payload" || page == "chat") {
     window.openPath(frame.model("chat"));
     QTRY_VERIFY(window.session().model());
   }
@@ -137,7 +137,7 @@ void TestFrameAccess::sheetListsEveryAction() {
   for (int i = 0; i < tree->topLevelItemCount(); ++i)
     for (int j = 0; j < tree->topLevelItem(i)->childCount(); ++j) listed << tree->topLevelItem(i)->child(j)->text(0);
   for (const char* action :
-       {"Open folder", "1 Start", "2 Payload", "3 Pack", "Verify", "Unpack", "Cancel job", "Try the demo", "Dark", "Pack"})
+       {"Open folder", "1 Start", "2 Payload", "3 Pack", "4 Chat", "Verify", "Unpack", "Cancel job", "Try the demo", "Dark", "Pack", "Stop the answer", "New conversation"})
     QVERIFY2(listed.contains(action), action);
   auto* filter = sheet->findChild<QLineEdit*>("shortcutFilter");
   filter->setText("unpack");
@@ -162,7 +162,7 @@ void TestFrameAccess::tabReachesEveryControl() {
   MainWindow& window = frame.open();
   window.activateWindow();
   QVERIFY(QTest::qWaitForWindowActive(&window));
-  for (const char* page : {"start", "pack"}) {
+  for (const char* page : {"start", "pack", "chat"}) {
     window.showPage(page);
     QCoreApplication::processEvents();
     QSet<const QWidget*> reached;

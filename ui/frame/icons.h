@@ -10,7 +10,7 @@ namespace deltascope::ui {
 
 /// Names as in resources/icons: "start", "payload", "pack", "open", "verify", "unpack", "cancel", "expand", "collapse", "info",
 /// "success", "warning", "error", "copy", "export", "columns", "add", "remove", "up", "down", "log", "folder", "search",
-/// "filter". Ask again in PaletteChange.
+/// "filter", "chat", "edit", "redo", "list", "settings". Ask again in PaletteChange.
 [[nodiscard]] QIcon themedIcon(const QString& name, const QPalette& palette);
 /// `selected`: on a selected row; invalid: `color` there too.
 [[nodiscard]] QIcon tintedIcon(const QString& name, const QColor& color, const QColor& selected = {});

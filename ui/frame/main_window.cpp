@@ -10,6 +10,7 @@
 #include <QStatusBar>
 #include <QVBoxLayout>
 
+#include "ui/chat/chat_page.h"
 #include "ui/frame/icons.h"
 #include "ui/frame/message_bar.h"
 #include "ui/frame/model_session.h"
@@ -31,7 +32,11 @@ MainWindow::MainWindow(const WindowServices& services)
   setWindowIcon(QIcon(":/deltascope/icons/deltascope-64.png"));
   setAcceptDrops(true);
   setMinimumSize(1024, 640);
-  m_pageServices = {.engine = &m_engine, .jobs = m_jobs.get(), .settings = services.settings, .dialogs = services.dialogs};
+  m_pageServices = {.engine = &m_engine,
+                    .jobs = m_jobs.get(),
+                    .settings = services.settings,
+                    .dialogs = services.dialogs,
+                    .dataFolder = services.dataFolder};
   m_session = new ModelSession(m_pageServices, this);
   applyTheme(*qApp, themeFromName(services.settings->get(setting::kTheme)), services.settings->get(setting::kZoom),
              services.look);
@@ -63,7 +68,8 @@ void MainWindow::makePages() {
   m_stack->setObjectName("pages");
   m_start = new StartPage(m_pageServices);
   m_pack = new PackPage(m_pageServices);
-  m_pages = {m_start, new PayloadPage(m_pageServices, nullptr), m_pack};
+  m_chat = new ChatPage(m_pageServices);
+  m_pages = {m_start, new PayloadPage(m_pageServices, nullptr), m_pack, m_chat};
   for (Page* page : m_pages) m_stack->addWidget(page);
 }
 
@@ -128,6 +134,7 @@ void MainWindow::connectPage(Page* page) {
   connect(page, &Page::pageRequested, this, &MainWindow::showPage);
   connect(page, &Page::verifyRequested, m_session, &ModelSession::verify);
   connect(page, &Page::unpackRequested, this, &MainWindow::askForUnpack);
+  connect(page, &Page::demoRequested, m_start, &StartPage::tryDemo);
   connect(page, &Page::chooseBaseRequested, this, &MainWindow::askForBase);
   connect(m_session, &ModelSession::opened, page, &Page::openModel);
   connect(m_session, &ModelSession::closed, page, &Page::closeModel);
@@ -179,6 +186,7 @@ void MainWindow::findDevices() {
         if (!result) return;
         m_status->setDevices(*result);
         m_start->setDevices(*result, result->empty() ? 0 : result->front().memoryBytes);
+        m_chat->setDevices(*result);
       });
 }
 

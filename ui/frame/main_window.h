@@ -18,6 +18,7 @@ class QStackedWidget;
 
 namespace deltascope::ui {
 
+class ChatPage;
 class Dialogs;
 class JobsModel;
 class JobsPanel;
@@ -38,6 +39,7 @@ struct WindowServices {
   MemorySampler memory = readMemory;
   SystemLook look;  ///< before any theme was applied
   DemoPlaces demo;
+  QString dataFolder = {};  ///< where conversations are kept; empty: nowhere
 };
 
 /// Joins the pages, the jobs, the open model and the menus; decides nothing else.
@@ -102,6 +104,7 @@ class MainWindow : public QMainWindow {
   QList<Page*> m_pages;
   StartPage* m_start = nullptr;
   PackPage* m_pack = nullptr;
+  ChatPage* m_chat = nullptr;
   ModelSession* m_session = nullptr;
   JobsModel* m_jobsModel = nullptr;
   JobsPanel* m_jobsPanel = nullptr;
@@ -121,8 +124,5 @@ class MainWindow : public QMainWindow {
   QByteArray m_firstState;  ///< of docks, before anything was restored: for Reset layout
   bool m_restored = false, m_quitting = false;
 };
-
-/// "NF4 + delta", "delta over a base", "checkpoint".
-[[nodiscard]] QString modelKind(const Inspection& model);
 
 }  // namespace deltascope::ui

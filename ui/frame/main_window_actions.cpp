@@ -17,6 +17,7 @@
 #include "ui/frame/drop.h"
 #include "ui/frame/main_window.h"
 #include "ui/frame/message_bar.h"
+#include "ui/frame/model_kind.h"
 #include "ui/frame/model_session.h"
 #include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
@@ -25,16 +26,6 @@
 #include "ui/pack/pack_page.h"
 
 namespace deltascope::ui {
-
-QString modelKind(const Inspection& model) {
-  if (model.files.kind == ModelFiles::Kind::Checkpoint) return "checkpoint";
-  for (const TensorStats& tensor : model.tensors) {
-    const auto name = nameOf(tensor.base);
-    if (tensor.base == BaseKind::Nf4 || tensor.base == BaseKind::Fp4 || tensor.base == BaseKind::Int8)
-      return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())).toUpper() + " + delta";
-  }
-  return "delta over a base";
-}
 
 void MainWindow::openPath(const QString& path, const QString& base) {
   // A Hub id is no path: the engine looks it up, and says so when it is not there.
@@ -87,7 +78,7 @@ void MainWindow::modelOpened(const ModelPointer& model) {
   setWindowTitle(QString("Deltascope – %1 (%2)").arg(name, modelKind(*model)));
   setRecents(withRecent(m_services.settings->get(setting::kRecent), m_session->path()));
   updateActions();
-  showPage("payload");
+  if (currentPage() != "chat") showPage("payload");  // who is about to talk with it stays there
   Message message;
   if (model->files.kind == ModelFiles::Kind::Checkpoint) {
     message.text = QString("%1 is a plain checkpoint: %2 tensors, no payload")

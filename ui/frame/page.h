@@ -4,7 +4,7 @@
 /// signals.
 ///
 /// Each is made as `Name(const PageServices&, QWidget* parent)`: StartPage (ui/start/start_page.h), PayloadPage
-/// (ui/payload/payload_page.h), PackPage (ui/pack/pack_page.h).
+/// (ui/payload/payload_page.h), PackPage (ui/pack/pack_page.h), ChatPage (ui/chat/chat_page.h).
 #include <QAction>
 #include <QList>
 #include <QWidget>
@@ -25,6 +25,7 @@ struct PageServices {
   JobRunner* jobs = nullptr;
   Settings* settings = nullptr;
   Dialogs* dialogs = nullptr;
+  QString dataFolder = {};  ///< where pages keep what the user makes; empty: nothing is kept
 };
 
 /// What a page adds to the window's menus, in order. Each action needs a text with a mnemonic, a unique shortcut or none, a
@@ -70,6 +71,7 @@ class Page : public QWidget {
   void pageRequested(const QString& id);    ///< bring that page to the front
   void verifyRequested();
   void unpackRequested();
+  void demoRequested();        ///< pack the demo if need be, and open it
   void chooseBaseRequested();  ///< the open payload needs its base: ask for it
 
  private:

@@ -32,7 +32,18 @@ inline const Setting<QByteArray> kPayloadHeader{"payload/header", {}};
 inline const Setting<QString> kPayloadMetric{"payload/metric", "bits_per_weight"};
 inline const Setting<bool> kPayloadRegex{"payload/regex", false};
 inline const Setting<int> kPayloadDetailTab{"payload/detailTab", 0};
-inline const Setting<QString> kPackForm{"pack/form", {}};  ///< the form's choices as JSON
+inline const Setting<QString> kPackForm{"pack/form", {}};          ///< the form's choices as JSON
+inline const Setting<QString> kChatRun{"chat/run", {}};            ///< device, budget, …, as JSON
+inline const Setting<QString> kChatSampling{"chat/sampling", {}};  ///< as JSON
+inline const Setting<QString> kChatPresets{"chat/presets", {}};    ///< the user's own, as JSON
+inline const Setting<QStringList> kChatPayloads{"chat/payloads", {}};
+inline const Setting<int> kChatVariant{"chat/variant", 0};   ///< VariantKind
+inline const Setting<int> kChatCompare{"chat/compare", -1};  ///< VariantKind; -1: one model
+inline const Setting<QString> kChatConversation{"chat/conversation", {}};
+inline const Setting<QByteArray> kChatSplitter{"chat/splitter", {}};
+inline const Setting<int> kChatTab{"chat/tab", 0};
+inline const Setting<bool> kChatList{"chat/list", true};
+inline const Setting<bool> kChatPanel{"chat/panel", false};
 inline const Setting<QByteArray> kPackSplitter{"pack/splitter", {}};
 }  // namespace setting
 

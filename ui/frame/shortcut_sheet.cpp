@@ -46,6 +46,8 @@ QList<ShortcutRow> shortcutRows(const QMenuBar& menus) {
   const QString everywhere = "Moving about";
   rows.append({everywhere, "Next or previous control", "Tab, Shift+Tab", "The focused control has an outline"});
   rows.append({everywhere, "Between pages, in the navigation bar", "Up, Down", "Space opens the focused one"});
+  rows.append({everywhere, "Chat: send, begin a new line", "Enter, Shift+Enter", "In the field for messages"});
+  rows.append({everywhere, "Chat: rename, delete a conversation", "F2, Delete", "In the list of conversations"});
   rows.append({everywhere, "Message bar: Details, Copy, Dismiss", "Alt+E, Alt+Y, Alt+S", "While a message is shown"});
   return rows;
 }

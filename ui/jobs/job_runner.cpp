@@ -162,6 +162,7 @@ JobRunner::JobRunner(QObject* parent) : QObject(parent), m_state(std::make_uniqu
   m_state->timer->setInterval(kCollectMs);
   connect(m_state->timer, &QTimer::timeout, this, &JobRunner::collect);
   m_state->threads.emplace_back([s = m_state.get()] { s->work(JobLane::Work); });
+  m_state->threads.emplace_back([s = m_state.get()] { s->work(JobLane::Chat); });
   for (int i = 0; i < kBackgroundThreads; ++i)
     m_state->threads.emplace_back([s = m_state.get()] { s->work(JobLane::Background); });
 }
@@ -255,7 +256,7 @@ void JobRunner::collect() {
       busy = busy || !isFinished(record->view.state);
     }
     for (const auto& record : ended)
-      if (record->view.spec.lane == JobLane::Background) m_state->records.erase(record->view.id);
+      if (record->view.spec.lane != JobLane::Work) m_state->records.erase(record->view.id);
   }
   if (!busy) m_state->timer->stop();
   const QPointer<JobRunner> alive(this);
@@ -304,7 +305,7 @@ std::vector<JobId> JobRunner::jobs() const {
 int JobRunner::unfinished() const {
   std::lock_guard lock(m_state->mutex);
   return static_cast<int>(std::ranges::count_if(m_state->records, [](const auto& entry) {
-    return entry.second->view.spec.lane == JobLane::Work && !isFinished(entry.second->view.state);
+    return entry.second->view.spec.lane != JobLane::Background && !isFinished(entry.second->view.state);
   }));
 }
 

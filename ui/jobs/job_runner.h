@@ -23,8 +23,9 @@ enum class JobState { Queued, Running, Succeeded, Failed, Cancelled };
 [[nodiscard]] bool isFinished(JobState state);
 
 /// Work: what the user asked for; listed, one at a time (a job is itself parallel), the others wait. Background: short
-/// questions of the pages (inspect, estimate, close-ups); not listed, a few at a time.
-enum class JobLane { Work, Background };
+/// questions of the pages (inspect, estimate, close-ups); not listed, a few at a time. Chat: answers of a model in memory; not
+/// listed, one at a time, beside whatever Work runs, so that a conversation does not wait for a pack.
+enum class JobLane { Work, Background, Chat };
 
 struct JobSpec {
   QString title;  ///< "Pack chat → nf4"
@@ -92,7 +93,7 @@ class JobRunner : public QObject {
 
   [[nodiscard]] std::optional<JobView> job(JobId id) const;
   [[nodiscard]] std::vector<JobId> jobs() const;  ///< of the Work lane, oldest first
-  [[nodiscard]] int unfinished() const;           ///< Work jobs queued or running
+  [[nodiscard]] int unfinished() const;           ///< Work and Chat jobs queued or running
   [[nodiscard]] bool idle() const;                ///< nothing queued or running in any lane
 
  signals:

@@ -14,11 +14,11 @@
 #include <QSplitter>
 
 #include "core/base/units.h"
+#include "ui/frame/path_list.h"
 #include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
 #include "ui/frame/text.h"
 #include "ui/jobs/job_runner.h"
-#include "ui/pack/adapter_list.h"
 #include "ui/pack/estimate_view.h"
 #include "ui/pack/path_field.h"
 

@@ -15,7 +15,7 @@ class QSplitter;
 
 namespace deltascope::ui {
 
-class AdapterList;
+class PathList;
 class EstimateView;
 class PathField;
 class TextLabel;
@@ -61,7 +61,7 @@ class PackPage : public Page {
   QRadioButton* m_adapterMode = nullptr;
   PathField* m_final = nullptr;
   PathField* m_base = nullptr;
-  AdapterList* m_adapters = nullptr;
+  PathList* m_adapters = nullptr;
   QComboBox* m_quantize = nullptr;
   QComboBox* m_blocksize = nullptr;
   QCheckBox* m_doubleQuant = nullptr;

@@ -18,9 +18,9 @@
 
 #include "ui/frame/dialogs.h"
 #include "ui/frame/metrics.h"
+#include "ui/frame/path_list.h"
 #include "ui/frame/settings.h"
 #include "ui/frame/text.h"
-#include "ui/pack/adapter_list.h"
 #include "ui/pack/estimate_view.h"
 #include "ui/pack/pack_page.h"
 #include "ui/pack/path_field.h"
@@ -136,10 +136,11 @@ QWidget* PackPage::makeForm() {
   m_inputs = newForm();
   m_final = makePath("packFinal", "Final checkpoint", {});
   m_base = makePath("packBase", "Base checkpoint", "folder, file or Hub id of the base");
-  m_adapters = new AdapterList([this] {
+  const auto chooseAdapter = [this] {
     return m_services.dialogs->openFolder(this, "Add an adapter", m_services.settings->get(setting::kOpenFolder));
-  });
-  connect(m_adapters, &AdapterList::changed, this, &PackPage::formChanged);
+  };
+  m_adapters = new PathList("packAdapter", "adapter", {{"Add", "Add…", chooseAdapter}});
+  connect(m_adapters, &PathList::changed, this, &PackPage::formChanged);
   addRow(*m_inputs, "Fi&nal", m_final, "The checkpoint that must come back, bit for bit");
   addRow(*m_inputs, "Base", m_base, "The checkpoint that reconstruction starts from");
   addRow(*m_inputs, "A&dapters", m_adapters, "LoRA adapters of PEFT, applied in this order");

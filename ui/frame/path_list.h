@@ -11,11 +11,17 @@ namespace deltascope::ui {
 
 class TextLabel;
 
-/// Adapters in the order in which they are applied: add, remove, move up and down (Alt+Up, Alt+Down on the list).
-class AdapterList : public QWidget {
+/// Paths in the order in which they are applied: add, remove, move up and down (Alt+Up, Alt+Down on the list).
+class PathList : public QWidget {
   Q_OBJECT
  public:
-  explicit AdapterList(std::function<QString()> choose, QWidget* parent = nullptr);
+  /// A button that adds what `choose` returns, unless that is empty.
+  struct Adder {
+    QString name, text;
+    std::function<QString()> choose;
+  };
+  /// `prefix`: of the object names ("packAdapter"); `noun`: what the paths are ("adapter").
+  PathList(const QString& prefix, const QString& noun, const QList<Adder>& adders, QWidget* parent = nullptr);
   [[nodiscard]] QStringList paths() const;
   void setPaths(const QStringList& paths);
   void setProblem(const QString& problem);
@@ -24,6 +30,7 @@ class AdapterList : public QWidget {
   void changed();
 
  private:
+  void add(const QString& path);
   void move(int by);
   void refresh();
   QListWidget* m_list = nullptr;

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/chat/answer_words.h"
+
+#include <QStringList>
+#include <algorithm>
+
+#include "core/base/units.h"
+
+namespace deltascope::ui {
+namespace {
+
+QString counted(std::uint64_t n) {
+  return QString::fromStdString(formatCount(n)) + (n == 1 ? QString(" token") : QString(" tokens"));
+}
+
+/// Three significant figures.
+QString rate(double perSecond) { return QString::number(perSecond, 'f', perSecond < 10 ? 2 : perSecond < 100 ? 1 : 0); }
+
+QString milliseconds(double ms) {
+  return ms < 1000 ? QString("%1 ms").arg(ms, 0, 'f', ms < 10 ? 1 : 0) : QString("%1 s").arg(ms / 1000, 0, 'f', 2);
+}
+
+}  // namespace
+
+QString wordsOf(StopReason reason) {
+  switch (reason) {
+    case StopReason::End:
+      return "ended by itself";
+    case StopReason::Length:
+      return "token limit reached";
+    case StopReason::Context:
+      return "context full";
+    case StopReason::Cancelled:
+      return "stopped";
+  }
+  return {};
+}
+
+QString figuresText(const Answer& answer) {
+  if (answer.state == Answer::State::Waiting || answer.state == Answer::State::Failed) return {};
+  QStringList parts;
+  if (answer.tokensPerSecond > 0) parts << rate(answer.tokensPerSecond) + " tok/s";
+  if (answer.firstTokenMs > 0) parts << "first token " + milliseconds(answer.firstTokenMs);
+  if (answer.peakMemoryBytes > 0) parts << "peak " + QString::fromStdString(formatGib(answer.peakMemoryBytes));
+  parts << counted(answer.tokens) << wordsOf(answer.stopReason);
+  return parts.join("  ·  ");
+}
+
+QString figuresToolTip(const Answer& answer) {
+  QStringList lines{"Tokens a second: of decoding, the first token left out",
+                    "Peak: of the device's accounted memory, since the model was loaded"};
+  lines << QString("Prompt: %1, of which %2 were still in the KV cache")
+               .arg(counted(answer.promptTokens), QString::fromStdString(formatCount(answer.reusedTokens)));
+  if (!answer.sampling.isEmpty()) lines << "Sampling: " + answer.sampling;
+  return lines.join('\n');
+}
+
+QString comparisonText(const Comparison& comparison) {
+  if (comparison.differs)
+    return QString("first difference at token %1").arg(QString::fromStdString(formatCount(comparison.common + 1)));
+  return "no difference in " + counted(comparison.common);
+}
+
+Comparison compareAnswers(const std::vector<SpokenToken>& first, const std::vector<SpokenToken>& second, bool bothEnded) {
+  Comparison comparison;
+  const std::size_t shorter = std::min(first.size(), second.size());
+  std::size_t at = 0;
+  while (at < shorter && first[at].id == second[at].id) comparison.begin += first[at++].length;
+  comparison.common = static_cast<std::uint32_t>(at);
+  comparison.differs = at < shorter || (bothEnded && first.size() != second.size());
+  if (!comparison.differs) return comparison;
+  // A token whose text is not whole yet shows with the next one that completes it.
+  const auto lengthOf = [at](const std::vector<SpokenToken>& tokens) {
+    qint64 length = 0;
+    for (std::size_t i = at; i < tokens.size() && length == 0; ++i) length = tokens[i].length;
+    return length;
+  };
+  comparison.length[0] = lengthOf(first);
+  comparison.length[1] = lengthOf(second);
+  return comparison;
+}
+
+}  // namespace deltascope::ui
