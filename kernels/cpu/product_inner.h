@@ -148,10 +148,17 @@ class Product {
       for (int t = 0; t < T; ++t) s[i][t] = L::load(sumsOf(r + i, token + t));
     const std::size_t end = column + columns / 32 * 32;
     const float* x = m_scratch.split + token * padded(columns);
+    // The next rows are announced in the order of memory while these are read from the cache: memory is slow to give several
+    // rows at a time.
+    const bool announces = token == 0 && columns == m_weight.columns;
+    constexpr std::size_t kStepBytes = R * W::kPairBytes * W::kPairs;
+    std::uintptr_t ahead = weight.address(row + r + R);
     for (std::size_t c = column; c < end;) {
       const std::size_t segmentEnd = weight.segmentEnd(c, end);
       for (int i = 0; i < R; ++i) weight.enter(rows[i], row + r + i, c);
       for (; c < segmentEnd; c += 32 * W::kPairs, x += 32 * W::kPairs * T) {
+        if (announces) prefetchSoon(ahead, kStepBytes);
+        ahead += kStepBytes;
         Vec even[R][W::kPairs], odd[R][W::kPairs];
         for (int i = 0; i < R; ++i) weight.pairs(rows[i], c, even[i], odd[i]);
         for (int k = 0; k < W::kPairs; ++k) {

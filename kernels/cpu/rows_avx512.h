@@ -15,6 +15,7 @@ class Int8TableRows {
  public:
   using Vec = typename L::Vec;
   static constexpr int kPairs = 2, kMostRows = 2;
+  static constexpr std::size_t kPairBytes = 32;
   struct Row {
     const std::uint8_t* codes;
     __m512i low[4], high[4];
@@ -25,6 +26,9 @@ class Int8TableRows {
   }
 
   explicit Int8TableRows(const Matrix& m) : m_matrix(m) {}
+  [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns;
+  }
   void begin(Row& row, std::uint64_t index) const {
     row.codes = m_matrix.codes + index * m_matrix.columns;
     const Vec scale = L::set(m_matrix.scales[index]), inverse = L::set(scalar::kInverse127);
@@ -81,6 +85,7 @@ class FourBitWordRows {
  public:
   using Vec = typename L::Vec;
   static constexpr int kPairs = 1, kMostRows = 4;
+  static constexpr std::size_t kPairBytes = 16;
   struct Row {
     const std::uint8_t* codes;
     std::uint64_t first;
@@ -99,6 +104,9 @@ class FourBitWordRows {
         m_values(L::load(m.values)),
         m_shift(std::countr_zero(m.group)),
         m_segment(m.columns % m.group == 0 ? m.group : 32) {}
+  [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns / 2;
+  }
   void begin(Row& row, std::uint64_t index) const {
     row.first = index * m_matrix.columns;
     row.codes = m_matrix.codes + row.first / 2;

@@ -15,17 +15,26 @@ DELTASCOPE_INLINE void prefetchBytes(const void* from, std::size_t n) {
   for (std::size_t i = 0; i < n; i += kCacheLine) __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
+/// Into the second cache. The address may lie past the end of the memory.
+DELTASCOPE_INLINE void prefetchSoon(std::uintptr_t address, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kCacheLine) __builtin_prefetch(reinterpret_cast<const void*>(address + i), 0, 2);
+}
+
 template <class L, ElementType T>
 class DenseRows {
  public:
   using Vec = typename L::Vec;
   static constexpr int kPairs = 1, kMostRows = 4;
+  static constexpr std::size_t kPairBytes = 32 * bytesOf(T);  ///< of 32 columns
   struct Row {
     const std::byte* data;
   };
   static bool takes(const ProductRows& p) { return p.weight.form == Matrix::Form::Dense && p.weight.type == T; }
 
   explicit DenseRows(const Matrix& m) : m_data(static_cast<const std::byte*>(m.elements)), m_columns(m.columns) {}
+  [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
+    return reinterpret_cast<std::uintptr_t>(m_data) + index * m_columns * bytesOf(T);
+  }
   void begin(Row& row, std::uint64_t index) const { row.data = m_data + index * m_columns * bytesOf(T); }
   static std::size_t segmentEnd(std::size_t, std::size_t end) { return end; }
   static void enter(Row&, std::uint64_t, std::size_t) {}
@@ -54,6 +63,7 @@ class FourBitRows {
  public:
   using Vec = typename L::Vec;
   static constexpr int kPairs = 1, kMostRows = 4;
+  static constexpr std::size_t kPairBytes = 16;
   struct Row {
     const std::uint8_t* codes;
     std::uint64_t first;
@@ -68,6 +78,9 @@ class FourBitRows {
         m_values(L::load(m.values)),
         m_shift(std::countr_zero(m.group)),
         m_segment(m.columns % m.group == 0 ? m.group : 32) {}
+  [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns / 2;
+  }
   void begin(Row& row, std::uint64_t index) const {
     row.first = index * m_matrix.columns;
     row.codes = m_matrix.codes + row.first / 2;
@@ -99,6 +112,7 @@ class Int8Rows {
  public:
   using Vec = typename L::Vec;
   static constexpr int kPairs = 1, kMostRows = 4;
+  static constexpr std::size_t kPairBytes = 32;
   struct Row {
     const std::uint8_t* codes;
     Vec scale;
@@ -106,6 +120,9 @@ class Int8Rows {
   static bool takes(const ProductRows& p) { return p.weight.form == Matrix::Form::Int8 && p.weight.type == T; }
 
   explicit Int8Rows(const Matrix& m) : m_matrix(m) {}
+  [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns;
+  }
   void begin(Row& row, std::uint64_t index) const {
     row.codes = m_matrix.codes + index * m_matrix.columns;
     row.scale = L::set(m_matrix.scales[index]);
