@@ -74,7 +74,7 @@ class TestChatPage : public QObject {
     frame.find<QAbstractButton>("chatSend")->click();
   }
   static bool waitForAnswer(const Frame& frame) {
-    return QTest::qWaitFor([&] { return !page(frame).answering(); }, 20000);
+    return QTest::qWaitFor([&] { return !page(frame).answering(); }, 60000);
   }
   static QString label(const Frame& frame, const QString& name) {
     return frame.find<QLabel>(name)->text().replace(QChar::Nbsp, u' ');
