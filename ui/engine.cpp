@@ -10,11 +10,16 @@ struct LoadedChat : ChatModel {
   std::unique_ptr<Session> session;
 };
 
-Result<Generation> answer(const LoadedChat& chat, const ChatTurn& turn, const std::stop_token& stop) {
+Result<std::vector<TokenId>> promptOf(const ModelText& text, const ChatTurn& turn) {
+  if (turn.raw) return text.encode(turn.messages.back().value("content", std::string()));
   ChatRequest request;
   request.messages = turn.messages;
+  return text.encode(request);
+}
+
+Result<Generation> answer(const LoadedChat& chat, const ChatTurn& turn, const std::stop_token& stop) {
   GenerateRequest generating;
-  DELTASCOPE_ASSIGN(generating.prompt, chat.model->text().encode(request));
+  DELTASCOPE_ASSIGN(generating.prompt, promptOf(chat.model->text(), turn));
   generating.maxNewTokens = turn.maxNewTokens;
   generating.sampling = turn.sampling;
   generating.onToken = turn.onToken;

@@ -3,6 +3,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "core/base/units.h"
 #include "tests/ui/warnings.h"
 #include "ui/chat/answer_words.h"
 #include "ui/chat/conversation_store.h"
