@@ -59,7 +59,7 @@ class Backend {
   [[nodiscard]] virtual std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes,
                                                    std::size_t pieces) const = 0;
   /// Takes that scratch from the account; until then products with Made weights take it themselves, call by call. Never
-  /// shrinks.
+  /// shrinks; 0 gives it back.
   [[nodiscard]] virtual Outcome<void> reserveScratch(std::uint64_t bytes) = 0;
 
   /// Data: a Made weight could not be made, with the reason its source gave. Other forms cannot fail on a sound device.

@@ -61,7 +61,7 @@ class CpuBackend final : public Backend {
     return MadeScratch::bytes(m_context.pool.threads(), stepBytes, rowBytes, pieces);
   }
   Outcome<void> reserveScratch(std::uint64_t bytes) override {
-    if (bytes <= m_context.madeScratch.bytes()) return {};
+    if (bytes > 0 && bytes <= m_context.madeScratch.bytes()) return {};
     m_context.madeScratch = {};
     auto memory = allocate(bytes, "the scratch of products with made weights");
     if (!memory) return tl::unexpected(std::move(memory.error()));

@@ -86,8 +86,8 @@ class TestCliGenerate : public QObject {
     QTest::newRow("nothing to answer") << QStringList{"generate", chat} << 2 << "--prompt";
     QTest::newRow("ids that are none") << QStringList{"generate", chat, "--ids", "1,,2"} << 2 << "--ids";
     QTest::newRow("an id outside") << QStringList{"generate", chat, "--ids", "9999"} << 3 << "9999";
-    QTest::newRow("an empty prompt") << QStringList{"generate", DELTASCOPE_TEST_DATA "/model/llama-mha", "--ids", ""} << 2
-                                     << "--prompt";
+    QTest::newRow("an empty prompt") << QStringList{"generate", DELTASCOPE_TEST_DATA "/model/llama-mha", "--ids", ""} << 3
+                                     << "prompt is empty";
     QTest::newRow("a cold temperature") << QStringList{"generate", chat, "--prompt", "a", "--temperature", "-1"} << 2
                                         << "temperature";
     QTest::newRow("no tokenizer") << QStringList{"generate", DELTASCOPE_TEST_DATA "/model/llama-mha", "--prompt", "a"} << 3

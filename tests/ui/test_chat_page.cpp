@@ -109,7 +109,7 @@ void TestChatPage::answersAreStreamedAndMeasured() {
   openChat(frame);
   say(frame, "What is NF4?");
   QTRY_COMPARE(textOf(frame, "answerText_1_0"), QString("NF4 is a"));  // while it is being written
-  QCOMPARE(frame.find<QAbstractButton>("chatSend")->text(), QString("Stop"));
+  QCOMPARE(frame.find<QAbstractButton>("chatSend")->text(), QString("S&top"));
   QVERIFY(label(frame, "answerFigures_1_0").startsWith("3 tokens"));
   QVERIFY(label(frame, "answerFigures_1_0").contains("memory 13.00 MiB of 8.00 GiB, peak 13.19 MiB"));
   QVERIFY(!frame.find<MessageText>("answerText_1_0")->isMarkdown());
@@ -120,7 +120,7 @@ void TestChatPage::answersAreStreamedAndMeasured() {
   QCOMPARE(label(frame, "answerFigures_1_0"),
            QString("212 tok/s  ·  first token 31 ms  ·  peak 13.41 MiB  ·  7 tokens  ·  ended by itself"));
   QCOMPARE(label(frame, "answerModel_1_0"), QString("exact (NF4 + delta)"));
-  QCOMPARE(frame.find<QAbstractButton>("chatSend")->text(), QString("Send"));
+  QCOMPARE(frame.find<QAbstractButton>("chatSend")->text(), QString("&Send"));
   QVERIFY(frame.find<QPlainTextEdit>("chatInput")->toPlainText().isEmpty());
   say(frame, "And FP4?");
   QVERIFY(waitForAnswer(frame));

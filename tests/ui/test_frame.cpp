@@ -321,6 +321,7 @@ void TestFrame::pagesHaveShortcuts() {
     auto* button = frame.find<QAbstractButton>("navigate_" + action->objectName());
     QVERIFY(button->isChecked());
   }
+  frame.trigger("actionPage_pack");
   QVERIFY(frame.find<QAction>("actionPack")->isVisible());
   frame.trigger("actionPage_start");
   QVERIFY(!frame.find<QAction>("actionPack")->isVisible());  // its shortcut would act on a page that is not seen

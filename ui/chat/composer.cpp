@@ -101,7 +101,7 @@ void Composer::press() {
 /// One button in one place, whatever it does now.
 void Composer::refresh() {
   const bool ready = m_state == State::Ready;
-  m_button->setText(ready ? "Send" : m_state == State::Running ? "Stop" : "Stopping");
+  m_button->setText(ready ? "&Send" : m_state == State::Running ? "S&top" : "Stopping");
   m_button->setToolTip(ready ? "Send the message (Enter)" : "Stop the answer (Esc)");
   m_button->setEnabled(m_state == State::Running || (ready && m_blocked.isEmpty() && !text().trimmed().isEmpty()));
   m_hint->setText(!m_blocked.isEmpty() ? m_blocked
