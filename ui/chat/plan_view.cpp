@@ -56,7 +56,7 @@ PlanView::PlanView(const PageServices& services, QWidget* parent) : QWidget(pare
   m_table->setFrameShape(QFrame::NoFrame);
   m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_table->setTabKeyNavigation(false);
-  m_table->setTextElideMode(Qt::ElideMiddle);
+  m_table->setTextElideMode(Qt::ElideLeft);
   m_table->setWordWrap(false);
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
