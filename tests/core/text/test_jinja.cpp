@@ -188,7 +188,7 @@ class TestJinja : public QObject {
         "endfor %}{% endfor %}",
         "which is not allowed");
     row("{{ 'a' | map(*(['map'] * 10000)) | list }}", "too deeply");
-    row("{% set s = 'a' * 30000000 %}{% for i in range(99999) %}{% if 'x'.startswith(s) or s is lower %}{% endif %}{% endfor "
+    row("{% set s = 'a' * 30000000 %}{% for i in range(99999) %}{% if 'x'.startswith(s) %}{% endif %}{% endfor "
         "%}",
         "steps");
     row("{{ range(99999) | list | sort | unique | list | length }}", "steps");
