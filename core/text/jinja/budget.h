@@ -9,7 +9,7 @@
 namespace deltascope::jinja {
 
 struct Limits {
-  std::uint64_t work = 16'000'000;             ///< evaluated nodes, touched items, and bytes of text / 64
+  std::uint64_t work = 8'000'000;              ///< evaluated nodes, touched items, and bytes of text / 64
   std::size_t bytes = std::size_t{256} << 20;  ///< strings and collections alive at one time
   std::size_t output = std::size_t{64} << 20;  ///< bytes of the rendered text
   unsigned depth = 400;                        ///< nested statements, expressions and macro calls while running

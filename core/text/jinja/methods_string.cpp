@@ -165,7 +165,7 @@ template <bool (*wanted)(char32_t)>
 Result<Value> all(Call& call) {
   DELTASCOPE_TRY(Parameters::of(call, {}));
   bool holds = !self(call).empty();
-  call.budget.spend(self(call).size() / 16);
+  call.budget.spend(self(call).size() / 4);
   forEachCharacter(self(call).bytes(), [&](std::size_t, std::size_t, char32_t c) { holds = holds && wanted(c); });
   return holds;
 }
@@ -176,7 +176,7 @@ template <bool (*wanted)(char32_t), bool (*other)(char32_t)>
 Result<Value> allCased(Call& call) {
   DELTASCOPE_TRY(Parameters::of(call, {}));
   bool some = false, others = false;
-  call.budget.spend(self(call).size() / 16);
+  call.budget.spend(self(call).size() / 4);
   forEachCharacter(self(call).bytes(), [&](std::size_t, std::size_t, char32_t c) {
     some |= wanted(c);
     others |= other(c) || isTitle(c);

@@ -165,7 +165,7 @@ std::vector<OriginText> splitLines(const OriginText& text, bool keepEnds, Budget
 
 Value changeCase(const OriginText& text, Case to, Budget& budget) {
   TextBuilder out(budget);
-  budget.spend(text.size() / 8);
+  budget.spend(text.size() / 2);
   bool first = true, inWord = false;
   forEachCharacter(text.bytes(), [&](std::size_t begin, std::size_t, char32_t c) {
     if (out.full()) return;
@@ -196,7 +196,7 @@ Value changeCase(const OriginText& text, Case to, Budget& budget) {
 
 Value titleWords(const OriginText& text, Budget& budget) {
   TextBuilder out(budget);
-  budget.spend(text.size() / 8);
+  budget.spend(text.size() / 2);
   bool starts = true;
   forEachCharacter(text.bytes(), [&](std::size_t begin, std::size_t, char32_t c) {
     if (out.full()) return;

@@ -74,7 +74,7 @@ Result<Value> isCase(Call& call) {
   DELTASCOPE_TRY(Parameters::of(call, {}));
   const Value text = toText(call.self, call.budget);
   bool some = false, others = false;
-  call.budget.spend(textOf(text)->size() / 16);
+  call.budget.spend(textOf(text)->size() / 4);
   forEachCharacter(textOf(text)->bytes(), [&](std::size_t, std::size_t, char32_t c) {
     some |= wanted(c);
     others |= other(c) || isTitle(c);
