@@ -54,6 +54,7 @@ class TestSession : public QObject {
   void refusesPrompts();
   void refusesFiles_data();
   void refusesFiles();
+  void refusesAChangedBase();
   void survivesADamagedDelta();
   void keepsUserTextFromBeingSpecial();
 
@@ -404,6 +405,32 @@ void TestSession::refusesFiles() {
   const QString message = QString::fromStdString(text(refused.error()));
   QVERIFY2(message.contains(says), qPrintable(message));
   QCOMPARE(int(refused.error().code), code);
+}
+
+/// One weight of the parent is another: told while loading, whatever the placement, by the tensor's hash.
+void TestSession::refusesAChangedBase() {
+  const fs::path folder = scratch("changed");
+  fs::remove_all(folder);
+  fs::copy(kDemo / "chat", folder);
+  {
+    std::fstream file(folder / "model-00001-of-00003.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(-64, std::ios::end);
+    const char byte = static_cast<char>(file.get() ^ 1);
+    file.seekp(-64, std::ios::end);
+    file.put(byte);
+  }
+  for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
+    LoadRequest request;
+    request.path = kDemo / "base.delta.safetensors";
+    request.base = folder;
+    request.context = 64;
+    request.placement = placement;
+    const auto refused = Model::load(request, {});
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().code, ErrorCode::Mismatch);
+    const QString message = QString::fromStdString(text(refused.error()));
+    QVERIFY2(message.contains("tensor model.") && message.contains("another base"), qPrintable(message));
+  }
 }
 
 /// A byte of the payload turned: static weights are refused while loading, streamed ones in the middle of a product.
