@@ -21,7 +21,9 @@ struct SliceBuffer {
 /// A base checkpoint. Threads: const members may be called concurrently.
 class BaseModel {
  public:
-  [[nodiscard]] static Result<BaseModel> open(const std::filesystem::path& path, std::string_view stem = "model");
+  /// With ScaleReading::CheckOnly, from headers alone: as after dropScales().
+  [[nodiscard]] static Result<BaseModel> open(const std::filesystem::path& path, std::string_view stem = "model",
+                                              ScaleReading scales = ScaleReading::Read);
   BaseModel(BaseModel&&) noexcept;
   BaseModel& operator=(BaseModel&&) noexcept;
   ~BaseModel();

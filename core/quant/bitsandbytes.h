@@ -41,7 +41,8 @@ struct QuantizedTensors {
 /// know is Unsupported; the message names file, weight and part. Memory stays within four times the bytes of the parts in the
 /// file. The values of `quant_map` are not used (nor does the library use them). An I8 weight without SCB is no quantized
 /// weight unless config.json says so. The checkpoint must outlive the result.
-[[nodiscard]] Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint);
+enum class ScaleReading : std::uint8_t { Read, CheckOnly };  ///< CheckOnly: headers alone; `scales` stay empty
+[[nodiscard]] Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint, ScaleReading reading = ScaleReading::Read);
 
 /// Tensors to declare for a weight `name` quantized by us, in bitsandbytes' names, and the small ones' bytes.
 /// The codes ("name") are written by range; all others are given whole by quantizedParts once scales are known. With double

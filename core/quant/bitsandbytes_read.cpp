@@ -34,7 +34,8 @@ class PartReader {
     return tensor;
   }
 
-  [[nodiscard]] Result<std::vector<std::byte>> bytes(const std::string& name, DType dtype, std::uint64_t elements) {
+  /// A part that must be there and fit.
+  [[nodiscard]] Result<const TensorInfo*> fitting(const std::string& name, DType dtype, std::uint64_t elements) {
     DELTASCOPE_ASSIGN(const TensorInfo* tensor, require(name));
     if (tensor->dtype != dtype)
       return error(ErrorCode::Corrupt, name,
@@ -42,6 +43,11 @@ class PartReader {
     if (tensor->elements != elements)
       return error(ErrorCode::Corrupt, name,
                    "has " + std::to_string(tensor->elements) + " elements; the weight needs " + std::to_string(elements));
+    return tensor;
+  }
+
+  [[nodiscard]] Result<std::vector<std::byte>> bytes(const std::string& name, DType dtype, std::uint64_t elements) {
+    DELTASCOPE_ASSIGN(const TensorInfo* tensor, fitting(name, dtype, elements));
     return m_checkpoint.readAll(*tensor);
   }
 
@@ -85,6 +91,16 @@ Result<QuantState> readState(const Checkpoint& checkpoint, PartReader& parts, co
   return state;
 }
 
+/// What readScales asks of the parts, without reading the large ones.
+Result<void> checkScales(PartReader& parts, const std::string& w, const QuantState& state) {
+  const std::uint64_t blocks = ceilDiv(state.elements, state.blocksize);
+  DELTASCOPE_TRY(parts.fitting(w + std::string(kAbsmax), state.nested ? DType::U8 : DType::F32, blocks));
+  if (!state.nested) return {};
+  DELTASCOPE_TRY(parts.fitting(w + std::string(kNestedAbsmax), DType::F32, ceilDiv(blocks, state.nestedBlocksize)));
+  DELTASCOPE_TRY(parts.fitting(w + std::string(kNestedQuantMap), DType::F32, NestedAbsmax{}.map.size()));
+  return {};
+}
+
 Result<void> readScales(PartReader& parts, const std::string& w, const QuantState& state, std::vector<float>& scales) {
   const std::uint64_t blocks = ceilDiv(state.elements, state.blocksize);
   if (!state.nested) {
@@ -105,7 +121,7 @@ Result<void> readScales(PartReader& parts, const std::string& w, const QuantStat
   return {};
 }
 
-Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTensor, std::size_t suffix,
+Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTensor, std::size_t suffix, ScaleReading reading,
                         QuantizedTensors& into) {
   const std::string w = stateTensor.name.substr(0, suffix);
   PartReader parts(checkpoint, w, stateTensor);
@@ -128,7 +144,7 @@ Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTen
     return parts.error(ErrorCode::Unsupported, {},
                        "codes of shape " + shapeText(tensor.codes->shape) + " are not in row order");
   DELTASCOPE_TRY(parts.floats(w + std::string(kQuantMap), 16));
-  DELTASCOPE_TRY(readScales(parts, w, state, tensor.scales));
+  DELTASCOPE_TRY(reading == ScaleReading::Read ? readScales(parts, w, state, tensor.scales) : checkScales(parts, w, state));
   tensor.format = *format;
   tensor.dtype = state.dtype;
   tensor.shape = state.shape;
@@ -153,7 +169,8 @@ DType modelDtype(const nlohmann::json& config) {
   return DType::F16;
 }
 
-Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, const std::string& w, QuantizedTensors& into) {
+Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, const std::string& w, ScaleReading reading,
+                     QuantizedTensors& into) {
   PartReader parts(checkpoint, w, evidence);
   QuantizedTensor tensor;
   DELTASCOPE_ASSIGN(tensor.codes, parts.require(w));
@@ -161,7 +178,11 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
     return parts.error(ErrorCode::Corrupt, {},
                        "is " + std::string(nameOf(tensor.codes->dtype)) + " " + shapeText(tensor.codes->shape) +
                            ", but beside an SCB it must be a matrix of I8");
-  DELTASCOPE_ASSIGN(tensor.scales, parts.floats(int8PartName(w, kScb), tensor.codes->shape[0]));
+  if (reading == ScaleReading::Read) {
+    DELTASCOPE_ASSIGN(tensor.scales, parts.floats(int8PartName(w, kScb), tensor.codes->shape[0]));
+  } else {
+    DELTASCOPE_TRY(parts.fitting(int8PartName(w, kScb), DType::F32, tensor.codes->shape[0]));
+  }
   if (const std::string name = int8PartName(w, kWeightFormat); checkpoint.find(name)) {
     DELTASCOPE_ASSIGN(const auto layout, parts.bytes(name, DType::U8, 1));
     if (layout[0] != std::byte{0})
@@ -211,13 +232,13 @@ Result<void> refuseOrphan(const Checkpoint& checkpoint, const TensorInfo& tensor
 
 }  // namespace
 
-Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint) {
+Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint, ScaleReading reading) {
   QuantizedTensors found;
   for (const auto& tensor : checkpoint.tensors()) {
     if (const auto suffix = tensor.name.rfind(kState); suffix != std::string::npos) {
-      DELTASCOPE_TRY(addFourBit(checkpoint, tensor, suffix, found));
+      DELTASCOPE_TRY(addFourBit(checkpoint, tensor, suffix, reading, found));
     } else if (const auto weight = int8Weight(checkpoint, tensor.name, kScb)) {
-      DELTASCOPE_TRY(addInt8(checkpoint, tensor, *weight, found));
+      DELTASCOPE_TRY(addInt8(checkpoint, tensor, *weight, reading, found));
     }
   }
   for (const auto& tensor : checkpoint.tensors()) DELTASCOPE_TRY(refuseOrphan(checkpoint, tensor, found));

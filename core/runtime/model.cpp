@@ -137,7 +137,7 @@ std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {
 }
 
 Result<MemoryPlan> planModel(const LoadRequest& request) {
-  DELTASCOPE_ASSIGN(const auto variant, openVariant(request));
+  DELTASCOPE_ASSIGN(const auto variant, openVariant(request, ScaleReading::CheckOnly));
   DELTASCOPE_ASSIGN(const auto host, openHost(request, 0));
   return planVariant(request, *variant, *host, false);
 }
@@ -147,7 +147,7 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   const bool shared = sibling && sibling->request().device == request.device && sibling->request().threads == request.threads;
   auto state = std::make_unique<State>();
   state->request = request;
-  DELTASCOPE_ASSIGN(state->variant, openVariant(request));
+  DELTASCOPE_ASSIGN(state->variant, openVariant(request, ScaleReading::Read));
   if (shared) {
     state->host = sibling->m_state->host;
   } else {

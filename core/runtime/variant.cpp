@@ -21,7 +21,8 @@ bool isFile(const fs::path& path) {
 /// Opens the files that the request names.
 class Opener {
  public:
-  explicit Opener(const LoadRequest& request) : m_request(request), m_variant(std::make_shared<Variant>()) {}
+  Opener(const LoadRequest& request, ScaleReading scales)
+      : m_request(request), m_scales(scales), m_variant(std::make_shared<Variant>()) {}
 
   Result<std::shared_ptr<Variant>> open() {
     if (m_request.baseOnly && !m_request.payloads.empty())
@@ -61,7 +62,7 @@ class Opener {
       return {};
     }
     const bool packed = m_files.kind == ModelFiles::Kind::PackedModel && path == m_files.path;
-    DELTASCOPE_ASSIGN(BaseModel base, BaseModel::open(path, packed ? kBaseStem : "model"));
+    DELTASCOPE_ASSIGN(BaseModel base, BaseModel::open(path, packed ? kBaseStem : "model", m_scales));
     m_variant->base = std::make_shared<BaseModel>(std::move(base));
     return {};
   }
@@ -73,6 +74,7 @@ class Opener {
   }
 
   const LoadRequest& m_request;
+  ScaleReading m_scales;
   std::shared_ptr<Variant> m_variant;
   ModelFiles m_files;
 };
@@ -229,8 +231,8 @@ Result<ModelConfig> readModelConfig(const fs::path& folder) {
   return parseModelConfig(config, path);
 }
 
-Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request) {
-  DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request).open());
+Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales) {
+  DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request, scales).open());
   // As transformers: a head of its own counts, whatever the config says.
   if (variant->config.tiedEmbeddings && holdsHead(*variant)) variant->config.tiedEmbeddings = false;
   for (auto& spec : weightsOf(variant->config)) {

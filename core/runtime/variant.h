@@ -33,7 +33,7 @@ struct TensorOrigin {
   std::optional<Hash128> finalHash;  ///< that the final has
 };
 
-/// Headers and directories only. Pointers live as long as the object, which is not moved.
+/// Headers and directories only, and the base's scales if asked for. Pointers live as long as the object, which is not moved.
 struct Variant {
   ModelConfig config;
   std::filesystem::path folder;     ///< of config.json and the tokenizer
@@ -45,7 +45,7 @@ struct Variant {
 [[nodiscard]] std::filesystem::path modelFolder(const ModelFiles& files);
 [[nodiscard]] Result<ModelConfig> readModelConfig(const std::filesystem::path& folder);
 /// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.
-[[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request);
+[[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales);
 
 [[nodiscard]] constexpr kernels::ElementType elementType(DType dtype) {
   return dtype == DType::F32   ? kernels::ElementType::F32
