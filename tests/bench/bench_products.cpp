@@ -15,8 +15,11 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "tests/bench/read_bandwidth.h"
 
 using namespace deltascope::kernels;
+using deltascope::bench::readAll;
+using deltascope::bench::split;
 
 namespace {
 
@@ -36,29 +39,6 @@ Times measure(int runs, const std::function<void()>& work) {
   }
   std::sort(seconds.begin(), seconds.end());
   return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
-}
-
-/// f(begin, end) on each of `threads` equal parts.
-void split(std::uint64_t n, unsigned threads, const std::function<void(std::uint64_t, std::uint64_t)>& f) {
-  std::vector<std::thread> others;
-  for (unsigned t = 1; t < threads; ++t) others.emplace_back(f, n * t / threads, n * (t + 1) / threads);
-  f(0, n / threads);
-  for (auto& other : others) other.join();
-}
-
-/// Adds all words up in a few wide sums.
-std::uint64_t readAll(const std::uint64_t* words, std::uint64_t n) {
-  using Wide = std::uint64_t __attribute__((vector_size(16)));
-  const auto* wide = reinterpret_cast<const Wide*>(words);
-  Wide a{}, b{}, c{}, d{};
-  for (std::uint64_t i = 0; i + 4 <= n / 2; i += 4) {
-    a += wide[i];
-    b += wide[i + 1];
-    c += wide[i + 2];
-    d += wide[i + 3];
-  }
-  const Wide sum = a + b + c + d;
-  return sum[0] + sum[1];
 }
 
 struct Form {
