@@ -85,7 +85,6 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
     DELTASCOPE_ASSIGN(base->scales, fromBackend(m_backend->allocate(scaleBytes, origin.spec.name)));
     DELTASCOPE_TRY(readStored(checkpoint, *quantized->codes, bytesOf(base->codes), stop));
     if (scaleBytes > 0) std::memcpy(base->scales.data(), quantized->scales.data(), scaleBytes);
-    base->scaleCount = quantized->scales.size();
     base->group =
         std::max<std::uint64_t>(quantized->format == QuantFormat::Int8 ? quantized->columns : quantized->blocksize, 1);
     hasher.update(bytesOf(base->codes));

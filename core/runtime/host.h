@@ -18,7 +18,6 @@ struct ResidentBase {
   BaseKind kind = BaseKind::None;
   kernels::Buffer codes;   ///< quantized: as stored; Same: the values
   kernels::Buffer scales;  ///< quantized: floats
-  std::uint64_t scaleCount = 0;
   std::uint64_t group = 64;
   Hash128 hash;  ///< over the stored bytes, as payloads have it
 };
