@@ -4,14 +4,18 @@
 /// but the plain descriptions it includes, and those in residual.h and quantize.h.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernels/decode.h"
+#include "kernels/feed.h"
 #include "kernels/memory.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/gather_rows.h"
+#include "kernels/ops/layer.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/rms_norm.h"
 #include "kernels/ops/rope.h"
@@ -38,6 +42,23 @@ enum class Isa : std::uint8_t { Scalar, Avx2, Avx512 };
 [[nodiscard]] const char* nameOf(Isa isa);
 [[nodiscard]] std::vector<Isa> supportedIsas();
 [[nodiscard]] Isa bestIsa();
+
+/// Time between two marks among a device's operations.
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  virtual void start() = 0;
+  virtual void stop() = 0;
+  /// Waits for stop().
+  [[nodiscard]] virtual Outcome<double> milliseconds() = 0;
+};
+
+/// A device's memory as its driver sees it.
+struct DeviceMemoryUse {
+  std::uint64_t total = 0, free = 0;
+  std::uint64_t own = 0;  ///< of this process, where the source knows it; else what the backend holds
+  std::string source;     ///< "NVML", "cudaMemGetInfo", "/proc"
+};
 
 /// One device, opened: its memory, and the operations of a decoder-only transformer. Arguments are described in kernels/ops;
 /// pointers in them are the device's. Operations run in the order of the calls and may end after the call returns; copyOut and
@@ -70,6 +91,36 @@ class Backend {
   virtual void storeKv(const StoreKvArgs& args) = 0;
   virtual void attention(const AttentionArgs& args) = 0;
   virtual void siluMultiply(const SiluMultiplyArgs& args) = 0;
+
+  // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
+  /// Products of one x, which all of `args` have.
+  [[nodiscard]] virtual Outcome<void> matmulGroup(std::span<const MatmulArgs> args);
+  /// gate.y = silu(gate.y) · up.y after both products.
+  [[nodiscard]] virtual Outcome<void> gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up);
+  virtual void attend(const AttendArgs& args);
+
+  /// Announces a forward pass. True: the device has done the operations that `pass.key` stands for, recorded when they were
+  /// last called, and those up to endPass must not be called. A pass that was not ended is forgotten. What differs between such
+  /// passes is in `pass` and in memory.
+  [[nodiscard]] virtual Outcome<bool> beginPass(const PassArgs& pass);
+  [[nodiscard]] virtual Outcome<void> endPass();
+
+  // A GPU alone; a processor answers Unsupported, null or nothing.
+  /// Tables that products with tiles need, and how many bytes of the account they take.
+  [[nodiscard]] virtual Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
+                                                      const FieldTable* fields);
+  /// The resident form of a tiled matrix: one byte a weight and what does not fit, in byteFormBytes(elements) bytes at
+  /// `into`. False: it does not fit there. The matrix's stream is resident.
+  [[nodiscard]] virtual Outcome<bool> toBytes(const Matrix& tiled, void* into);
+  [[nodiscard]] virtual std::uint64_t byteFormBytes(std::uint64_t elements) const;
+  [[nodiscard]] virtual Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request);
+  /// Decoding of chunks, for weights that no product reads as they are stored.
+  [[nodiscard]] virtual Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args);
+  /// Begins to decode; a damaged chunk is Data from synchronize(), naming args.number.
+  [[nodiscard]] virtual Outcome<void> decode(const DecodeArgs& args);
+  /// Marks of time on the device, for measurements.
+  [[nodiscard]] virtual std::unique_ptr<Timer> makeTimer();
+  [[nodiscard]] virtual DeviceMemoryUse deviceMemory() const;
 };
 
 struct BackendOptions {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/kv_cache.h"
 
+#include <atomic>
+
 #include "core/model/failure.h"
 
 namespace deltascope {
@@ -13,6 +15,8 @@ Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& co
                                 kernels::ElementType type) {
   KvCache cache;
   DELTASCOPE_ASSIGN(cache.m_memory, fromBackend(backend.allocate(bytesFor(config, capacity, type), "the KV cache")));
+  static std::atomic<std::uint32_t> numbers{0};
+  cache.m_number = ++numbers;
   cache.m_shape = {nullptr, nullptr, type, config.kvHeads, capacity, config.headDim};
   return cache;
 }

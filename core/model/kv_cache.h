@@ -21,12 +21,13 @@ class KvCache {
   [[nodiscard]] kernels::KvLayer layer(std::uint32_t index) const;
   [[nodiscard]] std::uint32_t capacity() const { return m_shape.capacity; }
   [[nodiscard]] std::uint32_t length() const { return m_length; }  ///< positions filled
+  [[nodiscard]] std::uint32_t number() const { return m_number; }  ///< unlike any other cache's
   void setLength(std::uint32_t length) { m_length = length; }      ///< forgets what is past it
 
  private:
   kernels::Buffer m_memory;
   kernels::KvLayer m_shape;
-  std::uint32_t m_length = 0;
+  std::uint32_t m_length = 0, m_number = 0;
 };
 
 }  // namespace deltascope

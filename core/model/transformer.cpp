@@ -2,6 +2,8 @@
 #include "core/model/transformer.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
 
 #include "core/base/units.h"
@@ -11,6 +13,22 @@ namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kAlignment = 64;
+
+std::uint64_t nextNumber() {
+  static std::atomic<std::uint32_t> number{0};
+  return ++number;
+}
+
+kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens, VectorRef bias) {
+  kernels::MatmulArgs args;
+  args.weight = weight;
+  args.x = x;
+  args.y = y;
+  args.tokens = tokens;
+  args.bias = bias.data;
+  args.biasType = bias.type;
+  return args;
+}
 
 /// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
 struct ActivationLayout {
@@ -45,6 +63,7 @@ struct Transformer::State {
       : backend(b), config(c), weights(w), mostTokens(most), layout(c, most), frequencies(ropeFrequencies(c)) {}
 
   kernels::Backend& backend;
+  const std::uint64_t number = nextNumber();  ///< unlike any other's, dead ones included
   const ModelConfig config;
   Weights& weights;
   std::uint32_t mostTokens;
@@ -53,27 +72,13 @@ struct Transformer::State {
   kernels::Buffer memory;
 
   [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
-  Result<void> product(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens, VectorRef bias,
-                       bool accumulate = false);
   void norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns);
   void setAngles(std::uint32_t first, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
-  Result<void> readOut(std::uint32_t tokens, std::span<float> into);
+  Result<void> readOut(std::uint32_t tokens);
+  Result<void> run(std::uint32_t tokens, const KvCache& cache, bool wantLogits, const std::stop_token& stop);
 };
-
-Result<void> Transformer::State::product(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
-                                         VectorRef bias, bool accumulate) {
-  kernels::MatmulArgs args;
-  args.weight = weight;
-  args.x = x;
-  args.y = y;
-  args.tokens = tokens;
-  args.bias = bias.data;
-  args.biasType = bias.type;
-  args.accumulate = accumulate;
-  return fromBackend(backend.matmul(args));
-}
 
 void Transformer::State::norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns) {
   backend.rmsNorm({x, y, weight.data, weight.type, rows, columns, config.rmsEpsilon});
@@ -96,46 +101,66 @@ void Transformer::State::setAngles(std::uint32_t first, std::uint32_t tokens) {
 Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
                                         std::uint32_t tokens) {
   float *x = at(layout.hidden), *normed = at(layout.normed);
-  float *q = at(layout.query), *k = at(layout.key), *v = at(layout.value);
   norm(x, normed, layer.inputNorm, tokens, config.hidden);
-  DELTASCOPE_TRY(product(layer.query, normed, q, tokens, layer.queryBias));
-  DELTASCOPE_TRY(product(layer.key, normed, k, tokens, layer.keyBias));
-  DELTASCOPE_TRY(product(layer.value, normed, v, tokens, layer.valueBias));
-  if (layer.queryNorm.data) norm(q, q, layer.queryNorm, tokens * config.heads, config.headDim);
-  if (layer.keyNorm.data) norm(k, k, layer.keyNorm, tokens * config.kvHeads, config.headDim);
-  backend.rope({q, at(layout.cosine), at(layout.sine), tokens, config.heads, config.headDim});
-  backend.rope({k, at(layout.cosine), at(layout.sine), tokens, config.kvHeads, config.headDim});
-  const kernels::KvLayer kv = cache.layer(index);
-  backend.storeKv({kv, k, v, tokens, cache.length()});
-  kernels::AttentionArgs args;
-  args.q = q;
+  const std::array products{productOf(layer.query, normed, at(layout.query), tokens, layer.queryBias),
+                            productOf(layer.key, normed, at(layout.key), tokens, layer.keyBias),
+                            productOf(layer.value, normed, at(layout.value), tokens, layer.valueBias)};
+  DELTASCOPE_TRY(fromBackend(backend.matmulGroup(products)));
+  kernels::AttendArgs args;
+  args.q = at(layout.query);
+  args.k = at(layout.key);
+  args.v = at(layout.value);
+  args.queryNorm = layer.queryNorm.data;
+  args.keyNorm = layer.keyNorm.data;
+  args.normType = layer.queryNorm.type;
+  args.epsilon = config.rmsEpsilon;
+  args.cosine = at(layout.cosine);
+  args.sine = at(layout.sine);
+  args.cache = cache.layer(index);
   args.out = normed;
-  args.cache = kv;
   args.tokens = tokens;
   args.firstPosition = cache.length();
   args.heads = config.heads;
   args.window = config.windows[index];
   args.scale = 1.0f / std::sqrt(static_cast<float>(config.headDim));
-  backend.attention(args);
-  return product(layer.output, normed, x, tokens, layer.outputBias, true);
+  backend.attend(args);
+  auto output = productOf(layer.output, normed, x, tokens, layer.outputBias);
+  output.accumulate = true;
+  return fromBackend(backend.matmul(output));
 }
 
 Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t tokens) {
   float *x = at(layout.hidden), *normed = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up);
   norm(x, normed, layer.postNorm, tokens, config.hidden);
-  DELTASCOPE_TRY(product(layer.gate, normed, gate, tokens, layer.gateBias));
-  DELTASCOPE_TRY(product(layer.up, normed, up, tokens, layer.upBias));
-  backend.siluMultiply({gate, up, gate, std::uint64_t{tokens} * config.intermediate});
-  return product(layer.down, gate, x, tokens, layer.downBias, true);
+  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(productOf(layer.gate, normed, gate, tokens, layer.gateBias),
+                                                 productOf(layer.up, normed, up, tokens, layer.upBias))));
+  auto down = productOf(layer.down, gate, x, tokens, layer.downBias);
+  down.accumulate = true;
+  return fromBackend(backend.matmul(down));
 }
 
-Result<void> Transformer::State::readOut(std::uint32_t tokens, std::span<float> into) {
+Result<void> Transformer::State::readOut(std::uint32_t tokens) {
   DELTASCOPE_ASSIGN(const VectorRef finalNorm, weights.finalNorm());
   DELTASCOPE_ASSIGN(const kernels::Matrix head, weights.head());
   norm(at(layout.hidden) + std::size_t{tokens - 1} * config.hidden, at(layout.normed), finalNorm, 1, config.hidden);
-  DELTASCOPE_TRY(product(head, at(layout.normed), at(layout.logits), 1, {}));
-  backend.copyOut(into.data(), at(layout.logits), into.size_bytes());
-  return {};
+  return fromBackend(backend.matmul(productOf(head, at(layout.normed), at(layout.logits), 1, {})));
+}
+
+/// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.
+Result<void> Transformer::State::run(std::uint32_t tokens, const KvCache& cache, bool wantLogits, const std::stop_token& stop) {
+  kernels::PassArgs pass{tokens, cache.length(), 0};
+  if (tokens == 1 && wantLogits && weights.repeatable()) pass.key = number << 32 | cache.number();
+  DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
+  if (done) return {};
+  for (std::uint32_t i = 0; i < config.layers; ++i) {
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_ASSIGN(const LayerWeights layer, weights.layer(i));
+    DELTASCOPE_TRY(attend(layer, i, cache, tokens));
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_TRY(feedForward(layer, tokens));
+  }
+  if (wantLogits) DELTASCOPE_TRY(readOut(tokens));
+  return fromBackend(backend.endPass());
 }
 
 Transformer::Transformer(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -173,14 +198,8 @@ Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache
   DELTASCOPE_ASSIGN(const kernels::Matrix embedding, s.weights.embedding());
   DELTASCOPE_TRY(fromBackend(s.backend.gatherRows({embedding, tokens.data(), count, s.at(s.layout.hidden)})));
   s.setAngles(cache.length(), count);
-  for (std::uint32_t i = 0; i < s.config.layers; ++i) {
-    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_ASSIGN(const LayerWeights layer, s.weights.layer(i));
-    DELTASCOPE_TRY(s.attend(layer, i, cache, count));
-    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_TRY(s.feedForward(layer, count));
-  }
-  if (!logits.empty()) DELTASCOPE_TRY(s.readOut(count, logits));
+  DELTASCOPE_TRY(s.run(count, cache, !logits.empty(), stop));
+  if (!logits.empty()) s.backend.copyOut(logits.data(), s.at(s.layout.logits), logits.size_bytes());
   DELTASCOPE_TRY(fromBackend(s.backend.synchronize()));
   cache.setLength(cache.length() + count);
   return {};

@@ -70,6 +70,8 @@ class Weights {
   [[nodiscard]] virtual Result<kernels::Matrix> embedding() = 0;
   [[nodiscard]] virtual Result<VectorRef> finalNorm() = 0;
   [[nodiscard]] virtual Result<kernels::Matrix> head() = 0;
+  /// Whether every pass gets the same weights, resident and where they were: then a device may record what is done with them.
+  [[nodiscard]] virtual bool repeatable() const { return false; }
 };
 
 }  // namespace deltascope

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/feed.h"
 #include "kernels/outcome.h"
 
 namespace deltascope::kernels {
@@ -29,6 +30,20 @@ class ElementSource {
                                            std::byte* into) const = 0;
 };
 
+/// A residual delta as a GPU's products read it; pointers are the device's.
+struct Tiles {
+  enum class Code : std::uint8_t {
+    Fields,  ///< `bitpack` tiles
+    Prefix,  ///< `entropy` tiles
+    Bytes,   ///< the resident form that Backend::toBytes makes of either
+  };
+  Code code = Code::Fields;
+  const std::byte* stream = nullptr;       ///< null: comes with the matrix's feed
+  const std::uint32_t* offsets = nullptr;  ///< [tiles + 1]: where each tile begins, in 16 bytes; bit 31: it is raw
+  const void* table = nullptr;             ///< as Backend::makeTileTable made it
+  std::uint32_t largest = 0;               ///< bytes of the largest tile
+};
+
 /// [rows, columns] row-major; pointers are the device's, borrowed.
 struct Matrix {
   enum class Form : std::uint8_t {
@@ -36,6 +51,7 @@ struct Matrix {
     FourBit,  ///< `codes` and `scales`: element = round(values[code] · scales[i / group]) to `type`
     Int8,     ///< `codes` and `scales`: element = round((q · scales[row]) · FP32(1/127)) to `type`
     Made,     ///< `source`
+    Tiled,    ///< a GPU: `codes` and `scales` as FourBit, and `tiles` over them
   };
   Form form = Form::Dense;
   ElementType type = ElementType::BF16;  ///< of the elements
@@ -46,6 +62,9 @@ struct Matrix {
   std::uint64_t group = 64;       ///< FourBit: elements a scale (a power of two, 32…4096), over the whole matrix
   const float* values = nullptr;  ///< FourBit: the sixteen values
   const ElementSource* source = nullptr;
+  Tiles tiles;
+  Feed* feed = nullptr;  ///< a GPU: brings `elements`, or the tiles' stream, as its item `item`
+  std::size_t item = 0;
 };
 
 }  // namespace deltascope::kernels

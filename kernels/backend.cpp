@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a device without a way of its own does.
+#include "kernels/backend.h"
+
+#include <chrono>
+
+namespace deltascope::kernels {
+namespace {
+
+tl::unexpected<Failure> unsupported(const Backend& backend, const char* what) {
+  return tl::unexpected(Failure{Failure::Kind::Unsupported, backend.device().id + " has no " + what, {}});
+}
+
+/// For devices whose operations have ended when the calls return.
+class ClockTimer final : public Timer {
+ public:
+  void start() override { m_start = Clock::now(); }
+  void stop() override { m_stop = Clock::now(); }
+  Outcome<double> milliseconds() override { return std::chrono::duration<double, std::milli>(m_stop - m_start).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point m_start, m_stop;
+};
+
+}  // namespace
+
+Outcome<void> Backend::matmulGroup(std::span<const MatmulArgs> args) {
+  for (const auto& one : args)
+    if (auto done = matmul(one); !done) return done;
+  return {};
+}
+
+Outcome<void> Backend::gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) {
+  if (auto done = matmul(gate); !done) return done;
+  if (auto done = matmul(up); !done) return done;
+  siluMultiply({gate.y, up.y, gate.y, gate.tokens * gate.weight.rows});
+  return {};
+}
+
+void Backend::attend(const AttendArgs& args) {
+  const KvLayer& cache = args.cache;
+  if (args.queryNorm)
+    rmsNorm({args.q, args.q, args.queryNorm, args.normType, args.tokens * args.heads, cache.headDim, args.epsilon});
+  if (args.keyNorm)
+    rmsNorm({args.k, args.k, args.keyNorm, args.normType, args.tokens * cache.kvHeads, cache.headDim, args.epsilon});
+  rope({args.q, args.cosine, args.sine, args.tokens, args.heads, cache.headDim});
+  rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim});
+  storeKv({cache, args.k, args.v, args.tokens, args.firstPosition});
+  AttentionArgs attention;
+  attention.q = args.q;
+  attention.out = args.out;
+  attention.cache = cache;
+  attention.tokens = args.tokens;
+  attention.firstPosition = args.firstPosition;
+  attention.heads = args.heads;
+  attention.window = args.window;
+  attention.scale = args.scale;
+  this->attention(attention);
+}
+
+Outcome<bool> Backend::beginPass(const PassArgs&) { return false; }
+Outcome<void> Backend::endPass() { return {}; }
+
+Outcome<Buffer> Backend::makeTileTable(const AnchorRule&, const PrefixTable*, const FieldTable*) {
+  return unsupported(*this, "products with tiles");
+}
+Outcome<bool> Backend::toBytes(const Matrix&, void*) { return unsupported(*this, "products with tiles"); }
+std::uint64_t Backend::byteFormBytes(std::uint64_t) const { return 0; }
+Outcome<std::unique_ptr<Feed>> Backend::openFeed(FeedRequest) { return unsupported(*this, "feed"); }
+Outcome<std::unique_ptr<Decoder>> Backend::makeDecoder(const DecoderArgs&) { return unsupported(*this, "decoders"); }
+Outcome<void> Backend::decode(const DecodeArgs&) { return unsupported(*this, "decoders"); }
+std::unique_ptr<Timer> Backend::makeTimer() { return std::make_unique<ClockTimer>(); }
+
+DeviceMemoryUse Backend::deviceMemory() const {
+  const DeviceInfo& info = device();
+  return {info.memoryBytes, info.memoryFreeBytes, memory().use().current, "/proc"};
+}
+
+}  // namespace deltascope::kernels
