@@ -66,7 +66,10 @@ Outcome<Buffer> Backend::makeTileTable(const AnchorRule&, const PrefixTable*, co
   return unsupported(*this, "products with tiles");
 }
 Outcome<bool> Backend::toBytes(const Matrix&, void*) { return unsupported(*this, "products with tiles"); }
-std::uint64_t Backend::byteFormBytes(std::uint64_t) const { return 0; }
+std::uint64_t Backend::byteFormBytes(std::uint64_t, std::uint64_t) const { return 0; }
+Outcome<void> Backend::reconstruct(const Matrix&, std::uint64_t, std::uint64_t, void*) {
+  return unsupported(*this, "reconstruction of matrices");
+}
 Outcome<std::unique_ptr<Feed>> Backend::openFeed(FeedRequest) { return unsupported(*this, "feed"); }
 Outcome<std::unique_ptr<Decoder>> Backend::makeDecoder(const DecoderArgs&) { return unsupported(*this, "decoders"); }
 Outcome<void> Backend::decode(const DecodeArgs&) { return unsupported(*this, "decoders"); }

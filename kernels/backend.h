@@ -67,11 +67,14 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual const DeviceInfo& device() const = 0;
+  /// Whether its memory is the host's, so that buffers can be read and written in place.
+  [[nodiscard]] virtual bool onHost() const { return true; }
 
   /// Accounted, uninitialised, aligned to 64 bytes at least. OutOfMemory names `what` ("kv cache") and what was left.
   [[nodiscard]] virtual Outcome<Buffer> allocate(std::uint64_t bytes, std::string_view what) = 0;
   [[nodiscard]] virtual MemoryAccount& memory() const = 0;
   virtual void copyIn(void* to, const void* fromHost, std::uint64_t bytes) = 0;
+  virtual void copyOnDevice(void* to, const void* from, std::uint64_t bytes) = 0;
   virtual void copyOut(void* toHost, const void* from, std::uint64_t bytes) = 0;
   /// Waits for everything that was begun; a failure of any of it.
   [[nodiscard]] virtual Outcome<void> synchronize() = 0;
@@ -109,10 +112,12 @@ class Backend {
   /// Tables that products with tiles need, and how many bytes of the account they take.
   [[nodiscard]] virtual Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
                                                       const FieldTable* fields);
-  /// The resident form of a tiled matrix: one byte a weight and what does not fit, in byteFormBytes(elements) bytes at
+  /// The resident form of a tiled matrix: one byte a weight and what does not fit, in byteFormBytes(rows, columns) bytes at
   /// `into`. False: it does not fit there. The matrix's stream is resident.
   [[nodiscard]] virtual Outcome<bool> toBytes(const Matrix& tiled, void* into);
-  [[nodiscard]] virtual std::uint64_t byteFormBytes(std::uint64_t elements) const;
+  [[nodiscard]] virtual std::uint64_t byteFormBytes(std::uint64_t rows, std::uint64_t columns) const;
+  /// Rows [firstRow, firstRow + rows) of a resident matrix of any form, as its type. Rows of tiles begin where a tile begins.
+  [[nodiscard]] virtual Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into);
   [[nodiscard]] virtual Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request);
   /// Decoding of chunks, for weights that no product reads as they are stored.
   [[nodiscard]] virtual Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args);

@@ -62,6 +62,11 @@ void addModelOptions(CLI::App& command, ModelOptions& o) {
       ->check(CLI::IsMember({"auto", "static", "jit", "stream"}))
       ->capture_default_str();
   command.add_option("--context", o.context, "tokens that the KV cache holds")->type_name("N")->check(CLI::Range(1, 1 << 26));
+  command.add_option("--compute", o.compute, "activations in a GPU's products: whole, or rounded to BF16; sums are FP32")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  command.add_flag("!--no-expand", o.expand, "a GPU: keep deltas as they are stored, even where a faster form has room");
   command.add_option("--kv-cache", o.kvCache, "type of the KV cache")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "bf16"}))
@@ -80,6 +85,8 @@ LoadRequest toRequest(const ModelOptions& o, const CommonOptions& common) {
   request.placement = placementFromName(o.placement);
   request.context = o.context;
   request.kvCacheType = o.kvCache == "bf16" ? kernels::ElementType::BF16 : kernels::ElementType::F32;
+  request.compute = o.compute == "bf16" ? kernels::ComputeMode::Bf16 : kernels::ComputeMode::Fp32;
+  request.expand = o.expand;
   request.threads = common.threads;
   return request;
 }

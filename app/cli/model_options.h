@@ -7,13 +7,15 @@
 namespace deltascope::cli {
 
 struct ModelOptions {
-  std::string path, base, device = "cpu", budget, threshold, placement = "auto", kvCache = "f32";
+  std::string path, base, device = "cpu", budget, threshold, placement = "auto", kvCache = "f32", compute = "fp32";
   std::vector<std::string> payloads;
-  bool baseOnly = false;
+  bool baseOnly = false, expand = true;
   std::uint32_t context = 0;
 };
 
-/// PATH, --base, --payload, --base-only, --device, --memory-budget, --static-threshold, --placement, --context, --kv-cache.
+/// PATH, --base, --payload, --base-only, --device, --memory-budget, --static-threshold, --placement, --context, --compute,
+/// --no-expand,
+/// --kv-cache.
 /// `options` outlives the parser.
 void addModelOptions(CLI::App& command, ModelOptions& options);
 [[nodiscard]] LoadRequest toRequest(const ModelOptions& options, const CommonOptions& common);

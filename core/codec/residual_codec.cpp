@@ -355,4 +355,30 @@ Result<std::vector<ResidualShare>> residualShares(CodecId id, std::span<const st
   return shares;
 }
 
+Result<void> appendTiles(CodecId id, std::span<const std::byte> chunk, std::size_t elements, std::uint64_t begin,
+                         TileLayout& layout) {
+  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, elements));
+  for (std::size_t t = 0; t < table.tiles; ++t) {
+    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
+    const std::size_t count = std::min<std::size_t>(elements - t * kernels::kTile, kernels::kTile);
+    const std::uint64_t unit = (begin + table.begin(t)) / 16;
+    if (unit >= kRawFlag) return corruptAt(id, table.begin(t), "tile too far into its tensor");
+    if (table.raw(t)) {
+      if (bytes.size() < count * kHalf) return corruptAt(id, table.begin(t), "raw tile is cut off");
+    } else {
+      if (bytes.size() < 16 || bytes.size() > kernels::kMaxTileWords * 4)
+        return corruptAt(id, table.begin(t), "tile of an impossible size");
+      layout.largest = std::max(layout.largest, static_cast<std::uint32_t>(bytes.size()));
+    }
+    layout.offsets.push_back(static_cast<std::uint32_t>(unit) | (table.raw(t) ? kRawFlag : 0));
+  }
+  return {};
+}
+
+TileModel tileModel(const CodecModel* model) {
+  if (const auto* prefix = dynamic_cast<const PrefixModel*>(model)) return {&prefix->head.rule, &prefix->table, nullptr};
+  if (const auto* fields = dynamic_cast<const FieldModel*>(model)) return {&fields->head.rule, nullptr, &fields->table};
+  return {};
+}
+
 }  // namespace deltascope

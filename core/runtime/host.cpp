@@ -13,21 +13,6 @@ constexpr std::uint64_t kReadBytes = std::uint64_t{4} << 20;
 
 tl::unexpected<Error> cancelled() { return fail(ErrorCode::Cancelled, "cancelled"); }
 
-/// A tensor's stored bytes into memory, piece by piece, so that a stop is heard.
-Result<void> readStored(const Checkpoint& checkpoint, const TensorInfo& info, std::span<std::byte> into,
-                        const std::stop_token& stop) {
-  for (std::uint64_t begin = 0; begin < info.bytes; begin += kReadBytes) {
-    if (stop.stop_requested()) return cancelled();
-    const auto size = std::min<std::uint64_t>(kReadBytes, info.bytes - begin);
-    DELTASCOPE_TRY(checkpoint.read(info, begin, into.subspan(begin, size)));
-  }
-  return {};
-}
-
-std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
-  return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
-}
-
 }  // namespace
 
 Result<Reservation> Reservation::take(std::shared_ptr<kernels::Backend> backend, std::uint64_t bytes, std::string_view what) {
@@ -45,6 +30,41 @@ std::uint64_t scaleCount(const QuantizedTensor& tensor) {
 std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
   if (origin.quantized) return origin.quantized->codes->bytes + scaleCount(*origin.quantized) * sizeof(float);
   return origin.plain ? origin.elements * deltascope::bytesOf(origin.dtype) : 0;
+}
+
+Result<void> Host::put(void* to, std::span<const std::byte> bytes) {
+  if (m_backend->onHost()) {
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    return {};
+  }
+  const std::lock_guard lock(m_copying);
+  m_backend->copyIn(to, bytes.data(), bytes.size());
+  return {};
+}
+
+Result<kernels::Buffer> Host::tileTable(const kernels::AnchorRule& rule, const kernels::PrefixTable* prefix,
+                                        const kernels::FieldTable* fields) {
+  const std::lock_guard lock(m_copying);
+  return fromBackend(m_backend->makeTileTable(rule, prefix, fields));
+}
+
+Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std::uint64_t pieceBytes,
+                        const std::stop_token& stop,
+                        const std::function<Result<void>(std::uint64_t, std::span<std::byte>)>& read) {
+  std::vector<std::byte> staging(m_backend->onHost() ? 0 : static_cast<std::size_t>(std::min(bytes, pieceBytes)));
+  for (std::uint64_t begin = 0; begin < bytes; begin += pieceBytes) {
+    if (stop.stop_requested()) return cancelled();
+    const auto size = static_cast<std::size_t>(std::min(pieceBytes, bytes - begin));
+    std::byte* const target = buffer.as<std::byte>() + begin;
+    if (m_backend->onHost()) {
+      DELTASCOPE_TRY(read(begin, {target, size}));
+      continue;
+    }
+    const auto piece = std::span(staging).first(size);
+    DELTASCOPE_TRY(read(begin, piece));
+    DELTASCOPE_TRY(put(target, piece));
+  }
+  return {};
 }
 
 Host::Key Host::keyOf(const BaseModel& model, const TensorOrigin& origin) {
@@ -79,32 +99,38 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
   base->kind = origin.bottom;
   const Checkpoint& checkpoint = model.checkpoint();
   Hasher128 hasher;
+  const auto readStored = [&](const TensorInfo& info) {
+    return fill(base->codes, info.bytes, kReadBytes, stop,
+                [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
+                  DELTASCOPE_TRY(checkpoint.read(info, begin, piece));
+                  hasher.update(piece);
+                  return {};
+                });
+  };
   if (const QuantizedTensor* quantized = origin.quantized) {
-    const std::uint64_t scaleBytes = quantized->scales.size() * sizeof(float);
+    const auto scales = std::as_bytes(std::span(quantized->scales));
     DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(quantized->codes->bytes, origin.spec.name)));
-    DELTASCOPE_ASSIGN(base->scales, fromBackend(m_backend->allocate(scaleBytes, origin.spec.name)));
-    DELTASCOPE_TRY(readStored(checkpoint, *quantized->codes, bytesOf(base->codes), stop));
-    if (scaleBytes > 0) std::memcpy(base->scales.data(), quantized->scales.data(), scaleBytes);
+    DELTASCOPE_ASSIGN(base->scales, fromBackend(m_backend->allocate(scales.size(), origin.spec.name)));
+    DELTASCOPE_TRY(readStored(*quantized->codes));
+    DELTASCOPE_TRY(put(base->scales.data(), scales));
     base->group =
         std::max<std::uint64_t>(quantized->format == QuantFormat::Int8 ? quantized->columns : quantized->blocksize, 1);
-    hasher.update(bytesOf(base->codes));
-    hasher.update(bytesOf(base->scales));
+    hasher.update(scales);
   } else if (origin.plain->dtype == origin.dtype) {
     DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(origin.plain->bytes, origin.spec.name)));
-    DELTASCOPE_TRY(readStored(checkpoint, *origin.plain, bytesOf(base->codes), stop));
-    hasher.update(bytesOf(base->codes));
+    DELTASCOPE_TRY(readStored(*origin.plain));
   } else {
-    DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(residentBaseBytes(origin), origin.spec.name)));
+    const std::uint64_t bytes = residentBaseBytes(origin), size = deltascope::bytesOf(origin.dtype);
+    DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(bytes, origin.spec.name)));
     SliceBuffer slice;
     constexpr std::uint64_t kPiece = kReadBytes / sizeof(float) / kTileElements * kTileElements;
-    for (std::uint64_t first = 0; first < origin.elements; first += kPiece) {
-      if (stop.stop_requested()) return cancelled();
-      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, origin.elements - first));
-      DELTASCOPE_TRY(model.slice(origin.spec.name, origin.dtype, first, count, false, slice));
+    const auto convert = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
+      DELTASCOPE_TRY(model.slice(origin.spec.name, origin.dtype, begin / size, piece.size() / size, false, slice));
       hasher.update(slice.stored);
-      std::memcpy(base->codes.as<std::byte>() + first * deltascope::bytesOf(origin.dtype), slice.values.data(),
-                  slice.values.size());
-    }
+      std::memcpy(piece.data(), slice.values.data(), piece.size());
+      return {};
+    };
+    DELTASCOPE_TRY(fill(base->codes, bytes, kPiece * size, stop, convert));
   }
   base->hash = hasher.digest();
   if (origin.baseHash && base->hash != *origin.baseHash)

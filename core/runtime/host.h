@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What variants of one model share: the device, and the base tensors that are in its memory. Internal to core/runtime.
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <tuple>
 
@@ -51,6 +54,17 @@ class Host {
   [[nodiscard]] const std::shared_ptr<kernels::Backend>& sharedBackend() const { return m_backend; }
   [[nodiscard]] std::mutex& running() { return m_running; }  ///< held by whoever computes
 
+  /// Bytes of the host to memory of the device; waits for nothing but other callers.
+  [[nodiscard]] Result<void> put(void* to, std::span<const std::byte> bytes);
+  /// As the backend's makeTileTable.
+  [[nodiscard]] Result<kernels::Buffer> tileTable(const kernels::AnchorRule& rule, const kernels::PrefixTable* prefix,
+                                                  const kernels::FieldTable* fields);
+  /// Fills `bytes` bytes of a buffer piece by piece: `read` gets where a piece begins and host memory for it.
+  [[nodiscard]] Result<void> fill(const kernels::Buffer& buffer, std::uint64_t bytes, std::uint64_t pieceBytes,
+                                  const std::stop_token& stop,
+                                  const std::function<Result<void>(std::uint64_t begin, std::span<std::byte> piece)>& read);
+  [[nodiscard]] std::mutex& copying() { return m_copying; }  ///< held by whoever calls the backend while others may load
+
   /// The base's side of a weight: what is there already, or read now. Cancelled when `stop` says so.
   [[nodiscard]] Result<std::shared_ptr<const ResidentBase>> base(const BaseModel& model, const TensorOrigin& origin,
                                                                  const std::stop_token& stop);
@@ -64,7 +78,7 @@ class Host {
                                                    const std::stop_token& stop);
 
   std::shared_ptr<kernels::Backend> m_backend;
-  std::mutex m_running;
+  std::mutex m_running, m_copying;
   mutable std::mutex m_mutex;
   std::map<Key, std::weak_ptr<const ResidentBase>> m_bases;
 };

@@ -6,6 +6,7 @@
 #include "core/checkpoint/json.h"
 #include "core/model/fields.h"
 #include "core/model/kv_cache.h"
+#include "core/runtime/device_tiles.h"
 #include "core/runtime/model_state.h"
 
 namespace deltascope {
@@ -15,7 +16,7 @@ constexpr std::uint32_t kUsualContext = 4096, kLeastContext = 512;
 /// Of the free memory, where no budget is given.
 constexpr double kFreeShare = 0.9;
 /// A pass over a prompt is at most about this many multiplications a half layer, so that a stop is heard within 200 ms.
-constexpr double kMostWork = 1e10;
+constexpr double kMostWork = 1e10, kMostDeviceWork = 1e13;
 
 Result<std::uint64_t> freeMemory(const std::string& device) {
   for (const auto& info : kernels::devices())
@@ -30,12 +31,12 @@ std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelCon
   return contexts;
 }
 
-std::vector<std::uint32_t> prefillsOf(const ModelConfig& config) {
+std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork) {
   const double halfLayer =
       static_cast<double>(config.hidden) * std::max(config.intermediate * 3.0, config.heads * 4.0 * config.headDim);
   std::vector<std::uint32_t> tokens;
   for (std::uint32_t n = 512; n > 1; n /= 2)
-    if (n * halfLayer <= kMostWork) tokens.push_back(n);
+    if (n * halfLayer <= mostWork) tokens.push_back(n);
   tokens.push_back(1);
   return tokens;
 }
@@ -44,6 +45,7 @@ Result<std::shared_ptr<Host>> openHost(const LoadRequest& request, std::uint64_t
   kernels::BackendOptions options;
   options.device = request.device;
   options.threads = request.threads;
+  options.compute = request.compute;
   options.memoryLimit = budget;
   DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
   return std::make_shared<Host>(std::move(backend));
@@ -55,7 +57,9 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
     return fail(ErrorCode::InvalidArgument, "a context of " + formatCount(request.context) + " tokens is more than the " +
                                                 formatCount(config.maxPositions) + " that the model was made for");
   PlanRequest plan;
-  plan.tensors = tensorCosts(variant, shared ? &host : nullptr);
+  const bool onHost = host.backend().onHost();
+  plan.tensors =
+      onHost ? tensorCosts(variant, shared ? &host : nullptr) : deviceCosts(variant, shared ? &host : nullptr, host.backend());
   plan.device = request.device;
   plan.budgetGiven = request.memoryBudget.has_value();
   DELTASCOPE_ASSIGN(plan.budget,
@@ -65,8 +69,10 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   plan.placement = request.placement;
   plan.threads = JobContext{{}, {}, request.threads}.threadCount();
   plan.contexts = contextsOf(request, config);
-  plan.prefillTokens = prefillsOf(config);
-  if (variant.base)
+  plan.prefillTokens = prefillsOf(config, onHost ? kMostWork : kMostDeviceWork);
+  plan.expand = request.expand;
+  if (!onHost) plan.streamBytes = [](std::uint64_t piece) { return feedBytes(piece); };
+  if (onHost && variant.base)
     for (const auto& [name, tensor] : variant.base->quantized().weights)
       plan.loadFixedBytes += scaleCount(tensor) * sizeof(float);
   plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
@@ -144,7 +150,8 @@ Result<MemoryPlan> planModel(const LoadRequest& request) {
 
 Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const JobContext& job,
                                            const std::shared_ptr<Model>& sibling) {
-  const bool shared = sibling && sibling->request().device == request.device && sibling->request().threads == request.threads;
+  const bool shared = sibling && sibling->request().device == request.device && sibling->request().threads == request.threads &&
+                      sibling->request().compute == request.compute;
   auto state = std::make_unique<State>();
   state->request = request;
   DELTASCOPE_ASSIGN(state->variant, openVariant(request, ScaleReading::Read));

@@ -29,6 +29,20 @@ StreamPiece plainPiece(const Checkpoint& checkpoint, const TensorOrigin& origin,
   return {read};
 }
 
+std::vector<kernels::FeedRows> plainFeedRows(const TensorOrigin& origin) {
+  constexpr std::uint64_t kItemBytes = std::uint64_t{24} << 20;
+  const std::uint64_t rows = origin.spec.shape[0], rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
+  const std::uint64_t most = std::max<std::uint64_t>(1, kItemBytes / std::max<std::uint64_t>(rowBytes, 1));
+  std::vector<kernels::FeedRows> items;
+  for (std::uint64_t first = 0; first < rows; first += most) {
+    kernels::FeedRows item;
+    item.firstRow = first;
+    item.rows = std::min(most, rows - first);
+    items.push_back(item);
+  }
+  return items;
+}
+
 std::uint64_t PlainSource::pieceBegin(std::size_t piece) const {
   return std::min(piece * kPlainPieceElements, m_origin.elements);
 }

@@ -12,6 +12,9 @@ inline constexpr std::uint64_t kPlainPieceElements = std::uint64_t{1} << 20;
 [[nodiscard]] std::size_t plainPieces(const TensorOrigin& origin);
 [[nodiscard]] StreamPiece plainPiece(const Checkpoint& checkpoint, const TensorOrigin& origin, std::size_t piece);
 
+/// The rows in which a GPU's feed brings a plain weight; items are numbered by the caller.
+[[nodiscard]] std::vector<kernels::FeedRows> plainFeedRows(const TensorOrigin& origin);
+
 class PlainSource final : public kernels::ElementSource {
  public:
   /// All must outlive the source. Without a ring each step is read when it is asked for.

@@ -50,6 +50,12 @@ std::uint64_t MemoryPlan::finalBytes(Placement placement) const {
   return bytes;
 }
 
+std::uint64_t MemoryPlan::expandedCount() const {
+  std::uint64_t n = 0;
+  for (const auto& tensor : tensors) n += tensor.expanded;
+  return n;
+}
+
 std::string describePlan(const MemoryPlan& plan) {
   std::string text;
   for (const auto placement : kPlacements) {
@@ -58,6 +64,8 @@ std::string describePlan(const MemoryPlan& plan) {
     text += std::string(nameOf(placement)) + ": " + formatCount(n) + (n == 1 ? " tensor, " : " tensors, ") +
             formatGib(plan.residentBytes(placement)) + " resident for " + formatGib(plan.finalBytes(placement)) +
             " of weights\n";
+    if (placement == Placement::Jit && plan.expandedCount() > 0)
+      text += "  of these " + formatCount(plan.expandedCount()) + " in the form that is decoded fastest\n";
   }
   text += "KV cache for " + formatCount(plan.context) + " tokens: " + formatGib(plan.kvCacheBytes) + "\n";
   text += "activations for " + formatCount(plan.prefillTokens) + " tokens at a time: " + formatGib(plan.activationBytes) + "\n";

@@ -25,6 +25,7 @@ inline constexpr std::uint64_t kStaticThreshold = 100'000'000;  ///< bytes of a 
 struct TensorPlacement {
   std::string name;
   Placement placement = Placement::Static;
+  bool expanded = false;  ///< Jit on a GPU: in the form that is decoded fastest, at more bytes
   std::uint64_t residentBytes = 0;
   std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
 };
@@ -46,6 +47,7 @@ struct MemoryPlan {
   [[nodiscard]] std::uint64_t count(Placement placement) const;
   [[nodiscard]] std::uint64_t residentBytes(Placement placement) const;  ///< of the tensors so placed
   [[nodiscard]] std::uint64_t finalBytes(Placement placement) const;     ///< what they stand for
+  [[nodiscard]] std::uint64_t expandedCount() const;
 };
 
 /// "static 57 tensors 4.20 MiB, jit 17 tensors …": the plan as a few lines of text.

@@ -33,7 +33,8 @@ struct Parts {
 
 class Planner {
  public:
-  explicit Planner(const PlanRequest& request) : m_request(request), m_placements(request.tensors.size()) {}
+  explicit Planner(const PlanRequest& request)
+      : m_request(request), m_placements(request.tensors.size()), m_expanded(request.tensors.size(), false) {}
 
   Result<MemoryPlan> plan();
 
@@ -49,21 +50,30 @@ class Planner {
   void choosePrefill();
   void upgrade();
   bool improve(std::size_t index, Placement to);
+  bool expand(std::size_t index);
+  void expandAll();
+  [[nodiscard]] std::uint64_t residentOf(std::size_t index, Placement placement) const;
   [[nodiscard]] std::vector<std::size_t> orderFor(Placement from, bool small) const;
   [[nodiscard]] MemoryPlan result() const;
 
   const PlanRequest& m_request;
   std::vector<Placement> m_placements;
+  std::vector<bool> m_expanded;  ///< of those that are jit
   std::uint32_t m_context = 0, m_tokens = 1;
   std::uint64_t m_room = 0, m_fixed = 0, m_least = 0;
 };
 
+std::uint64_t Planner::residentOf(std::size_t index, Placement placement) const {
+  const auto& cost = m_request.tensors[index];
+  return placement == Placement::Jit && m_expanded[index] ? *cost.expandedBytes : *bytesOf(cost, placement);
+}
+
 Parts Planner::partsOf(const std::vector<Placement>& placements) const {
   Parts parts;
-  std::uint64_t step = 0, row = 0, pieces = 0, piece = 0, work = 0, load = 0;
+  std::uint64_t step = 0, row = 0, pieces = 0, piece = 0, work = 0, load = 0, expand = 0;
   for (std::size_t i = 0; i < placements.size(); ++i) {
     const auto& cost = m_request.tensors[i];
-    parts.weights += *bytesOf(cost, placements[i]);
+    parts.weights += residentOf(i, placements[i]);
     if (placements[i] == Placement::Static) {
       load = std::max(load, cost.loadBytes);
       continue;
@@ -74,14 +84,15 @@ Parts Planner::partsOf(const std::vector<Placement>& placements) const {
       pieces = std::max(pieces, cost.pieces);
     }
     work = std::max(work, cost.workBytes);
+    if (placements[i] == Placement::Jit && m_expanded[i]) expand = std::max(expand, cost.expandBytes);
     if (placements[i] == Placement::Stream) piece = std::max(piece, cost.pieceBytes);
   }
   const unsigned threads = m_request.threads;
   if (step > 0) parts.scratch = m_request.scratchBytes(step, row, static_cast<std::size_t>(pieces));
   parts.work = threads * work;
   parts.scratch += parts.work;
-  parts.stream = piece > 0 ? streamSlots(threads, piece) * piece : 0;
-  parts.load = m_request.loadFixedBytes + threads * load;
+  parts.stream = piece == 0 ? 0 : m_request.streamBytes ? m_request.streamBytes(piece) : streamSlots(threads, piece) * piece;
+  parts.load = m_request.loadFixedBytes + threads * load + expand;
   return parts;
 }
 
@@ -150,6 +161,20 @@ bool Planner::improve(std::size_t index, Placement to) {
   return false;
 }
 
+bool Planner::expand(std::size_t index) {
+  if (!m_request.tensors[index].expandedBytes || m_placements[index] != Placement::Jit || m_expanded[index]) return false;
+  m_expanded[index] = true;
+  if (totalOf(m_placements) <= m_room) return true;
+  m_expanded[index] = false;
+  return false;
+}
+
+void Planner::expandAll() {
+  if (!m_request.expand) return;
+  for (const bool small : {false, true})
+    for (const std::size_t i : orderFor(Placement::Jit, small)) static_cast<void>(expand(i));
+}
+
 /// Products before look-ups; small tensors first below the threshold, large ones first above it.
 std::vector<std::size_t> Planner::orderFor(Placement from, bool small) const {
   const auto& tensors = m_request.tensors;
@@ -171,8 +196,10 @@ void Planner::upgrade() {
     for (const bool small : {true, false})
       for (const std::size_t i : orderFor(Placement::Stream, small))
         again |= improve(i, m_request.tensors[i].jitBytes ? Placement::Jit : Placement::Static);
+    expandAll();
     for (const bool small : {true, false})
-      for (const std::size_t i : orderFor(Placement::Jit, small)) again |= improve(i, Placement::Static);
+      for (const std::size_t i : orderFor(Placement::Jit, small))
+        if (!m_expanded[i]) again |= improve(i, Placement::Static);
   }
 }
 
@@ -181,8 +208,8 @@ MemoryPlan Planner::result() const {
   const Parts parts = partsOf(m_placements);
   for (std::size_t i = 0; i < m_placements.size(); ++i) {
     const auto& cost = m_request.tensors[i];
-    plan.tensors.push_back(
-        {cost.name, m_placements[i], *bytesOf(cost, m_placements[i]), cost.finalBytes, cost.baseBytes, cost.deltaBytes});
+    plan.tensors.push_back({cost.name, m_placements[i], m_expanded[i], residentOf(i, m_placements[i]), cost.finalBytes,
+                            cost.baseBytes, cost.deltaBytes});
   }
   plan.device = m_request.device;
   plan.budget = m_request.budget;
@@ -215,7 +242,10 @@ Result<MemoryPlan> Planner::plan() {
                     " (" + std::to_string(needed) + " bytes)");
   }
   choosePrefill();
-  if (!m_request.placement) upgrade();
+  if (!m_request.placement)
+    upgrade();
+  else
+    expandAll();
   return result();
 }
 

@@ -27,7 +27,9 @@ struct LoadRequest {
   std::optional<std::uint64_t> memoryBudget;  ///< bytes; empty: what the device has free
   std::uint64_t staticThreshold = kStaticThreshold;
   std::optional<Placement> placement;  ///< all matrices so, where they can be; empty: as the plan sees fit
-  std::uint32_t context = 0;           ///< positions; 0: the model's own, at most 4,096
+  bool expand = true;                  ///< a GPU: spend room on forms of jit weights that are decoded faster
+  kernels::ComputeMode compute = kernels::ComputeMode::Fp32;  ///< of a GPU's products
+  std::uint32_t context = 0;                                  ///< positions; 0: the model's own, at most 4,096
   kernels::ElementType kvCacheType = kernels::ElementType::F32;
   unsigned threads = 0;  ///< 0: as many as the machine has
 };

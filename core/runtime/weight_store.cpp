@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/pipeline/meter.h"
 #include "core/quant/codebook.h"
+#include "core/runtime/device_tiles.h"
 #include "core/runtime/plain_source.h"
 
 namespace deltascope {
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t kReadElements = 512 * kTileElements;
 constexpr std::uint64_t kNoRing = ~std::uint64_t{0};
+/// Page-locked memory through which streamed weights go.
+constexpr std::uint64_t kFeedHostBytes = std::uint64_t{64} << 20;
 
 std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
   return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
@@ -31,6 +34,11 @@ struct WeightStore::Entry {
   std::unique_ptr<kernels::ElementSource> source;
   std::unique_ptr<kernels::ElementSource> lookup;  ///< of a streamed embedding: reads what it is asked for
   std::uint64_t ringTensor = kNoRing;
+  // On a GPU.
+  DeviceTiles tiles;
+  kernels::Buffer bytes;  ///< the resident form
+  std::unique_ptr<kernels::Feed>* feed = nullptr;
+  std::vector<kernels::FeedRows> feedRows;
 
   [[nodiscard]] kernels::Matrix matrix(bool forLookup) const;
   [[nodiscard]] VectorRef vector() const { return {dense.data(), elementType(origin->dtype)}; }
@@ -43,15 +51,29 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
   matrix.columns = origin->spec.shape[1];
   if (dense) {
     matrix.elements = dense.data();
+  } else if (lookup && forLookup) {
+    matrix.form = kernels::Matrix::Form::Made;
+    matrix.source = lookup.get();
+  } else if (!feedRows.empty() && !base) {
+    matrix.feed = feed->get();
+    matrix.feedRows = feedRows;
   } else if (source) {
     matrix.form = kernels::Matrix::Form::Made;
-    matrix.source = forLookup && lookup ? lookup.get() : source.get();
+    matrix.source = source.get();
   } else {
     const bool int8 = base->kind == BaseKind::Int8;
     matrix.form = int8 ? kernels::Matrix::Form::Int8 : kernels::Matrix::Form::FourBit;
+    if (tiles.offsets || bytes) {
+      matrix.form = kernels::Matrix::Form::Tiled;
+      matrix.tiles = tiles.tiles;
+    }
     matrix.codes = base->codes.as<std::uint8_t>();
     matrix.scales = base->scales.as<float>();
     matrix.group = base->group;
+    if (!feedRows.empty()) {
+      matrix.feed = feed->get();
+      matrix.feedRows = feedRows;
+    }
     if (!int8) matrix.values = codeBook(base->kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4).values.data();
   }
   return matrix;
@@ -62,6 +84,8 @@ struct WeightStore::State {
   std::shared_ptr<Variant> variant;
   std::vector<Entry> entries;  ///< by the variant's tensors
   std::unique_ptr<StreamRing> ring;
+  std::unique_ptr<kernels::Feed> feed;
+  TileTables tables;
   Reservation work;
   std::vector<LayerWeights> layers;
   std::vector<std::uint64_t> firstStreamed;  ///< by layer: its first tensor in the ring
@@ -70,68 +94,72 @@ struct WeightStore::State {
   const Entry* head = nullptr;
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
-  Result<Entry> loadOne(std::size_t index, Placement placement, const std::stop_token& stop) const;
-  Result<void> readPlain(Entry& entry, const std::stop_token& stop) const;
+  Result<Entry> loadOne(std::size_t index, const TensorPlacement& placement, const std::stop_token& stop);
+  Result<void> readPlain(std::uint64_t first, std::span<std::byte> into, const TensorOrigin& origin) const;
   Result<void> makeStatic(Entry& entry, const std::stop_token& stop) const;
-  Result<void> checkFinal(const Entry& entry) const;
+  Result<void> checkFinal(const Entry& entry, const Hash128& hash) const;
+  Result<void> loadOnDevice(Entry& entry, bool expanded, const std::stop_token& stop);
+  Result<void> startFeed(const MemoryPlan& plan);
   Result<void> makeSource(Entry& entry, const std::stop_token& stop) const;
   Result<void> startRing(unsigned threads);
   Result<void> makeSources();
+  /// Whether rows of a GPU's embedding are read from the files, base and delta.
+  [[nodiscard]] bool looksUpInFiles() const;
   void arrange();
   void place(const Entry& entry);
   [[nodiscard]] kernels::Backend& backend() const { return host->backend(); }
 };
 
 /// As it is stored, or converted by the one rounding that base tensors of another float type get.
-Result<void> WeightStore::State::readPlain(Entry& entry, const std::stop_token& stop) const {
-  const TensorOrigin& origin = *entry.origin;
+Result<void> WeightStore::State::readPlain(std::uint64_t first, std::span<std::byte> into, const TensorOrigin& origin) const {
   const std::uint64_t size = deltascope::bytesOf(origin.dtype);
+  if (isPlain(origin)) return variant->base->checkpoint().read(*origin.plain, first * size, into);
   SliceBuffer slice;
-  for (std::uint64_t first = 0; first < origin.elements; first += kReadElements) {
-    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    const std::uint64_t count = std::min(kReadElements, origin.elements - first);
-    const auto into = bytesOf(entry.dense).subspan(first * size, count * size);
-    if (isPlain(origin)) {
-      DELTASCOPE_TRY(variant->base->checkpoint().read(*origin.plain, first * size, into));
-    } else {
-      DELTASCOPE_TRY(variant->base->slice(origin.spec.name, origin.dtype, first, static_cast<std::size_t>(count), true, slice));
-      std::copy(slice.slice.values.begin(), slice.slice.values.end(), into.begin());
-    }
-  }
+  DELTASCOPE_TRY(variant->base->slice(origin.spec.name, origin.dtype, first, into.size() / size, true, slice));
+  std::copy(slice.slice.values.begin(), slice.slice.values.end(), into.begin());
   return {};
 }
 
 Result<void> WeightStore::State::makeStatic(Entry& entry, const std::stop_token& stop) const {
   const TensorOrigin& origin = *entry.origin;
-  const std::uint64_t size = deltascope::bytesOf(origin.dtype);
-  DELTASCOPE_ASSIGN(entry.dense, fromBackend(backend().allocate(origin.elements * size, origin.spec.name)));
+  const std::uint64_t size = deltascope::bytesOf(origin.dtype), bytes = origin.elements * size;
+  DELTASCOPE_ASSIGN(entry.dense, fromBackend(backend().allocate(bytes, origin.spec.name)));
+  Hasher128 hasher;
   if (origin.steps.empty()) {
-    DELTASCOPE_TRY(readPlain(entry, stop));
-    return checkFinal(entry);
+    const auto read = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
+      DELTASCOPE_TRY(readPlain(begin / size, piece, origin));
+      if (origin.finalHash) hasher.update(piece);
+      return {};
+    };
+    DELTASCOPE_TRY(host->fill(entry.dense, bytes, kReadElements * size, stop, read));
+    return checkFinal(entry, hasher.digest());
   }
   DeltaPlaces places;
   places.file = variant->base;
-  if (variant->base && host->holds(*variant->base, origin)) {
+  if (variant->base && backend().onHost() && host->holds(*variant->base, origin)) {
     DELTASCOPE_ASSIGN(places.base, host->base(*variant->base, origin, stop));
   }
   DELTASCOPE_ASSIGN(const auto source, DeltaSource::create(origin, std::move(places)));
+  std::vector<std::byte> staging(backend().onHost() ? 0 : source->step() * size);
   for (std::size_t piece = 0; piece < source->pieces(); ++piece) {
     const std::uint64_t end = source->pieceBegin(piece + 1);
     for (std::uint64_t first = source->pieceBegin(piece); first < end; first += source->step()) {
       if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-      DELTASCOPE_TRY(fromBackend(
-          source->make(piece, first, std::min(source->step(), end - first), entry.dense.as<std::byte>() + first * size)));
+      const std::uint64_t count = std::min(source->step(), end - first);
+      std::byte* const to = entry.dense.as<std::byte>() + first * size;
+      std::byte* const made = backend().onHost() ? to : staging.data();
+      DELTASCOPE_TRY(fromBackend(source->make(piece, first, count, made)));
+      if (origin.finalHash) hasher.update({made, static_cast<std::size_t>(count * size)});
+      if (made != to) DELTASCOPE_TRY(host->put(to, {made, static_cast<std::size_t>(count * size)}));
     }
   }
-  return checkFinal(entry);
+  return checkFinal(entry, hasher.digest());
 }
 
 /// The lossless check. Where it fails, the base's own hash tells whether it is the right base.
-Result<void> WeightStore::State::checkFinal(const Entry& entry) const {
+Result<void> WeightStore::State::checkFinal(const Entry& entry, const Hash128& hash) const {
   const TensorOrigin& origin = *entry.origin;
-  if (!origin.finalHash) return {};
-  const Hash128 hash = hash128(bytesOf(entry.dense));
-  if (hash == *origin.finalHash) return {};
+  if (!origin.finalHash || hash == *origin.finalHash) return {};
   if (origin.baseHash) {
     DELTASCOPE_ASSIGN(const Hash128 base, variant->base->hash(origin.spec.name));
     if (base != *origin.baseHash)
@@ -178,13 +206,41 @@ Result<void> WeightStore::State::makeSource(Entry& entry, const std::stop_token&
   return {};
 }
 
-Result<WeightStore::Entry> WeightStore::State::loadOne(std::size_t index, Placement placement,
-                                                       const std::stop_token& stop) const {
+/// Jit or stream on a GPU: codes and scales, and the delta's tiles.
+Result<void> WeightStore::State::loadOnDevice(Entry& entry, bool expanded, const std::stop_token& stop) {
+  const TensorOrigin& origin = *entry.origin;
+  const bool streamed = entry.placement == Placement::Stream;
+  if (isPlain(origin)) return {};  // its rows come with the feed
+  if (streamed && origin.spec.role == WeightRole::Embedding && !variant->config.tiedEmbeddings)
+    return {};  // looked up in files
+  DELTASCOPE_ASSIGN(entry.base, host->base(*variant->base, origin, stop));
+  if (origin.steps.empty()) return {};
+  const TileStream stream = tileStream(origin);
+  DELTASCOPE_ASSIGN(entry.tiles, loadTiles(*host, tables, origin, stream, !streamed, stop));
+  if (!expanded) return {};
+  const std::lock_guard lock(host->copying());
+  DELTASCOPE_ASSIGN(auto bytes, fromBackend(backend().allocate(
+                                    backend().byteFormBytes(origin.spec.shape[0], origin.spec.shape[1]), origin.spec.name)));
+  DELTASCOPE_ASSIGN(const bool fits, fromBackend(backend().toBytes(entry.matrix(false), bytes.data())));
+  if (!fits) return {};  // too many exceptions: the stored form takes less
+  entry.bytes = std::move(bytes);
+  entry.tiles.stream = {};
+  entry.tiles.offsets = {};
+  entry.tiles.tiles.code = kernels::Tiles::Code::Bytes;
+  entry.tiles.tiles.stream = entry.bytes.as<std::byte>();
+  entry.tiles.tiles.offsets = nullptr;
+  return {};
+}
+
+Result<WeightStore::Entry> WeightStore::State::loadOne(std::size_t index, const TensorPlacement& placement,
+                                                       const std::stop_token& stop) {
   Entry entry;
   entry.origin = &variant->tensors[index];
-  entry.placement = placement;
-  if (placement == Placement::Static)
+  entry.placement = placement.placement;
+  if (entry.placement == Placement::Static)
     DELTASCOPE_TRY(makeStatic(entry, stop));
+  else if (!backend().onHost())
+    DELTASCOPE_TRY(loadOnDevice(entry, placement.expanded, stop));
   else
     DELTASCOPE_TRY(makeSource(entry, stop));
   return entry;
@@ -199,8 +255,7 @@ Result<void> WeightStore::State::loadAll(const MemoryPlan& plan, const JobContex
   entries.resize(plan.tensors.size());
   const unsigned threads = job.threadCount();
   DELTASCOPE_TRY(runOrdered<Entry>(
-      plan.tensors.size(), threads, 2 * threads, job.stop,
-      [&](std::size_t i) { return loadOne(i, plan.tensors[i].placement, job.stop); },
+      plan.tensors.size(), threads, 2 * threads, job.stop, [&](std::size_t i) { return loadOne(i, plan.tensors[i], job.stop); },
       [&](std::size_t i, Entry&& entry) -> Result<void> {
         entries[i] = std::move(entry);
         meter.add(plan.tensors[i].name, plan.tensors[i].finalBytes, true);
@@ -230,6 +285,79 @@ Result<void> WeightStore::State::startRing(unsigned threads) {
       add(entry);
   if (tensors.empty()) return {};
   DELTASCOPE_ASSIGN(ring, StreamRing::create(*host, std::move(tensors), threads));
+  return {};
+}
+
+bool WeightStore::State::looksUpInFiles() const {
+  return !backend().onHost() && std::ranges::any_of(entries, [](const Entry& entry) {
+    return entry.placement == Placement::Stream && entry.origin->spec.role == WeightRole::Embedding;
+  });
+}
+
+/// The same on a GPU: items in the order of a forward pass.
+Result<void> WeightStore::State::startFeed(const MemoryPlan& plan) {
+  struct Part {
+    StreamRead read;
+  };
+  const auto parts = std::make_shared<std::vector<std::vector<Part>>>();
+  kernels::FeedRequest request;
+  const auto add = [&](Entry& entry) {
+    const TensorOrigin& origin = *entry.origin;
+    entry.feed = &feed;
+    const auto addItem = [&](kernels::FeedRows rows, std::vector<Part> reads) {
+      rows.item = parts->size();
+      entry.feedRows.push_back(rows);
+      auto& sizes = request.items.emplace_back();
+      for (const auto& part : reads) sizes.push_back(part.read.payload ? part.read.chunk.bytes : part.read.bytes);
+      parts->push_back(std::move(reads));
+    };
+    if (isPlain(origin)) {
+      for (const auto& rows : plainFeedRows(origin)) {
+        Part part;
+        part.read.checkpoint = &variant->base->checkpoint();
+        part.read.info = origin.plain;
+        const std::uint64_t rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
+        part.read.begin = rows.firstRow * rowBytes;
+        part.read.bytes = rows.rows * rowBytes;
+        addItem(rows, {part});
+      }
+      return;
+    }
+    const DeltaStep& step = origin.steps[0];
+    for (const auto& item : tileStream(origin).items) {
+      std::vector<Part> reads;
+      for (std::size_t c = item.firstChunk; c < item.endChunk; ++c) {
+        Part part;
+        part.read.payload = step.payload;
+        part.read.stats = step.stats;
+        part.read.chunk = step.chunks[c];
+        reads.push_back(part);
+      }
+      addItem(item.rows, std::move(reads));
+    }
+  };
+  for (auto& entry : entries)
+    if (entry.placement == Placement::Stream && entry.origin->spec.role != WeightRole::Embedding) add(entry);
+  for (auto& entry : entries)
+    if (entry.placement == Placement::Stream && entry.origin->spec.role == WeightRole::Embedding) {
+      if (variant->config.tiedEmbeddings) add(entry);
+      DeltaPlaces places;
+      places.file = variant->base;
+      if (isPlain(*entry.origin)) {
+        entry.lookup = std::make_unique<PlainSource>(variant->base->checkpoint(), *entry.origin, nullptr, 0);
+      } else {
+        DELTASCOPE_ASSIGN(entry.lookup, DeltaSource::create(*entry.origin, std::move(places)));
+      }
+    }
+  if (parts->empty()) return {};
+  request.deviceBytes = plan.streamBytes;
+  request.hostBytes = kFeedHostBytes;
+  request.read = [parts](std::size_t item, std::size_t part, std::span<std::byte> into) -> kernels::Outcome<void> {
+    auto read = readPiece({(*parts)[item][part].read}, into);
+    if (read) return {};
+    return tl::make_unexpected(kernels::Failure{kernels::Failure::Kind::Data, read.error().message, read.error().hint});
+  };
+  DELTASCOPE_ASSIGN(feed, fromBackend(backend().openFeed(std::move(request))));
   return {};
 }
 
@@ -301,11 +429,16 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
   {
     DELTASCOPE_ASSIGN(const auto loading, Reservation::take(state->host->sharedBackend(), plan.loadBytes, "loading"));
     DELTASCOPE_TRY(state->loadAll(plan, job));
-    if (state->variant->base) state->variant->base->dropScales();
+    if (state->variant->base && !state->looksUpInFiles()) state->variant->base->dropScales();
   }
   DELTASCOPE_ASSIGN(state->work, Reservation::take(state->host->sharedBackend(), plan.workBytes, "scratch for decoding"));
-  DELTASCOPE_TRY(state->startRing(job.threadCount()));
-  DELTASCOPE_TRY(state->makeSources());
+  if (state->backend().onHost()) {
+    DELTASCOPE_TRY(state->startRing(job.threadCount()));
+    DELTASCOPE_TRY(state->makeSources());
+  } else {
+    DELTASCOPE_TRY(fromBackend(state->backend().synchronize()));
+    DELTASCOPE_TRY(state->startFeed(plan));
+  }
   state->arrange();
   return std::unique_ptr<WeightStore>(new WeightStore(std::move(state)));
 }
@@ -315,6 +448,8 @@ Result<LayerWeights> WeightStore::layer(std::uint32_t index) {
     m_state->ring->seek(static_cast<std::size_t>(first));
   return m_state->layers[index];
 }
+
+bool WeightStore::repeatable() const { return !m_state->backend().onHost() && !m_state->feed; }
 
 Result<kernels::Matrix> WeightStore::embedding() { return m_state->embedding->matrix(true); }
 

@@ -12,6 +12,8 @@ namespace deltascope {
 
 /// What each weight of a variant costs in each place; tensors whose base `host` holds already cost less. `host` may be null.
 [[nodiscard]] std::vector<TensorCost> tensorCosts(const Variant& variant, const Host* host);
+/// The same on a GPU.
+[[nodiscard]] std::vector<TensorCost> deviceCosts(const Variant& variant, const Host* host, const kernels::Backend& backend);
 
 /// Filled once, then immutable; hands weights to one forward pass at a time.
 class WeightStore final : public Weights {
@@ -26,6 +28,7 @@ class WeightStore final : public Weights {
   [[nodiscard]] Result<kernels::Matrix> embedding() override;
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> head() override;
+  [[nodiscard]] bool repeatable() const override;
 
  private:
   struct Entry;

@@ -52,6 +52,9 @@ class CpuBackend final : public Backend {
   void copyIn(void* to, const void* fromHost, std::uint64_t bytes) override {
     if (bytes) std::memcpy(to, fromHost, bytes);
   }
+  void copyOnDevice(void* to, const void* from, std::uint64_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
   void copyOut(void* toHost, const void* from, std::uint64_t bytes) override {
     if (bytes) std::memcpy(toHost, from, bytes);
   }

@@ -15,7 +15,11 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
-constexpr std::uint64_t kHeadBytes = 256;  ///< of the workspace: the position, then the error word
+/// Of the workspace: the position, a count, numbers of rows; then attention's scratch.
+constexpr std::uint64_t kTotalAt = 64, kRowsAt = 256, kHeadBytes = 4096;
+constexpr std::uint32_t kMostRows = (kHeadBytes - kRowsAt) / sizeof(std::uint32_t);
+constexpr std::uint64_t kHostAlignment = 64;
+constexpr std::uint64_t kRowGroup = 16;  ///< rows that expandRows does together
 constexpr std::uint32_t kMostHeads = 64, kMostHeadDim = 128;
 /// Of the weights that are made at a time where nothing was reserved.
 constexpr std::uint64_t kMadeBytes = std::uint64_t{32} << 20;
@@ -47,20 +51,23 @@ class EventTimer final : public Timer {
   cudaEvent_t m_start = nullptr, m_stop = nullptr;
 };
 
+[[nodiscard]] std::byte* alignedIn(std::vector<std::byte>& memory) {
+  return memory.data() + (kHostAlignment - reinterpret_cast<std::uintptr_t>(memory.data()) % kHostAlignment) % kHostAlignment;
+}
+
 [[nodiscard]] const void* biasFrom(const MatmulArgs& args, std::uint64_t row) {
   return args.bias ? static_cast<const std::byte*>(args.bias) + row * bytesOf(args.biasType) : nullptr;
 }
 
 /// Whether one launch can do both: the same kernel with the same tables.
-[[nodiscard]] bool alike(const MatmulArgs& a, const MatmulArgs& b) {
+[[nodiscard]] bool alike(const Machine& machine, const MatmulArgs& a, const MatmulArgs& b) {
   const Matrix &m = a.weight, &n = b.weight;
   if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != 1 || b.tokens != 1) return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
-  if (!hasTokenKernel(m) || !hasTokenKernel(n)) return false;
+  if (!hasTokenKernel(machine, m) || !hasTokenKernel(machine, n)) return false;
   if (m.form == Matrix::Form::FourBit) return std::equal(m.values, m.values + 16, n.values);
   if (m.form != Matrix::Form::Tiled) return true;
-  if (m.tiles.code != n.tiles.code) return false;
-  return m.tiles.code == Tiles::Code::Bytes ? m.tiles.factors == n.tiles.factors : m.tiles.table == n.tiles.table;
+  return m.tiles.factors == n.tiles.factors;
 }
 
 }  // namespace
@@ -127,6 +134,11 @@ void CudaBackend::copyIn(void* to, const void* fromHost, std::uint64_t bytes) {
   if (bytes == 0) return;
   cudaSetDevice(m_machine.index);
   note("a copy to the GPU", cudaMemcpyAsync(to, fromHost, bytes, cudaMemcpyHostToDevice, m_machine.stream));
+}
+
+void CudaBackend::copyOnDevice(void* to, const void* from, std::uint64_t bytes) {
+  cudaSetDevice(m_machine.index);
+  note("a copy on the GPU", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, m_machine.stream));
 }
 
 void CudaBackend::copyOut(void* toHost, const void* from, std::uint64_t bytes) {
@@ -201,7 +213,7 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
 }
 
 Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride) {
-  if (args.tokens == 1 && hasTokenKernel(args.weight)) {
+  if (args.tokens == 1 && hasTokenKernel(m_machine, args.weight)) {
     productOfToken(m_machine, m_compute, std::span(&args, 1), false);
   } else if (args.weight.form != Matrix::Form::Dense) {
     return multiplyMade(args, stride);
@@ -239,34 +251,31 @@ Outcome<void> CudaBackend::multiplyMade(const MatmulArgs& args, std::uint64_t st
 }
 
 std::uint64_t CudaBackend::rowsTogether(const Matrix& m) {
-  if (m.form == Matrix::Form::Made) return m.rows;
-  return m.form == Matrix::Form::Tiled ? std::lcm(m.columns, std::uint64_t{kTile}) / m.columns : 1;
+  switch (m.form) {
+    case Matrix::Form::Made:
+      return m.rows;
+    case Matrix::Form::Tiled:
+      if (m.tiles.code == Tiles::Code::Bytes) return kRowGroup;
+      return std::lcm(m.columns, std::uint64_t{kTile}) / m.columns;
+    default:
+      return kRowGroup;
+  }
 }
 
 Outcome<void> CudaBackend::materialise(const Matrix& m, std::uint64_t first, std::uint64_t rows, std::byte* into) {
   const std::uint64_t begin = first * m.columns, count = rows * m.columns;
   switch (m.form) {
-    case Matrix::Form::Made: {
-      std::byte* to = into;
-      for (std::size_t piece = 0; piece < m.source->pieces(); ++piece) {
-        const std::uint64_t end = m.source->pieceBegin(piece + 1);
-        for (std::uint64_t at = m.source->pieceBegin(piece); at < end; at += m.source->step()) {
-          const std::uint64_t size = std::min(m.source->step(), end - at);
-          if (auto made = m.source->make(piece, at, size, to); !made) return made;
-          to += size * bytesOf(m.type);
-        }
-      }
-      return {};
-    }
+    case Matrix::Form::Made:
+      return makeAll(m, into);
     case Matrix::Form::Tiled:
       if (m.tiles.code == Tiles::Code::Bytes)
-        expandUnits(m_machine, m, begin, count, into);
+        expandRows(m_machine, m, first, rows, into);
       else
         reconstructTiles(m_machine, m, begin / kTile, (begin + count + kTile - 1) / kTile, into);
       break;
     case Matrix::Form::FourBit:
-      if (m.type == ElementType::BF16 && begin % 2048 == 0 && count % kStep == 0)
-        expandUnits(m_machine, m, begin, count, into);
+      if (canExpand(m))
+        expandRows(m_machine, m, first, rows, into);
       else
         dequantize(m_machine, m, begin, count, into);
       break;
@@ -277,16 +286,40 @@ Outcome<void> CudaBackend::materialise(const Matrix& m, std::uint64_t first, std
   return noted();
 }
 
+/// All elements of a made matrix; what a host source makes is brought over step by step.
+Outcome<void> CudaBackend::makeAll(const Matrix& m, std::byte* into) {
+  const ElementSource& source = *m.source;
+  const std::uint64_t size = bytesOf(m.type);
+  std::vector<std::byte> step(source.onDevice() ? 0 : source.step() * size + kHostAlignment);
+  std::byte* const host = alignedIn(step);
+  for (std::size_t piece = 0; piece < source.pieces(); ++piece) {
+    const std::uint64_t end = source.pieceBegin(piece + 1);
+    for (std::uint64_t at = source.pieceBegin(piece); at < end; at += source.step()) {
+      const std::uint64_t count = std::min(source.step(), end - at);
+      if (auto made = source.make(piece, at, count, source.onDevice() ? into + at * size : host); !made) return made;
+      if (!source.onDevice()) copyIn(into + at * size, host, count * size);
+    }
+  }
+  return noted();
+}
+
 Outcome<void> CudaBackend::gatherRows(const GatherRowsArgs& args) {
   if (args.count == 0) return {};
   cudaSetDevice(m_machine.index);
+  if (args.count > kMostRows) {  // the workspace holds so many numbers of rows
+    for (std::uint32_t done = 0; done < args.count; done += kMostRows)
+      if (auto part = gatherRows(
+              {args.table, args.rows + done, std::min(kMostRows, args.count - done), args.into + done * args.table.columns});
+          !part)
+        return part;
+    return {};
+  }
   const Matrix& table = args.table;
   const std::uint64_t rowBytes = table.columns * bytesOf(table.type);
   if (table.form == Matrix::Form::Dense) {
-    const auto rows = scratch(args.count * sizeof(std::uint32_t));
-    if (!rows) return tl::make_unexpected(rows.error());
-    copyIn(*rows, args.rows, args.count * sizeof(std::uint32_t));
-    cuda::gatherRows(m_machine, table, reinterpret_cast<const std::uint32_t*>(*rows), args.count, args.into);
+    auto* rows = reinterpret_cast<std::uint32_t*>(m_workspace.as<std::byte>() + kRowsAt);
+    copyIn(rows, args.rows, args.count * sizeof(std::uint32_t));
+    cuda::gatherRows(m_machine, table, rows, args.count, args.into);
     launched("a look-up");
     return noted();
   }
@@ -335,8 +368,10 @@ Outcome<void> CudaBackend::gatherFromHost(const GatherRowsArgs& args) {
   const Matrix& table = args.table;
   const ElementSource& source = *table.source;
   const std::uint64_t size = bytesOf(table.type);
-  std::vector<std::byte> step(source.step() * size + 64), rows(args.count * table.columns * size);
-  auto* aligned = reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(step.data()) + 63) / 64 * 64);
+  std::vector<std::byte> step(source.step() * size + kHostAlignment), rows(table.columns * size);
+  std::byte* const aligned = alignedIn(step);
+  const auto memory = scratch(rows.size());
+  if (!memory) return tl::make_unexpected(memory.error());
   for (std::uint32_t i = 0; i < args.count; ++i) {
     const std::uint64_t begin = args.rows[i] * table.columns, end = begin + table.columns;
     for (std::size_t piece = 0; piece < source.pieces(); ++piece) {
@@ -348,14 +383,12 @@ Outcome<void> CudaBackend::gatherFromHost(const GatherRowsArgs& args) {
         const std::uint64_t from = std::max(at, begin), to = std::min(at + count, end);
         if (from >= to) continue;
         if (auto made = source.make(piece, at, count, aligned); !made) return made;
-        std::memcpy(rows.data() + (i * table.columns + from - begin) * size, aligned + (from - at) * size, (to - from) * size);
+        std::memcpy(rows.data() + (from - begin) * size, aligned + (from - at) * size, (to - from) * size);
       }
     }
+    copyIn(*memory, rows.data(), rows.size());
+    widen(m_machine, table.type, *memory, table.columns, args.into + i * table.columns);
   }
-  const auto memory = scratch(rows.size());
-  if (!memory) return tl::make_unexpected(memory.error());
-  copyIn(*memory, rows.data(), rows.size());
-  widen(m_machine, table.type, *memory, args.count * table.columns, args.into);
   launched("a look-up");
   return noted();
 }
@@ -398,8 +431,9 @@ void CudaBackend::attention(const AttentionArgs& args) {
 }
 
 Outcome<void> CudaBackend::matmulGroup(std::span<const MatmulArgs> args) {
-  const bool together = args.size() > 1 && args.size() <= 3 &&
-                        std::all_of(args.begin() + 1, args.end(), [&](const MatmulArgs& one) { return alike(args[0], one); });
+  const bool together =
+      args.size() > 1 && args.size() <= 3 &&
+      std::all_of(args.begin() + 1, args.end(), [&](const MatmulArgs& one) { return alike(m_machine, args[0], one); });
   if (!together) return Backend::matmulGroup(args);
   cudaSetDevice(m_machine.index);
   productOfToken(m_machine, m_compute, args, false);
@@ -408,7 +442,8 @@ Outcome<void> CudaBackend::matmulGroup(std::span<const MatmulArgs> args) {
 }
 
 Outcome<void> CudaBackend::gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) {
-  if (!alike(gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate) return Backend::gatedMatmul(gate, up);
+  if (!alike(m_machine, gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
+    return Backend::gatedMatmul(gate, up);
   cudaSetDevice(m_machine.index);
   const std::array both{gate, up};
   productOfToken(m_machine, m_compute, both, true);
@@ -490,14 +525,24 @@ Outcome<Buffer> CudaBackend::makeTileTable(const AnchorRule& rule, const PrefixT
 
 Outcome<bool> CudaBackend::toBytes(const Matrix& tiled, void* into) {
   cudaSetDevice(m_machine.index);
-  const ByteForm form(tiled.rows * tiled.columns);
-  auto* total = reinterpret_cast<std::uint32_t*>(m_workspace.as<std::byte>() + 64);
-  cuda::toBytes(m_machine, tiled, form, into, total);
+  const ByteForm form(tiled.rows, tiled.columns);
+  const std::uint64_t rowBytes = tiled.columns * bytesOf(tiled.type), together = std::lcm(rowsTogether(tiled), kRowGroup);
+  const std::uint64_t least = together * rowBytes, most = std::max(least, kMadeBytes / least * least);
+  const auto dense = scratch(std::min(most, (tiled.rows + together - 1) / together * least));
+  if (!dense) return tl::make_unexpected(dense.error());
+  const std::uint64_t step = m_scratch.bytes() / least * together;
+  auto* used = reinterpret_cast<std::uint32_t*>(m_workspace.as<std::byte>() + kTotalAt);
+  note("the resident form", cudaMemsetAsync(used, 0, sizeof *used, m_machine.stream));
+  for (std::uint64_t first = 0; first < tiled.rows; first += step) {
+    const std::uint64_t rows = std::min(step, tiled.rows - first);
+    if (auto made = materialise(tiled, first, rows, *dense); !made) return tl::make_unexpected(made.error());
+    cuda::toBytes(m_machine, tiled, *dense, first, rows, form, into, used);
+  }
   launched("the resident form");
-  std::uint32_t patches = 0;
-  copyOut(&patches, total, sizeof patches);
+  std::uint32_t words = 0;
+  copyOut(&words, used, sizeof words);
   if (auto done = synchronize(); !done) return tl::make_unexpected(done.error());
-  return patches <= form.mostPatches;
+  return words <= form.mostOverflow;
 }
 
 Outcome<std::unique_ptr<Feed>> CudaBackend::openFeed(FeedRequest request) {

@@ -24,9 +24,11 @@ class CudaBackend final : public Backend {
   ~CudaBackend() override;
 
   [[nodiscard]] const DeviceInfo& device() const override { return m_info; }
+  [[nodiscard]] bool onHost() const override { return false; }
   [[nodiscard]] Outcome<Buffer> allocate(std::uint64_t bytes, std::string_view what) override;
   [[nodiscard]] MemoryAccount& memory() const override { return m_pool->account(); }
   void copyIn(void* to, const void* fromHost, std::uint64_t bytes) override;
+  void copyOnDevice(void* to, const void* from, std::uint64_t bytes) override;
   void copyOut(void* toHost, const void* from, std::uint64_t bytes) override;
   [[nodiscard]] Outcome<void> synchronize() override;
   [[nodiscard]] std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces) const override;
@@ -48,7 +50,13 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
                                               const FieldTable* fields) override;
   [[nodiscard]] Outcome<bool> toBytes(const Matrix& tiled, void* into) override;
-  [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t elements) const override { return ByteForm(elements).bytes; }
+  [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t rows, std::uint64_t columns) const override {
+    return ByteForm(rows, columns).bytes;
+  }
+  [[nodiscard]] Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows,
+                                          void* into) override {
+    return materialise(matrix, firstRow, rows, static_cast<std::byte*>(into));
+  }
   [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
   [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
   [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
@@ -65,6 +73,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride);
   [[nodiscard]] Outcome<void> gatherMade(const GatherRowsArgs& args);
   [[nodiscard]] Outcome<void> gatherFromHost(const GatherRowsArgs& args);
+  [[nodiscard]] Outcome<void> makeAll(const Matrix& m, std::byte* into);
   /// Rows that can only be made together.
   [[nodiscard]] static std::uint64_t rowsTogether(const Matrix& m);
   [[nodiscard]] Outcome<void> multiplyMade(const MatmulArgs& args, std::uint64_t stride);

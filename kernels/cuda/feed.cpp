@@ -17,6 +17,8 @@ constexpr std::uint64_t kPartAlignment = 256;
 constexpr unsigned kMostThreads = 16;
 /// What one copy takes at a time; a larger part makes its slot larger.
 constexpr std::uint64_t kSlotBytes = std::uint64_t{2} << 20;
+/// Past the ring's end, so that a tile's copy to shared memory can be as long as any tile.
+constexpr std::uint64_t kSlack = 16384;
 
 std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kPartAlignment - 1) / kPartAlignment * kPartAlignment; }
 
@@ -122,9 +124,10 @@ Outcome<void> GpuFeed::start(DevicePool& pool) {
     largest = std::max(largest, bytes);
   }
   m_ringBytes = m_request.deviceBytes / kPartAlignment * kPartAlignment;
-  if (largest == 0 || m_ringBytes < largest)
+  if (largest == 0 || m_ringBytes < largest + kSlack)
     return tl::unexpected(Failure{Failure::Kind::OutOfMemory, "the ring for streamed weights is smaller than one of them", {}});
-  auto ring = pool.allocate(m_ringBytes, "the ring for streamed weights");
+  m_ringBytes -= std::min(m_ringBytes, kSlack);
+  auto ring = pool.allocate(m_ringBytes + kSlack, "the ring for streamed weights");
   if (!ring) return tl::make_unexpected(ring.error());
   m_ring = std::move(*ring);
   if (const auto error = cudaStreamCreateWithFlags(&m_copies, cudaStreamNonBlocking); error != cudaSuccess)

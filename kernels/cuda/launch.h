@@ -21,7 +21,7 @@ struct Machine {
 enum class Compute : std::uint8_t { Fp32, Bf16 };
 
 /// Whether a weight's product with one token has a kernel of its own (tokens.cu has one for everything).
-[[nodiscard]] bool hasTokenKernel(const Matrix& weight);
+[[nodiscard]] bool hasTokenKernel(const Machine& machine, const Matrix& weight);
 /// Products of one x with one token; all parts of one form, rows one after another. `gated`: two parts.
 void productOfToken(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated);
 
@@ -34,18 +34,21 @@ void plainProduct(const Machine& machine, const MatmulArgs& args, std::uint64_t 
 
 /// Tiles [firstTile, lastTile) of a tiled matrix as BF16; `into` is where the first goes.
 void reconstructTiles(const Machine& machine, const Matrix& tiled, std::uint64_t firstTile, std::uint64_t lastTile, void* into);
-/// Weights [first, first + count) of a four-bit matrix or of resident bytes as BF16; both multiples of 256, first of 2,048.
-void expandUnits(const Machine& machine, const Matrix& matrix, std::uint64_t first, std::uint64_t count, void* into);
+/// Rows of a four-bit matrix (where canExpand) or of the resident form as BF16; firstRow is a multiple of 16.
+[[nodiscard]] bool canExpand(const Matrix& fourBit);
+void expandRows(const Machine& machine, const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into);
 /// Elements [first, first + count) of a four-bit or INT8 matrix in its type.
 void dequantize(const Machine& machine, const Matrix& matrix, std::uint64_t first, std::uint64_t count, void* into);
 
 /// The resident form (sources.cuh, ByteSource), in one buffer.
 struct ByteForm {
-  explicit ByteForm(std::uint64_t elements);
-  std::uint64_t units, extrasAt, beginAt, patchesAt, mostPatches, bytes;
+  ByteForm(std::uint64_t rows, std::uint64_t columns);
+  std::uint64_t units, recordsAt, overflowAt, mostOverflow, bytes;
 };
-/// Fills it; `total` (the device's) gets the number of patches, of which only mostPatches are stored.
-void toBytes(const Machine& machine, const Matrix& tiled, const ByteForm& form, void* into, std::uint32_t* total);
+/// Fills it for rows [firstRow, firstRow + rows), of which `dense` holds the reconstruction; firstRow is a multiple of 16.
+/// `used` (the device's, zero before the first rows) counts the words of overflow, of which only mostOverflow are stored.
+void toBytes(const Machine& machine, const Matrix& tiled, const void* dense, std::uint64_t firstRow, std::uint64_t rows,
+             const ByteForm& form, void* into, std::uint32_t* used);
 
 void gatherRows(const Machine& machine, const Matrix& table, const std::uint32_t* rows, std::uint32_t count, float* into);
 /// Row i of `elements` (of `type`, rows one after another) to FP32.

@@ -1,62 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// y = W · x for one token, W read once in whatever form it has. One block a multiprocessor; a block owns whole rows, its warps
-/// take units of them in turn, and the sums of a row's units are added in ascending order at the end. So a row has the same
-/// bits whatever the form of its weights and the number of blocks: what belongs to a sum follows from the weight's place alone.
+/// y = W · x for one token, W read once in whatever form it has. A block owns groups of 16 rows; its sixteen warps share the
+/// columns of each, and the warps' sums are added in ascending order at the end. x enters as up to three BF16 parts, which are
+/// columns of one tensor-core operand: W stays a BF16 operand, and x loses nothing.
+///
+/// What belongs to a sum, and in which order, follows from the number of columns alone. So a row has the same bits whatever the
+/// form of its weights, the number of blocks, and the rows that are done together.
 #include "kernels/cuda/sources.cuh"
 
 namespace deltascope::kernels::cuda {
 
 inline constexpr unsigned kMostMatrices = 3;
-inline constexpr unsigned kProductThreads = 768;
+inline constexpr unsigned kProductWarps = 16, kProductThreads = kProductWarps * kWarp;
+/// Row groups whose sums shared memory holds; a block with more adds up in between.
+inline constexpr std::uint32_t kMostGroups = 16;
+/// Between the parts of x, so that lanes of two parts read different banks.
+inline constexpr std::uint32_t kPartPadding = 64;
 
 template <class Source>
 struct ProductPart {
   Source source;
   float* y;
   const void* bias;
-  std::uint32_t rows;
+  std::uint32_t rows, groups;
 };
 
 template <class Source>
 struct ProductArgs {
   ProductPart<Source> part[kMostMatrices];
   const float* x;
-  std::uint32_t parts;     ///< matrices of as many columns
-  std::uint32_t rowSteps;  ///< columns / 256
-  std::uint32_t align;     ///< blocks begin at multiples of this row: tile sources begin at tiles
-  std::uint32_t biasType;  ///< an ElementType
-  std::uint32_t slotBytes;
-  std::uint32_t mostSums;  ///< of a block, for all its rows
+  std::uint32_t parts;    ///< matrices of as many columns
+  std::uint32_t columns;  ///< a multiple of 128
+  std::uint32_t groups;   ///< of all parts; of the first where gated
+  std::uint32_t biasType;
   bool accumulate;
   bool gated;  ///< two parts: y = silu(first) · second, to the first's y
 };
 
-/// Units that a row's columns can touch.
-[[nodiscard]] __host__ __device__ inline std::uint32_t sumsOfRow(std::uint32_t rowSteps) {
-  return rowSteps % kUnitSteps == 0 ? rowSteps / kUnitSteps : rowSteps / kUnitSteps + 2;
+template <int kParts>
+[[nodiscard]] __host__ __device__ constexpr std::uint32_t xBytes(std::uint32_t columns) {
+  return kParts * (columns * 2 + kPartPadding);
 }
-
-/// Rows of a part that a block owns.
-struct RowRange {
-  std::uint32_t begin, end;
-};
-[[nodiscard]] __host__ __device__ inline RowRange rowsOfBlock(std::uint32_t rows, std::uint32_t align, std::uint32_t block,
-                                                              std::uint32_t blocks) {
-  const std::uint32_t groups = (rows + align - 1) / align;
-  const auto edge = [&](std::uint32_t b) {
-    const std::uint64_t row = static_cast<std::uint64_t>(groups) * b / blocks * align;
-    return row < rows ? static_cast<std::uint32_t>(row) : rows;
-  };
-  return {edge(block), edge(block + 1)};
-}
-
-/// Shared memory of a block, in bytes: x, sums, the source's tables, a slot a warp.
-template <class Source, int kParts>
-[[nodiscard]] inline std::uint32_t sharedBytes(std::uint32_t columns, std::uint32_t sums, std::uint32_t slotBytes,
-                                               unsigned warps) {
-  return kParts * columns * 2 + ((sums * 4 + 15) & ~15u) + Source::kTableBytes + slotBytes * warps;
-}
+inline constexpr std::uint32_t kSumBytes = kMostGroups * kProductWarps * kUnitRows * sizeof(float);
 
 namespace detail {
 
@@ -69,159 +54,21 @@ __device__ __forceinline__ float elementAt(const void* p, std::uint32_t type, st
   return value;
 }
 
-/// x in parts: eight columns of part p at [p · columns/8 + column/8].
+/// x to shared memory, in parts.
 template <int kParts>
-__device__ __forceinline__ void stageX(const float* x, std::uint32_t eights, uint4* into) {
-  for (std::uint32_t i = threadIdx.x; i < eights; i += blockDim.x) {
+__device__ __forceinline__ void stageX(const float* x, std::uint32_t columns, std::uint8_t* into) {
+  for (std::uint32_t i = threadIdx.x; i < columns / 8; i += blockDim.x) {
     const float4 a = reinterpret_cast<const float4*>(x)[2 * i], b = reinterpret_cast<const float4*>(x)[2 * i + 1];
-    std::uint32_t w0[kParts], w1[kParts], w2[kParts], w3[kParts];
-    splitPair<kParts>(a.x, a.y, w0);
-    splitPair<kParts>(a.z, a.w, w1);
-    splitPair<kParts>(b.x, b.y, w2);
-    splitPair<kParts>(b.z, b.w, w3);
+    std::uint32_t w[4][kParts];
+    splitPair<kParts>(a.x, a.y, w[0]);
+    splitPair<kParts>(a.z, a.w, w[1]);
+    splitPair<kParts>(b.x, b.y, w[2]);
+    splitPair<kParts>(b.z, b.w, w[3]);
 #pragma unroll
-    for (int p = 0; p < kParts; ++p) into[p * eights + i] = make_uint4(w0[p], w1[p], w2[p], w3[p]);
+    for (int p = 0; p < kParts; ++p)
+      *reinterpret_cast<uint4*>(into + p * (columns * 2 + kPartPadding) + i * 16) =
+          make_uint4(w[0][p], w[1][p], w[2][p], w[3][p]);
   }
-}
-
-/// Where a warp is: its row and step in it, and where the row's sums go.
-template <int kParts>
-struct Cursor {
-  const uint4* x;
-  std::uint32_t eights, rowSteps, most;
-  float* sums;                               ///< of the block's first row of this part
-  std::uint32_t row, column, unit, rowUnit;  ///< row: from the block's first; rowUnit: the first unit of the row
-  unsigned lane;
-  DotProduct<kParts> dot;
-
-  __device__ __forceinline__ void begin(std::uint32_t step, std::uint32_t firstRow) {
-    const std::uint32_t r = step / rowSteps;
-    row = r - firstRow;
-    column = step - r * rowSteps;
-    unit = step / kUnitSteps;
-    rowUnit = r * rowSteps / kUnitSteps;
-  }
-  __device__ __forceinline__ void add(const Pairs& w) {
-    StepOfX<kParts> part;
-#pragma unroll
-    for (int p = 0; p < kParts; ++p) part.part[p] = x[p * eights + column * kWarp + lane];
-    dot.add(part, w);
-  }
-  __device__ __forceinline__ void flush() {
-    const float sum = dot.finish(lane);
-    if (lane == 0) sums[row * most + unit - rowUnit] = sum;
-  }
-  /// After a step; `last` of its unit, or of all.
-  __device__ __forceinline__ void next(std::uint32_t stepAfter, bool last) {
-    ++column;
-    if (column == rowSteps) {
-      flush();
-      column = 0;
-      ++row;
-      rowUnit = stepAfter / kUnitSteps;
-    } else if (last) {
-      flush();
-    }
-  }
-};
-
-template <class Source, int kParts, unsigned s>
-__device__ __forceinline__ void unitSteps(const Source& source, typename Source::Unit& unit, const std::uint8_t* table,
-                                          std::uint32_t step, unsigned skip, unsigned end, Cursor<kParts>& cursor) {
-  if constexpr (s < kUnitSteps) {
-    if (s >= skip && s < end) {
-      cursor.add(source.template weightsOf<s>(unit, table, cursor.lane, 0));
-      cursor.next(step + s + 1, s + 1 == end);
-    }
-    unitSteps<Source, kParts, s + 1>(source, unit, table, step, skip, end, cursor);
-  }
-}
-
-/// Linear sources: steps [begin, end) of one unit. A unit that begins before the block's rows is read from its start, since
-/// what a step takes can follow from the steps before it.
-template <class Source, int kParts>
-__device__ __forceinline__ void linearUnit(const Source& source, const std::uint8_t* table, std::uint32_t begin,
-                                           std::uint32_t end, Cursor<kParts>& cursor) {
-  const std::uint32_t first = begin / kUnitSteps * kUnitSteps;
-  auto unit = source.load(first, end - first, cursor.lane);
-  if constexpr (requires { unit.extras; }) {
-    for (std::uint32_t s = first; s < begin; ++s) {  // only where rows do not begin at units
-      std::uint32_t codes = 0, even, odd;
-#pragma unroll
-      for (unsigned i = 0; i < kUnitSteps; ++i)
-        if (first + i == s) codes = unit.codes[i];
-      Source::spread(codes, unit.extras, even, odd);
-    }
-  }
-  unitSteps<Source, kParts, 0>(source, unit, table, first, begin - first, end - first, cursor);
-}
-
-/// Copies a tile to the warp's slot; a raw one stays where it is.
-__device__ __forceinline__ void stageTile(std::uint32_t slot, const std::byte* tile, std::uint32_t bytes, unsigned lane) {
-  for (std::uint32_t at = lane * 16; at < bytes; at += kWarp * 16)
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(slot + at), "l"(tile + at) : "memory");
-  asm volatile("cp.async.wait_all;" ::: "memory");
-  __syncwarp();
-}
-
-/// Calls `use(step in the tile, weights)` for `steps` steps of a tile.
-template <class Reader, class Use>
-__device__ __forceinline__ void readTile(const TileSource<Reader>& source, const std::uint8_t* table, std::uint32_t slot,
-                                         std::uint32_t slotBytes, std::uint32_t tile, std::uint32_t steps, unsigned lane,
-                                         Use&& use) {
-  const std::uint32_t from = __ldg(source.offsets + tile), to = __ldg(source.offsets + tile + 1) & ~kRawTile;
-  const std::uint32_t step0 = tile * kTileSteps;
-  const std::byte* bytes = source.stream + std::size_t{from & ~kRawTile} * 16;
-  if (from & kRawTile) {
-    for (std::uint32_t s = 0; s < steps; ++s) {
-      const uint4 w = loadOnce(reinterpret_cast<const uint4*>(bytes) + s * kWarp + lane);
-      use(s, Pairs{{w.x, w.y, w.z, w.w}});
-    }
-    return;
-  }
-  constexpr std::uint32_t kAhead = 4;
-  std::uint32_t nextCodes[kAhead], nextAbsmax[kAhead];
-  const auto load = [&](std::uint32_t s) {
-#pragma unroll
-    for (std::uint32_t i = 0; i < kAhead; ++i)
-      if (s + i < steps) {
-        nextCodes[i] = source.base.codesAt(step0 + s + i, lane);
-        nextAbsmax[i] = source.base.absmaxAt(step0 + s + i, lane);
-      } else {
-        nextCodes[i] = nextAbsmax[i] = 0;
-      }
-  };
-  load(0);
-  const std::uint32_t size = min((to - (from & ~kRawTile)) * 16, slotBytes - kSlotSlack);
-  stageTile(slot, bytes, size, lane);
-  Reader reader;
-  SharedPatches patches;
-  reader.start(slot, size, lane, patches);
-#pragma unroll 1
-  for (std::uint32_t s = 0; s < steps; s += kAhead) {
-    std::uint32_t codes[kAhead], absmax[kAhead];
-#pragma unroll
-    for (std::uint32_t i = 0; i < kAhead; ++i) {
-      codes[i] = nextCodes[i];
-      absmax[i] = nextAbsmax[i];
-    }
-    load(s + kAhead);
-#pragma unroll
-    for (std::uint32_t i = 0; i < kAhead; ++i) {
-      if (s + i < steps) {
-        if constexpr (std::is_same_v<Reader, FieldReader>) {
-          if (i % 2 == 0)
-            reader.startStep(codes[i], codes[i | 1], table, lane);
-          else
-            reader.nextStep();
-        }
-        Pairs w = reader.step(codes[i], absmax[i], __byte_perm(absmax[i], 0, 0x3232), table, source.constants);
-        patches.apply(s + i, lane, w);
-        use(s + i, w);
-      }
-    }
-  }
-  __syncwarp();  // the slot is free for the next tile
 }
 
 }  // namespace detail
@@ -229,72 +76,124 @@ __device__ __forceinline__ void readTile(const TileSource<Reader>& source, const
 template <class Source, int kParts>
 __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid_constant__ ProductArgs<Source> args) {
   extern __shared__ __align__(128) std::uint8_t shared[];
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, warps = blockDim.x / kWarp;
-  const std::uint32_t eights = args.rowSteps * kWarp, most = sumsOfRow(args.rowSteps);
-  auto* x = reinterpret_cast<uint4*>(shared);
-  auto* sums = reinterpret_cast<float*>(x + kParts * eights);
-  std::uint8_t* table = reinterpret_cast<std::uint8_t*>(sums) + ((args.mostSums * 4 + 15) & ~15u);
-  args.part[0].source.loadTable(reinterpret_cast<std::uint32_t*>(table), blockDim.x);
-  detail::stageX<kParts>(args.x, eights, x);
-  __syncthreads();
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
+  std::uint8_t* const x = shared;
+  auto* const sums = reinterpret_cast<float*>(shared + xBytes<kParts>(args.columns));
+  std::uint8_t* const table = reinterpret_cast<std::uint8_t*>(sums) + kSumBytes;
+  args.part[0].source.loadTable(reinterpret_cast<std::uint32_t*>(table), kProductThreads);
 
-  constexpr bool kTiles = requires { typename Source::Reader; };
-  constexpr std::uint32_t kUnit = kTiles ? kTileSteps : kUnitSteps;
-  std::uint32_t taken = warp, rowsBefore = 0;
-  detail::Cursor<kParts> cursor{x, eights, args.rowSteps, most, sums};
-  cursor.lane = lane;
-  for (std::uint32_t m = 0; m < args.parts; ++m) {
-    const auto& part = args.part[m];
-    const RowRange rows = rowsOfBlock(part.rows, args.align, blockIdx.x, gridDim.x);
-    const std::uint32_t first = rows.begin * args.rowSteps, last = rows.end * args.rowSteps;
-    const std::uint32_t unit0 = first / kUnit, units = last > first ? (last + kUnit - 1) / kUnit - unit0 : 0;
-    cursor.sums = sums + rowsBefore * most;
-    for (; taken < units; taken += warps) {
-      const std::uint32_t unit = unit0 + taken;
-      const std::uint32_t begin = max(unit * kUnit, first), end = min((unit + 1) * kUnit, last);
-      cursor.begin(begin, rows.begin);
-      if constexpr (kTiles) {
-        const std::uint32_t slot = sharedAddress(table + Source::kTableBytes) + warp * args.slotBytes;
-        detail::readTile(part.source, table, slot, args.slotBytes, unit, end - begin, lane,
-                         [&](std::uint32_t s, const Pairs& w) {
-                           cursor.add(w);
-                           const std::uint32_t after = begin + s + 1;
-                           cursor.next(after, after == end || after % kUnitSteps == 0);
-                           if (after % kUnitSteps == 0) cursor.unit = after / kUnitSteps;
-                         });
-      } else {
-        detail::linearUnit<Source, kParts>(part.source, table, begin, end, cursor);
-      }
-    }
-    taken -= units;
-    rowsBefore += rows.end - rows.begin;
-  }
-  __syncthreads();
+  // Groups of a gated product come in twos: the gate's rows, then the same rows of the other.
+  const std::uint32_t each = args.gated ? 2 : 1;
+  const std::uint32_t firstGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * blockIdx.x / gridDim.x);
+  const std::uint32_t endGroup =
+      static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * (blockIdx.x + 1) / gridDim.x);
+  const std::uint32_t rowUnits = args.columns / kUnitColumns;
+  const std::uint32_t firstUnit = rowUnits * warp / kProductWarps, endUnit = rowUnits * (warp + 1) / kProductWarps;
+  const std::uint32_t own = endUnit - firstUnit;
 
-  const auto total = [&](const ProductPart<Source>& part, std::uint32_t row, std::uint32_t slot) {
-    const std::uint32_t begin = row * args.rowSteps / kUnitSteps;
-    const std::uint32_t end = ((row + 1) * args.rowSteps - 1) / kUnitSteps;
-    float sum = 0;
-    for (std::uint32_t u = 0; u <= end - begin; ++u) sum += sums[slot * most + u];
-    if (part.bias) sum += detail::elementAt(part.bias, args.biasType, row);
-    return sum;
+  struct Place {
+    std::uint32_t part, group;
   };
-  std::uint32_t slot0 = 0;
-  for (std::uint32_t m = 0; m < (args.gated ? 1 : args.parts); ++m) {
-    const auto& part = args.part[m];
-    const RowRange rows = rowsOfBlock(part.rows, args.align, blockIdx.x, gridDim.x);
-    const std::uint32_t count = rows.end - rows.begin;
-    for (std::uint32_t i = threadIdx.x; i < count; i += blockDim.x) {
-      const std::uint32_t row = rows.begin + i;
-      float y = total(part, row, slot0 + i);
+  const auto placeOf = [&](std::uint32_t number) {
+    if (args.gated) return Place{number & 1, number >> 1};
+    Place place{0, number};
+    while (place.part + 1 < args.parts && place.group >= args.part[place.part].groups)
+      place.group -= args.part[place.part++].groups;
+    return place;
+  };
+  const auto load = [&](typename Source::Unit& unit, std::uint32_t number, std::uint32_t index) {
+    const Place place = placeOf(number);
+    const auto& part = args.part[place.part];
+    UnitPlace at;
+    at.row0 = min(place.group * kUnitRows + g, part.rows - 1);
+    at.row1 = min(place.group * kUnitRows + g + 8, part.rows - 1);
+    at.column = (firstUnit + index) * kUnitColumns + t * 8;
+    at.unit = place.group * rowUnits + firstUnit + index;
+    part.source.load(unit, at, lane);
+  };
+
+  for (std::uint32_t batch = firstGroup * each; batch < endGroup * each; batch += kMostGroups) {
+    const std::uint32_t batchEnd = min(batch + kMostGroups, endGroup * each);
+    // Units of the warp, group after group; two are held in turn, one of them on its way.
+    typename Source::Unit even, odd;
+    std::uint32_t number = batch, index = 0;
+    const auto fetchNext = [&](typename Source::Unit& unit) {
+      if (index + 1 < own)
+        load(unit, number, index + 1);
+      else if (number + 1 < batchEnd)
+        load(unit, number + 1, 0);
+    };
+    float d[4] = {};
+    const auto use = [&](typename Source::Unit& unit) {
+      const Source& source = args.part[placeOf(number).part].source;
+      source.start(unit);
+      const std::uint8_t* columns =
+          x + (g < kParts ? g : 0) * (args.columns * 2 + kPartPadding) + ((firstUnit + index) * kUnitColumns + t * 8) * 2;
+#pragma unroll
+      for (unsigned c = 0; c < kUnitChunks; ++c) {
+        uint4 b = *reinterpret_cast<const uint4*>(columns + c * kChunkColumns * 2);
+        if (g >= kParts) b = make_uint4(0, 0, 0, 0);
+        const ChunkWeights w = source.chunk(unit, c, table, lane);
+        multiplyTiles(d, w.upper.pair[0], w.lower.pair[0], w.upper.pair[1], w.lower.pair[1], b.x, b.y);
+        multiplyTiles(d, w.upper.pair[2], w.lower.pair[2], w.upper.pair[3], w.lower.pair[3], b.z, b.w);
+      }
+      if (++index < own) return;
+      // Columns 0 and 1 of the result lie with t = 0, column 2 with t = 1.
+      if constexpr (kParts > 1) {
+        d[0] += d[1] + __shfl_down_sync(kAllLanes, d[0], 1);
+        d[2] += d[3] + __shfl_down_sync(kAllLanes, d[2], 1);
+      }
+      if (t == 0) {
+        float* to = sums + ((number - batch) * kProductWarps + warp) * kUnitRows + g;
+        to[0] = d[0];
+        to[8] = d[2];
+      }
+#pragma unroll
+      for (float& sum : d) sum = 0;
+      index = 0;
+      ++number;
+    };
+    if (own > 0) load(even, batch, 0);
+    if (batch == firstGroup * each) detail::stageX<kParts>(args.x, args.columns, x);
+    __syncthreads();
+    if (own == 0) {  // fewer columns than warps
+      for (; number < batchEnd; ++number)
+        if (t == 0) {
+          float* to = sums + ((number - batch) * kProductWarps + warp) * kUnitRows + g;
+          to[0] = to[8] = 0;
+        }
+    }
+#pragma unroll 1
+    while (number < batchEnd) {
+      fetchNext(odd);
+      use(even);
+      if (number >= batchEnd) break;
+      fetchNext(even);
+      use(odd);
+    }
+    __syncthreads();
+    const auto total = [&](std::uint32_t number, std::uint32_t row, std::uint32_t rowInGroup, const ProductPart<Source>& part) {
+      float sum = 0;
+#pragma unroll
+      for (unsigned w = 0; w < kProductWarps; ++w) sum += sums[((number - batch) * kProductWarps + w) * kUnitRows + rowInGroup];
+      if (part.bias) sum += detail::elementAt(part.bias, args.biasType, row);
+      return sum;
+    };
+    for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) / each * kUnitRows; i += kProductThreads) {
+      const std::uint32_t number = batch + i / kUnitRows * each, rowInGroup = i % kUnitRows;
+      const Place place = placeOf(number);
+      const auto& part = args.part[place.part];
+      const std::uint32_t row = place.group * kUnitRows + rowInGroup;
+      if (row >= part.rows) continue;
+      float y = total(number, row, rowInGroup, part);
       if (args.gated) {
-        const float up = total(args.part[1], row, slot0 + count + i);
+        const float up = total(number + 1, row, rowInGroup, args.part[1]);
         y = __fmul_rn(__fdiv_rn(y, __fadd_rn(1.0f, expf(-y))), up);
       }
       if (args.accumulate) y += part.y[row];
       part.y[row] = y;
     }
-    slot0 += count;
+    __syncthreads();
   }
 }
 

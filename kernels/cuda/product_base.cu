@@ -4,7 +4,7 @@
 namespace deltascope::kernels::cuda {
 
 void baseProduct(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  launchProduct<BaseSource>(machine, compute, parts, gated, 0, baseSourceOf);
+  launchProduct<BaseSource>(machine, compute, parts, gated, baseSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

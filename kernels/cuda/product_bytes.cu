@@ -4,7 +4,7 @@
 namespace deltascope::kernels::cuda {
 
 void byteProduct(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  launchProduct<ByteSource>(machine, compute, parts, gated, 0, byteSourceOf);
+  launchProduct<ByteSource>(machine, compute, parts, gated, byteSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -4,7 +4,7 @@
 namespace deltascope::kernels::cuda {
 
 void denseProduct(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  launchProduct<DenseSource>(machine, compute, parts, gated, 0, denseSourceOf);
+  launchProduct<DenseSource>(machine, compute, parts, gated, denseSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -5,8 +5,8 @@
 ///
 /// Whatever the bytes are, nothing outside the tile's slot is read: lanes start inside the tile, take at most 16 bits a weight,
 /// and the slot has room for that past the largest tile.
-#include "kernels/cuda/patches.cuh"
 #include "kernels/cuda/tile_table.h"
+#include "kernels/cuda/warp.cuh"
 
 namespace deltascope::kernels::cuda {
 
@@ -44,17 +44,20 @@ struct Window {
 __device__ __forceinline__ std::uint32_t topBits(std::uint32_t x, std::uint32_t count) { return __funnelshift_r(x, 0, count); }
 __device__ __forceinline__ std::uint32_t dropBits(std::uint32_t x, std::uint32_t count) { return __funnelshift_r(0, x, count); }
 
-__device__ __forceinline__ std::uint32_t tableAt(const std::uint8_t* table, std::uint32_t offset) {
-  return *reinterpret_cast<const std::uint32_t*>(table + offset);
-}
 /// Four times the code of weight 2k (even) or 2k + 1 of a word of codes.
 __device__ __forceinline__ std::uint32_t evenCode(std::uint32_t codes, int k) { return codes >> (8 * k + 2) & 0x3c; }
 __device__ __forceinline__ std::uint32_t oddCode(std::uint32_t codes, int k) {
   return (k == 0 ? codes << 2 : codes >> (8 * k - 2)) & 0x3c;
 }
 
+/// Where a tile's patches lie in shared memory.
+struct PatchList {
+  std::uint32_t address = 0, count = 0;
+};
+
 /// `entropy`: 32 lane streams.
 struct PrefixReader {
+  static constexpr unsigned kBlocks = 5;  ///< a multiprocessor, of 256 threads: as many as registers leave
   static constexpr std::uint32_t kTableBytes = 64 + 4096;
   Window window;
   std::uint32_t bit;
@@ -64,7 +67,8 @@ struct PrefixReader {
     for (unsigned i = threadIdx.x; i < 1024; i += threads) shared[16 + i] = table->prefix[i];
   }
   /// `slot`: the tile in shared memory, `bytes` long. False for a tile that contradicts itself.
-  __device__ __forceinline__ bool start(std::uint32_t slot, std::uint32_t bytes, unsigned lane, SharedPatches& patches) {
+  __device__ __forceinline__ void start(std::uint32_t slot, std::uint32_t bytes, unsigned lane, PatchList& patches,
+                                        const TileTable*) {
     const std::uint32_t head = loadShared(slot), unit = head >> 12 & 15;
     const std::uint32_t more = loadShared(slot + 4 + (lane & ~3u)) >> (lane & 3) * 8 & 255;
     const std::uint32_t length = (head & 4095) + (more << unit);
@@ -72,14 +76,13 @@ struct PrefixReader {
     const std::uint32_t room = bytes > kPrefixHead ? (bytes - kPrefixHead) / 4 : 0, words = (total + 31) / 32;
     const std::uint32_t count = head >> 16;
     const bool good = words <= room && count <= room - words;
-    patches.start(slot + kPrefixHead + 4 * words, good ? count : 0, lane);
+    patches = {slot + kPrefixHead + 4 * words, good ? count : 0};
     bit = good ? end - length : 0;
     window.start(slot + kPrefixHead, bit);
-    return good;
   }
-  __device__ __forceinline__ void startStep(std::uint32_t, std::uint32_t, const std::uint8_t*, unsigned) {}
+  __device__ __forceinline__ void begin(std::uint32_t, std::uint32_t, std::uint32_t, const std::uint8_t*) {}
   __device__ __forceinline__ Pairs step(std::uint32_t codes, std::uint32_t absmax, std::uint32_t absmaxPair,
-                                        const std::uint8_t* table, const TileTable*) {
+                                        const std::uint8_t* table) {
     const std::uint8_t* prefix = table + 64 + ((absmax >> 21 & 3) << 10);
     Pairs result;
     std::uint32_t anchors[4];
@@ -105,40 +108,43 @@ struct PrefixReader {
 
 /// `bitpack`: fields in weight order; widths follow from the codes, so that positions are a sum over the lanes.
 struct FieldReader {
+  static constexpr unsigned kBlocks = 4;
   static constexpr std::uint32_t kTableBytes = 64;
   Window window;
-  std::uint32_t stream, base, bit, limit;
+  std::uint32_t stream, base, bit, limit, signMask, signAdd;
 
   static __device__ void loadTable(std::uint32_t* shared, const TileTable* table, unsigned threads) {
     for (unsigned i = threadIdx.x; i < 16; i += threads) shared[i] = table->lo[i];
   }
-  __device__ __forceinline__ bool start(std::uint32_t slot, std::uint32_t bytes, unsigned lane, SharedPatches& patches) {
+  __device__ __forceinline__ void start(std::uint32_t slot, std::uint32_t bytes, unsigned, PatchList& patches,
+                                        const TileTable* constants) {
     const std::uint32_t head = loadShared(slot), words = head & 0xffff;
     const std::uint32_t room = bytes > kFieldHead ? (bytes - kFieldHead) / 4 : 0;
     const std::uint32_t count = head >> 16;
     const bool good = words <= room && count <= room - words;
-    patches.start(slot + kFieldHead + 4 * words, good ? count : 0, lane);
+    patches = {slot + kFieldHead + 4 * words, good ? count : 0};
     stream = slot + kFieldHead;
     base = 0;
     limit = good ? 32 * words : 0;
-    return good;
+    signMask = constants->signMask;
+    signAdd = constants->signAdd;
   }
-  /// Before two steps of weights: where each lane's fields of the first begin, and of the second after them.
-  __device__ __forceinline__ void startStep(std::uint32_t firstCodes, std::uint32_t secondCodes, const std::uint8_t* table,
-                                            unsigned) {
-    const std::uint32_t own = widths(firstCodes, table) | widths(secondCodes, table) << 16;
-    const std::uint32_t end = scanOfLanes(own), total = __shfl_sync(kAllLanes, end, 31), before = end - own;
-    bit = base + (before & 0xffff);
-    m_second = base + (total & 0xffff) + (before >> 16);
-    base += (total & 0xffff) + (total >> 16);
+  /// Before step i of four: where the lane's fields begin. Steps come in twos, whose widths are summed together.
+  __device__ __forceinline__ void begin(std::uint32_t i, std::uint32_t codes, std::uint32_t nextCodes,
+                                        const std::uint8_t* table) {
+    if (i % 2 == 0) {
+      const std::uint32_t own = widths(codes, table) | widths(nextCodes, table) << 16;
+      const std::uint32_t end = scanOfLanes(own), total = __shfl_sync(kAllLanes, end, 31), before = end - own;
+      bit = base + (before & 0xffff);
+      m_second = base + (total & 0xffff) + (before >> 16);
+      base += (total & 0xffff) + (total >> 16);
+    } else {
+      bit = m_second;
+    }
     window.start(stream, min(bit, limit));
   }
-  __device__ __forceinline__ void nextStep() {
-    bit = m_second;
-    window.start(stream, min(bit, limit));
-  }
-  __device__ __forceinline__ Pairs step(std::uint32_t codes, std::uint32_t, std::uint32_t absmaxPair, const std::uint8_t* table,
-                                        const TileTable* constants) {
+  __device__ __forceinline__ Pairs step(std::uint32_t codes, std::uint32_t, std::uint32_t absmaxPair,
+                                        const std::uint8_t* table) {
     Pairs result;
     std::uint32_t entries[8];
 #pragma unroll
@@ -155,8 +161,8 @@ struct FieldReader {
       const std::uint32_t x0 = topBits(bits, e0), x1 = topBits(dropBits(bits, e0), e1);
       const std::uint32_t x = __byte_perm(x0, x1, 0x5410);
       const std::uint32_t anchors = multiplyPairs(__byte_perm(e0, e1, 0x7632), absmaxPair);
-      const std::uint32_t sign = x & __byte_perm(e0, e1, 0x5410) & constants->signMask;
-      result.pair[k] = anchors + x + sign * constants->signAdd;
+      const std::uint32_t sign = x & __byte_perm(e0, e1, 0x5410) & signMask;
+      result.pair[k] = anchors + x + sign * signAdd;
     }
     return result;
   }

@@ -1,244 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles as BF16 in memory, and their resident form.
-#include <algorithm>
+// Residual tiles as BF16 in memory: one warp a tile.
+#include <bit>
 
-#include "kernels/cuda/product_launch.cuh"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/tile_reader.cuh"
 
 namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr unsigned kThreads = 256, kWarps = kThreads / kWarp;
-/// Blocks a multiprocessor that the registers leave room for.
-constexpr unsigned kBlocks = 4;
+constexpr std::uint32_t kAhead = 4;  ///< steps whose codes are on their way
+constexpr std::uint32_t kBarrierBytes = 128;
 
-template <class Reader>
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    reconstructKernel(const __grid_constant__ TileSource<Reader> source, std::uint32_t firstTile, std::uint32_t endTile,
-                      std::uint64_t elements, std::uint32_t slotBytes, uint4* into) {
-  extern __shared__ __align__(128) std::uint8_t shared[];
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  source.loadTable(reinterpret_cast<std::uint32_t*>(shared), kThreads);
-  __syncthreads();
-  const std::uint32_t tile = firstTile + blockIdx.x * kWarps + warp;
-  if (tile >= endTile) return;
-  const std::uint64_t left = elements - static_cast<std::uint64_t>(tile) * kTileWeights;
-  const auto steps = static_cast<std::uint32_t>(left < kTileWeights ? left / kStepWeights : kTileSteps);
-  uint4* out = into + static_cast<std::size_t>(tile - firstTile) * (kTileWeights / 8) + lane;
-  const std::uint32_t slot = sharedAddress(shared) + Reader::kTableBytes + warp * slotBytes;
-  detail::readTile(source, shared, slot, slotBytes, tile, steps, lane, [&](std::uint32_t s, const Pairs& w) {
-    out[s * kWarp] = make_uint4(w.pair[0], w.pair[1], w.pair[2], w.pair[3]);
-  });
-}
-
-template <class Source, unsigned s>
-__device__ __forceinline__ void storeSteps(const Source& source, typename Source::Unit& unit, const std::uint8_t* table,
-                                           unsigned steps, unsigned lane, uint4* out) {
-  if constexpr (s < kUnitSteps) {
-    if (s < steps) {
-      const Pairs w = source.template weightsOf<s>(unit, table, lane, 0);
-      out[s * kWarp] = make_uint4(w.pair[0], w.pair[1], w.pair[2], w.pair[3]);
-    }
-    storeSteps<Source, s + 1>(source, unit, table, steps, lane, out);
-  }
-}
-
-/// Steps [first, end) of a linear source.
-template <class Source>
-__global__ void __launch_bounds__(kThreads)
-    expandKernel(const __grid_constant__ Source source, std::uint32_t first, std::uint32_t end, uint4* into) {
-  __shared__ __align__(16) std::uint8_t table[Source::kTableBytes];
-  source.loadTable(reinterpret_cast<std::uint32_t*>(table), kThreads);
-  __syncthreads();
-  const unsigned lane = threadIdx.x % kWarp;
-  const std::uint32_t step = first + (blockIdx.x * kWarps + threadIdx.x / kWarp) * kUnitSteps;
-  if (step >= end) return;
-  const std::uint32_t steps = min(kUnitSteps, end - step);
-  auto unit = source.load(step, steps, lane);
-  storeSteps<Source, 0>(source, unit, table, steps, lane, into + static_cast<std::size_t>(step - first) * kWarp + lane);
-}
-
-/// Most weights of the zero bin that a lane's word of extras holds.
-constexpr std::uint32_t kMostExtras = 10;
-
-struct ByteTarget {
-  uint2* bytes;
-  std::uint32_t* extras;
-  std::uint32_t* patchBegin;  ///< counts at first, positions after the sum
-  std::uint32_t* patches;
-  std::uint32_t mostPatches;
-  std::uint32_t lo[16];
+struct TileSource {
+  const std::uint32_t* codes;
+  const std::uint32_t* absmax;  ///< FP32 bits
+  const std::byte* stream;
+  const std::uint32_t* offsets;
+  const TileTable* table;
+  unsigned groupShift;
+  std::uint32_t firstTile, endTile, slotBytes;
+  std::uint64_t elements;
+  std::byte* into;
 };
 
-/// One unit's extras and patches of one lane.
-struct LaneExtras {
-  std::uint32_t word = 0, taken = 0;
-};
+/// Brings `bytes` (a multiple of 16) to the warp's slot; begun by begin(), there after wait().
+struct Staging {
+  std::uint32_t barrier, slot;
 
-/// A weight's byte; false when it must be patched (its byte is then 0).
-__device__ __forceinline__ bool encodeWeight(std::uint32_t code, std::uint32_t x, LaneExtras& extras, std::uint32_t& byte,
-                                             std::uint32_t& decoded) {
-  bool good = x < 256;
-  if (code == 7) {
-    std::uint32_t e = 0;
-    if (extras.taken < kMostExtras && (x & 0x7c00) == 0) {
-      good = true;
-      e = (x >> 8 & 3) | (x >> 15) << 2;
-    }
-    if (extras.taken < kMostExtras) extras.word |= e << 3 * extras.taken;
-    ++extras.taken;
-  }
-  byte = good ? x & 255 : 0;
-  decoded = good ? x : 0;
-  return good;
-}
-
-/// A tile to the resident form: first counting patches (`kStore` false), then writing them where the sums say.
-template <class Reader, bool kStore>
-__global__ void __launch_bounds__(kThreads)
-    toBytesKernel(const __grid_constant__ TileSource<Reader> source, const __grid_constant__ ByteTarget target,
-                  std::uint32_t tiles, std::uint64_t elements, std::uint32_t slotBytes) {
-  extern __shared__ __align__(128) std::uint8_t shared[];
-  __shared__ std::uint32_t counters[kWarps];
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  source.loadTable(reinterpret_cast<std::uint32_t*>(shared), kThreads);
-  __syncthreads();
-  const std::uint32_t tile = blockIdx.x * kWarps + warp;
-  if (tile >= tiles) return;
-  const std::uint64_t left = elements - static_cast<std::uint64_t>(tile) * kTileWeights;
-  const auto steps = static_cast<std::uint32_t>(left < kTileWeights ? left / kStepWeights : kTileSteps);
-  const std::uint32_t slot = sharedAddress(shared) + Reader::kTableBytes + warp * slotBytes;
-  LaneExtras extras;
-  detail::readTile(source, shared, slot, slotBytes, tile, steps, lane, [&](std::uint32_t s, const Pairs& w) {
-    const std::uint32_t step = tile * kTileSteps + s, unit = step / kUnitSteps;
-    if (s % kUnitSteps == 0) {
-      extras = {};
-      if (lane == 0) counters[warp] = 0;
-      __syncwarp();
-    }
-    const std::uint32_t codes = source.base.codesAt(step, lane);
-    const std::uint32_t absmax = __byte_perm(source.base.absmaxAt(step, lane), 0, 0x3232);
-    std::uint32_t words[2] = {};
-#pragma unroll
-    for (int k = 3; k >= 0; --k) {  // extras are taken from the highest nibble down
-      const std::uint32_t even = codes >> (8 * k + 4) & 15, odd = codes >> 8 * k & 15;
-      const std::uint32_t anchors = multiplyPairs(target.lo[even] | target.lo[odd] << 16, absmax);
-      const std::uint32_t low = w.pair[k] & 0xffff, high = w.pair[k] >> 16, place = (s % kUnitSteps) * 256 + lane * 8 + 2 * k;
-      std::uint32_t byte0, byte1, x0, x1;
-      const bool good0 = encodeWeight(even, (low - anchors) & 0xffff, extras, byte0, x0);
-      const std::uint32_t carry = ((anchors & 0xffff) + x0) >> 16;
-      const bool good1 = encodeWeight(odd, (high - (anchors >> 16) - carry) & 0xffff, extras, byte1, x1);
-      words[k >> 1] |= (byte0 | byte1 << 8) << 16 * (k & 1);
-      if (!good0 || !good1) {
-        const std::uint32_t at = atomicAdd(&counters[warp], (good0 ? 0u : 1u) + (good1 ? 0u : 1u));
-        if constexpr (kStore) {
-          std::uint32_t to = target.patchBegin[unit] + at;
-          if (!good0 && to < target.mostPatches) target.patches[to++] = place << 16 | low;
-          if (!good1 && to < target.mostPatches) target.patches[to] = (place + 1) << 16 | high;
-        }
-      }
-    }
-    if constexpr (!kStore) {
-      target.bytes[static_cast<std::size_t>(step) * kWarp + lane] = make_uint2(words[0], words[1]);
-      if (s % kUnitSteps == kUnitSteps - 1 || s + 1 == steps) {
-        target.extras[static_cast<std::size_t>(unit) * kWarp + lane] = extras.word;
-        __syncwarp();
-        if (lane == 0) target.patchBegin[unit] = counters[warp];
-      }
+  __device__ __forceinline__ void init(unsigned lane) const {
+#if __CUDA_ARCH__ >= 900
+    if (lane == 0) {
+      asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier));
+      asm volatile("fence.mbarrier_init.release.cluster;");
     }
     __syncwarp();
-  });
-}
-
-/// Counts to positions, by one block; position `units` is the total.
-__global__ void __launch_bounds__(1024) sumKernel(std::uint32_t* counts, std::uint32_t units, std::uint32_t* total) {
-  __shared__ std::uint32_t sums[kWarp];
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  std::uint32_t before = 0;
-  for (std::uint32_t at = 0; at < units; at += 1024) {
-    const std::uint32_t i = at + threadIdx.x, own = i < units ? counts[i] : 0;
-    const std::uint32_t end = scanOfLanes(own);
-    if (lane == 31) sums[warp] = end;
-    __syncthreads();
-    if (warp == 0) sums[lane] = scanOfLanes(sums[lane]);
-    __syncthreads();
-    if (i < units) counts[i] = before + end - own + (warp > 0 ? sums[warp - 1] : 0);
-    before += sums[kWarp - 1];
-    __syncthreads();
+#endif
   }
-  if (threadIdx.x == 0) *total = counts[units] = before;
+  __device__ __forceinline__ void begin(const std::byte* from, std::uint32_t bytes, unsigned lane) const {
+#if __CUDA_ARCH__ >= 900
+    if (lane != 0) return;
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(slot),
+                 "l"(from), "r"(bytes), "r"(barrier)
+                 : "memory");
+#else
+    for (std::uint32_t at = lane * 16; at < bytes; at += kWarp * 16)
+      asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(slot + at), "l"(from + at) : "memory");
+#endif
+  }
+  __device__ __forceinline__ void wait() const {
+#if __CUDA_ARCH__ >= 900
+    std::uint32_t done = 0;
+    while (!done)
+      asm volatile("{.reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0; selp.u32 %0, 1, 0, p;}"
+                   : "=r"(done)
+                   : "r"(barrier)
+                   : "memory");
+#else
+    asm volatile("cp.async.wait_all;" ::: "memory");
+    __syncwarp();
+#endif
+  }
+};
+
+template <class Reader, bool kWhole>
+__device__ __forceinline__ void decodeSteps(const TileSource& source, Reader& reader, const std::uint8_t* table,
+                                            std::uint32_t tile, std::uint32_t steps, unsigned lane, uint4* out,
+                                            std::uint32_t (&codes)[kAhead], std::uint32_t (&absmax)[kAhead]) {
+#pragma unroll 1
+  for (std::uint32_t s = 0; s < steps; s += kAhead) {
+    std::uint32_t now[kAhead], scale[kAhead];
+#pragma unroll
+    for (std::uint32_t i = 0; i < kAhead; ++i) now[i] = codes[i], scale[i] = absmax[i];
+    if (s + kAhead < steps) {
+#pragma unroll
+      for (std::uint32_t i = 0; i < kAhead; ++i)
+        if (kWhole || s + kAhead + i < steps) {
+          const std::uint32_t step = tile * kTileSteps + s + kAhead + i;
+          codes[i] = loadOnce(source.codes + std::size_t{step} * kWarp + lane);
+          absmax[i] = __ldg(source.absmax + ((std::size_t{step} * kStepWeights + lane * 8) >> source.groupShift));
+        }
+    }
+#pragma unroll
+    for (std::uint32_t i = 0; i < kAhead; ++i)
+      if (kWhole || s + i < steps) {
+        reader.begin(i, now[i], now[i | 1], table);
+        const Pairs w = reader.step(now[i], scale[i], __byte_perm(scale[i], 0, 0x3232), table);
+        out[(s + i) * kWarp] = make_uint4(w.pair[0], w.pair[1], w.pair[2], w.pair[3]);
+      }
+  }
 }
 
 template <class Reader>
-void launchReconstruct(const Machine& machine, const Matrix& m, std::uint32_t first, std::uint32_t end, void* into) {
-  const std::uint32_t slot = (m.tiles.largest + kSlotSlack + 127) & ~127u, shared = Reader::kTableBytes + slot * kWarps;
+__global__ void __launch_bounds__(kThreads, Reader::kBlocks) reconstructKernel(const __grid_constant__ TileSource source) {
+  extern __shared__ __align__(128) std::uint8_t shared[];
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  std::uint8_t* const table = shared + kBarrierBytes;
+  const Staging staging{sharedAddress(shared) + 8 * warp, sharedAddress(table) + Reader::kTableBytes + warp * source.slotBytes};
+  staging.init(lane);
+  const std::uint32_t tile = source.firstTile + blockIdx.x * kWarps + warp;
+  const bool inside = tile < source.endTile;
+  std::uint32_t from = 0, size = 0, steps = 0, codes[kAhead], absmax[kAhead];
+  if (inside) {
+    from = __ldg(source.offsets + tile);
+    const std::uint32_t to = __ldg(source.offsets + tile + 1) & ~kRawTile;
+    size = min((to - (from & ~kRawTile)) * 16, source.slotBytes - kSlotSlack);
+    if (!(from & kRawTile)) staging.begin(source.stream + std::size_t{from} * 16, size, lane);
+    const std::uint64_t left = source.elements - static_cast<std::uint64_t>(tile) * kTileWeights;
+    steps = left < kTileWeights ? static_cast<std::uint32_t>(left / kStepWeights) : kTileSteps;
+#pragma unroll
+    for (std::uint32_t i = 0; i < kAhead; ++i) {
+      codes[i] = absmax[i] = 0;
+      if (i >= steps) continue;
+      const std::uint32_t step = tile * kTileSteps + i;
+      codes[i] = loadOnce(source.codes + std::size_t{step} * kWarp + lane);
+      absmax[i] = __ldg(source.absmax + ((std::size_t{step} * kStepWeights + lane * 8) >> source.groupShift));
+    }
+  }
+  Reader::loadTable(reinterpret_cast<std::uint32_t*>(table), source.table, kThreads);
+  __syncthreads();
+  if (!inside) return;
+  std::byte* const target = source.into + std::size_t{tile - source.firstTile} * kTileWeights * 2;
+  auto* const out = reinterpret_cast<uint4*>(target) + lane;
+  if (from & kRawTile) {
+    const auto* raw = reinterpret_cast<const uint4*>(source.stream + std::size_t{from & ~kRawTile} * 16) + lane;
+    for (std::uint32_t s = 0; s < steps; ++s) out[s * kWarp] = loadOnce(raw + s * kWarp);
+    return;
+  }
+  staging.wait();
+  Reader reader;
+  PatchList patches;
+  reader.start(staging.slot, size, lane, patches, source.table);
+  if (steps == kTileSteps)
+    decodeSteps<Reader, true>(source, reader, table, tile, kTileSteps, lane, out, codes, absmax);
+  else
+    decodeSteps<Reader, false>(source, reader, table, tile, steps, lane, out, codes, absmax);
+  __syncwarp();
+  for (std::uint32_t i = lane; i < patches.count; i += kWarp) {
+    const std::uint32_t patch = loadShared(patches.address + 4 * i);
+    if (patch >> 16 < steps * kStepWeights)
+      reinterpret_cast<std::uint16_t*>(target)[patch >> 16] = static_cast<std::uint16_t>(patch);
+  }
+}
+
+template <class Reader>
+void launch(const Machine& machine, TileSource source) {
+  const std::uint32_t shared = kBarrierBytes + Reader::kTableBytes + source.slotBytes * kWarps;
   cudaFuncSetAttribute(reconstructKernel<Reader>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
   cudaFuncSetAttribute(reconstructKernel<Reader>, cudaFuncAttributePreferredSharedMemoryCarveout, 100);
-  reconstructKernel<Reader><<<(end - first + kWarps - 1) / kWarps, kThreads, shared, machine.stream>>>(
-      tileSourceOf<Reader>(m), first, end, m.rows * m.columns, slot, static_cast<uint4*>(into));
+  const std::uint32_t tiles = source.endTile - source.firstTile;
+  reconstructKernel<Reader><<<(tiles + kWarps - 1) / kWarps, kThreads, shared, machine.stream>>>(source);
 }
-
-template <class Reader>
-void launchToBytes(const Machine& machine, const Matrix& m, const ByteForm& form, std::byte* into, std::uint32_t* total) {
-  const std::uint64_t elements = m.rows * m.columns;
-  const std::uint32_t slot = (m.tiles.largest + kSlotSlack + 127) & ~127u, shared = Reader::kTableBytes + slot * kWarps;
-  const auto tiles = static_cast<std::uint32_t>((elements + kTileWeights - 1) / kTileWeights);
-  ByteTarget target{reinterpret_cast<uint2*>(into),
-                    reinterpret_cast<std::uint32_t*>(into + form.extrasAt),
-                    reinterpret_cast<std::uint32_t*>(into + form.beginAt),
-                    reinterpret_cast<std::uint32_t*>(into + form.patchesAt),
-                    static_cast<std::uint32_t>(form.mostPatches),
-                    {}};
-  std::copy_n(m.tiles.factors.data(), 16, target.lo);
-  cudaFuncSetAttribute(toBytesKernel<Reader, false>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-  cudaFuncSetAttribute(toBytesKernel<Reader, true>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-  const unsigned blocks = (tiles + kWarps - 1) / kWarps;
-  toBytesKernel<Reader, false>
-      <<<blocks, kThreads, shared, machine.stream>>>(tileSourceOf<Reader>(m), target, tiles, elements, slot);
-  sumKernel<<<1, 1024, 0, machine.stream>>>(target.patchBegin, static_cast<std::uint32_t>(form.units), total);
-  toBytesKernel<Reader, true>
-      <<<blocks, kThreads, shared, machine.stream>>>(tileSourceOf<Reader>(m), target, tiles, elements, slot);
-}
-
-[[nodiscard]] std::uint64_t aligned(std::uint64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 }  // namespace
 
-ByteForm::ByteForm(std::uint64_t elements)
-    : units((elements + kUnitWeights - 1) / kUnitWeights),
-      extrasAt(aligned(elements)),
-      beginAt(aligned(extrasAt + units * kWarp * 4)),
-      patchesAt(aligned(beginAt + (units + 1) * 4)),
-      mostPatches(elements / 256 + 64),
-      bytes(aligned(patchesAt + mostPatches * 4)) {}
-
-void reconstructTiles(const Machine& machine, const Matrix& tiled, std::uint64_t firstTile, std::uint64_t lastTile,
-                      void* into) {
+void reconstructTiles(const Machine& machine, const Matrix& m, std::uint64_t firstTile, std::uint64_t lastTile, void* into) {
   if (firstTile >= lastTile) return;
-  const auto first = static_cast<std::uint32_t>(firstTile), end = static_cast<std::uint32_t>(lastTile);
-  if (tiled.tiles.code == Tiles::Code::Prefix)
-    launchReconstruct<PrefixReader>(machine, tiled, first, end, into);
+  const TileSource source{reinterpret_cast<const std::uint32_t*>(m.codes),
+                          reinterpret_cast<const std::uint32_t*>(m.scales),
+                          m.tiles.stream,
+                          m.tiles.offsets,
+                          static_cast<const TileTable*>(m.tiles.table),
+                          static_cast<unsigned>(std::countr_zero(m.group)),
+                          static_cast<std::uint32_t>(firstTile),
+                          static_cast<std::uint32_t>(lastTile),
+                          (m.tiles.largest + kSlotSlack + 15) & ~15u,
+                          m.rows * m.columns,
+                          static_cast<std::byte*>(into)};
+  if (m.tiles.code == Tiles::Code::Prefix)
+    launch<PrefixReader>(machine, source);
   else
-    launchReconstruct<FieldReader>(machine, tiled, first, end, into);
-}
-
-void expandUnits(const Machine& machine, const Matrix& matrix, std::uint64_t first, std::uint64_t count, void* into) {
-  if (count == 0) return;
-  const auto begin = static_cast<std::uint32_t>(first / kStepWeights);
-  const auto end = static_cast<std::uint32_t>((first + count) / kStepWeights);
-  const unsigned blocks = ((end - begin + kUnitSteps - 1) / kUnitSteps + kWarps - 1) / kWarps;
-  auto* out = static_cast<uint4*>(into);
-  if (matrix.form == Matrix::Form::Tiled)
-    expandKernel<<<blocks, kThreads, 0, machine.stream>>>(byteSourceOf(matrix), begin, end, out);
-  else
-    expandKernel<<<blocks, kThreads, 0, machine.stream>>>(baseSourceOf(matrix), begin, end, out);
-}
-
-void toBytes(const Machine& machine, const Matrix& tiled, const ByteForm& form, void* into, std::uint32_t* total) {
-  auto* bytes = static_cast<std::byte*>(into);
-  if (tiled.tiles.code == Tiles::Code::Prefix)
-    launchToBytes<PrefixReader>(machine, tiled, form, bytes, total);
-  else
-    launchToBytes<FieldReader>(machine, tiled, form, bytes, total);
+    launch<FieldReader>(machine, source);
 }
 
 }  // namespace deltascope::kernels::cuda

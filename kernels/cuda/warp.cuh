@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// What kernels of one warp share: loads, the tensor-core product of a step, sums over lanes.
+/// What kernels of one warp share: loads, the tensor cores, sums over lanes.
 #include <cstdint>
 
 namespace deltascope::kernels::cuda {
 
 inline constexpr unsigned kWarp = 32;
 inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+[[nodiscard]] __device__ __forceinline__ std::uint32_t tableAt(const std::uint8_t* table, std::uint32_t offset) {
+  return *reinterpret_cast<const std::uint32_t*>(table + offset);
+}
 
 struct Pairs {
   std::uint32_t pair[4];  ///< eight BF16 weights of a lane: 2j in the low half of pair j
@@ -65,51 +69,6 @@ __device__ __forceinline__ void multiplyTiles(float (&d)[4], std::uint32_t a0, s
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
-
-/// x as the sum of BF16 parts: one (x rounded), or three (x exactly, where nothing underflows).
-template <int kParts>
-struct StepOfX {
-  uint4 part[kParts];
-};
-
-/// The product of one row's weights with x, spread over the warp. Lane (g, t) of 8 × 4 holds eight weights and the eight x that
-/// belong to them; row g of A is group g's x and column g of B is group g's weights, so that the diagonal of A · B holds eight
-/// sums that together are the dot product. Rows 8 to 15 of A take a second part of x without another instruction.
-template <int kParts>
-struct DotProduct {
-  float first[4] = {};
-  float second[kParts > 1 ? 4 : 1] = {};
-
-  __device__ __forceinline__ void add(const StepOfX<kParts>& x, const Pairs& w) {
-    if constexpr (kParts == 1) {
-      multiplyTiles(first, x.part[0].x, 0, x.part[0].y, 0, w.pair[0], w.pair[1]);
-      multiplyTiles(first, x.part[0].z, 0, x.part[0].w, 0, w.pair[2], w.pair[3]);
-    } else {
-      multiplyTiles(first, x.part[0].x, x.part[1].x, x.part[0].y, x.part[1].y, w.pair[0], w.pair[1]);
-      multiplyTiles(second, x.part[2].x, 0, x.part[2].y, 0, w.pair[0], w.pair[1]);
-      multiplyTiles(first, x.part[0].z, x.part[1].z, x.part[0].w, x.part[1].w, w.pair[2], w.pair[3]);
-      multiplyTiles(second, x.part[2].z, 0, x.part[2].w, 0, w.pair[2], w.pair[3]);
-    }
-  }
-
-  /// The sum, in every lane; starts anew.
-  __device__ __forceinline__ float finish(unsigned lane) {
-    const unsigned g = lane >> 2, t = lane & 3;
-    const bool low = g == 2 * t, high = g == 2 * t + 1;
-    float sum = low ? first[0] : high ? first[1] : 0.0f;
-    if constexpr (kParts > 1) {
-      sum += low ? first[2] : high ? first[3] : 0.0f;
-      sum += low ? second[0] : high ? second[1] : 0.0f;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; ++i) first[i] = 0;
-    if constexpr (kParts > 1) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) second[i] = 0;
-    }
-    return sumOfLanes(sum);
-  }
-};
 
 /// Splits two floats: parts[p] holds both p-th parts.
 template <int kParts>

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/units.h"
+#include "core/runtime/device_tiles.h"
+#include "core/runtime/plain_source.h"
+#include "core/runtime/weight_store.h"
+
+namespace deltascope {
+namespace {
+
+/// What the backend's account rounds every buffer up to.
+constexpr std::uint64_t kGrain = 256;
+/// A model's table, counted for each tensor though most share one.
+constexpr std::uint64_t kTableBytes = 4608;
+
+std::uint64_t held(std::uint64_t bytes) { return roundUp(std::max<std::uint64_t>(bytes, 1), kGrain); }
+
+std::uint64_t baseBytes(const TensorOrigin& origin) {
+  if (!origin.quantized) return 0;
+  return held(origin.quantized->codes->bytes) + held(scaleCount(*origin.quantized) * sizeof(float));
+}
+
+TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host* host, const kernels::Backend& backend) {
+  const std::uint64_t size = bytesOf(origin.dtype);
+  const auto& shape = origin.spec.shape;
+  TensorCost cost;
+  cost.name = origin.spec.name;
+  cost.finalBytes = origin.elements * size;
+  cost.staticBytes = held(cost.finalBytes);
+  cost.baseBytes = origin.quantized ? origin.quantized->storedBytes : origin.plain ? origin.plain->bytes : 0;
+  cost.matrix = isMatrix(origin.spec.role);
+  const bool embedding = origin.spec.role == WeightRole::Embedding;
+  cost.lookedUp = embedding && !variant.config.tiedEmbeddings;
+  cost.rowBytes = shape.back() * size;
+  if (!cost.matrix) return cost;
+  const bool there = host && variant.base && host->holds(*variant.base, origin);
+  const std::uint64_t base = there ? 0 : baseBytes(origin);
+  cost.stepBytes = madeBytes(shape[0], shape[1], size);
+  if (origin.steps.empty()) {
+    if (origin.quantized) {
+      cost.jitBytes = base;
+      cost.asStored = origin.bottom != BaseKind::Int8 && origin.dtype == DType::BF16 && shape[1] % kernels::kStep == 0;
+    } else if (isPlain(origin)) {
+      for (const auto& rows : plainFeedRows(origin)) cost.pieceBytes = std::max(cost.pieceBytes, rows.rows * cost.rowBytes);
+      cost.streamBytes = 0;
+    }
+    return cost;
+  }
+  for (const auto& chunk : origin.steps.back().chunks) cost.deltaBytes += chunk.bytes;
+  if (!hasTiles(origin)) return cost;
+  const TileStream stream = tileStream(origin);
+  const std::uint64_t offsets = held((ceilDiv(origin.elements, kTileElements) + 1) * sizeof(std::uint32_t));
+  const std::uint64_t tables = offsets + kTableBytes;
+  cost.jitBytes = base + held(stream.bytes()) + tables;
+  cost.streamBytes = cost.lookedUp ? 0 : base + tables;
+  cost.pieceBytes = cost.lookedUp ? 0 : stream.largestItem();
+  if (origin.bottom == BaseKind::Nf4) {
+    cost.expandedBytes = base + held(backend.byteFormBytes(shape[0], shape[1])) + kTableBytes;
+    cost.expandBytes = held(stream.bytes()) + offsets + cost.stepBytes;
+  }
+  return cost;
+}
+
+}  // namespace
+
+std::vector<TensorCost> deviceCosts(const Variant& variant, const Host* host, const kernels::Backend& backend) {
+  std::vector<TensorCost> costs;
+  costs.reserve(variant.tensors.size());
+  for (const auto& origin : variant.tensors) costs.push_back(costOf(variant, origin, host, backend));
+  return costs;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Reconstruction and products on a GPU, beside a copy on the same one: GB/s and µs, medians, every bit compared.
+///   bench_gpu [--device cuda:0] [--repeat 30]
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/units.h"
+#include "core/codec/codec.h"
+#include "core/codec/residual.h"
+#include "core/model/failure.h"
+#include "core/quant/codebook.h"
+#include "core/quant/quantize.h"
+#include "core/runtime/selftest_parts.h"
+#include "kernels/backend.h"
+
+using namespace deltascope;
+using kernels::Matrix;
+using kernels::Tiles;
+
+namespace {
+
+constexpr std::uint64_t kPart = std::uint64_t{1} << 24;  ///< elements that are encoded; larger matrices repeat them
+constexpr std::uint64_t kBlock = 13 * kPart;             ///< a block of an 8B model
+constexpr std::uint64_t kColumns = 4096;
+
+struct Options {
+  std::string device = "cuda:0";
+  int repeat = 30;
+};
+
+template <class T>
+T must(Result<T>&& result) {
+  if (result) return std::move(*result);
+  std::fprintf(stderr, "bench_gpu: %s\n", describe(result.error()).c_str());
+  std::exit(3);
+}
+void must(Result<void>&& result) {
+  if (result) return;
+  std::fprintf(stderr, "bench_gpu: %s\n", describe(result.error()).c_str());
+  std::exit(3);
+}
+
+kernels::Buffer onDevice(kernels::Backend& backend, std::span<const std::byte> bytes, std::uint64_t copies = 1) {
+  auto buffer = must(fromBackend(backend.allocate(bytes.size() * copies, "the benchmark")));
+  for (std::uint64_t c = 0; c < copies; ++c)
+    backend.copyIn(buffer.as<std::byte>() + c * bytes.size(), bytes.data(), bytes.size());
+  must(fromBackend(backend.synchronize()));
+  return buffer;
+}
+
+/// Median milliseconds of `work(i)`, each time `batch` of them.
+template <class Work>
+double median(kernels::Backend& backend, int repeat, int batch, Work&& work) {
+  const auto timer = backend.makeTimer();
+  std::vector<double> times;
+  for (int i = -3; i < repeat; ++i) {
+    timer->start();
+    for (int b = 0; b < batch; ++b) work(std::max(i, 0) * batch + b);
+    timer->stop();
+    const double ms = must(fromBackend(timer->milliseconds()));
+    if (i >= 0) times.push_back(ms / batch);
+  }
+  must(fromBackend(backend.synchronize()));
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+struct Data {
+  std::vector<std::byte> final;
+  std::vector<std::uint8_t> codes;
+  std::vector<float> absmax;
+  BaseSlice base;
+};
+
+Data makeData() {
+  Data data;
+  const auto weights = selftest::gaussian(kPart, 5);
+  data.final.resize(kPart * 2);
+  fromFloat(DType::BF16, weights, data.final);
+  data.codes.resize(kPart / 2);
+  data.absmax.resize(kPart / 64);
+  quantize4bit(QuantFormat::Nf4, DType::BF16, data.final, 64, data.codes, data.absmax);
+  data.base.kind = BaseKind::Nf4;
+  data.base.count = kPart;
+  data.base.codes = data.codes;
+  data.base.scales = data.absmax;
+  return data;
+}
+
+/// A delta of kPart weights on the device, repeated to a block.
+struct Coded {
+  kernels::Buffer stream, offsets, table, bytes;
+  Matrix matrix;
+  double bits = 0;
+};
+
+Coded encode(kernels::Backend& backend, const Data& data, CodecId id, const Matrix& base) {
+  const DeltaSample sample{data.base, data.final};
+  const auto& coder = codec(id);
+  const ModelPtr model = must(coder.fit(std::span(&sample, 1), {}));
+  std::vector<std::byte> chunk;
+  must(coder.encode(data.base, data.final, model.get(), {}, chunk));
+  chunk.resize(roundUp(chunk.size(), 256));
+  TileLayout layout;
+  for (std::uint64_t p = 0; p < kBlock / kPart; ++p) must(appendTiles(id, chunk, kPart, p * chunk.size(), layout));
+  layout.offsets.push_back(static_cast<std::uint32_t>(chunk.size() * (kBlock / kPart) / 16));
+  Coded coded;
+  coded.stream = onDevice(backend, chunk, kBlock / kPart);
+  coded.offsets = onDevice(backend, std::as_bytes(std::span(layout.offsets)));
+  const TileModel parts = tileModel(model.get());
+  coded.table = must(fromBackend(backend.makeTileTable(*parts.rule, parts.prefix, parts.fields)));
+  coded.matrix = base;
+  coded.matrix.form = Matrix::Form::Tiled;
+  coded.matrix.tiles.code = parts.prefix ? Tiles::Code::Prefix : Tiles::Code::Fields;
+  coded.matrix.tiles.stream = coded.stream.as<std::byte>();
+  coded.matrix.tiles.offsets = coded.offsets.as<std::uint32_t>();
+  coded.matrix.tiles.table = coded.table.data();
+  coded.matrix.tiles.largest = layout.largest;
+  coded.matrix.tiles.factors = parts.rule->lo;
+  coded.bits = 8.0 * static_cast<double>(chunk.size()) / kPart;
+  return coded;
+}
+
+Matrix rowsOf(const Matrix& m, std::uint64_t first, std::uint64_t rows) {
+  Matrix part = m;
+  const std::uint64_t at = first * m.columns;
+  part.rows = rows;
+  if (m.elements) part.elements = static_cast<const std::byte*>(m.elements) + at * 2;
+  part.codes += at / 2;
+  part.scales += at / m.group;
+  if (m.tiles.offsets) part.tiles.offsets += at / kernels::kTile;
+  return part;
+}
+
+std::uint64_t wrongBits(kernels::Backend& backend, const kernels::Buffer& out, const Data& data) {
+  std::vector<std::byte> back(kPart * 2);
+  std::uint64_t wrong = 0;
+  for (std::uint64_t p = 0; p < kBlock / kPart; ++p) {
+    backend.copyOut(back.data(), out.as<std::byte>() + p * back.size(), back.size());
+    for (std::size_t i = 0; i < back.size(); i += 2) wrong += std::memcmp(&back[i], &data.final[i], 2) != 0;
+  }
+  return wrong;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  Options options;
+  for (int i = 1; i + 1 < count; i += 2) {
+    if (std::strcmp(values[i], "--device") == 0) options.device = values[i + 1];
+    if (std::strcmp(values[i], "--repeat") == 0) options.repeat = std::max(1, std::atoi(values[i + 1]));
+  }
+  kernels::BackendOptions open;
+  open.device = options.device;
+  const auto backend = must(fromBackend(kernels::openBackend(open)));
+  std::printf("%s: %s, %s\n", options.device.c_str(), backend->device().name.c_str(), backend->device().detail.c_str());
+  const Data data = makeData();
+  const auto out = must(fromBackend(backend->allocate(kBlock * 2, "the benchmark")));
+  const auto dense = onDevice(*backend, data.final, kBlock / kPart);
+  const auto codes = onDevice(*backend, std::as_bytes(std::span(data.codes)), kBlock / kPart);
+  const auto absmax = onDevice(*backend, std::as_bytes(std::span(data.absmax)), kBlock / kPart);
+  Matrix plain;
+  plain.rows = kBlock / kColumns;
+  plain.columns = kColumns;
+  plain.elements = dense.data();
+  Matrix base;
+  base.form = Matrix::Form::FourBit;
+  base.rows = plain.rows;
+  base.columns = kColumns;
+  base.codes = codes.as<std::uint8_t>();
+  base.scales = absmax.as<float>();
+  base.values = codeBook(QuantFormat::Nf4).values.data();
+
+  const double copy =
+      median(*backend, options.repeat, 1, [&](int) { backend->copyOnDevice(out.data(), dense.data(), kBlock * 2); });
+  const double copyRate = 2.0 * kBlock * 2 / copy / 1e6;
+  std::printf("copy on the device: %.0f GB/s read and written\n", copyRate);
+
+  struct Form {
+    std::string name;
+    Matrix matrix;
+    double bits;
+  };
+  std::vector<Coded> coded;
+  std::vector<Form> forms{{"BF16", plain, 16}, {"NF4 alone", base, 4.5}};
+  for (const CodecId id : {CodecId::Entropy, CodecId::Bitpack}) {
+    coded.push_back(encode(*backend, data, id, base));
+    forms.push_back({std::string(nameOf(id)), coded.back().matrix, coded.back().bits + 4.5});
+  }
+  std::map<std::uint64_t, Coded> expanded;  // by rows: the resident form is of a whole matrix
+  for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}}) {
+    Coded& whole = expanded[rows];
+    whole.matrix = rowsOf(forms[2].matrix, 0, rows);
+    whole.bytes = must(fromBackend(backend->allocate(backend->byteFormBytes(rows, kColumns), "the benchmark")));
+    if (!must(fromBackend(backend->toBytes(whole.matrix, whole.bytes.data())))) std::printf("the resident form does not fit\n");
+    whole.matrix.tiles.code = Tiles::Code::Bytes;
+    whole.matrix.tiles.stream = whole.bytes.as<std::byte>();
+    whole.matrix.tiles.offsets = nullptr;
+  }
+  forms.push_back({"bytes", expanded[plain.rows].matrix,
+                   4.5 + 8.0 * static_cast<double>(backend->byteFormBytes(plain.rows, kColumns)) / kBlock});
+
+  std::printf("\nreconstruction to BF16: GB/s of output\n%-10s %8s %12s %12s %12s %10s\n", "form", "bits", "53248x4096",
+              "14336x4096", "4096x4096", "wrong");
+  for (const auto& form : forms) {
+    if (form.name == "BF16") continue;
+    const auto rate = [&](std::uint64_t rows) {
+      const std::uint64_t places = forms[0].matrix.rows / rows;
+      const double ms = median(*backend, options.repeat, static_cast<int>(std::min<std::uint64_t>(places, 3)), [&](int i) {
+        const std::uint64_t first = static_cast<std::uint64_t>(i) % places * rows;
+        must(fromBackend(backend->reconstruct(form.matrix, first, rows, out.as<std::byte>() + first * kColumns * 2)));
+      });
+      return static_cast<double>(rows) * kColumns * 2 / ms / 1e6;
+    };
+    const double big = rate(plain.rows);
+    const std::uint64_t wrong = form.name == "NF4 alone" ? 0 : wrongBits(*backend, out, data);
+    std::printf("%-10s %8.3f %12.0f %12.0f %12.0f %10llu\n", form.name.c_str(), form.bits, big, rate(14336), rate(4096),
+                static_cast<unsigned long long>(wrong));
+  }
+
+  const auto xs = selftest::gaussian(kColumns, 9);
+  const auto x = onDevice(*backend, std::as_bytes(std::span(xs)));
+  const auto y = must(fromBackend(backend->allocate(plain.rows * sizeof(float), "the benchmark")));
+  for (const auto mode : {kernels::ComputeMode::Fp32, kernels::ComputeMode::Bf16}) {
+    open.compute = mode;
+    const auto other = must(fromBackend(kernels::openBackend(open)));
+    std::printf("\nproduct with one token, activations %s: us, G weights/s\n%-10s %20s %20s %20s %s\n",
+                mode == kernels::ComputeMode::Fp32 ? "whole" : "in BF16", "form", "53248x4096", "14336x4096", "4096x4096",
+                "  bits");
+    std::vector<float> first;
+    for (const auto& form : forms) {
+      std::printf("%-10s", form.name.c_str());
+      for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}}) {
+        const std::uint64_t places = form.name == "bytes" ? 1 : plain.rows / rows;
+        kernels::MatmulArgs args;
+        args.x = x.as<float>();
+        const double ms = median(*other, options.repeat, static_cast<int>(std::min<std::uint64_t>(places, 3)), [&](int i) {
+          const std::uint64_t at = static_cast<std::uint64_t>(i) % places * rows;
+          args.weight = form.name == "bytes" ? expanded[rows].matrix : rowsOf(form.matrix, at, rows);
+          args.y = y.as<float>() + at;
+          must(fromBackend(other->matmul(args)));
+        });
+        std::printf(" %10.1f %9.0f", ms * 1e3, static_cast<double>(rows) * kColumns / ms / 1e6);
+        if (rows == plain.rows) {
+          std::vector<float> result(rows);
+          other->copyOut(result.data(), y.data(), rows * sizeof(float));
+          if (first.empty()) first = result;
+          if (form.name == "BF16" || form.name == "NF4 alone") continue;
+          const bool same = std::memcmp(first.data(), result.data(), rows * sizeof(float)) == 0;
+          if (!same) std::printf(" (other bits than BF16)");
+        }
+      }
+      std::printf("\n");
+    }
+  }
+  return 0;
+}
