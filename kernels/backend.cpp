@@ -25,13 +25,15 @@ class ClockTimer final : public Timer {
 
 }  // namespace
 
-Outcome<void> Backend::matmulGroup(std::span<const MatmulArgs> args) {
+Outcome<void> Backend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
+  rmsNorm(norm);
   for (const auto& one : args)
     if (auto done = matmul(one); !done) return done;
   return {};
 }
 
-Outcome<void> Backend::gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) {
+Outcome<void> Backend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) {
+  rmsNorm(norm);
   if (auto done = matmul(gate); !done) return done;
   if (auto done = matmul(up); !done) return done;
   siluMultiply({gate.y, up.y, gate.y, gate.tokens * gate.weight.rows});
@@ -66,7 +68,8 @@ Outcome<Buffer> Backend::makeTileTable(const AnchorRule&, const PrefixTable*, co
   return unsupported(*this, "products with tiles");
 }
 Outcome<bool> Backend::toBytes(const Matrix&, void*) { return unsupported(*this, "products with tiles"); }
-std::uint64_t Backend::byteFormBytes(std::uint64_t, std::uint64_t) const { return 0; }
+Outcome<void> Backend::toCodes(const Matrix&, void*) { return unsupported(*this, "units"); }
+std::uint64_t Backend::unitBytes(const Matrix&, bool) const { return 0; }
 Outcome<void> Backend::reconstruct(const Matrix&, std::uint64_t, std::uint64_t, void*) {
   return unsupported(*this, "reconstruction of matrices");
 }

@@ -96,10 +96,10 @@ class Backend {
   virtual void siluMultiply(const SiluMultiplyArgs& args) = 0;
 
   // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
-  /// Products of one x, which all of `args` have.
-  [[nodiscard]] virtual Outcome<void> matmulGroup(std::span<const MatmulArgs> args);
-  /// gate.y = silu(gate.y) · up.y after both products.
-  [[nodiscard]] virtual Outcome<void> gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up);
+  /// Products of one x, which is norm.y in all of `args`. Whether norm.y is written is the device's affair.
+  [[nodiscard]] virtual Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args);
+  /// The same for two, and then gate.y = silu(gate.y) · up.y.
+  [[nodiscard]] virtual Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up);
   virtual void attend(const AttendArgs& args);
 
   /// Announces a forward pass. True: the device has done the operations that `pass.key` stands for, recorded when they were
@@ -112,10 +112,12 @@ class Backend {
   /// Tables that products with tiles need, and how many bytes of the account they take.
   [[nodiscard]] virtual Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
                                                       const FieldTable* fields);
-  /// The resident form of a tiled matrix: one byte a weight and what does not fit, in byteFormBytes(rows, columns) bytes at
-  /// `into`. False: it does not fit there. The matrix's stream is resident.
+  /// Forms that products read fastest, with all that they need: `exact`, of a tiled matrix; else of a four-bit one alone. Bytes
+  /// that they take, or 0 where there is none for such a matrix.
+  [[nodiscard]] virtual std::uint64_t unitBytes(const Matrix& fourBit, bool exact) const;
+  /// False: too much of it is exceptional to fit. The matrix's stream is resident, and not needed afterwards.
   [[nodiscard]] virtual Outcome<bool> toBytes(const Matrix& tiled, void* into);
-  [[nodiscard]] virtual std::uint64_t byteFormBytes(std::uint64_t rows, std::uint64_t columns) const;
+  [[nodiscard]] virtual Outcome<void> toCodes(const Matrix& fourBit, void* into);
   /// Rows [firstRow, firstRow + rows) of a resident matrix of any form, as its type. Rows of tiles begin where a tile begins.
   [[nodiscard]] virtual Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into);
   [[nodiscard]] virtual Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request);

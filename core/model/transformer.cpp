@@ -72,7 +72,7 @@ struct Transformer::State {
   kernels::Buffer memory;
 
   [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
-  void norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns);
+  [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
   void setAngles(std::uint32_t first, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
@@ -80,8 +80,8 @@ struct Transformer::State {
   Result<void> run(std::uint32_t tokens, const KvCache& cache, bool wantLogits, const std::stop_token& stop);
 };
 
-void Transformer::State::norm(const float* x, float* y, VectorRef weight, std::uint32_t rows, std::uint32_t columns) {
-  backend.rmsNorm({x, y, weight.data, weight.type, rows, columns, config.rmsEpsilon});
+kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const {
+  return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon};
 }
 
 /// Angles in FP32, as the reference has them: position · frequency.
@@ -101,11 +101,10 @@ void Transformer::State::setAngles(std::uint32_t first, std::uint32_t tokens) {
 Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
                                         std::uint32_t tokens) {
   float *x = at(layout.hidden), *normed = at(layout.normed);
-  norm(x, normed, layer.inputNorm, tokens, config.hidden);
   const std::array products{productOf(layer.query, normed, at(layout.query), tokens, layer.queryBias),
                             productOf(layer.key, normed, at(layout.key), tokens, layer.keyBias),
                             productOf(layer.value, normed, at(layout.value), tokens, layer.valueBias)};
-  DELTASCOPE_TRY(fromBackend(backend.matmulGroup(products)));
+  DELTASCOPE_TRY(fromBackend(backend.normedMatmul(normOf(x, normed, layer.inputNorm, tokens), products)));
   kernels::AttendArgs args;
   args.q = at(layout.query);
   args.k = at(layout.key);
@@ -131,8 +130,8 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
 
 Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t tokens) {
   float *x = at(layout.hidden), *normed = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up);
-  norm(x, normed, layer.postNorm, tokens, config.hidden);
-  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(productOf(layer.gate, normed, gate, tokens, layer.gateBias),
+  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(normOf(x, normed, layer.postNorm, tokens),
+                                                 productOf(layer.gate, normed, gate, tokens, layer.gateBias),
                                                  productOf(layer.up, normed, up, tokens, layer.upBias))));
   auto down = productOf(layer.down, gate, x, tokens, layer.downBias);
   down.accumulate = true;
@@ -142,8 +141,9 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
 Result<void> Transformer::State::readOut(std::uint32_t tokens) {
   DELTASCOPE_ASSIGN(const VectorRef finalNorm, weights.finalNorm());
   DELTASCOPE_ASSIGN(const kernels::Matrix head, weights.head());
-  norm(at(layout.hidden) + std::size_t{tokens - 1} * config.hidden, at(layout.normed), finalNorm, 1, config.hidden);
-  return fromBackend(backend.matmul(productOf(head, at(layout.normed), at(layout.logits), 1, {})));
+  const float* last = at(layout.hidden) + std::size_t{tokens - 1} * config.hidden;
+  const auto product = productOf(head, at(layout.normed), at(layout.logits), 1, {});
+  return fromBackend(backend.normedMatmul(normOf(last, at(layout.normed), finalNorm, 1), std::span(&product, 1)));
 }
 
 /// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.

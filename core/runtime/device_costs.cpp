@@ -19,6 +19,16 @@ std::uint64_t baseBytes(const TensorOrigin& origin) {
   return held(origin.quantized->codes->bytes) + held(scaleCount(*origin.quantized) * sizeof(float));
 }
 
+kernels::Matrix fourBitOf(const TensorOrigin& origin) {
+  kernels::Matrix m;
+  m.form = kernels::Matrix::Form::FourBit;
+  m.type = elementType(origin.dtype);
+  m.rows = origin.spec.shape[0];
+  m.columns = origin.spec.shape[1];
+  m.group = origin.quantized->blocksize;
+  return m;
+}
+
 TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host* host, const kernels::Backend& backend) {
   const std::uint64_t size = bytesOf(origin.dtype);
   const auto& shape = origin.spec.shape;
@@ -37,8 +47,10 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
   cost.stepBytes = madeBytes(shape[0], shape[1], size);
   if (origin.steps.empty()) {
     if (origin.quantized) {
-      cost.jitBytes = base;
-      cost.asStored = origin.bottom != BaseKind::Int8 && origin.dtype == DType::BF16 && shape[1] % kernels::kStep == 0;
+      const std::uint64_t units = origin.bottom == BaseKind::Int8 ? 0 : backend.unitBytes(fourBitOf(origin), false);
+      cost.jitBytes = units ? held(units) : base;
+      cost.asStored = units != 0;
+      cost.jitLoadBytes = units ? base : 0;
     } else if (isPlain(origin)) {
       for (const auto& rows : plainFeedRows(origin)) cost.pieceBytes = std::max(cost.pieceBytes, rows.rows * cost.rowBytes);
       cost.streamBytes = 0;
@@ -53,9 +65,9 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
   cost.jitBytes = base + held(stream.bytes()) + tables;
   cost.streamBytes = cost.lookedUp ? 0 : base + tables;
   cost.pieceBytes = cost.lookedUp ? 0 : stream.largestItem();
-  if (origin.bottom == BaseKind::Nf4) {
-    cost.expandedBytes = base + held(backend.byteFormBytes(shape[0], shape[1])) + kTableBytes;
-    cost.expandBytes = held(stream.bytes()) + offsets + cost.stepBytes;
+  if (const std::uint64_t units = backend.unitBytes(fourBitOf(origin), true); units && origin.bottom == BaseKind::Nf4) {
+    cost.expandedBytes = held(units);
+    cost.expandBytes = base + held(stream.bytes()) + tables + cost.stepBytes;
   }
   return cost;
 }

@@ -84,7 +84,7 @@ Parts Planner::partsOf(const std::vector<Placement>& placements) const {
       pieces = std::max(pieces, cost.pieces);
     }
     work = std::max(work, cost.workBytes);
-    if (placements[i] == Placement::Jit && m_expanded[i]) expand = std::max(expand, cost.expandBytes);
+    if (placements[i] == Placement::Jit) expand = std::max(expand, m_expanded[i] ? cost.expandBytes : cost.jitLoadBytes);
     if (placements[i] == Placement::Stream) piece = std::max(piece, cost.pieceBytes);
   }
   const unsigned threads = m_request.threads;

@@ -20,13 +20,14 @@ struct TensorCost {
   bool matrix = false;
   bool asStored = false;  ///< jit multiplies it as it is stored, with fewer bytes than static: no reason to make it static
   bool lookedUp = false;  ///< of which only a few rows are read a token: no product needs it
-  std::uint64_t stepBytes = 0;    ///< made at a time by one thread when not static; 0: used as it is stored
-  std::uint64_t rowBytes = 0;     ///< of the final
-  std::uint64_t pieces = 0;       ///< that can be made alone
-  std::uint64_t pieceBytes = 0;   ///< of the largest piece's stored bytes: what streaming reads at a time
-  std::uint64_t workBytes = 0;    ///< a thread's scratch for making one step, beside the step
-  std::uint64_t loadBytes = 0;    ///< a thread's scratch while it is made static
-  std::uint64_t expandBytes = 0;  ///< what is held besides while it is expanded
+  std::uint64_t stepBytes = 0;     ///< made at a time by one thread when not static; 0: used as it is stored
+  std::uint64_t rowBytes = 0;      ///< of the final
+  std::uint64_t pieces = 0;        ///< that can be made alone
+  std::uint64_t pieceBytes = 0;    ///< of the largest piece's stored bytes: what streaming reads at a time
+  std::uint64_t workBytes = 0;     ///< a thread's scratch for making one step, beside the step
+  std::uint64_t loadBytes = 0;     ///< a thread's scratch while it is made static
+  std::uint64_t jitLoadBytes = 0;  ///< what is held besides while it is made jit
+  std::uint64_t expandBytes = 0;   ///< what is held besides while it is expanded
 };
 
 struct PlanRequest {

@@ -103,7 +103,22 @@ const std::vector<Candidate>& Sampler::candidates(std::span<const float> logits,
   return m_candidates;
 }
 
+namespace {
+
+/// The lowest id of the highest logit that is a number; 0 where none is.
+TokenId likeliest(std::span<const float> logits) {
+  std::size_t best = 0;
+  while (best < logits.size() && std::isnan(logits[best])) ++best;
+  for (std::size_t id = best + 1; id < logits.size(); ++id)
+    if (logits[id] > logits[best]) best = id;
+  return best < logits.size() ? static_cast<TokenId>(best) : 0;
+}
+
+}  // namespace
+
 TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen) {
+  const bool penalty = m_sampling.repetitionPenalty < 1 || m_sampling.repetitionPenalty > 1;
+  if (!(m_sampling.temperature > 0) && !penalty) return likeliest(logits);
   select(logits, seen);
   if (m_candidates.empty()) return 0;
   if (!(m_sampling.temperature > 0)) return std::min_element(m_candidates.begin(), m_candidates.end(), higher)->id;

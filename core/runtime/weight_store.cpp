@@ -36,7 +36,8 @@ struct WeightStore::Entry {
   std::uint64_t ringTensor = kNoRing;
   // On a GPU.
   DeviceTiles tiles;
-  kernels::Buffer bytes;  ///< the resident form
+  kernels::Buffer units;           ///< base and delta, or the base alone, as products read them fastest
+  BaseKind kind = BaseKind::None;  ///< of the base that they were made from
   std::unique_ptr<kernels::Feed>* feed = nullptr;
   std::vector<kernels::FeedRows> feedRows;
 
@@ -54,27 +55,30 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
   } else if (lookup && forLookup) {
     matrix.form = kernels::Matrix::Form::Made;
     matrix.source = lookup.get();
-  } else if (!feedRows.empty() && !base) {
+  } else if (!feedRows.empty() && !base) {  // plain
     matrix.feed = feed->get();
     matrix.feedRows = feedRows;
   } else if (source) {
     matrix.form = kernels::Matrix::Form::Made;
     matrix.source = source.get();
   } else {
-    const bool int8 = base->kind == BaseKind::Int8;
+    const BaseKind from = base ? base->kind : kind;
+    const bool int8 = from == BaseKind::Int8;
     matrix.form = int8 ? kernels::Matrix::Form::Int8 : kernels::Matrix::Form::FourBit;
-    if (tiles.offsets || bytes) {
+    if (tiles.offsets || units) {
       matrix.form = kernels::Matrix::Form::Tiled;
       matrix.tiles = tiles.tiles;
     }
-    matrix.codes = base->codes.as<std::uint8_t>();
-    matrix.scales = base->scales.as<float>();
-    matrix.group = base->group;
+    if (base) {
+      matrix.codes = base->codes.as<std::uint8_t>();
+      matrix.scales = base->scales.as<float>();
+      matrix.group = base->group;
+    }
     if (!feedRows.empty()) {
       matrix.feed = feed->get();
       matrix.feedRows = feedRows;
     }
-    if (!int8) matrix.values = codeBook(base->kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4).values.data();
+    if (!int8) matrix.values = codeBook(from == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4).values.data();
   }
   return matrix;
 }
@@ -99,6 +103,7 @@ struct WeightStore::State {
   Result<void> makeStatic(Entry& entry, const std::stop_token& stop) const;
   Result<void> checkFinal(const Entry& entry, const Hash128& hash) const;
   Result<void> loadOnDevice(Entry& entry, bool expanded, const std::stop_token& stop);
+  Result<void> toUnits(Entry& entry) const;
   Result<void> startFeed(const MemoryPlan& plan);
   Result<void> makeSource(Entry& entry, const std::stop_token& stop) const;
   Result<void> startRing(unsigned threads);
@@ -214,21 +219,36 @@ Result<void> WeightStore::State::loadOnDevice(Entry& entry, bool expanded, const
   if (streamed && origin.spec.role == WeightRole::Embedding && !variant->config.tiedEmbeddings)
     return {};  // looked up in files
   DELTASCOPE_ASSIGN(entry.base, host->base(*variant->base, origin, stop));
-  if (origin.steps.empty()) return {};
-  const TileStream stream = tileStream(origin);
-  DELTASCOPE_ASSIGN(entry.tiles, loadTiles(*host, tables, origin, stream, !streamed, stop));
-  if (!expanded) return {};
+  if (!origin.steps.empty()) {
+    const TileStream stream = tileStream(origin);
+    DELTASCOPE_ASSIGN(entry.tiles, loadTiles(*host, tables, origin, stream, !streamed, stop));
+    if (!expanded) return {};
+  }
+  return toUnits(entry);
+}
+
+/// Puts a weight in the form that products read fastest, where there is one, and lets go of what it was made from.
+Result<void> WeightStore::State::toUnits(Entry& entry) const {
+  const kernels::Matrix stored = entry.matrix(false);
+  const bool exact = !entry.origin->steps.empty();
+  const std::uint64_t bytes = backend().unitBytes(stored, exact);
+  if (bytes == 0) return {};
   const std::lock_guard lock(host->copying());
-  DELTASCOPE_ASSIGN(auto bytes, fromBackend(backend().allocate(
-                                    backend().byteFormBytes(origin.spec.shape[0], origin.spec.shape[1]), origin.spec.name)));
-  DELTASCOPE_ASSIGN(const bool fits, fromBackend(backend().toBytes(entry.matrix(false), bytes.data())));
-  if (!fits) return {};  // too many exceptions: the stored form takes less
-  entry.bytes = std::move(bytes);
+  DELTASCOPE_ASSIGN(auto units, fromBackend(backend().allocate(bytes, entry.origin->spec.name)));
+  if (exact) {
+    DELTASCOPE_ASSIGN(const bool fits, fromBackend(backend().toBytes(stored, units.data())));
+    if (!fits) return {};  // too many exceptions: it stays as it is stored, which takes less
+  } else {
+    DELTASCOPE_TRY(fromBackend(backend().toCodes(stored, units.data())));
+  }
+  entry.units = std::move(units);
   entry.tiles.stream = {};
   entry.tiles.offsets = {};
-  entry.tiles.tiles.code = kernels::Tiles::Code::Bytes;
-  entry.tiles.tiles.stream = entry.bytes.as<std::byte>();
+  entry.tiles.tiles.code = exact ? kernels::Tiles::Code::Bytes : kernels::Tiles::Code::Codes;
+  entry.tiles.tiles.stream = entry.units.as<std::byte>();
   entry.tiles.tiles.offsets = nullptr;
+  entry.kind = entry.base->kind;
+  entry.base.reset();
   return {};
 }
 

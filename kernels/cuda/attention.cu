@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/elements.cuh"
-#include "kernels/cuda/launch.h"
+#include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/heads.cuh"
 
 namespace deltascope::kernels::cuda {
 namespace {
@@ -17,6 +17,16 @@ constexpr std::uint32_t kMostDim = 256;
 constexpr std::uint32_t kOutputs = kMostHeads * kMostDim / kThreads;
 constexpr std::uint32_t kMostSegments = 64;
 
+/// For one token: what comes before the attention itself.
+struct Preparation {
+  float* k;
+  const float* v;
+  const void *queryNorm, *keyNorm;
+  ElementType normType;
+  float epsilon;
+  const float *cosine, *sine;
+};
+
 struct Args {
   const float* q;
   float* out;
@@ -26,6 +36,7 @@ struct Args {
   std::uint32_t* arrived;  ///< [kvHeads · groups], zero between calls
   std::uint32_t heads, window, segmentLength, segments;
   float scale;
+  Preparation prepare;  ///< k null: everything is in place
 };
 
 /// What a block has seen so far: per head maximum and sum, per thread its share of the values.
@@ -136,10 +147,29 @@ __device__ __forceinline__ void write(const Args& args, std::uint32_t token, std
   }
 }
 
+/// One token's heads: query heads to shared memory, and by the block of the last segment key and value to the cache.
+__device__ void prepare(const Args& args, std::uint32_t kvHead, std::uint32_t head0, std::uint32_t count,
+                        std::uint32_t position, bool stores, Shared& shared) {
+  const Preparation& p = args.prepare;
+  const KvLayer& cache = args.cache;
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const std::size_t place = (static_cast<std::size_t>(kvHead) * cache.capacity + position) * cache.headDim;
+  if (warp < count)
+    rotateHead(args.q + (head0 + warp) * cache.headDim, cache.headDim, {p.queryNorm, p.normType, p.epsilon}, p.cosine, p.sine,
+               lane, [&](std::uint32_t d, float value) { shared.q[warp][d] = value; });
+  else if (warp == kMostHeads && stores)
+    rotateHead(p.k + kvHead * cache.headDim, cache.headDim, {p.keyNorm, p.normType, p.epsilon}, p.cosine, p.sine, lane,
+               [&](std::uint32_t d, float value) { fromFloat(cache.keys, cache.type, place + d, value); });
+  else if (warp == kMostHeads + 1 && stores)
+    for (std::uint32_t d = lane; d < cache.headDim; d += kWarp)
+      fromFloat(cache.values, cache.type, place + d, p.v[kvHead * cache.headDim + d]);
+}
+
 /// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens.
 template <bool kSplit>
 __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constant__ Args args) {
   __shared__ Shared shared;
+  letNextBegin();
   const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
   const std::uint32_t groups = (perKey + kMostHeads - 1) / kMostHeads;
   const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
@@ -149,9 +179,14 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
   const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
   if (end > args.cache.capacity) return;
   if (kSplit && (blockIdx.x < firstSegment || blockIdx.x > lastSegment)) return;
+  afterPrevious();
 
-  for (std::uint32_t i = threadIdx.x; i < count * dim; i += kThreads)
-    shared.q[i / dim][i % dim] = args.q[(static_cast<std::size_t>(token) * args.heads + head0) * dim + i];
+  if (kSplit && args.prepare.k) {
+    prepare(args, kvHead, head0, count, end - 1, blockIdx.x == lastSegment, shared);
+  } else {
+    for (std::uint32_t i = threadIdx.x; i < count * dim; i += kThreads)
+      shared.q[i / dim][i % dim] = args.q[(static_cast<std::size_t>(token) * args.heads + head0) * dim + i];
+  }
   __syncthreads();
 
   Seen all;
@@ -225,32 +260,67 @@ std::uint64_t attentionScratchBytes(std::uint32_t heads, std::uint32_t headDim) 
   return kCounterBytes + std::uint64_t{heads} * kMostSegments * (2 + headDim) * sizeof(float);
 }
 
-void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,
-               std::uint64_t scratchBytes) {
-  if (args.tokens == 0) return;
-  const std::uint32_t perKey = args.heads / args.cache.kvHeads, groups = (perKey + kMostHeads - 1) / kMostHeads;
+namespace {
+
+/// Fills in everything but the preparation. Segments become longer where scratch holds fewer.
+Args argsOf(const AttentionArgs& args, const std::uint32_t* position, void* scratch, std::uint64_t scratchBytes) {
   const std::uint32_t spans = (args.cache.capacity + kSpan - 1) / kSpan;
   const std::uint64_t partial = std::uint64_t{args.heads} * (2 + args.cache.headDim) * sizeof(float);
   const auto segments =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>((scratchBytes - kCounterBytes) / partial, 1, kMostSegments));
   const std::uint32_t length = (spans + segments - 1) / segments * kSpan;
-  const bool split = args.tokens == 1 && args.cache.kvHeads * groups <= kCounterBytes / sizeof(std::uint32_t);
-  const Args all{args.q,
-                 args.out,
-                 args.cache,
-                 position,
-                 reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + kCounterBytes),
-                 static_cast<std::uint32_t*>(scratch),
-                 args.heads,
-                 args.window,
-                 length,
-                 segments,
-                 args.scale};
-  const dim3 grid(split ? (args.cache.capacity + length - 1) / length : 1, args.cache.kvHeads * groups, args.tokens);
-  if (split)
-    attentionKernel<true><<<grid, kThreads, 0, machine.stream>>>(all);
-  else
-    attentionKernel<false><<<grid, kThreads, 0, machine.stream>>>(all);
+  return {args.q,
+          args.out,
+          args.cache,
+          position,
+          reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + kCounterBytes),
+          static_cast<std::uint32_t*>(scratch),
+          args.heads,
+          args.window,
+          length,
+          segments,
+          args.scale,
+          {}};
+}
+
+std::uint32_t headBlocks(std::uint32_t heads, const KvLayer& cache) {
+  const std::uint32_t perKey = heads / cache.kvHeads;
+  return cache.kvHeads * ((perKey + kMostHeads - 1) / kMostHeads);
+}
+
+bool canSplit(std::uint32_t tokens, std::uint32_t heads, const KvLayer& cache) {
+  return tokens == 1 && headBlocks(heads, cache) <= kCounterBytes / sizeof(std::uint32_t);
+}
+
+void launchSplit(const Machine& machine, const Args& args) {
+  const dim3 grid((args.cache.capacity + args.segmentLength - 1) / args.segmentLength, headBlocks(args.heads, args.cache), 1);
+  launchDependent(machine, attentionKernel<true>, grid, kThreads, 0, args);
+}
+
+}  // namespace
+
+void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,
+               std::uint64_t scratchBytes) {
+  if (args.tokens == 0) return;
+  const Args all = argsOf(args, position, scratch, scratchBytes);
+  if (canSplit(args.tokens, args.heads, args.cache)) return launchSplit(machine, all);
+  launchDependent(machine, attentionKernel<false>, dim3(1, headBlocks(args.heads, args.cache), args.tokens), kThreads, 0, all);
+}
+
+bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
+                 std::uint64_t scratchBytes) {
+  if (!canSplit(args.tokens, args.heads, args.cache)) return false;
+  AttentionArgs attention;
+  attention.q = args.q;
+  attention.out = args.out;
+  attention.cache = args.cache;
+  attention.heads = args.heads;
+  attention.window = args.window;
+  attention.scale = args.scale;
+  Args all = argsOf(attention, position, scratch, scratchBytes);
+  all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.cosine, args.sine};
+  launchSplit(machine, all);
+  return true;
 }
 
 }  // namespace deltascope::kernels::cuda

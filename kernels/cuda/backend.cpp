@@ -19,7 +19,7 @@ constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
 constexpr std::uint64_t kTotalAt = 64, kRowsAt = 256, kHeadBytes = 4096;
 constexpr std::uint32_t kMostRows = (kHeadBytes - kRowsAt) / sizeof(std::uint32_t);
 constexpr std::uint64_t kHostAlignment = 64;
-constexpr std::uint64_t kRowGroup = 16;  ///< rows that expandRows does together
+constexpr std::uint64_t kRowGroup = 16;  ///< rows of a unit
 constexpr std::uint32_t kMostHeads = 64, kMostHeadDim = 128;
 /// Of the weights that are made at a time where nothing was reserved.
 constexpr std::uint64_t kMadeBytes = std::uint64_t{32} << 20;
@@ -65,9 +65,10 @@ class EventTimer final : public Timer {
   if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != 1 || b.tokens != 1) return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
   if (!hasTokenKernel(machine, m) || !hasTokenKernel(machine, n)) return false;
-  if (m.form == Matrix::Form::FourBit) return std::equal(m.values, m.values + 16, n.values);
   if (m.form != Matrix::Form::Tiled) return true;
-  return m.tiles.factors == n.tiles.factors;
+  if (m.tiles.code != n.tiles.code) return false;
+  return m.tiles.code == Tiles::Code::Codes ? std::equal(m.values, m.values + 16, n.values)
+                                            : m.tiles.factors == n.tiles.factors;
 }
 
 }  // namespace
@@ -91,6 +92,9 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
   m_machine.processors = static_cast<unsigned>(std::max(processors, 1));
   m_machine.sharedBytes = static_cast<std::uint32_t>(shared);
+  int major = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
+  m_machine.dependentLaunch = major >= 9;
   if (const auto error = cudaStreamCreateWithFlags(&m_machine.stream, cudaStreamNonBlocking); error != cudaSuccess)
     return failed("a stream of the GPU", error);
   m_compute = options.compute == ComputeMode::Bf16 ? Compute::Bf16 : Compute::Fp32;
@@ -186,7 +190,7 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
   const Matrix& weight = args.weight;
   if (args.tokens == 0 || weight.rows == 0) return {};
   cudaSetDevice(m_machine.index);
-  if (!weight.feed) return multiply(args, weight.rows);
+  if (!weight.feed) return multiply(args, weight.rows, false);
   for (const FeedRows& rows : weight.feedRows) {
     const auto bytes = weight.feed->acquire(rows.item);
     if (!bytes) return tl::make_unexpected(bytes.error());
@@ -205,16 +209,16 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
     }
     part.y += rows.firstRow;
     part.bias = biasFrom(args, rows.firstRow);
-    auto done = multiply(part, weight.rows);
+    auto done = multiply(part, weight.rows, true);
     weight.feed->release(rows.item);
     if (!done) return done;
   }
   return {};
 }
 
-Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride) {
+Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride, bool made) {
   if (args.tokens == 1 && hasTokenKernel(m_machine, args.weight)) {
-    productOfToken(m_machine, m_compute, std::span(&args, 1), false);
+    productOfToken(m_machine, {m_compute, nullptr, false, made}, std::span(&args, 1));
   } else if (args.weight.form != Matrix::Form::Dense) {
     return multiplyMade(args, stride);
   } else if (hasTensorKernel(args.weight)) {
@@ -245,7 +249,7 @@ Outcome<void> CudaBackend::multiplyMade(const MatmulArgs& args, std::uint64_t st
     part.y += first;
     part.bias = biasFrom(args, first);
     if (auto made = materialise(m, first, part.weight.rows, *memory); !made) return made;
-    if (auto done = multiply(part, stride); !done) return done;
+    if (auto done = multiply(part, stride, true); !done) return done;
   }
   return {};
 }
@@ -255,7 +259,7 @@ std::uint64_t CudaBackend::rowsTogether(const Matrix& m) {
     case Matrix::Form::Made:
       return m.rows;
     case Matrix::Form::Tiled:
-      if (m.tiles.code == Tiles::Code::Bytes) return kRowGroup;
+      if (m.tiles.code == Tiles::Code::Bytes || m.tiles.code == Tiles::Code::Codes) return kRowGroup;
       return std::lcm(m.columns, std::uint64_t{kTile}) / m.columns;
     default:
       return kRowGroup;
@@ -268,14 +272,14 @@ Outcome<void> CudaBackend::materialise(const Matrix& m, std::uint64_t first, std
     case Matrix::Form::Made:
       return makeAll(m, into);
     case Matrix::Form::Tiled:
-      if (m.tiles.code == Tiles::Code::Bytes)
+      if (m.tiles.code == Tiles::Code::Bytes || m.tiles.code == Tiles::Code::Codes)
         expandRows(m_machine, m, first, rows, into);
       else
         reconstructTiles(m_machine, m, begin / kTile, (begin + count + kTile - 1) / kTile, into);
       break;
     case Matrix::Form::FourBit:
-      if (canExpand(m))
-        expandRows(m_machine, m, first, rows, into);
+      if (m.type == ElementType::BF16 && begin % 8 == 0 && count % 8 == 0)
+        dequantizeSteps(m_machine, m, begin, count, into);
       else
         dequantize(m_machine, m, begin, count, into);
       break;
@@ -430,29 +434,32 @@ void CudaBackend::attention(const AttentionArgs& args) {
   launched("attention");
 }
 
-Outcome<void> CudaBackend::matmulGroup(std::span<const MatmulArgs> args) {
+Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
   const bool together =
-      args.size() > 1 && args.size() <= 3 &&
-      std::all_of(args.begin() + 1, args.end(), [&](const MatmulArgs& one) { return alike(m_machine, args[0], one); });
-  if (!together) return Backend::matmulGroup(args);
+      !args.empty() && args.size() <= 3 && canNorm(norm) &&
+      std::all_of(args.begin(), args.end(), [&](const MatmulArgs& one) { return alike(m_machine, args[0], one); });
+  if (!together) return Backend::normedMatmul(norm, args);
   cudaSetDevice(m_machine.index);
-  productOfToken(m_machine, m_compute, args, false);
+  productOfToken(m_machine, {m_compute, &norm, false, false}, args);
   launched("a product");
   return noted();
 }
 
-Outcome<void> CudaBackend::gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) {
-  if (!alike(m_machine, gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
-    return Backend::gatedMatmul(gate, up);
+Outcome<void> CudaBackend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) {
+  if (!canNorm(norm) || !alike(m_machine, gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
+    return Backend::gatedMatmul(norm, gate, up);
   cudaSetDevice(m_machine.index);
   const std::array both{gate, up};
-  productOfToken(m_machine, m_compute, both, true);
+  productOfToken(m_machine, {m_compute, &norm, true, false}, both);
   launched("a gated product");
   return noted();
 }
 
 void CudaBackend::attend(const AttendArgs& args) {
   setPosition(args.firstPosition);
+  if (attendToken(m_machine, args, m_workspace.as<std::uint32_t>(), m_workspace.as<std::byte>() + kHeadBytes,
+                  m_workspaceBytes - kHeadBytes))
+    return launched("attention");
   prepareHeads(m_machine, args, m_workspace.as<std::uint32_t>());
   AttentionArgs attention;
   attention.q = args.q;
@@ -523,9 +530,21 @@ Outcome<Buffer> CudaBackend::makeTileTable(const AnchorRule& rule, const PrefixT
   return table;
 }
 
+Outcome<void> CudaBackend::toCodes(const Matrix& fourBit, void* into) {
+  cudaSetDevice(m_machine.index);
+  cuda::toCodes(m_machine, fourBit, into);
+  launched("the base in units");
+  return synchronize();
+}
+
+std::uint64_t CudaBackend::unitBytes(const Matrix& fourBit, bool exact) const {
+  return hasUnits(fourBit) ? UnitForm(fourBit.rows, fourBit.columns, exact).bytes : 0;
+}
+
 Outcome<bool> CudaBackend::toBytes(const Matrix& tiled, void* into) {
   cudaSetDevice(m_machine.index);
-  const ByteForm form(tiled.rows, tiled.columns);
+  if (!hasUnits(tiled)) return false;
+  const UnitForm form(tiled.rows, tiled.columns, true);
   const std::uint64_t rowBytes = tiled.columns * bytesOf(tiled.type), together = std::lcm(rowsTogether(tiled), kRowGroup);
   const std::uint64_t least = together * rowBytes, most = std::max(least, kMadeBytes / least * least);
   const auto dense = scratch(std::min(most, (tiled.rows + together - 1) / together * least));

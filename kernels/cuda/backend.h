@@ -41,8 +41,8 @@ class CudaBackend final : public Backend {
   void storeKv(const StoreKvArgs& args) override;
   void attention(const AttentionArgs& args) override;
   void siluMultiply(const SiluMultiplyArgs& args) override;
-  [[nodiscard]] Outcome<void> matmulGroup(std::span<const MatmulArgs> args) override;
-  [[nodiscard]] Outcome<void> gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) override;
+  [[nodiscard]] Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) override;
+  [[nodiscard]] Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) override;
   void attend(const AttendArgs& args) override;
   [[nodiscard]] Outcome<bool> beginPass(const PassArgs& pass) override;
   [[nodiscard]] Outcome<void> endPass() override;
@@ -50,9 +50,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
                                               const FieldTable* fields) override;
   [[nodiscard]] Outcome<bool> toBytes(const Matrix& tiled, void* into) override;
-  [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t rows, std::uint64_t columns) const override {
-    return ByteForm(rows, columns).bytes;
-  }
+  [[nodiscard]] Outcome<void> toCodes(const Matrix& fourBit, void* into) override;
+  [[nodiscard]] std::uint64_t unitBytes(const Matrix& fourBit, bool exact) const override;
   [[nodiscard]] Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows,
                                           void* into) override {
     return materialise(matrix, firstRow, rows, static_cast<std::byte*>(into));
@@ -70,7 +69,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<void> noted() const;
   void setPosition(std::uint32_t position);
   void dropRecording();
-  [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride);
+  /// `made`: the weights were made or brought by what was begun before.
+  [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride, bool made);
   [[nodiscard]] Outcome<void> gatherMade(const GatherRowsArgs& args);
   [[nodiscard]] Outcome<void> gatherFromHost(const GatherRowsArgs& args);
   [[nodiscard]] Outcome<void> makeAll(const Matrix& m, std::byte* into);

@@ -14,6 +14,7 @@ struct Machine {
   int index = 0;
   unsigned processors = 1;        ///< multiprocessors
   std::uint32_t sharedBytes = 0;  ///< that a block may have
+  bool dependentLaunch = false;   ///< kernels may begin before the one before has ended
   cudaStream_t stream = nullptr;
 };
 
@@ -22,8 +23,17 @@ enum class Compute : std::uint8_t { Fp32, Bf16 };
 
 /// Whether a weight's product with one token has a kernel of its own (tokens.cu has one for everything).
 [[nodiscard]] bool hasTokenKernel(const Machine& machine, const Matrix& weight);
-/// Products of one x with one token; all parts of one form, rows one after another. `gated`: two parts.
-void productOfToken(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated);
+/// How x of a product with one token comes about, and what becomes of the result.
+struct TokenProduct {
+  Compute compute = Compute::Fp32;
+  const RmsNormArgs* norm = nullptr;  ///< x is norm->y, which is not there yet
+  bool gated = false;                 ///< two parts: y = silu(first) · second
+  bool made = false;                  ///< the weights were just made or brought: they must not be read ahead
+};
+/// Whether a norm can be part of a product, with the bits of rmsNorm().
+[[nodiscard]] bool canNorm(const RmsNormArgs& norm);
+/// Products of one x with one token; all parts of one form.
+void productOfToken(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts);
 
 /// y = x · Wᵀ for several tokens, BF16 weights with columns a multiple of 64.
 [[nodiscard]] bool hasTensorKernel(const Matrix& weight);
@@ -34,21 +44,26 @@ void plainProduct(const Machine& machine, const MatmulArgs& args, std::uint64_t 
 
 /// Tiles [firstTile, lastTile) of a tiled matrix as BF16; `into` is where the first goes.
 void reconstructTiles(const Machine& machine, const Matrix& tiled, std::uint64_t firstTile, std::uint64_t lastTile, void* into);
-/// Rows of a four-bit matrix (where canExpand) or of the resident form as BF16; firstRow is a multiple of 16.
-[[nodiscard]] bool canExpand(const Matrix& fourBit);
+/// Whether a four-bit weight can be kept in units (sources.cuh).
+[[nodiscard]] bool hasUnits(const Matrix& fourBit);
+/// Rows of a matrix in units as BF16; firstRow is a multiple of 16.
 void expandRows(const Machine& machine, const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into);
+/// Elements [first, first + count) of a four-bit BF16 matrix with a group of at least 8; both are multiples of 8.
+void dequantizeSteps(const Machine& machine, const Matrix& matrix, std::uint64_t first, std::uint64_t count, void* into);
 /// Elements [first, first + count) of a four-bit or INT8 matrix in its type.
 void dequantize(const Machine& machine, const Matrix& matrix, std::uint64_t first, std::uint64_t count, void* into);
 
-/// The resident form (sources.cuh, ByteSource), in one buffer.
-struct ByteForm {
-  ByteForm(std::uint64_t rows, std::uint64_t columns);
-  std::uint64_t units, recordsAt, overflowAt, mostOverflow, bytes;
+/// A weight in units, in one buffer: records, and for exact ones the lists of patches that had no room in them.
+struct UnitForm {
+  UnitForm(std::uint64_t rows, std::uint64_t columns, bool exact);
+  std::uint64_t units, overflowAt, mostOverflow, bytes;
 };
-/// Fills it for rows [firstRow, firstRow + rows), of which `dense` holds the reconstruction; firstRow is a multiple of 16.
-/// `used` (the device's, zero before the first rows) counts the words of overflow, of which only mostOverflow are stored.
+/// Fills one of the base alone.
+void toCodes(const Machine& machine, const Matrix& fourBit, void* into);
+/// Fills rows [firstRow, firstRow + rows) of an exact one, of which `dense` holds the reconstruction; firstRow is a multiple of
+/// 16. `used` (the device's, zero before the first rows) counts the words of lists, of which only mostOverflow are stored.
 void toBytes(const Machine& machine, const Matrix& tiled, const void* dense, std::uint64_t firstRow, std::uint64_t rows,
-             const ByteForm& form, void* into, std::uint32_t* used);
+             const UnitForm& form, void* into, std::uint32_t* used);
 
 void gatherRows(const Machine& machine, const Matrix& table, const std::uint32_t* rows, std::uint32_t count, float* into);
 /// Row i of `elements` (of `type`, rows one after another) to FP32.
@@ -62,6 +77,9 @@ void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_
 [[nodiscard]] std::uint64_t attentionScratchBytes(std::uint32_t heads, std::uint32_t headDim);
 void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,
                std::uint64_t scratchBytes);
+/// One token's attention with all that comes before it, in one kernel. False: it has none for such a cache.
+[[nodiscard]] bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
+                               std::uint64_t scratchBytes);
 /// Norms, rotation and storing for the tokens of a pass, in one kernel.
 void prepareHeads(const Machine& machine, const AttendArgs& args, const std::uint32_t* position);
 

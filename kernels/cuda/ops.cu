@@ -2,7 +2,7 @@
 // The small operations of a layer.
 #include <algorithm>
 
-#include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/heads.cuh"
 #include "kernels/cuda/launch.h"
 
 namespace deltascope::kernels::cuda {
@@ -31,12 +31,6 @@ __global__ void __launch_bounds__(kNormThreads) rmsNormKernel(const __grid_const
   const float scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, args.epsilon)));
   for (std::uint32_t c = threadIdx.x; c < args.columns; c += blockDim.x)
     y[c] = __fmul_rn(__fmul_rn(x[c], scale), toFloat(args.weight, args.weightType, c));
-}
-
-__device__ __forceinline__ void rotate(float& a, float& b, float cosine, float sine) {
-  const float first = __fsub_rn(__fmul_rn(a, cosine), __fmul_rn(b, sine));
-  b = __fadd_rn(__fmul_rn(b, cosine), __fmul_rn(a, sine));
-  a = first;
 }
 
 /// A block a token.
@@ -95,30 +89,15 @@ __global__ void __launch_bounds__(kWarp * 4)
   const std::uint32_t h = key ? head - args.heads : head;
   float* x =
       key ? args.k + (keyRow + h) * cache.headDim : args.q + (static_cast<std::size_t>(token) * args.heads + h) * cache.headDim;
-  const void* norm = key ? args.keyNorm : args.queryNorm;
-  float scale = 1;
-  if (norm) {
-    float squares = 0;
-    for (std::uint32_t d = lane; d < cache.headDim; d += kWarp) squares = __fmaf_rn(x[d], x[d], squares);
-    const float mean = __fdiv_rn(sumOfLanes(squares), static_cast<float>(cache.headDim));
-    scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, args.epsilon)));
-  }
-  for (std::uint32_t j = lane; j < half; j += kWarp) {
-    float a = x[j], b = x[j + half];
-    if (norm) {
-      a = __fmul_rn(__fmul_rn(a, scale), toFloat(norm, args.normType, j));
-      b = __fmul_rn(__fmul_rn(b, scale), toFloat(norm, args.normType, j + half));
-    }
-    rotate(a, b, args.cosine[token * half + j], args.sine[token * half + j]);
-    if (key) {
-      const std::size_t to = cacheIndex(cache, h, at);
-      fromFloat(cache.keys, cache.type, to + j, a);
-      fromFloat(cache.keys, cache.type, to + j + half, b);
-    } else {
-      x[j] = a;
-      x[j + half] = b;
-    }
-  }
+  const HeadNorm norm{key ? args.keyNorm : args.queryNorm, args.normType, args.epsilon};
+  const std::size_t to = cacheIndex(cache, h, at);
+  rotateHead(x, cache.headDim, norm, args.cosine + token * half, args.sine + token * half, lane,
+             [&](std::uint32_t d, float value) {
+               if (key)
+                 fromFloat(cache.keys, cache.type, to + d, value);
+               else
+                 x[d] = value;
+             });
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 namespace deltascope::kernels::cuda {
 
 bool hasTokenKernel(const Machine& machine, const Matrix& weight) {
-  constexpr std::uint32_t kMostTable = std::max({BaseSource::kTableBytes, ByteSource::kTableBytes});
+  constexpr std::uint32_t kMostTable = 4096;
   if (weight.type != ElementType::BF16 || weight.columns == 0 || weight.columns % kUnitColumns != 0 || weight.rows == 0 ||
       weight.rows >= (std::uint64_t{1} << 31) || weight.columns >= (std::uint64_t{1} << 20) ||
       xBytes<3>(static_cast<std::uint32_t>(weight.columns)) + kSumBytes + kMostTable > machine.sharedBytes)
@@ -12,24 +12,22 @@ bool hasTokenKernel(const Machine& machine, const Matrix& weight) {
   switch (weight.form) {
     case Matrix::Form::Dense:
       return reinterpret_cast<std::uintptr_t>(weight.elements) % 16 == 0;
-    case Matrix::Form::FourBit:
-      return std::has_single_bit(weight.group) && weight.group >= kChunkColumns;
     case Matrix::Form::Tiled:
-      return weight.tiles.code == Tiles::Code::Bytes;
+      return weight.tiles.code == Tiles::Code::Bytes || weight.tiles.code == Tiles::Code::Codes;
     default:
       return false;
   }
 }
 
-void productOfToken(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  switch (parts[0].weight.form) {
-    case Matrix::Form::FourBit:
-      return baseProduct(machine, compute, parts, gated);
-    case Matrix::Form::Tiled:
-      return byteProduct(machine, compute, parts, gated);
-    default:
-      return denseProduct(machine, compute, parts, gated);
-  }
+bool canNorm(const RmsNormArgs& norm) {
+  return norm.rows == 1 && norm.columns >= kProductThreads && norm.columns % kUnitColumns == 0;
+}
+
+void productOfToken(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
+  const Matrix& weight = parts[0].weight;
+  if (weight.form == Matrix::Form::Dense) return denseProduct(machine, how, parts);
+  if (weight.tiles.code == Tiles::Code::Codes) return codeProduct(machine, how, parts);
+  byteProduct(machine, how, parts);
 }
 
 }  // namespace deltascope::kernels::cuda

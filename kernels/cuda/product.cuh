@@ -6,6 +6,7 @@
 ///
 /// What belongs to a sum, and in which order, follows from the number of columns alone. So a row has the same bits whatever the
 /// form of its weights, the number of blocks, and the rows that are done together.
+#include "kernels/cuda/dependent.cuh"
 #include "kernels/cuda/sources.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -32,7 +33,9 @@ struct ProductArgs {
   std::uint32_t parts;    ///< matrices of as many columns
   std::uint32_t columns;  ///< a multiple of 128
   std::uint32_t groups;   ///< of all parts; of the first where gated
-  std::uint32_t biasType;
+  std::uint32_t biasType, normType;
+  const void* normWeight;  ///< not null: x is normed first, as rmsNorm() does it
+  float epsilon;
   bool accumulate;
   bool gated;  ///< two parts: y = silu(first) · second, to the first's y
 };
@@ -54,19 +57,37 @@ __device__ __forceinline__ float elementAt(const void* p, std::uint32_t type, st
   return value;
 }
 
-/// x to shared memory, in parts.
-template <int kParts>
-__device__ __forceinline__ void stageX(const float* x, std::uint32_t columns, std::uint8_t* into) {
-  for (std::uint32_t i = threadIdx.x; i < columns / 8; i += blockDim.x) {
-    const float4 a = reinterpret_cast<const float4*>(x)[2 * i], b = reinterpret_cast<const float4*>(x)[2 * i + 1];
+/// What rmsNorm() multiplies x with before the weight: the same sums in the same order, by as many threads.
+__device__ __forceinline__ float normScale(const float* x, std::uint32_t columns, float epsilon, float* scratch) {
+  float squares = 0;
+  for (std::uint32_t c = threadIdx.x; c < columns; c += kProductThreads) squares = __fmaf_rn(x[c], x[c], squares);
+  squares = sumOfLanes(squares);
+  const unsigned lane = threadIdx.x % kWarp;
+  if (lane == 0) scratch[threadIdx.x / kWarp] = squares;
+  __syncthreads();
+  squares = sumOfLanes(lane < kProductWarps ? scratch[lane] : 0.0f);
+  const float mean = __fdiv_rn(squares, static_cast<float>(columns));
+  return __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, epsilon)));
+}
+
+/// x to shared memory, in parts; `scratch`: a float a warp.
+template <class Source, int kParts>
+__device__ __forceinline__ void stageX(const ProductArgs<Source>& args, std::uint8_t* into, float* scratch) {
+  const float scale = args.normWeight ? normScale(args.x, args.columns, args.epsilon, scratch) : 1.0f;
+  for (std::uint32_t i = threadIdx.x; i < args.columns / 8; i += kProductThreads) {
+    const float4 a = reinterpret_cast<const float4*>(args.x)[2 * i], b = reinterpret_cast<const float4*>(args.x)[2 * i + 1];
+    float x[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
+    if (args.normWeight) {
+#pragma unroll
+      for (unsigned j = 0; j < 8; ++j)
+        x[j] = __fmul_rn(__fmul_rn(x[j], scale), elementAt(args.normWeight, args.normType, i * 8 + j));
+    }
     std::uint32_t w[4][kParts];
-    splitPair<kParts>(a.x, a.y, w[0]);
-    splitPair<kParts>(a.z, a.w, w[1]);
-    splitPair<kParts>(b.x, b.y, w[2]);
-    splitPair<kParts>(b.z, b.w, w[3]);
+#pragma unroll
+    for (unsigned j = 0; j < 4; ++j) splitPair<kParts>(x[2 * j], x[2 * j + 1], w[j]);
 #pragma unroll
     for (int p = 0; p < kParts; ++p)
-      *reinterpret_cast<uint4*>(into + p * (columns * 2 + kPartPadding) + i * 16) =
+      *reinterpret_cast<uint4*>(into + p * (args.columns * 2 + kPartPadding) + i * 16) =
           make_uint4(w[0][p], w[1][p], w[2][p], w[3][p]);
   }
 }
@@ -77,10 +98,10 @@ template <class Source, int kParts>
 __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid_constant__ ProductArgs<Source> args) {
   extern __shared__ __align__(128) std::uint8_t shared[];
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
+  __shared__ std::uint32_t table[Source::kTableWords];
   std::uint8_t* const x = shared;
   auto* const sums = reinterpret_cast<float*>(shared + xBytes<kParts>(args.columns));
-  std::uint8_t* const table = reinterpret_cast<std::uint8_t*>(sums) + kSumBytes;
-  args.part[0].source.loadTable(reinterpret_cast<std::uint32_t*>(table), kProductThreads);
+  args.part[0].source.loadTable(table, kProductThreads);
 
   // Groups of a gated product come in twos: the gate's rows, then the same rows of the other.
   const std::uint32_t each = args.gated ? 2 : 1;
@@ -101,31 +122,29 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       place.group -= args.part[place.part++].groups;
     return place;
   };
-  const auto load = [&](typename Source::Unit& unit, std::uint32_t number, std::uint32_t index) {
+  typename Source::Cursor cursor;
+  const auto seek = [&](std::uint32_t number) {
     const Place place = placeOf(number);
-    const auto& part = args.part[place.part];
-    UnitPlace at;
-    at.row0 = min(place.group * kUnitRows + g, part.rows - 1);
-    at.row1 = min(place.group * kUnitRows + g + 8, part.rows - 1);
-    at.column = (firstUnit + index) * kUnitColumns + t * 8;
-    at.unit = place.group * rowUnits + firstUnit + index;
-    part.source.load(unit, at, lane);
+    cursor = args.part[place.part].source.seek(place.group, firstUnit, rowUnits, lane);
   };
 
   for (std::uint32_t batch = firstGroup * each; batch < endGroup * each; batch += kMostGroups) {
     const std::uint32_t batchEnd = min(batch + kMostGroups, endGroup * each);
     // Units of the warp, group after group; two are held in turn, one of them on its way.
     typename Source::Unit even, odd;
-    std::uint32_t number = batch, index = 0;
+    std::uint32_t number = batch, index = 0, partInUse = placeOf(batch).part;
     const auto fetchNext = [&](typename Source::Unit& unit) {
       if (index + 1 < own)
-        load(unit, number, index + 1);
+        Source::advance(cursor);
       else if (number + 1 < batchEnd)
-        load(unit, number + 1, 0);
+        seek(number + 1);
+      else
+        return;
+      Source::load(unit, cursor);
     };
     float d[4] = {};
     const auto use = [&](typename Source::Unit& unit) {
-      const Source& source = args.part[placeOf(number).part].source;
+      const Source& source = args.part[partInUse].source;
       source.start(unit);
       const std::uint8_t* columns =
           x + (g < kParts ? g : 0) * (args.columns * 2 + kPartPadding) + ((firstUnit + index) * kUnitColumns + t * 8) * 2;
@@ -152,9 +171,16 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       for (float& sum : d) sum = 0;
       index = 0;
       ++number;
+      if (args.parts > 1) partInUse = placeOf(number).part;
     };
-    if (own > 0) load(even, batch, 0);
-    if (batch == firstGroup * each) detail::stageX<kParts>(args.x, args.columns, x);
+    if (own > 0) {
+      seek(batch);
+      Source::load(even, cursor);
+    }
+    if (batch == firstGroup * each) {
+      afterPrevious();
+      detail::stageX<Source, kParts>(args, x, sums);
+    }
     __syncthreads();
     if (own == 0) {  // fewer columns than warps
       for (; number < batchEnd; ++number)

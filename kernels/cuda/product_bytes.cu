@@ -3,8 +3,8 @@
 
 namespace deltascope::kernels::cuda {
 
-void byteProduct(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  launchProduct<ByteSource>(machine, compute, parts, gated, byteSourceOf);
+void byteProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
+  launchProduct<ByteSource>(machine, how, parts, byteSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

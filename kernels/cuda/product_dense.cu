@@ -3,8 +3,8 @@
 
 namespace deltascope::kernels::cuda {
 
-void denseProduct(const Machine& machine, Compute compute, std::span<const MatmulArgs> parts, bool gated) {
-  launchProduct<DenseSource>(machine, compute, parts, gated, denseSourceOf);
+void denseProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
+  launchProduct<DenseSource>(machine, how, parts, denseSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

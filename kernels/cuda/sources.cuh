@@ -16,138 +16,161 @@ struct ChunkWeights {
   Pairs upper, lower;
 };
 
-/// Both rows of a lane in a unit; rows past the matrix's last are read as the last.
-struct UnitPlace {
-  std::uint32_t row0, row1;
-  std::uint32_t column;  ///< of the lane in the unit's first chunk
-  std::uint32_t unit;    ///< row group · units a row + unit in it
-};
-
-/// BF16 as they are.
+/// BF16 as they are. Rows past the matrix's last are read as the last.
 struct DenseSource {
   const std::byte* weights;
-  std::uint32_t columns;
+  std::uint32_t columns, rows;
 
-  static constexpr std::uint32_t kTableBytes = 0;
+  static constexpr std::uint32_t kTableWords = 1;
   __device__ __forceinline__ void loadTable(std::uint32_t*, unsigned) const {}
+  /// Where a lane reads next.
+  struct Cursor {
+    const uint4 *upper, *lower;
+  };
+  __device__ __forceinline__ Cursor seek(std::uint32_t group, std::uint32_t unit, std::uint32_t, unsigned lane) const {
+    const std::uint32_t column = unit * kUnitColumns + (lane & 3) * 8, row = group * kUnitRows + (lane >> 2);
+    return {reinterpret_cast<const uint4*>(weights + (std::size_t{min(row, rows - 1)} * columns + column) * 2),
+            reinterpret_cast<const uint4*>(weights + (std::size_t{min(row + 8, rows - 1)} * columns + column) * 2)};
+  }
+  __device__ __forceinline__ static void advance(Cursor& at) {
+    at.upper += kUnitColumns / 8;
+    at.lower += kUnitColumns / 8;
+  }
   struct Unit {
     uint4 upper[kUnitChunks], lower[kUnitChunks];
   };
-  __device__ __forceinline__ void load(Unit& unit, const UnitPlace& at, unsigned) const {
-    const auto* upper = reinterpret_cast<const uint4*>(weights + (std::size_t{at.row0} * columns + at.column) * 2);
-    const auto* lower = reinterpret_cast<const uint4*>(weights + (std::size_t{at.row1} * columns + at.column) * 2);
+  __device__ __forceinline__ static void load(Unit& unit, const Cursor& at) {
 #pragma unroll
     for (unsigned c = 0; c < kUnitChunks; ++c) {
-      unit.upper[c] = loadOnce(upper + c * 4);
-      unit.lower[c] = loadOnce(lower + c * 4);
+      unit.upper[c] = loadOnce(at.upper + c * 4);
+      unit.lower[c] = loadOnce(at.lower + c * 4);
     }
   }
   __device__ __forceinline__ void start(Unit&) const {}
-  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint8_t*, unsigned) const {
+  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint32_t*, unsigned) const {
     const uint4 &a = unit.upper[c], &b = unit.lower[c];
     return {{{a.x, a.y, a.z, a.w}}, {{b.x, b.y, b.z, b.w}}};
   }
 };
 
-/// What four-bit forms share.
-struct FourBit {
-  const std::uint8_t* codes;
-  const std::uint32_t* absmax;  ///< FP32 bits
-  std::uint32_t columns;
-  unsigned groupShift;
-
-  struct Unit {
-    std::uint32_t codes[2][kUnitChunks];
-    std::uint32_t absmax[2][kUnitChunks];
-  };
-  __device__ __forceinline__ void load(Unit& unit, const UnitPlace& at) const {
-#pragma unroll
-    for (unsigned r = 0; r < 2; ++r) {
-      const std::size_t first = std::size_t{r == 0 ? at.row0 : at.row1} * columns + at.column;
-      const auto* words = reinterpret_cast<const std::uint32_t*>(codes + first / 2);
-#pragma unroll
-      for (unsigned c = 0; c < kUnitChunks; ++c) unit.codes[r][c] = __ldg(words + c * 4);
-      if (groupShift >= 6) {  // two chunks share a scale
-        unit.absmax[r][0] = unit.absmax[r][1] = __ldg(absmax + (first >> groupShift));
-        unit.absmax[r][2] = unit.absmax[r][3] = __ldg(absmax + ((first + 64) >> groupShift));
-      } else {
-#pragma unroll
-        for (unsigned c = 0; c < kUnitChunks; ++c)
-          unit.absmax[r][c] = __ldg(absmax + ((first + c * kChunkColumns) >> groupShift));
-      }
-    }
-  }
+/// The records of units, one after another: all that a unit needs, in the lanes' order.
+struct UnitCursor {
+  const std::byte *wide, *narrow, *scales;  ///< of a lane: 16 bytes, 4 bytes; of its rows
 };
+template <std::uint32_t kRecordBytes, std::uint32_t kScaleBytes>
+__device__ __forceinline__ UnitCursor seekRecord(const std::byte* records, std::uint32_t group, std::uint32_t unit,
+                                                 std::uint32_t rowUnits, unsigned lane) {
+  const std::byte* record = records + (std::size_t{group} * rowUnits + unit) * kRecordBytes;
+  return {record + lane * 16, record + lane * 4, record + (lane >> 2) * kScaleBytes};
+}
+template <std::uint32_t kRecordBytes>
+__device__ __forceinline__ void advanceRecord(UnitCursor& at) {
+  at.wide += kRecordBytes;
+  at.narrow += kRecordBytes;
+  at.scales += kRecordBytes;
+}
+template <class T>
+__device__ __forceinline__ T readOnce(const std::byte* p) {
+  return loadOnce(reinterpret_cast<const T*>(p));
+}
+/// Word c of four.
+__device__ __forceinline__ std::uint32_t wordOf(const uint4& words, unsigned c) {
+  return c == 0 ? words.x : c == 1 ? words.y : c == 2 ? words.z : words.w;
+}
+/// Four times the codes of even weights, and of odd ones, in bytes.
+__device__ __forceinline__ std::uint32_t evenOffsets(std::uint32_t codes) { return codes >> 2 & 0x3c3c3c3cu; }
+__device__ __forceinline__ std::uint32_t oddOffsets(std::uint32_t codes) { return codes << 2 & 0x3c3c3c3cu; }
+__device__ __forceinline__ std::uint32_t lookUp(const std::uint32_t* table, std::uint32_t offsets, unsigned k) {
+  return tableAt(reinterpret_cast<const std::uint8_t*>(table), __byte_perm(offsets, 0, 0x4440 | k));
+}
 
-/// The base alone: round(values[code] · absmax).
-struct BaseSource {
-  FourBit base;
+/// The base alone: round(values[code] · absmax). A record: codes of the upper rows, of the lower rows (each a word a chunk and
+/// lane), then absmax of each row pair: upper, upper, lower, lower for the unit's two blocks of 64 columns.
+struct CodeSource {
+  const std::byte* records;
+  std::uint32_t rowUnits;
   float values[16];
 
-  static constexpr std::uint32_t kTableBytes = 64;
+  static constexpr std::uint32_t kLowerAt = 512, kScalesAt = 1024, kRecordBytes = 1152;
+  static constexpr std::uint32_t kTableWords = 16;
   __device__ __forceinline__ void loadTable(std::uint32_t* shared, unsigned threads) const {
     for (unsigned i = threadIdx.x; i < 16; i += threads) shared[i] = __float_as_uint(values[i]);
   }
-  using Unit = FourBit::Unit;
-  __device__ __forceinline__ void load(Unit& unit, const UnitPlace& at, unsigned) const { base.load(unit, at); }
+  using Cursor = UnitCursor;
+  __device__ __forceinline__ Cursor seek(std::uint32_t group, std::uint32_t unit, std::uint32_t, unsigned lane) const {
+    return seekRecord<kRecordBytes, 16>(records, group, unit, rowUnits, lane);
+  }
+  __device__ __forceinline__ static void advance(Cursor& at) { advanceRecord<kRecordBytes>(at); }
+  struct Unit {
+    uint4 codes[2], absmax;
+  };
+  __device__ __forceinline__ static void load(Unit& unit, const Cursor& at) {
+    unit.codes[0] = readOnce<uint4>(at.wide);
+    unit.codes[1] = readOnce<uint4>(at.wide + kLowerAt);
+    unit.absmax = readOnce<uint4>(at.scales + kScalesAt);
+  }
   __device__ __forceinline__ void start(Unit&) const {}
-  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint8_t* table, unsigned) const {
-    return {pairs(unit.codes[0][c], unit.absmax[0][c], table), pairs(unit.codes[1][c], unit.absmax[1][c], table)};
+  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint32_t* table, unsigned) const {
+    return {pairs(wordOf(unit.codes[0], c), c < 2 ? unit.absmax.x : unit.absmax.y, table),
+            pairs(wordOf(unit.codes[1], c), c < 2 ? unit.absmax.z : unit.absmax.w, table)};
   }
-
- private:
-  __device__ __forceinline__ static float valueAt(const std::uint8_t* table, std::uint32_t offsets, unsigned k) {
-    return *reinterpret_cast<const float*>(table + __byte_perm(offsets, 0, 0x4440 | k));
-  }
-  __device__ __forceinline__ static Pairs pairs(std::uint32_t codes, std::uint32_t absmax, const std::uint8_t* table) {
-    const std::uint32_t even = codes >> 2 & 0x3c3c3c3cu, odd = codes << 2 & 0x3c3c3c3cu;
+  __device__ __forceinline__ static Pairs pairs(std::uint32_t codes, std::uint32_t absmax, const std::uint32_t* table) {
+    const std::uint32_t even = evenOffsets(codes), odd = oddOffsets(codes);
     const float scale = __uint_as_float(absmax);
     Pairs w;
 #pragma unroll
     for (unsigned k = 0; k < 4; ++k)
-      w.pair[k] = toPair(__fmul_rn(valueAt(table, even, k), scale), __fmul_rn(valueAt(table, odd, k), scale));
+      w.pair[k] = toPair(__fmul_rn(__uint_as_float(lookUp(table, even, k)), scale),
+                         __fmul_rn(__uint_as_float(lookUp(table, odd, k)), scale));
     return w;
   }
 };
 
-/// The resident form of a delta over NF4 (bytes.cu makes it). Of each weight the low byte of its difference to the anchor,
-/// chunk by chunk in the lanes' order. Weights of the zero bin (code 7) have three bits more: two of the magnitude and the
-/// sign. A lane holds them in one word a unit: in the order of its chunks, upper row first, at most four of eight weights. What
-/// neither can express is a patch: `chunk << 25 | lane << 20 | lower row << 19 | column << 16 | bits`; eight a unit, the last
-/// of which points to a list of more where there are more.
+/// Base and delta of an NF4 weight (units.cu makes it). A record: codes as CodeSource has them; of each weight the low byte of
+/// its difference to the anchor (a chunk and lane: eight of the upper row, eight of the lower); absmax cut to 16 bits, as
+/// there; a word of extras a lane; eight patches.
+///
+/// Weights of the zero bin (code 7) have three bits more: two of the magnitude and the sign. A lane's word holds them in the
+/// order of its chunks, upper row first, at most four of eight weights and ten in all. What these cannot express is a patch:
+/// `chunk << 25 | lane << 20 | lower row << 19 | column << 16 | bits`; the last of eight points to a list where there are more.
 struct ByteSource {
-  FourBit base;
-  const uint4* bytes;             ///< [units, chunks, 32]: eight bytes of the upper row, eight of the lower
-  const std::uint32_t* records;   ///< [units, 32 + 8]: extras, patches
+  const std::byte* records;
   const std::uint32_t* overflow;  ///< lists: number, patches
-  std::uint32_t lo[16];           ///< anchors' factors
+  std::uint32_t rowUnits;
+  std::uint32_t lo[16];  ///< anchors' factors
 
-  static constexpr std::uint32_t kRecordWords = 40, kInlinePatches = 8;
+  static constexpr std::uint32_t kLowerAt = 512, kBytesAt = 1024, kScalesAt = 3072, kExtrasAt = 3136, kPatchesAt = 3264;
+  static constexpr std::uint32_t kRecordBytes = 3296, kInlinePatches = 8;
   static constexpr std::uint32_t kNoPatch = 0xffffffffu, kMorePatches = 0x80000000u;
   static constexpr std::uint32_t kExtras = 10;  ///< that a word holds
-  static constexpr std::uint32_t kTableBytes = 1024 + 1024;
+  static constexpr std::uint32_t kTableWords = 16 + 256;
 
-  /// First the factors of both codes of a byte, then by mask of zero-bin weights where each takes its extra from.
+  /// First the factors, then by mask of zero-bin weights where each takes its extra from.
   __device__ __forceinline__ void loadTable(std::uint32_t* shared, unsigned threads) const {
-    for (unsigned i = threadIdx.x; i < 256; i += threads) {
-      shared[i] = lo[i >> 4] | lo[i & 15] << 16;
-      shared[256 + i] = selectors(i);
-    }
+    for (unsigned i = threadIdx.x; i < 16; i += threads) shared[i] = lo[i];
+    for (unsigned i = threadIdx.x; i < 256; i += threads) shared[16 + i] = selectors(i);
   }
+  using Cursor = UnitCursor;
+  __device__ __forceinline__ Cursor seek(std::uint32_t group, std::uint32_t unit, std::uint32_t, unsigned lane) const {
+    return seekRecord<kRecordBytes, 8>(records, group, unit, rowUnits, lane);
+  }
+  __device__ __forceinline__ static void advance(Cursor& at) { advanceRecord<kRecordBytes>(at); }
   struct Unit {
-    FourBit::Unit base;
-    uint4 bytes[kUnitChunks];
+    uint4 codes[2], bytes[kUnitChunks];
+    uint2 absmax;
     std::uint32_t extras, patch;
     std::uint32_t taken0, taken1, taken2;  ///< extras as bytes, those to be taken next first
+    bool more;
   };
-  __device__ __forceinline__ void load(Unit& unit, const UnitPlace& at, unsigned lane) const {
-    base.load(unit.base, at);
+  __device__ __forceinline__ static void load(Unit& unit, const Cursor& at) {
+    unit.codes[0] = readOnce<uint4>(at.wide);
+    unit.codes[1] = readOnce<uint4>(at.wide + kLowerAt);
 #pragma unroll
-    for (unsigned c = 0; c < kUnitChunks; ++c)
-      unit.bytes[c] = loadOnce(bytes + (std::size_t{at.unit} * kUnitChunks + c) * kWarp + lane);
-    const std::uint32_t* record = records + std::size_t{at.unit} * kRecordWords;
-    unit.extras = loadOnce(record + lane);
-    unit.patch = lane < kInlinePatches ? __ldg(record + kWarp + lane) : kNoPatch;
+    for (unsigned c = 0; c < kUnitChunks; ++c) unit.bytes[c] = readOnce<uint4>(at.wide + kBytesAt + c * 512);
+    unit.absmax = readOnce<uint2>(at.scales + kScalesAt);
+    unit.extras = readOnce<std::uint32_t>(at.narrow + kExtrasAt);
+    unit.patch = kNoPatch;
+    if (threadIdx.x % kWarp < kInlinePatches) unit.patch = readOnce<std::uint32_t>(at.narrow + kPatchesAt);
   }
   /// Ten extras of three bits to ten bytes `sign << 7 | magnitude`.
   __device__ __forceinline__ void start(Unit& unit) const {
@@ -155,19 +178,19 @@ struct ByteSource {
     unit.taken0 = w & 0x83838383u;
     unit.taken1 = (w >> 2 & 0x03030303u) | (w << 1 & 0x80808080u);
     unit.taken2 = (w >> 4 & 0x0303u) | (w >> 13 & 0x80u) | (w >> 14 & 0x8000u);
+    const std::uint32_t last = __shfl_sync(kAllLanes, unit.patch, kInlinePatches - 1);
+    unit.more = last != kNoPatch && (last & kMorePatches);
   }
-  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint8_t* table, unsigned lane) const {
+  __device__ __forceinline__ ChunkWeights chunk(Unit& unit, unsigned c, const std::uint32_t* table, unsigned lane) const {
+    const unsigned scale = c < 2 ? 0x1010 : 0x3232;
     ChunkWeights w;
-    w.upper = pairs(unit, unit.base.codes[0][c], unit.base.absmax[0][c], unit.bytes[c].x, unit.bytes[c].y, table);
-    w.lower = pairs(unit, unit.base.codes[1][c], unit.base.absmax[1][c], unit.bytes[c].z, unit.bytes[c].w, table);
+    w.upper =
+        pairs(unit, wordOf(unit.codes[0], c), __byte_perm(unit.absmax.x, 0, scale), unit.bytes[c].x, unit.bytes[c].y, table);
+    w.lower =
+        pairs(unit, wordOf(unit.codes[1], c), __byte_perm(unit.absmax.y, 0, scale), unit.bytes[c].z, unit.bytes[c].w, table);
     for (unsigned hits = __ballot_sync(kAllLanes, unit.patch >> 25 == c); hits != 0; hits &= hits - 1)
       put(__shfl_sync(kAllLanes, unit.patch, __ffs(static_cast<int>(hits)) - 1), lane, w);
-    const std::uint32_t last = __shfl_sync(kAllLanes, unit.patch, kInlinePatches - 1);
-    if (last != kNoPatch && (last & kMorePatches)) {
-      const std::uint32_t* list = overflow + (last & ~kMorePatches);
-      for (std::uint32_t i = 1; i <= list[0]; ++i)
-        if (list[i] >> 25 == c) put(list[i], lane, w);
-    }
+    if (unit.more) putMore(__shfl_sync(kAllLanes, unit.patch, kInlinePatches - 1), c, lane, w);
     return w;
   }
 
@@ -202,31 +225,45 @@ struct ByteSource {
   }
 
  private:
-  __device__ __forceinline__ static Pairs pairs(Unit& unit, std::uint32_t codes, std::uint32_t absmax, std::uint32_t low0,
-                                                std::uint32_t low1, const std::uint8_t* table) {
-    const std::uint32_t mask = zeroMask(codes), select = tableAt(table, 1024 + 4 * mask);
+  __device__ __forceinline__ static Pairs pairs(Unit& unit, std::uint32_t codes, std::uint32_t absmaxPair, std::uint32_t low0,
+                                                std::uint32_t low1, const std::uint32_t* table) {
+    const std::uint32_t mask = zeroMask(codes), select = table[16 + mask];
     const std::uint32_t high0 = __byte_perm(unit.taken0, 0, select), high1 = __byte_perm(unit.taken0, 0, select >> 16);
-    const std::uint32_t bits = 8 * min(__popc(mask), 4);
+    const std::uint32_t bits = 8 * __popc(mask);
     unit.taken0 = __funnelshift_rc(unit.taken0, unit.taken1, bits);
     unit.taken1 = __funnelshift_rc(unit.taken1, unit.taken2, bits);
-    unit.taken2 = bits < 32 ? unit.taken2 >> bits : 0;
-    const std::uint32_t absmaxPair = __byte_perm(absmax, 0, 0x3232);
-    const auto anchors = [&](int k) {
-      return multiplyPairs(tableAt(table, (k == 0 ? codes << 2 : codes >> (8 * k - 2)) & 0x3fc), absmaxPair);
+    unit.taken2 = __funnelshift_rc(unit.taken2, 0, bits);
+    const std::uint32_t even = evenOffsets(codes), odd = oddOffsets(codes);
+    const auto anchors = [&](unsigned k) {
+      return multiplyPairs(__byte_perm(lookUp(table, even, k), lookUp(table, odd, k), 0x5410), absmaxPair);
     };
     return {{anchors(0) + __byte_perm(low0, high0, 0x5140), anchors(1) + __byte_perm(low0, high0, 0x7362),
              anchors(2) + __byte_perm(low1, high1, 0x5140), anchors(3) + __byte_perm(low1, high1, 0x7362)}};
   }
   __device__ __forceinline__ static void put(std::uint32_t patch, unsigned lane, ChunkWeights& w) {
-    const std::uint32_t bits = __byte_perm(patch, 0, 0x1010), half = patch >> 16 & 1 ? 0xffff0000u : 0xffffu;
-    const bool own = (patch >> 20 & 31) == lane;
-    const std::uint32_t k = patch >> 17 & 3, lower = patch >> 19 & 1;
+    if ((patch >> 20 & 31) != lane) return;
+    const std::uint32_t select = patch >> 16 & 1 ? 0x5410 : 0x3254, at = patch >> 17 & 7;
 #pragma unroll
-    for (unsigned i = 0; i < 4; ++i) {  // masks, so that the weights stay in registers
-      const std::uint32_t mask = own && k == i ? half : 0, upperMask = lower ? 0 : mask, lowerMask = lower ? mask : 0;
-      w.upper.pair[i] = (w.upper.pair[i] & ~upperMask) | (bits & upperMask);
-      w.lower.pair[i] = (w.lower.pair[i] & ~lowerMask) | (bits & lowerMask);
+    for (unsigned k = 0; k < 4; ++k) {  // selections, so that the weights stay in registers
+      const std::uint32_t upper = __byte_perm(w.upper.pair[k], patch, select),
+                          lower = __byte_perm(w.lower.pair[k], patch, select);
+      asm("{.reg .pred p; setp.eq.u32 p, %1, %2; selp.b32 %0, %3, %0, p;}"
+          : "+r"(w.upper.pair[k])
+          : "r"(at), "r"(k), "r"(upper));
+      asm("{.reg .pred p; setp.eq.u32 p, %1, %2; selp.b32 %0, %3, %0, p;}"
+          : "+r"(w.lower.pair[k])
+          : "r"(at), "r"(k + 4), "r"(lower));
     }
+  }
+  __device__ __noinline__ static std::uint32_t nextOf(const std::uint32_t* list, std::uint32_t& i, unsigned c) {
+    for (; i <= list[0]; ++i)
+      if (list[i] >> 25 == c) return list[i++];
+    return kNoPatch;
+  }
+  __device__ __forceinline__ void putMore(std::uint32_t last, unsigned c, unsigned lane, ChunkWeights& w) const {
+    const std::uint32_t* list = overflow + (last & ~kMorePatches);
+    std::uint32_t i = 1;
+    for (std::uint32_t patch = nextOf(list, i, c); patch != kNoPatch; patch = nextOf(list, i, c)) put(patch, lane, w);
   }
 };
 

@@ -38,7 +38,8 @@ struct Tiles {
   enum class Code : std::uint8_t {
     Fields,  ///< `bitpack` tiles
     Prefix,  ///< `entropy` tiles
-    Bytes,   ///< the resident form that Backend::toBytes makes of either
+    Bytes,   ///< what Backend::toBytes makes of either: base and delta in `stream`, nothing else
+    Codes,   ///< what Backend::toCodes makes of the base alone; `values` as FourBit
   };
   Code code = Code::Fields;
   const std::byte* stream = nullptr;        ///< null: comes with the matrix's feed

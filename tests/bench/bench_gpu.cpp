@@ -2,6 +2,7 @@
 /// Reconstruction and products on a GPU, beside a copy on the same one: GB/s and µs, medians, every bit compared.
 ///   bench_gpu [--device cuda:0] [--repeat 30]
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -191,20 +192,27 @@ int main(int count, char** values) {
     coded.push_back(encode(*backend, data, id, base));
     forms.push_back({std::string(nameOf(id)), coded.back().matrix, coded.back().bits + 4.5});
   }
-  std::map<std::uint64_t, Coded> expanded;  // by rows: the resident form is of a whole matrix
-  for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}}) {
-    Coded& whole = expanded[rows];
-    whole.matrix = rowsOf(forms[2].matrix, 0, rows);
-    whole.bytes = must(fromBackend(backend->allocate(backend->byteFormBytes(rows, kColumns), "the benchmark")));
-    if (!must(fromBackend(backend->toBytes(whole.matrix, whole.bytes.data())))) std::printf("the resident form does not fit\n");
-    whole.matrix.tiles.code = Tiles::Code::Bytes;
-    whole.matrix.tiles.stream = whole.bytes.as<std::byte>();
-    whole.matrix.tiles.offsets = nullptr;
-  }
-  forms.push_back({"bytes", expanded[plain.rows].matrix,
-                   4.5 + 8.0 * static_cast<double>(backend->byteFormBytes(plain.rows, kColumns)) / kBlock});
+  // Units are of a whole matrix, so each size has its own.
+  std::map<std::uint64_t, std::array<Coded, 2>> units;
+  for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}})
+    for (const bool exact : {false, true}) {
+      Coded& whole = units[rows][exact];
+      whole.matrix = rowsOf(forms[exact ? 2 : 1].matrix, 0, rows);
+      const std::uint64_t bytes = backend->unitBytes(whole.matrix, exact);
+      whole.bytes = must(fromBackend(backend->allocate(bytes, "the benchmark")));
+      if (!exact)
+        must(fromBackend(backend->toCodes(whole.matrix, whole.bytes.data())));
+      else if (!must(fromBackend(backend->toBytes(whole.matrix, whole.bytes.data()))))
+        std::printf("exact units do not fit\n");
+      whole.matrix.form = Matrix::Form::Tiled;
+      whole.matrix.tiles.code = exact ? Tiles::Code::Bytes : Tiles::Code::Codes;
+      whole.matrix.tiles.stream = whole.bytes.as<std::byte>();
+      whole.bits = 8.0 * static_cast<double>(bytes) / static_cast<double>(rows * kColumns);
+    }
+  for (const bool exact : {false, true})
+    forms.push_back({exact ? "exact units" : "NF4 units", units[plain.rows][exact].matrix, units[plain.rows][exact].bits});
 
-  std::printf("\nreconstruction to BF16: GB/s of output\n%-10s %8s %12s %12s %12s %10s\n", "form", "bits", "53248x4096",
+  std::printf("\nreconstruction to BF16: GB/s of output\n%-12s %8s %12s %12s %12s %10s\n", "form", "bits", "53248x4096",
               "14336x4096", "4096x4096", "wrong");
   for (const auto& form : forms) {
     if (form.name == "BF16") continue;
@@ -217,8 +225,8 @@ int main(int count, char** values) {
       return static_cast<double>(rows) * kColumns * 2 / ms / 1e6;
     };
     const double big = rate(plain.rows);
-    const std::uint64_t wrong = form.name == "NF4 alone" ? 0 : wrongBits(*backend, out, data);
-    std::printf("%-10s %8.3f %12.0f %12.0f %12.0f %10llu\n", form.name.c_str(), form.bits, big, rate(14336), rate(4096),
+    const std::uint64_t wrong = form.name.starts_with("NF4") ? 0 : wrongBits(*backend, out, data);
+    std::printf("%-12s %8.3f %12.0f %12.0f %12.0f %10llu\n", form.name.c_str(), form.bits, big, rate(14336), rate(4096),
                 static_cast<unsigned long long>(wrong));
   }
 
@@ -228,19 +236,19 @@ int main(int count, char** values) {
   for (const auto mode : {kernels::ComputeMode::Fp32, kernels::ComputeMode::Bf16}) {
     open.compute = mode;
     const auto other = must(fromBackend(kernels::openBackend(open)));
-    std::printf("\nproduct with one token, activations %s: us, G weights/s\n%-10s %20s %20s %20s %s\n",
+    std::printf("\nproduct with one token, activations %s: us, G weights/s\n%-12s %20s %20s %20s %s\n",
                 mode == kernels::ComputeMode::Fp32 ? "whole" : "in BF16", "form", "53248x4096", "14336x4096", "4096x4096",
                 "  bits");
     std::vector<float> first;
     for (const auto& form : forms) {
-      std::printf("%-10s", form.name.c_str());
+      std::printf("%-12s", form.name.c_str());
       for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}}) {
-        const std::uint64_t places = form.name == "bytes" ? 1 : plain.rows / rows;
+        const std::uint64_t places = form.name.ends_with("units") ? 1 : plain.rows / rows;
         kernels::MatmulArgs args;
         args.x = x.as<float>();
         const double ms = median(*other, options.repeat, static_cast<int>(std::min<std::uint64_t>(places, 3)), [&](int i) {
           const std::uint64_t at = static_cast<std::uint64_t>(i) % places * rows;
-          args.weight = form.name == "bytes" ? expanded[rows].matrix : rowsOf(form.matrix, at, rows);
+          args.weight = form.name.ends_with("units") ? units[rows][form.name[0] == 'e'].matrix : rowsOf(form.matrix, at, rows);
           args.y = y.as<float>() + at;
           must(fromBackend(other->matmul(args)));
         });
@@ -249,7 +257,7 @@ int main(int count, char** values) {
           std::vector<float> result(rows);
           other->copyOut(result.data(), y.data(), rows * sizeof(float));
           if (first.empty()) first = result;
-          if (form.name == "BF16" || form.name == "NF4 alone") continue;
+          if (form.name == "BF16" || form.name.starts_with("NF4")) continue;
           const bool same = std::memcmp(first.data(), result.data(), rows * sizeof(float)) == 0;
           if (!same) std::printf(" (other bits than BF16)");
         }

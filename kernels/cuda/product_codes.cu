@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cuda/product_launch.cuh"
+
+namespace deltascope::kernels::cuda {
+
+void codeProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
+  launchProduct<CodeSource>(machine, how, parts, codeSourceOf);
+}
+
+}  // namespace deltascope::kernels::cuda
