@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kPickleName = "/data.pkl", kDataFolder = "/data/", kByteOrder = "/byteorder";
 constexpr auto kSaveAgain = "load it with torch and save the tensors alone: torch.save({name: tensor, …}, path)";
-constexpr std::size_t kMostDimensions = 64;
+constexpr std::size_t kMostDimensions = 16;
 
 struct StorageType {
   std::string_view symbol;
