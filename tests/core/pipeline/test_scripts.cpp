@@ -138,13 +138,14 @@ class TestScripts : public QObject {
     request.final = kScripts / "final.safetensors";
     const auto result = verify(request, {});
     QVERIFY2(result, result ? "" : messageOf(result.error()));
-    QVERIFY(!result->bitExact);
+    QCOMPARE(result->bitExact, payload == "outside");  // there nothing was lost
     QVERIFY2(textOf(result->findings).contains(verifying), qPrintable(textOf(result->findings)));
   }
 
   void verdictsAreThoseOfTorch_data() {
     QTest::addColumn<QString>("payload");
-    for (const auto& [name, rows] : expected().items())
+    const json all = expected();
+    for (const auto& [name, rows] : all.items())
       if (!rows.empty()) QTest::newRow(name.c_str()) << QString::fromStdString(name);
   }
   void verdictsAreThoseOfTorch() {
@@ -206,7 +207,8 @@ class TestScripts : public QObject {
 
   void withoutAFinalItGivesBaseAndDelta_data() {
     QTest::addColumn<QString>("payload");
-    for (const auto& [name, rows] : expected().items())
+    const json all = expected();
+    for (const auto& [name, rows] : all.items())
       if (!rows.empty()) QTest::newRow(name.c_str()) << QString::fromStdString(name);
   }
   void withoutAFinalItGivesBaseAndDelta() {
