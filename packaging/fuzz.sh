@@ -8,13 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template)
+[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template pickle)
 
 cmake --preset fuzz --log-level=WARNING
 cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
-mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template}
+mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,pickle}
 find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
 find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
 while IFS= read -r config; do
@@ -22,6 +22,15 @@ while IFS= read -r config; do
     >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
 done < <(find resources/demo tests/data -name adapter_config.json)
 find resources tests/data -name '*.jinja' -exec cp -t "$corpus/template" {} +
+find tests/data \( -name '*.pth' -o -name '*.pkl' \) -size -64k -exec cp -t "$corpus/pickle" {} +
+# Pickles and files of torch.save that the goldens hold, one file each.
+python3 - "$corpus/pickle" <<'EOF'
+import base64, json, pathlib, sys
+out = pathlib.Path(sys.argv[1])
+for golden, key in ("pickles", "pickle"), ("hostile_pickles", "pickle"), ("torch_refused", "file"):
+    for i, row in enumerate(json.loads(pathlib.Path(f"tests/data/checkpoint/{golden}.json").read_text("utf-8"))):
+        (out / f"{golden}{i}").write_bytes(base64.b64decode(row[key]))
+EOF
 # The sources of the golden templates, one file each.
 python3 - "$corpus/template" <<'EOF'
 import json, pathlib, sys

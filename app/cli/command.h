@@ -34,6 +34,7 @@ void addPack(CLI::App& app, Invocation& invocation);
 void addInspect(CLI::App& app, Invocation& invocation);
 void addVerify(CLI::App& app, Invocation& invocation);
 void addUnpack(CLI::App& app, Invocation& invocation);
+void addImport(CLI::App& app, Invocation& invocation);
 void addSynth(CLI::App& app, Invocation& invocation);
 void addTokenize(CLI::App& app, Invocation& invocation);
 void addGenerate(CLI::App& app, Invocation& invocation);

@@ -18,6 +18,8 @@ const char* nameOfKind(ModelFiles::Kind kind) {
       return "packed model";
     case ModelFiles::Kind::Payload:
       return "payload";
+    case ModelFiles::Kind::Scripts:
+      return "payload of the scripts";
     case ModelFiles::Kind::Checkpoint:
       break;
   }
@@ -29,7 +31,7 @@ bool isCheckpoint(const Inspection& inspection) { return inspection.files.kind =
 double ratioOf(const InspectTotals& t) { return t.storedBytes ? double(t.finalBytes) / double(t.storedBytes) : 0; }
 double sparsityOf(const InspectTotals& t) { return t.elements ? double(t.zeroDeltas) / double(t.elements) : 1; }
 
-Json row(const TensorStats& t, bool checkpoint) {
+Json row(const TensorStats& t, ModelFiles::Kind kind) {
   Json json{{"name", t.name},
             {"shape", t.shape},
             {"dtype", nameOf(t.dtype)},
@@ -42,10 +44,11 @@ Json row(const TensorStats& t, bool checkpoint) {
             {"ratio", t.ratio()},
             {"final_bytes", t.finalBytes},
             {"base", nameOf(t.base)}};
-  if (checkpoint) return json;
+  if (kind == ModelFiles::Kind::Checkpoint) return json;
   json["chunks"] = t.chunkCount;
   json["patches"] = t.patches;
   json["raw_tiles"] = t.rawTiles;
+  if (kind == ModelFiles::Kind::Scripts) return json;
   json["final_hash"] = toHex(t.finalHash);
   json["why"] = explainChoice(t);
   return json;
@@ -53,13 +56,15 @@ Json row(const TensorStats& t, bool checkpoint) {
 
 Json toJson(const Inspection& inspection) {
   const auto& t = inspection.totals;
-  Json tensors = Json::array(), facts = Json::object();
-  for (const auto& tensor : inspection.tensors) tensors.push_back(row(tensor, isCheckpoint(inspection)));
+  Json tensors = Json::array(), facts = Json::object(), findings = Json::array();
+  for (const auto& finding : inspection.findings) findings.push_back({{"tensor", finding.tensor}, {"text", finding.text}});
+  for (const auto& tensor : inspection.tensors) tensors.push_back(row(tensor, inspection.files.kind));
   for (const auto& [name, value] : inspection.facts) facts[name] = value;
   return {{"path", inspection.files.path.string()},
           {"kind", nameOfKind(inspection.files.kind)},
           {"facts", std::move(facts)},
           {"tensors", std::move(tensors)},
+          {"findings", std::move(findings)},
           {"totals",
            {{"tensors", t.tensors},
             {"elements", t.elements},
@@ -107,6 +112,8 @@ std::string toText(const Inspection& inspection, bool verbose) {
   for (const auto& [name, value] : inspection.facts) text += fmt::format("  {}: {}\n", printable(name), printable(value));
   text += '\n' + tensorTable(inspection);
   if (isCheckpoint(inspection)) return text;
+  if (!inspection.findings.empty()) text += "\nwhat is wrong\n";
+  for (const auto& finding : inspection.findings) text += fmt::format("  {}\n", printable(describe(finding)));
   text += fmt::format(
       "\npayload file {} ({} bytes): {:.3f} bits/weight, ratio {:.3f}; streams, tables, directories and header counted\n",
       formatGib(sum.payloadFileBytes), formatCount(sum.payloadFileBytes), sum.payloadBitsPerWeight(),
@@ -115,7 +122,7 @@ std::string toText(const Inspection& inspection, bool verbose) {
   text += fmt::format("with the base {}: {:.3f} bits/weight, ratio {:.3f}; final {}\n", formatGib(together),
                       sum.totalBitsPerWeight(), together ? double(sum.finalBytes) / double(together) : 0.0,
                       formatGib(sum.finalBytes));
-  if (verbose) {
+  if (verbose && inspection.files.kind != ModelFiles::Kind::Scripts) {
     text += "\nwhy\n";
     for (const auto& t : inspection.tensors) text += fmt::format("  {}: {}\n", printable(t.name), explainChoice(t));
   }
@@ -126,18 +133,20 @@ std::string toText(const Inspection& inspection, bool verbose) {
 
 void addInspect(CLI::App& app, Invocation& invocation) {
   struct Options {
-    std::string path;
+    std::string path, base;
     bool csv = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "the per-tensor table of a packed model, payload or checkpoint");
   command->add_option("PATH", options->path, "folder, file or Hub id")->type_name("")->required();
+  command->add_option("--base", options->base, "the base of a .pkl of the old scripts, where it is not beside it")
+      ->type_name("MODEL");
   CLI::Option* csv = command->add_flag("--csv", options->csv, "the table as CSV (RFC 4180)");
   addCommon(*command, invocation.common, false);
   csv->excludes(command->get_option("--json"));
   command->callback([options, &invocation] {
     invocation.run = [options, &invocation]() -> int {
-      const auto inspection = inspect(options->path);
+      const auto inspection = inspect(options->path, options->base);
       if (!inspection) return report(inspection.error());
       if (options->csv)
         printText(toCsv(inspection->tensors));

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   addInspect(app, invocation);
   addVerify(app, invocation);
   addUnpack(app, invocation);
+  addImport(app, invocation);
   addSynth(app, invocation);
   addGenerate(app, invocation);
   addLogits(app, invocation);

@@ -23,12 +23,15 @@ Json toJson(const VerifyResult& r) {
                         {"first_difference", verdict.firstDifference ? Json(*verdict.firstDifference) : Json(nullptr)},
                         {"problem", verdict.problem}});
   }
+  Json findings = Json::array();
+  for (const auto& finding : r.findings) findings.push_back({{"tensor", finding.tensor}, {"text", finding.text}});
   return {{"bit_exact", r.bitExact},
           {"tensors", r.tensors},
           {"elements_compared", r.elementsCompared},
           {"elements_different", r.elementsDifferent},
           {"first_difference", std::move(first)},
           {"failures", std::move(failures)},
+          {"findings", std::move(findings)},
           {"seconds", r.seconds}};
 }
 
@@ -41,6 +44,7 @@ std::string toText(const VerifyResult& r, const std::string& path, bool verbose)
     text += fmt::format("{}: {}\n", printable(verdict.tensor), printable(verdictText(verdict)));
     if (verdict.firstDifference && !verdict.problem.empty()) text += fmt::format("  {}\n", printable(verdict.problem));
   }
+  for (const auto& finding : r.findings) text += printable(describe(finding)) + '\n';
   if (r.bitExact)
     text += fmt::format("{}: bit-exact: {} of {} elements in {} tensors\n", printable(path), formatCount(r.elementsCompared),
                         formatCount(r.elementsCompared), formatCount(r.tensors));

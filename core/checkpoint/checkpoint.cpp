@@ -4,17 +4,35 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <variant>
 
 #include "core/base/units.h"
 #include "core/checkpoint/json.h"
+#include "core/checkpoint/torch_file.h"
 #include "core/checkpoint/weights_layout.h"
 
 namespace deltascope {
 
+namespace {
+
+/// A file of either format, opened.
+using TensorFile = std::variant<SafetensorsFile, TorchFile>;
+
+const std::filesystem::path& pathOf(const TensorFile& file) {
+  return std::visit([](const auto& f) -> const std::filesystem::path& { return f.path(); }, file);
+}
+
+const std::vector<TensorInfo>& tensorsOf(const TensorFile& file) {
+  if (const auto* safetensors = std::get_if<SafetensorsFile>(&file)) return safetensors->header().tensors;
+  return std::get<TorchFile>(file).tensors();
+}
+
+}  // namespace
+
 struct Checkpoint::State {
   std::filesystem::path path;
   WeightsLayout layout;
-  std::vector<SafetensorsFile> files;
+  std::vector<TensorFile> files;
   std::vector<TensorInfo> tensors;
   std::unordered_map<std::string_view, std::size_t> byName;  // views into `tensors`, which never changes once filled
   std::map<std::string, std::string> metadata;
@@ -26,12 +44,17 @@ namespace {
 
 constexpr std::uint64_t kLargestConfig = 64u << 20;
 
-Result<SafetensorsFile> openShard(const std::filesystem::path& shard, const std::filesystem::path& index) {
+Result<TensorFile> openShard(const std::filesystem::path& shard, const std::filesystem::path& index) {
+  if (isTorchName(shard)) {
+    DELTASCOPE_ASSIGN(TorchFile file, TorchFile::open(shard));
+    return TensorFile(std::move(file));
+  }
   auto file = SafetensorsFile::open(shard);
-  if (!file && !index.empty() && file.error().code == ErrorCode::NotFound)
+  if (file) return TensorFile(std::move(*file));
+  if (!index.empty() && file.error().code == ErrorCode::NotFound)
     return fail(ErrorCode::NotFound, at({shard, {}, {}}, "is missing, " + index.filename().string() + " names it"),
                 "copy or download the shard");
-  return file;
+  return tl::make_unexpected(std::move(file).error());
 }
 
 Result<nlohmann::json> readConfig(const std::filesystem::path& folder) {
@@ -58,7 +81,7 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
   const auto& layout = state->layout;
   for (const auto& shard : layout.shards) {
     DELTASCOPE_ASSIGN(auto file, openShard(shard, layout.index));
-    for (auto tensor : file.header().tensors) {
+    for (auto tensor : tensorsOf(file)) {
       tensor.file = static_cast<std::uint32_t>(state->files.size());
       const auto total = checkedAdd(state->totalBytes, tensor.bytes);
       if (!total) return fail(ErrorCode::Corrupt, at({shard, tensor.name, tensor.offset}, "the checkpoint exceeds 16 EiB"));
@@ -74,8 +97,8 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (const auto [other, isNew] = state->byName.try_emplace(tensors[i].name, i); !isNew)
       return fail(ErrorCode::Corrupt,
-                  at({state->files[tensors[i].file].path(), tensors[i].name, tensors[i].offset},
-                     "is in " + state->files[tensors[other->second].file].path().filename().string() + " too"));
+                  at({pathOf(state->files[tensors[i].file]), tensors[i].name, tensors[i].offset},
+                     "is in " + pathOf(state->files[tensors[other->second].file]).filename().string() + " too"));
   for (const auto& [name, shard] : layout.mapped) {
     const auto found = state->byName.find(name);
     if (found == state->byName.end() || tensors[found->second].file != shard)
@@ -84,7 +107,7 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
           at({layout.shards[shard], name, {}}, "is not in this file, though " + layout.index.filename().string() + " says so"),
           "copy or download the checkpoint again");
   }
-  state->metadata = state->files.front().header().metadata;
+  if (const auto* first = std::get_if<SafetensorsFile>(&state->files.front())) state->metadata = first->header().metadata;
   DELTASCOPE_ASSIGN(state->config, readConfig(layout.folder));
   return Checkpoint(std::move(state));
 }
@@ -99,7 +122,7 @@ const TensorInfo* Checkpoint::find(std::string_view name) const {
 }
 
 const std::filesystem::path& Checkpoint::fileOf(const TensorInfo& tensor) const {
-  return m_state->files.at(tensor.file).path();
+  return pathOf(m_state->files.at(tensor.file));
 }
 
 std::vector<std::filesystem::path> Checkpoint::files() const {
@@ -113,7 +136,7 @@ const std::map<std::string, std::string>& Checkpoint::metadata() const { return 
 const nlohmann::json& Checkpoint::config() const { return m_state->config; }
 
 Result<void> Checkpoint::read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> into) const {
-  return m_state->files.at(tensor.file).read(tensor, begin, into);
+  return std::visit([&](const auto& file) { return file.read(tensor, begin, into); }, m_state->files.at(tensor.file));
 }
 
 Result<std::vector<std::byte>> Checkpoint::readAll(const TensorInfo& tensor) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// A checkpoint as the ecosystem writes it: one safetensors file, or a folder with shards, an index and configuration files.
+/// A checkpoint as the ecosystem writes it: one safetensors file, or a folder with shards, an index and configuration files; or
+/// one file of torch.save.
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -12,13 +13,14 @@
 
 namespace deltascope {
 
-/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile; an index may only name files inside
-/// the folder, every tensor it maps must be in its shard, and no name may occur in two shards.
+/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile and TorchFile; an index may only name
+/// files inside the folder, every tensor it maps must be in its shard, and no name may occur in two shards.
 class Checkpoint {
  public:
   /// `path`: a `.safetensors` file, an `*.index.json`, or a folder holding `model.safetensors`, `model.safetensors.index.json`,
-  /// `adapter_model.safetensors`, or else exactly one safetensors file or index. `*.delta.safetensors` files in a folder are
-  /// left aside. `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
+  /// `adapter_model.safetensors`, or else exactly one safetensors file or index; or a file of torch.save (.pth, .pt, .bin),
+  /// also in a folder that has none of these. `*.delta.safetensors` files in a folder are left aside. `stem`: prefer files of
+  /// this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
   [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model");
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -29,7 +31,7 @@ class Checkpoint {
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const;  ///< in natural order of their names
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
   [[nodiscard]] const std::filesystem::path& fileOf(const TensorInfo& tensor) const;
-  [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< the safetensors files (and index, if any)
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< with the tensors (and index, if any)
   [[nodiscard]] std::uint64_t totalBytes() const;                            ///< of all tensors
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
   /// The parsed config.json, or null when the folder has none; a malformed one is an error of open().

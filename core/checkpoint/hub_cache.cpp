@@ -36,7 +36,9 @@ std::optional<HubId> parseHubId(std::string_view argument) {
   const auto slash = id.find('/');
   const bool valid =
       slash == std::string_view::npos ? isNamePart(id) : isNamePart(id.substr(0, slash)) && isNamePart(id.substr(slash + 1));
-  if (!valid || id.ends_with(".safetensors") || id.ends_with(".json")) return std::nullopt;
+  const auto isFileName = [&](std::string_view suffix) { return id.ends_with(suffix); };
+  if (!valid || isFileName(".safetensors") || isFileName(".json") || isFileName(".pkl") || isFileName(".pth"))
+    return std::nullopt;
   HubId hub{std::string(id), {}};
   if (mark == std::string_view::npos) return hub;
   hub.revision = argument.substr(mark + 1);

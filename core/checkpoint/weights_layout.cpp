@@ -2,11 +2,11 @@
 #include "core/checkpoint/weights_layout.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "core/base/file.h"
 #include "core/checkpoint/json.h"
+#include "core/checkpoint/torch_file.h"
 
 namespace deltascope {
 namespace {
@@ -68,9 +68,18 @@ bool isThere(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// What lies in the folder that no name prefers: `*.safetensors` and indexes, without deltas.
+/// The file of torch.save among several, by the name that transformers gives it.
+const fs::path* mainOf(const std::vector<fs::path>& files) {
+  if (files.size() == 1) return &files.front();
+  const auto named =
+      std::find_if(files.begin(), files.end(), [](const auto& f) { return f.filename() == "pytorch_model.bin"; });
+  return named == files.end() ? nullptr : &*named;
+}
+
+/// What lies in the folder that no name prefers: `*.safetensors` and indexes, without deltas; where there are none, the one
+/// file of torch.save.
 Result<WeightsLayout> onlyOne(const fs::path& folder) {
-  std::vector<fs::path> weights, indexes;
+  std::vector<fs::path> weights, indexes, torch;
   bool otherFormat = false, delta = false;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
@@ -81,7 +90,9 @@ Result<WeightsLayout> onlyOne(const fs::path& folder) {
       indexes.push_back(entry->path());
     else if (name.ends_with(kWeights))
       weights.push_back(entry->path());
-    else if (name.ends_with(".bin") || name.ends_with(".pth") || name.ends_with(".pt") || name.ends_with(".gguf"))
+    else if (isTorchName(entry->path()))
+      torch.push_back(entry->path());
+    else if (name.ends_with(".gguf"))
       otherFormat = true;
   }
   if (error) return fail(ErrorCode::Io, at({folder, {}, {}}, "cannot be listed: " + error.message()), "check the permissions");
@@ -98,11 +109,20 @@ Result<WeightsLayout> onlyOne(const fs::path& folder) {
                 indexes.empty() ? "name one of the files, or add the model.safetensors.index.json that belongs to them"
                                 : "name one of them");
   }
+  if (const auto* file = mainOf(torch)) return singleFile(*file);
+  if (!torch.empty()) {
+    std::sort(torch.begin(), torch.end());
+    return fail(ErrorCode::InvalidArgument,
+                at({folder, {}, {}}, "has " + std::to_string(torch.size()) +
+                                         " files of torch.save: " + printable(torch[0].filename().string()) + ", " +
+                                         printable(torch[1].filename().string()) + (torch.size() > 2 ? ", …" : "")),
+                "name one of them; shards are read from safetensors only: save_pretrained(folder, safe_serialization=True)");
+  }
   if (delta)
     return fail(ErrorCode::NotFound, at({folder, {}, {}}, "holds a delta payload but no base"),
                 "put the base's files beside it, or name the base");
   if (otherFormat)
-    return fail(ErrorCode::Unsupported, at({folder, {}, {}}, "holds weights in another format than safetensors"),
+    return fail(ErrorCode::Unsupported, at({folder, {}, {}}, "holds weights in a format that is not read"),
                 "convert them with transformers: save_pretrained(folder, safe_serialization=True)");
   return fail(ErrorCode::NotFound, at({folder, {}, {}}, "has no safetensors files"), "name a model's folder");
 }
@@ -127,8 +147,10 @@ Result<WeightsLayout> locateWeights(const fs::path& path, std::string_view stem)
   if (fs::is_directory(status)) return inFolder(path, stem);
   const auto name = path.filename().string();
   if (name.ends_with(".index.json")) return fromIndex(path);
-  constexpr std::array<std::string_view, 5> kOthers{".bin", ".pt", ".pth", ".pkl", ".gguf"};
-  if (std::any_of(kOthers.begin(), kOthers.end(), [&](auto other) { return name.ends_with(other); }))
+  if (name.ends_with(".pkl"))
+    return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is a pickle, not a checkpoint"),
+                "payloads of the old scripts are converted by deltascope-cli import");
+  if (name.ends_with(".gguf"))
     return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is not a safetensors file"),
                 "convert it with transformers: save_pretrained(folder, safe_serialization=True)");
   return singleFile(path);

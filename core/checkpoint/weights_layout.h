@@ -13,9 +13,9 @@
 namespace deltascope {
 
 struct WeightsLayout {
-  std::filesystem::path folder;                               ///< of the configuration files
-  std::filesystem::path index;                                ///< `*.safetensors.index.json`, or empty
-  std::vector<std::filesystem::path> shards;                  ///< safetensors files, each once; sorted when from an index
+  std::filesystem::path folder;               ///< of the configuration files
+  std::filesystem::path index;                ///< `*.safetensors.index.json`, or empty
+  std::vector<std::filesystem::path> shards;  ///< safetensors files, each once; sorted when from an index. Or one .pth
   std::vector<std::pair<std::string, std::uint32_t>> mapped;  ///< the index's tensors and their shards
 };
 

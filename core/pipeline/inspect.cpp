@@ -2,6 +2,7 @@
 #include "core/pipeline/inspect.h"
 
 #include "core/pipeline/inspect_checkpoint.h"
+#include "core/pipeline/scripts.h"
 
 namespace deltascope {
 namespace {
@@ -38,6 +39,17 @@ Result<Inspection> inspect(const std::filesystem::path& path, const std::filesys
     inspection.tensors = checkpointRows(checkpoint);
     inspection.facts = checkpointFacts(checkpoint);
     inspection.totals = totalsOf(inspection.tensors, checkpoint.totalBytes());
+    return inspection;
+  }
+  if (inspection.files.kind == ModelFiles::Kind::Scripts) {
+    DELTASCOPE_ASSIGN(const ScriptsSource source, openScripts(inspection.files));
+    DELTASCOPE_ASSIGN(ScriptsTable table, scriptsTable(source));
+    inspection.tensors = std::move(table.rows);
+    inspection.findings = std::move(table.findings);
+    inspection.facts["base"] = inspection.files.base.filename().string();
+    inspection.facts["payload"] = inspection.files.payload.filename().string();
+    inspection.facts["tool"] = "the scripts before deltascope: torch.save, pickle, zstd";
+    inspection.totals = totalsOf(inspection.tensors, source.payload.fileSize());
     return inspection;
   }
   DELTASCOPE_ASSIGN(const Payload payload, Payload::open(inspection.files.payload));

@@ -18,8 +18,9 @@ struct Inspection {
   std::vector<TensorStats> tensors;  ///< for a plain checkpoint: names, shapes, bytes; codec raw, stored = final bytes
   InspectTotals totals;
   std::map<std::string, std::string> facts;
+  std::vector<Finding> findings;  ///< what is wrong with a payload of the scripts, as far as its frames' heads tell
 };
-/// Reads headers only: milliseconds, whatever the size.
+/// Reads headers only: milliseconds, whatever the size. A payload of the scripts has a header a frame.
 [[nodiscard]] Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
 /// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes,

@@ -60,6 +60,7 @@ std::map<std::string, std::string> factsOf(const PackSources& sources) {
   if (request.codecOptions.zstdLevel != CodecOptions{}.zstdLevel)
     facts["zstd level"] = std::to_string(request.codecOptions.zstdLevel);
   if (sources.baseOnlyTensors() > 0) facts["tensors only in the base"] = std::to_string(sources.baseOnlyTensors());
+  for (const auto& [name, value] : request.facts) facts[name] = value;
   return facts;
 }
 

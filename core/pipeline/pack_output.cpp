@@ -55,27 +55,34 @@ std::vector<TensorSpec> baseSpecs(const PackSources& sources, const PackTensor& 
 
 }  // namespace
 
-Result<void> checkPackOutput(const PackSources& sources) {
-  const auto& request = sources.request();
-  if (request.out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
-  const fs::path out = resolvedPath(request.out);
-  for (const auto& given : sources.inputs()) {
+Result<void> checkApart(const fs::path& out, std::span<const fs::path> inputs) {
+  if (out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
+  const fs::path resolved = resolvedPath(out);
+  for (const auto& given : inputs) {
     const fs::path input = resolvedPath(given);
-    if (isInside(out, input) || isInside(input, out))
-      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "overlaps the input " + given.string()),
-                  "name another output");
+    if (isInside(resolved, input) || isInside(input, resolved))
+      return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "overlaps the input " + given.string()), "name another output");
   }
-  if (request.quantize) return checkModelFolder(out, request.overwrite);
+  return {};
+}
+
+Result<void> checkPayloadFile(const fs::path& given, bool overwrite) {
+  const fs::path out = resolvedPath(given);
   if (!out.filename().string().ends_with(kPayloadSuffix))
-    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "a payload's name ends in .delta.safetensors"),
-                "name it so");
+    return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "a payload's name ends in .delta.safetensors"), "name it so");
   std::error_code ignored;
   if (fs::is_directory(out, ignored))
-    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file");
-  if (fs::exists(out, ignored) && !request.overwrite)
-    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "exists already"),
-                "name another output, or add --overwrite");
+    return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "is a folder"), "name a file");
+  if (fs::exists(out, ignored) && !overwrite)
+    return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "exists already"), "name another output, or add --overwrite");
   return {};
+}
+
+Result<void> checkPackOutput(const PackSources& sources) {
+  const auto& request = sources.request();
+  DELTASCOPE_TRY(checkApart(request.out, sources.inputs()));
+  return request.quantize ? checkModelFolder(resolvedPath(request.out), request.overwrite)
+                          : checkPayloadFile(request.out, request.overwrite);
 }
 
 Result<PackOutput> PackOutput::create(const PackSources& sources, PayloadPlan plan) {

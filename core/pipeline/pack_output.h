@@ -10,6 +10,10 @@
 
 namespace deltascope {
 
+/// Refuses an output that lies in an input or holds one, and none at all.
+[[nodiscard]] Result<void> checkApart(const std::filesystem::path& out, std::span<const std::filesystem::path> inputs);
+/// Refuses a payload file that exists (unless it may be replaced) or has a name that no reader would take for one.
+[[nodiscard]] Result<void> checkPayloadFile(const std::filesystem::path& out, bool overwrite);
 /// Refuses early what could not be written at the end: an output that exists (unless it may be replaced), lies in an input or
 /// holds one, or has a name that no reader would take for a payload.
 [[nodiscard]] Result<void> checkPackOutput(const PackSources& sources);

@@ -4,12 +4,14 @@
 /// the model's size. Outputs appear under their final name only when complete; inputs are never written to.
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/job.h"
 #include "core/payload/payload.h"
+#include "core/payload/scripts_payload.h"
 #include "core/quant/quant.h"
 
 namespace deltascope {
@@ -31,6 +33,7 @@ struct PackRequest {
   Prefer prefer = Prefer::Size;
   CodecOptions codecOptions;
   bool overwrite = false;
+  std::map<std::string, std::string> facts;  ///< stored for display beside, or in place of, those that pack knows
 };
 
 struct PackResult {
@@ -50,12 +53,14 @@ struct PackEstimate {
 };
 [[nodiscard]] Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& job);
 
-/// A packed model folder, a payload file (with its base beside it or given), or a plain checkpoint, told apart and opened.
+/// A packed model folder, a payload file (with its base beside it or given), a payload of the old scripts (a `.pkl`, or a
+/// folder with base_model.pth and one), or a plain checkpoint, told apart.
 struct ModelFiles {
-  enum class Kind { PackedModel, Payload, Checkpoint } kind = Kind::Checkpoint;
+  enum class Kind { PackedModel, Payload, Checkpoint, Scripts } kind = Kind::Checkpoint;
   std::filesystem::path path;     ///< as given, resolved
   std::filesystem::path payload;  ///< empty for a checkpoint
-  std::filesystem::path base;     ///< of a packed model: the folder; else as given, may be empty
+  std::filesystem::path
+      base;  ///< of a packed model: the folder; of the scripts: as given, or beside; else as given, may be empty
 };
 [[nodiscard]] Result<ModelFiles> locateModel(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
@@ -79,9 +84,11 @@ struct VerifyResult {
   std::uint64_t tensors = 0, elementsCompared = 0, elementsDifferent = 0;
   std::optional<std::pair<std::string, std::uint64_t>> firstDifference;
   std::vector<Verdict> verdicts;
+  std::vector<Finding> findings;  ///< of the scripts' payloads alone: what is wrong with them, whether it shows or not
   double seconds = 0;
 };
-/// A tensor that fails does not stop the others. Errors are for what cannot be opened, and for a base that is another model's.
+/// A payload of the scripts needs a final: its verdicts are of base + delta in FP32, rounded once. A tensor that fails does not
+/// stop the others. Errors are for what cannot be opened, and for a base that is another model's.
 [[nodiscard]] Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job);
 
 struct UnpackRequest {
@@ -93,6 +100,26 @@ struct UnpackResult {
   double seconds = 0;
 };
 [[nodiscard]] Result<UnpackResult> unpack(const UnpackRequest& request, const JobContext& job);
+
+struct ImportRequest {
+  std::filesystem::path path;   ///< of the scripts: a folder with base_model.pth and one `.pkl`, or the `.pkl`
+  std::filesystem::path base;   ///< instead of the base_model.pth beside it; may be empty
+  std::filesystem::path final;  ///< checkpoint; may be empty
+  std::filesystem::path out;    ///< `*.delta.safetensors`
+  std::optional<CodecId> codec;
+  bool overwrite = false;
+};
+struct ImportResult {
+  PackResult packed;
+  std::filesystem::path base;           ///< what the payload's base is
+  std::vector<Finding> findings;        ///< what is inexact or damaged in the scripts' files
+  std::optional<VerifyResult> scripts;  ///< the scripts' own files against the final, where one was given
+  [[nodiscard]] bool isExact() const { return scripts.has_value(); }  ///< the new payload gives the final bit for bit
+};
+/// Converts a payload of the scripts. With a final the new payload is the exact delta from their base to it. Without one it
+/// gives what base + delta give in FP32, rounded to the base's types, which nothing checks; that final is kept beside `out`
+/// while the job runs, as large as the base.
+[[nodiscard]] Result<ImportResult> importScripts(const ImportRequest& request, const JobContext& job);
 
 struct SynthRequest {
   std::string arch = "llama-3.1-8b";

@@ -3,6 +3,7 @@
 
 #include "core/pipeline/layout.h"
 #include "core/pipeline/reconstruct.h"
+#include "core/pipeline/scripts.h"
 
 namespace deltascope {
 namespace {
@@ -51,6 +52,7 @@ std::filesystem::path baseFileOf(const ReconstructionSource& source, std::string
 
 Result<ReconstructionSource> openForReconstruction(const std::filesystem::path& path, const std::filesystem::path& base) {
   DELTASCOPE_ASSIGN(ModelFiles files, locateModel(path, base));
+  DELTASCOPE_TRY(refuseScripts(files));
   if (files.kind == ModelFiles::Kind::Checkpoint)
     return fail(ErrorCode::InvalidArgument, at({files.path, {}, std::nullopt}, "a plain checkpoint, with no delta inside"),
                 "name a packed model's folder or a .delta.safetensors file");

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <mutex>
 
-#include "core/codec/statistics.h"
+#include "core/pipeline/final_comparison.h"
 #include "core/pipeline/reconstruct.h"
+#include "core/pipeline/scripts.h"
 #include "kernels/backend.h"
 
 namespace deltascope {
 namespace {
-
-constexpr std::uint64_t kCompareElements = std::uint64_t{1} << 19;  ///< a multiple of kTileElements: whole bytes in every type
 
 Result<void> checkDevice(const std::string& device) {
   if (device == "cpu") return {};
@@ -22,75 +19,6 @@ Result<void> checkDevice(const std::string& device) {
   }
   return fail(ErrorCode::Unsupported, device + " cannot be used: " + reason, "use --device cpu");
 }
-
-/// What the bitwise comparison with the final found so far.
-struct Difference {
-  std::uint64_t count = 0;
-  std::optional<std::uint64_t> first;
-};
-
-/// The final checkpoint that a reconstruction is compared with.
-class FinalComparison {
- public:
-  FinalComparison(Checkpoint final, const std::vector<TensorStats>& tensors)
-      : m_final(std::move(final)), m_differences(tensors.size()) {
-    for (const auto& tensor : tensors) {
-      const TensorInfo* info = m_final.find(tensor.name);
-      m_infos.push_back(info && info->dtype == tensor.dtype && info->shape == tensor.shape ? info : nullptr);
-    }
-  }
-
-  Result<void> compare(std::size_t index, std::uint64_t first, std::span<const std::byte> rebuilt) {
-    const TensorInfo* info = m_infos[index];
-    if (!info || rebuilt.empty()) return {};
-    const unsigned bits = bitsOf(info->dtype);
-    const std::uint64_t piece = kCompareElements * bits / 8;
-    std::vector<std::byte> buffer(std::min<std::uint64_t>(piece, rebuilt.size()));
-    for (std::uint64_t begin = 0; begin < rebuilt.size(); begin += buffer.size()) {
-      const auto mine = rebuilt.subspan(begin, std::min<std::size_t>(buffer.size(), rebuilt.size() - begin));
-      const auto theirs = std::span(buffer).first(mine.size());
-      DELTASCOPE_TRY(m_final.read(*info, first * bits / 8 + begin, theirs));
-      if (std::memcmp(mine.data(), theirs.data(), mine.size()) != 0)
-        count(index, first + begin * 8 / bits, info->elements, mine, theirs);
-    }
-    return {};
-  }
-
-  [[nodiscard]] const Difference& difference(std::size_t index) const { return m_differences[index]; }
-  [[nodiscard]] const Checkpoint& final() const { return m_final; }
-
-  /// Why the tensor cannot be compared; empty when it can.
-  [[nodiscard]] std::string obstacle(std::size_t index, const TensorStats& tensor) const {
-    if (m_infos[index]) return {};
-    const TensorInfo* info = m_final.find(tensor.name);
-    if (!info) return m_final.path().string() + " has no such tensor";
-    return m_final.path().string() + " holds it as " + std::string(nameOf(info->dtype)) + " " + shapeText(info->shape) +
-           ", the payload as " + std::string(nameOf(tensor.dtype)) + " " + shapeText(tensor.shape);
-  }
-
- private:
-  void count(std::size_t index, std::uint64_t first, std::uint64_t total, std::span<const std::byte> mine,
-             std::span<const std::byte> theirs) {
-    const DType type = m_infos[index]->dtype;
-    BaseSlice slice;
-    slice.kind = BaseKind::Same;
-    slice.finalType = type;
-    slice.count = std::min<std::uint64_t>(mine.size() * 8 / bitsOf(type), total - first);
-    slice.values = theirs;
-    const std::uint64_t differing = slice.count - countZeroDeltas(slice, mine);
-    const auto byte = static_cast<std::uint64_t>(std::ranges::mismatch(mine, theirs).in1 - mine.begin());
-    const std::uint64_t where = first + byte * 8 / bitsOf(type);
-    std::lock_guard lock(m_mutex);
-    Difference& difference = m_differences[index];
-    difference.count += differing;
-    difference.first = std::min(difference.first.value_or(where), where);
-  }
-
-  Checkpoint m_final;
-  std::vector<const TensorInfo*> m_infos;  ///< by tensor; null where it cannot be compared
-  std::mutex m_mutex;                      ///< guards m_differences while the job runs
-  std::vector<Difference> m_differences;
-};
 
 Verdict verdictOf(const TensorStats& tensor, std::size_t index, const RebuiltTensor& rebuilt,
                   const FinalComparison* comparison) {
@@ -126,6 +54,8 @@ void add(VerifyResult& result, Verdict verdict, std::uint64_t compared, const Ve
 Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job) {
   const auto start = std::chrono::steady_clock::now();
   DELTASCOPE_TRY(checkDevice(request.device));
+  DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
+  if (files.kind == ModelFiles::Kind::Scripts) return verifyScripts(files, request, "verifying", job);
   DELTASCOPE_ASSIGN(const ReconstructionSource source, openForReconstruction(request.path, request.base));
   const auto& tensors = source.payload.tensors();
   std::optional<FinalComparison> comparison;

@@ -6,6 +6,7 @@
 #include "core/checkpoint/json.h"
 #include "core/model/fields.h"
 #include "core/model/kv_cache.h"
+#include "core/pipeline/scripts.h"
 #include "core/runtime/device_tiles.h"
 #include "core/runtime/model_state.h"
 
@@ -126,6 +127,7 @@ Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
 
 Result<ModelText> openModelText(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
+  DELTASCOPE_TRY(refuseScripts(files));
   const auto folder = modelFolder(files);
   std::error_code ignored;
   if (files.kind == ModelFiles::Kind::Payload && files.base.empty() &&

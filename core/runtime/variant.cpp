@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/json.h"
 #include "core/pipeline/layout.h"
+#include "core/pipeline/scripts.h"
 
 namespace deltascope {
 namespace {
@@ -28,6 +29,7 @@ class Opener {
     if (m_request.baseOnly && !m_request.payloads.empty())
       return fail(ErrorCode::InvalidArgument, "the base alone was asked for, and payloads over it", "leave out one of the two");
     DELTASCOPE_ASSIGN(m_files, locateModel(m_request.path, m_request.base));
+    DELTASCOPE_TRY(refuseScripts(m_files));
     if (!m_request.baseOnly && m_files.kind != ModelFiles::Kind::Checkpoint) DELTASCOPE_TRY(addPayload(m_files.payload));
     for (const auto& path : m_request.payloads) DELTASCOPE_TRY(addStacked(path));
     DELTASCOPE_TRY(openBase());
@@ -44,6 +46,7 @@ class Opener {
 
   Result<void> addStacked(const fs::path& path) {
     DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(path));
+    DELTASCOPE_TRY(refuseScripts(files));
     if (files.payload.empty())
       return fail(ErrorCode::InvalidArgument, at({files.path, {}, {}}, "is not a payload"),
                   "payloads end in .delta.safetensors; pack makes them, from adapters too");

@@ -87,6 +87,8 @@ std::vector<Variant> ChatPage::sides() const {
 /// Why nothing can be sent, as a sentence with what to do; empty when it can.
 QString ChatPage::blockedBecause() const {
   if (!m_model) return "No model is open: open one, or try the demo (Ctrl+T).";
+  if (m_model->files.kind == ModelFiles::Kind::Scripts)
+    return QString("%1 was written by the old scripts: convert it with deltascope-cli import.").arg(nameOf(*m_model));
   if (m_model->files.kind == ModelFiles::Kind::Payload && m_model->files.base.empty())
     return QString("The base of %1 is not known: give it (Ctrl+B).").arg(nameOf(*m_model));
   for (const Variant& variant : sides())

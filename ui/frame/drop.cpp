@@ -4,6 +4,7 @@
 #include <QFileInfo>
 #include <QMimeData>
 #include <QUrl>
+#include <algorithm>
 
 namespace deltascope::ui {
 
@@ -11,8 +12,11 @@ DropVerdict judgePath(const QString& path) {
   const QFileInfo info(path);
   if (!info.exists()) return {{}, QString("%1 does not exist").arg(path)};
   if (!info.isReadable()) return {{}, QString("%1 may not be read by you").arg(path)};
-  if (info.isDir() || path.endsWith(".safetensors") || path.endsWith(".safetensors.index.json")) return {path, {}};
-  return {{}, QString("%1 is not a model: drop a folder, or a file that ends in .safetensors").arg(info.fileName())};
+  const QStringList suffixes{".safetensors", ".safetensors.index.json", ".pth", ".pt", ".bin", ".pkl"};
+  const auto fits = [&](const QString& suffix) { return path.endsWith(suffix); };
+  if (info.isDir() || std::any_of(suffixes.begin(), suffixes.end(), fits)) return {path, {}};
+  return {{},
+          QString("%1 is not a model: drop a folder, or a file that ends in .safetensors, .pth or .pkl").arg(info.fileName())};
 }
 
 DropVerdict judgeDrop(const QMimeData& data) {

@@ -49,8 +49,9 @@ void MainWindow::openPath(const QString& path, const QString& base) {
 void MainWindow::askForModel(bool folder) {
   const QString from = m_services.settings->get(setting::kOpenFolder);
   const QString path = folder ? m_services.dialogs->openFolder(this, "Open a model folder", from)
-                              : m_services.dialogs->openFile(this, "Open a model file", from,
-                                                             "Models (*.safetensors *.safetensors.index.json);;All files (*)");
+                              : m_services.dialogs->openFile(
+                                    this, "Open a model file", from,
+                                    "Models (*.safetensors *.safetensors.index.json *.pth *.pt *.bin *.pkl);;All files (*)");
   if (path.isEmpty()) return;
   m_services.settings->set(setting::kOpenFolder, QFileInfo(path).absolutePath());
   openPath(path);
@@ -90,6 +91,8 @@ void MainWindow::modelOpened(const ModelPointer& model) {
       showPage("pack");
     };
     m_messages->show(message);
+  } else if (model->files.kind == ModelFiles::Kind::Scripts) {
+    m_messages->show(scriptsMessage(*model, name));
   } else if (model->files.base.empty()) {
     message.text = QString("The base of %1 is not known").arg(name);
     message.nextStep = "The table needs none; verifying, unpacking and the charts of a tensor do.";

@@ -1,16 +1,37 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/frame/model_kind.h"
 
+#include <QStringList>
+
+#include "core/base/units.h"
+
 namespace deltascope::ui {
 
 QString modelKind(const Inspection& model) {
   if (model.files.kind == ModelFiles::Kind::Checkpoint) return "checkpoint";
+  if (model.files.kind == ModelFiles::Kind::Scripts) return "payload of the old scripts";
   for (const TensorStats& tensor : model.tensors) {
     const auto name = nameOf(tensor.base);
     if (tensor.base == BaseKind::Nf4 || tensor.base == BaseKind::Fp4 || tensor.base == BaseKind::Int8)
       return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())).toUpper() + " + delta";
   }
   return "delta over a base";
+}
+
+Message scriptsMessage(const Inspection& model, const QString& name) {
+  Message message;
+  message.text = QString("%1 was written by the old scripts").arg(name);
+  if (!model.findings.empty()) {
+    message.severity = Message::Severity::Warning;
+    message.text += QString(": %1").arg(QString::fromStdString(describe(model.findings.front())));
+    if (model.findings.size() > 1)
+      message.text += QString(", and %1 more (Details)").arg(QString::fromStdString(formatCount(model.findings.size() - 1)));
+  }
+  message.nextStep = "Its table is here; to verify or run it, convert it: deltascope-cli import";
+  QStringList lines;
+  for (const Finding& finding : model.findings) lines << QString::fromStdString(describe(finding));
+  message.details = lines.join('\n');
+  return message;
 }
 
 }  // namespace deltascope::ui

@@ -3,10 +3,14 @@
 #include <QString>
 
 #include "core/pipeline/inspect.h"
+#include "ui/frame/message.h"
 
 namespace deltascope::ui {
 
-/// "NF4 + delta", "delta over a base", "checkpoint".
+/// "NF4 + delta", "delta over a base", "checkpoint", "payload of the old scripts".
 [[nodiscard]] QString modelKind(const Inspection& model);
+
+/// What the message bar says of a payload of the old scripts: its findings, and how to convert it.
+[[nodiscard]] Message scriptsMessage(const Inspection& model, const QString& name);
 
 }  // namespace deltascope::ui

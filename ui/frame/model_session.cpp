@@ -25,7 +25,9 @@ QString ModelSession::path() const { return m_model ? QString::fromStdString(m_m
 
 QString ModelSession::name() const { return modelName(path()); }
 
-bool ModelSession::hasPayload() const { return m_model && m_model->files.kind != ModelFiles::Kind::Checkpoint; }
+bool ModelSession::hasPayload() const {
+  return m_model && m_model->files.kind != ModelFiles::Kind::Checkpoint && m_model->files.kind != ModelFiles::Kind::Scripts;
+}
 
 void ModelSession::open(const QString& path, const QString& base) {
   m_services.jobs->cancel(m_openJob);

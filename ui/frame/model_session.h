@@ -30,7 +30,7 @@ class ModelSession : public QObject {
 
   [[nodiscard]] const ModelPointer& model() const { return m_model; }  ///< null: none is open
   [[nodiscard]] const ModelVerdict& verdict() const { return m_verdict; }
-  [[nodiscard]] bool hasPayload() const;
+  [[nodiscard]] bool hasPayload() const;  ///< one of deltascope's own: what the old scripts wrote is only looked at
   [[nodiscard]] bool verifying() const { return m_verifyJob != 0; }
   [[nodiscard]] QString path() const;  ///< of the open model
   [[nodiscard]] QString name() const;  ///< its short name

@@ -36,8 +36,9 @@ void PayloadPage::openModel(const ModelPointer& model) {
   showMetrics();
   filter(m_filterBar->query(), m_filterBar->isRegex());
   refreshVerdict();
-  m_verify->setVisible(!checkpoint);
-  m_verdict->setVisible(!checkpoint);
+  const bool verifiable = !checkpoint && model->files.kind != ModelFiles::Kind::Scripts;
+  m_verify->setVisible(verifiable);
+  m_verdict->setVisible(verifiable);
   for (QAction* action : {m_exportTable, m_exportHeatMap, m_report, m_find}) action->setEnabled(true);
   m_state->showContent();
 }

@@ -15,6 +15,11 @@
 namespace deltascope::ui {
 namespace {
 
+/// Whether its tensors have close-ups: of a checkpoint there is no delta, and that of the scripts is not ours to cut.
+bool canBeMeasured(const Inspection& model) {
+  return model.files.kind != ModelFiles::Kind::Checkpoint && model.files.kind != ModelFiles::Kind::Scripts;
+}
+
 constexpr int kSettleMs = 80;  // arrow keys held down do not start a job a row
 constexpr int kBusyMs = 120;   // quick answers do not flash a sentence first
 
@@ -121,9 +126,9 @@ void TensorDetail::setModel(const std::shared_ptr<const Inspection>& model) {
     m_loader.setModel(model->files.path, model->files.base);
   else
     m_loader.setModel({}, {});
-  const bool checkpoint = model && model->files.kind == ModelFiles::Kind::Checkpoint;
-  for (const int tab : {kHistogram, kMap, kStreams}) m_tabs->setTabVisible(tab, !checkpoint);
-  showNothing(checkpoint ? tr("Choose a tensor to see its facts.") : tr("Choose a tensor to see its delta."));
+  const bool measured = model && canBeMeasured(*model);
+  for (const int tab : {kHistogram, kMap, kStreams}) m_tabs->setTabVisible(tab, !model || measured);
+  showNothing(model && !measured ? tr("Choose a tensor to see its facts.") : tr("Choose a tensor to see its delta."));
 }
 
 bool TensorDetail::needsBase() const {
@@ -148,7 +153,7 @@ void TensorDetail::showTensor(const TensorStats& tensor, const TensorVerdict& ve
   m_loader.cancel();
   m_closeUp.reset();
   refreshHeader();
-  if (m_model && m_model->files.kind == ModelFiles::Kind::Checkpoint) return;
+  if (m_model && !canBeMeasured(*m_model)) return;
   if (needsBase()) {
     chartsSay(tr("The delta is measured against the base, and this payload was opened without one."), tr("Choose base …"));
     return;

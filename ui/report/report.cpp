@@ -76,6 +76,10 @@ Result<void> verifyInto(const ReportRequest& request, const JobContext& job, Rep
     data.notVerified = QStringLiteral("a plain checkpoint has no delta to verify");
     return {};
   }
+  if (files.kind == ModelFiles::Kind::Scripts) {
+    data.notVerified = QStringLiteral("a payload of the old scripts stores no hashes; import converts it");
+    return {};
+  }
   if (files.kind == ModelFiles::Kind::Payload && files.base.empty()) {
     data.notVerified = QStringLiteral("the payload was given without its base");
     return {};

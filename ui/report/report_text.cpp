@@ -26,6 +26,8 @@ std::string kindName(ModelFiles::Kind kind) {
       return "packed model";
     case ModelFiles::Kind::Payload:
       return "payload";
+    case ModelFiles::Kind::Scripts:
+      return "payload of the old scripts";
     case ModelFiles::Kind::Checkpoint:
       break;
   }

@@ -229,10 +229,14 @@ class TestCheckpoint : public QObject {
                                      << "has 2 indexes: a.safetensors.index.json, b.safetensors.index.json";
     QTest::newRow("a delta alone") << QStringList{"model.delta.safetensors"} << "" << int(ErrorCode::NotFound)
                                    << "holds a delta payload but no base";
-    QTest::newRow("pickles") << QStringList{"pytorch_model.bin"} << "" << int(ErrorCode::Unsupported)
-                             << "another format than safetensors";
-    QTest::newRow("a pickle by name") << QStringList{"m.pth"} << "m.pth" << int(ErrorCode::Unsupported)
-                                      << "is not a safetensors file";
+    QTest::newRow("another format") << QStringList{"model.gguf"} << "" << int(ErrorCode::Unsupported)
+                                    << "a format that is not read";
+    QTest::newRow("a pickle of something") << QStringList{"delta.pkl"} << "delta.pkl" << int(ErrorCode::Unsupported)
+                                           << "is a pickle, not a checkpoint";
+    QTest::newRow("no file of torch") << QStringList{"pytorch_model.bin"} << "" << int(ErrorCode::Unsupported)
+                                      << "is not a ZIP";
+    QTest::newRow("no file of torch by name")
+        << QStringList{"m.pth"} << "m.pth" << int(ErrorCode::Unsupported) << "is not a ZIP";
     QTest::newRow("below a file") << QStringList{"a.safetensors"} << "a.safetensors/x" << int(ErrorCode::NotFound)
                                   << "does not exist";
   }
