@@ -7,7 +7,7 @@
 #include <numbers>
 #include <random>
 
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 #include "core/runtime/selftest_parts.h"
 
 namespace deltascope {
