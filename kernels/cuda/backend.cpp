@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "kernels/account.h"
+#include "kernels/cuda/decode/decoders.h"
+#include "kernels/cuda/decode/errors.h"
 #include "kernels/cuda/feed.h"
 #include "kernels/cuda/library.h"
 
@@ -15,7 +17,8 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
-constexpr std::uint64_t kHeadBytes = 256;  ///< of the workspace: the position, then the error word
+constexpr std::uint64_t kHeadBytes = 256;  ///< of the workspace: the position, a total, then the error word
+constexpr std::uint64_t kErrorAt = 128;
 constexpr std::uint32_t kMostHeads = 64, kMostHeadDim = 128;
 /// Of the weights that are made at a time where nothing was reserved.
 constexpr std::uint64_t kMadeBytes = std::uint64_t{32} << 20;
@@ -96,6 +99,9 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   m_workspace = std::move(*workspace);
   if (const auto error = cudaMemsetAsync(m_workspace.data(), 0, m_workspaceBytes, m_machine.stream); error != cudaSuccess)
     return failed("the workspace", error);
+  if (const auto error = cudaMemsetAsync(m_workspace.as<std::byte>() + kErrorAt, 0xff, sizeof kNoError, m_machine.stream);
+      error != cudaSuccess)
+    return failed("the workspace", error);
   auto bounce = PinnedBuffer::create(kBounceBytes);
   if (!bounce) return tl::make_unexpected(bounce.error());
   m_bounce = std::move(*bounce);
@@ -142,7 +148,11 @@ void CudaBackend::copyOut(void* toHost, const void* from, std::uint64_t bytes) {
 
 Outcome<void> CudaBackend::synchronize() {
   cudaSetDevice(m_machine.index);
+  if (m_decodes)
+    note("work on the GPU", cudaMemcpyAsync(m_bounce.data(), m_workspace.as<std::byte>() + kErrorAt, sizeof kNoError,
+                                            cudaMemcpyDeviceToHost, m_machine.stream));
   note("work on the GPU", cudaStreamSynchronize(m_machine.stream));
+  if (m_decodes) noteDamage();
   auto done = noted();
   m_failure.reset();
   return done;
@@ -502,6 +512,33 @@ Outcome<bool> CudaBackend::toBytes(const Matrix& tiled, void* into) {
 
 Outcome<std::unique_ptr<Feed>> CudaBackend::openFeed(FeedRequest request) {
   return cuda::openFeed(m_machine.index, *m_pool, m_machine.stream, std::move(request));
+}
+
+DeviceContext CudaBackend::context() {
+  return {m_machine.stream, [this](std::uint64_t bytes, std::string_view what) { return m_pool->allocate(bytes, what); },
+          reinterpret_cast<unsigned long long*>(m_workspace.as<std::byte>() + kErrorAt)};
+}
+
+void CudaBackend::noteDamage() {
+  unsigned long long word = 0;
+  std::memcpy(&word, m_bounce.data(), sizeof word);
+  if (word == kNoError || m_failure) return;
+  m_failure = Failure{Failure::Kind::Data, "chunk " + std::to_string(chunkOf(word)) + ": " + words(codeOf(word)),
+                      "the payload is damaged; verify or download it again"};
+  note("the workspace", cudaMemsetAsync(m_workspace.as<std::byte>() + kErrorAt, 0xff, sizeof kNoError, m_machine.stream));
+}
+
+Outcome<std::unique_ptr<Decoder>> CudaBackend::makeDecoder(const DecoderArgs& args) {
+  cudaSetDevice(m_machine.index);
+  m_decodes = true;
+  auto where = context();
+  return cuda::makeDecoder(where, args);
+}
+
+Outcome<void> CudaBackend::decode(const DecodeArgs& args) {
+  cudaSetDevice(m_machine.index);
+  auto where = context();
+  return cuda::decode(where, args);
 }
 
 std::unique_ptr<Timer> CudaBackend::makeTimer() {

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "kernels/cuda/context.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 
@@ -50,6 +51,8 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<bool> toBytes(const Matrix& tiled, void* into) override;
   [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t elements) const override { return ByteForm(elements).bytes; }
   [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
+  [[nodiscard]] Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override;
+  [[nodiscard]] Outcome<void> decode(const DecodeArgs& args) override;
   [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
   [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
 
@@ -60,6 +63,9 @@ class CudaBackend final : public Backend {
   void note(const char* what, cudaError_t error);
   void launched(const char* what);
   [[nodiscard]] Outcome<void> noted() const;
+  [[nodiscard]] DeviceContext context();
+  /// What decoders found wrong since the last time; the stream has ended.
+  void noteDamage();
   void setPosition(std::uint32_t position);
   void dropRecording();
   [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride);
@@ -84,6 +90,7 @@ class CudaBackend final : public Backend {
   std::uint32_t m_position = ~0u;
   std::optional<Failure> m_failure;
   std::uint64_t m_seenKey = 0;
+  bool m_decodes = false;  ///< there is, or was, a decoder: the error word counts
   bool m_recordingNow = false;
   Recording m_recording;
 };
