@@ -96,7 +96,7 @@ Result<void> DeviceRebuilder::decode(CodecId id, const BaseSlice& base, std::spa
   args.chunkBytes = used;
   args.into = m_final.as<std::byte>() + kGuard;
   args.number = number;
-  DELTASCOPE_TRY(fromBackend(m_backend->decode(args)));
+  DELTASCOPE_TRY(fromBackend(m_backend->decode({&args, 1})));
   return bringBack(final);
 }
 

@@ -11,6 +11,8 @@ namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kAlign = 256;
+/// Decoded in one go where chunks are smaller: enough tiles for every multiprocessor several times over.
+constexpr std::uint64_t kPieceElements = std::uint64_t{16} << 20;
 
 std::uint64_t endOf(const ChunkInfo& chunk) { return chunk.first + chunk.elements; }
 
@@ -31,11 +33,10 @@ struct Range {
   std::uint64_t first = 0, last = 0;
 };
 
-/// By step: what the last one's chunk `piece` needs of each below it, whose chunks are decoded whole.
-std::vector<Range> rangesOf(const TensorOrigin& origin, std::size_t piece) {
+/// By step: what `top`, a range of the last one's chunks, needs of each below it, whose chunks are decoded whole.
+std::vector<Range> rangesOf(const TensorOrigin& origin, const Range& top) {
   std::vector<Range> ranges(origin.steps.size());
-  const ChunkInfo& top = origin.steps.back().chunks[piece];
-  ranges.back() = {piece, piece + 1, top.first, endOf(top)};
+  ranges.back() = top;
   for (std::size_t s = origin.steps.size() - 1; s-- > 0;) {
     const auto& chunks = origin.steps[s].chunks;
     const Range& above = ranges[s + 1];
@@ -50,6 +51,19 @@ std::vector<Range> rangesOf(const TensorOrigin& origin, std::size_t piece) {
     range.last = begin == end ? above.first : endOf(*(end - 1));
   }
   return ranges;
+}
+
+/// The pieces: chunks of the last step that are decoded together.
+std::vector<Range> piecesOf(const TensorOrigin& origin) {
+  std::vector<Range> pieces;
+  const auto& chunks = origin.steps.back().chunks;
+  for (std::size_t c = 0; c < chunks.size(); ++c) {
+    if (pieces.empty() || endOf(chunks[c]) - pieces.back().first > kPieceElements)
+      pieces.push_back({c, c, chunks[c].first, chunks[c].first});
+    pieces.back().end = c + 1;
+    pieces.back().last = endOf(chunks[c]);
+  }
+  return pieces;
 }
 
 std::uint64_t itemBytes(const std::vector<std::uint64_t>& parts) {
@@ -91,35 +105,39 @@ Result<void> readForm(const DeltaStep& step, const ChunkInfo& chunk, std::span<s
 DeviceShape deviceShape(const TensorOrigin& origin) {
   DeviceShape shape;
   const std::uint64_t size = bytesOf(origin.dtype);
-  for (const auto& chunk : origin.steps.back().chunks) shape.pieces.push_back(chunk.first);
-  shape.pieces.push_back(origin.elements);
-  shape.step = std::max<std::uint64_t>(largestOf(origin.steps.back()), 1);
   for (const auto& step : origin.steps) {
     shape.decoderBytes += decoderBound(step);
     for (const auto& chunk : step.chunks) shape.deltaBytes += roundUp(formBytes(step, chunk), kAlign);
   }
   for (const auto& parts : deviceItems(origin)) shape.pieceBytes = std::max(shape.pieceBytes, itemBytes(parts));
-  for (std::size_t piece = 0; piece + 1 < shape.pieces.size(); ++piece) {
+  for (const auto& piece : piecesOf(origin)) {
+    shape.pieces.push_back(piece.first);
+    shape.step = std::max(shape.step, piece.last - piece.first);
     const auto ranges = rangesOf(origin, piece);
     for (std::size_t s = 0; s + 1 < ranges.size(); ++s)
       shape.workBytes = std::max(shape.workBytes, (ranges[s].last - ranges[s].first) * size);
   }
+  shape.pieces.push_back(origin.elements);
+  shape.step = std::max<std::uint64_t>(shape.step, 1);
   return shape;
 }
 
 std::vector<std::vector<std::uint64_t>> deviceItems(const TensorOrigin& origin) {
-  std::vector<std::vector<std::uint64_t>> items(origin.steps.back().chunks.size());
-  for (std::size_t piece = 0; piece < items.size(); ++piece) {
+  std::vector<std::vector<std::uint64_t>> items;
+  for (const auto& piece : piecesOf(origin)) {
     const auto ranges = rangesOf(origin, piece);
+    auto& parts = items.emplace_back();
     for (std::size_t s = 0; s < ranges.size(); ++s)
       for (std::size_t c = ranges[s].begin; c < ranges[s].end; ++c)
-        items[piece].push_back(formBytes(origin.steps[s], origin.steps[s].chunks[c]));
+        parts.push_back(formBytes(origin.steps[s], origin.steps[s].chunks[c]));
   }
   return items;
 }
 
 Result<void> readDevicePart(const TensorOrigin& origin, std::size_t piece, std::size_t part, std::span<std::byte> into) {
-  const auto ranges = rangesOf(origin, piece);
+  const auto pieces = piecesOf(origin);
+  if (piece >= pieces.size()) return fail(ErrorCode::Internal, origin.spec.name + " has no such piece");
+  const auto ranges = rangesOf(origin, pieces[piece]);
   for (std::size_t s = 0; s < ranges.size(); ++s) {
     const std::size_t chunks = ranges[s].end - ranges[s].begin;
     if (part < chunks) return readForm(origin.steps[s], origin.steps[s].chunks[ranges[s].begin + part], into);
@@ -202,15 +220,16 @@ kernels::DeviceBase DeviceSource::bottom() const {
 }
 
 kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, const std::byte* item, std::byte* into) const {
-  const auto ranges = rangesOf(m_origin, piece);
+  const auto ranges = rangesOf(m_origin, piecesOf(m_origin)[piece]);
   const std::uint64_t size = bytesOf(m_origin.dtype);
   kernels::DeviceBase base = bottom();
   std::uint64_t at = 0;
   for (std::size_t s = 0; s < ranges.size(); ++s) {
     std::byte* const level = s + 1 == ranges.size() ? into : m_work.between(s);
+    std::vector<kernels::DecodeArgs> chunks;
     for (std::size_t c = ranges[s].begin; c < ranges[s].end; ++c) {
       const ChunkInfo& chunk = m_origin.steps[s].chunks[c];
-      kernels::DecodeArgs args;
+      kernels::DecodeArgs& args = chunks.emplace_back();
       args.decoder = m_decoders[s].get();
       args.base = base;
       args.base.first = chunk.first;
@@ -220,8 +239,8 @@ kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, const std::byt
       args.into = level + (chunk.first - ranges[s].first) * size;
       args.number = static_cast<std::uint32_t>(c);
       at += roundUp(args.chunkBytes, kAlign);
-      if (auto done = m_work.backend().decode(args); !done) return done;
     }
+    if (auto done = m_work.backend().decode(chunks); !done) return done;
     base = deviceBase(BaseKind::Same, m_origin.dtype, 1);
     base.values = level;
     base.start = ranges[s].first;

@@ -14,7 +14,7 @@ namespace deltascope {
 /// What a weight takes on a device, in bytes; what the planner counts. The step of one call, `finalStep`, is memory of the
 /// caller.
 struct DeviceShape {
-  std::vector<std::uint64_t> pieces;  ///< first element of each, and the end: the chunks of the last step
+  std::vector<std::uint64_t> pieces;  ///< first element of each, and the end: some chunks of the last step, together
   std::uint64_t step = 0;             ///< elements of the largest piece, which is made in one call
   std::uint64_t deltaBytes = 0;       ///< of all chunks, resident (DeviceDeltas)
   std::uint64_t pieceBytes = 0;       ///< of the largest piece's chunks, as one item of a feed

@@ -535,10 +535,10 @@ Outcome<std::unique_ptr<Decoder>> CudaBackend::makeDecoder(const DecoderArgs& ar
   return cuda::makeDecoder(where, args);
 }
 
-Outcome<void> CudaBackend::decode(const DecodeArgs& args) {
+Outcome<void> CudaBackend::decode(std::span<const DecodeArgs> chunks) {
   cudaSetDevice(m_machine.index);
   auto where = context();
-  return cuda::decode(where, args);
+  return cuda::decode(where, chunks);
 }
 
 std::unique_ptr<Timer> CudaBackend::makeTimer() {

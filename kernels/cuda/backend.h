@@ -52,7 +52,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t elements) const override { return ByteForm(elements).bytes; }
   [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
   [[nodiscard]] Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override;
-  [[nodiscard]] Outcome<void> decode(const DecodeArgs& args) override;
+  [[nodiscard]] Outcome<void> decode(std::span<const DecodeArgs> chunks) override;
   [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
   [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
 

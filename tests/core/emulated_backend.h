@@ -169,7 +169,14 @@ class EmulatedBackend final : public Backend {
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override {
     return std::make_unique<EmulatedDecoder>(args);
   }
-  Outcome<void> decode(const DecodeArgs& args) override {
+  Outcome<void> decode(std::span<const DecodeArgs> chunks) override {
+    for (const auto& args : chunks)
+      if (auto done = decodeOne(args); !done) return done;
+    return {};
+  }
+
+ private:
+  Outcome<void> decodeOne(const DecodeArgs& args) {
     const auto& decoder = static_cast<const EmulatedDecoder&>(*args.decoder);
     const std::size_t bytes = args.base.count * bytesOf(args.base.type);
     if (decoder.args.code == ChunkCode::Raw && args.chunkBytes != (bytes + 15) / 16 * 16)
@@ -189,7 +196,6 @@ class EmulatedBackend final : public Backend {
     return {};
   }
 
- private:
   std::shared_ptr<Backend> m_cpu;
   unsigned long long m_error = kNoError;
 };

@@ -204,38 +204,46 @@ Chunk chunkFor(const DecodeArgs& args) {
   return chunk;
 }
 
-void launchChunk(const Launch& launch, const CudaDecoder& decoder, const Chunk& chunk) {
+/// Chunks of one decoder.
+void launchChunks(const Launch& launch, const CudaDecoder& decoder, std::span<const Chunk> chunks) {
   switch (decoder.code) {
     case ChunkCode::Raw:
-      cudaMemcpyAsync(chunk.into, chunk.bytes, chunk.base.count * bytesOf(chunk.base.type), cudaMemcpyDeviceToDevice,
-                      launch.stream);
+      for (const Chunk& chunk : chunks)
+        cudaMemcpyAsync(chunk.into, chunk.bytes, chunk.base.count * bytesOf(chunk.base.type), cudaMemcpyDeviceToDevice,
+                        launch.stream);
       break;
     case ChunkCode::Identical:
-      launchCopy(launch, chunk);
+      launchCopy(launch, chunks);
       break;
     case ChunkCode::Prefix:
-    case ChunkCode::Fields:
-      launchResidual(launch, {chunk, decoder.rule, decoder.code == ChunkCode::Prefix, decoder.prefixBits,
-                              decoder.memory.as<const std::uint32_t>()});
+    case ChunkCode::Fields: {
+      std::vector<ResidualWork> works;
+      for (const Chunk& chunk : chunks)
+        works.push_back({chunk, decoder.rule, decoder.code == ChunkCode::Prefix, decoder.prefixBits,
+                         decoder.memory.as<const std::uint32_t>()});
+      launchResidual(launch, works);
       break;
+    }
     case ChunkCode::Sparse: {
-      SparseWork work{chunk, decoder.memory.as<const std::uint32_t>(), {}, decoder.top};
-      for (std::size_t c = 0; c < SparseTable::kClasses; ++c) work.unit[c] = decoder.unit[c];
-      if (chunk.size)
-        launchSparse(launch, work);
-      else
-        launchCopy(launch, chunk);
+      std::vector<SparseWork> works;
+      for (const Chunk& chunk : chunks) {
+        works.push_back({chunk, decoder.memory.as<const std::uint32_t>(), {}, decoder.top});
+        for (std::size_t c = 0; c < SparseTable::kClasses; ++c) works.back().unit[c] = decoder.unit[c];
+      }
+      launchSparse(launch, works);
       break;
     }
     case ChunkCode::Planes:
-      launchPlanes(launch, {chunk, decoder.rule, static_cast<std::uint32_t>(decoder.rule.contexts()),
-                            decoder.memory.as<std::uint64_t>()});
+      for (const Chunk& chunk : chunks)
+        launchPlanes(launch, {chunk, decoder.rule, static_cast<std::uint32_t>(decoder.rule.contexts()),
+                              decoder.memory.as<std::uint64_t>()});
       break;
     case ChunkCode::LowRank:
-      launchLowRank(launch, {chunk, decoder.rows, decoder.columns, decoder.memory.as<const DeviceTerm>(), decoder.terms});
+      for (const Chunk& chunk : chunks)
+        launchLowRank(launch, {chunk, decoder.rows, decoder.columns, decoder.memory.as<const DeviceTerm>(), decoder.terms});
       break;
     case ChunkCode::Additive:
-      launchAdditive(launch, chunk);
+      for (const Chunk& chunk : chunks) launchAdditive(launch, chunk);
       break;
   }
 }
@@ -290,13 +298,20 @@ Outcome<std::unique_ptr<Decoder>> makeDecoder(DeviceContext& context, const Deco
   return decoder;
 }
 
-Outcome<void> decode(DeviceContext& context, const DecodeArgs& args) {
-  const auto* decoder = dynamic_cast<const CudaDecoder*>(args.decoder);
-  if (!decoder) return unsupported("none was given");
-  if (args.base.count == 0) return checkSizes(*decoder, args);
-  if (const char* wrong = wrongChunk(*decoder, args)) return unsupported(wrong);
-  if (auto done = checkSizes(*decoder, args); !done) return done;
-  launchChunk({context.stream, context.error}, *decoder, chunkFor(args));
+Outcome<void> decode(DeviceContext& context, std::span<const DecodeArgs> args) {
+  const Launch launch{context.stream, context.error};
+  std::vector<Chunk> chunks;
+  for (std::size_t k = 0; k < args.size(); ++k) {
+    const auto* decoder = dynamic_cast<const CudaDecoder*>(args[k].decoder);
+    if (!decoder) return unsupported("none was given");
+    if (args[k].base.count > 0)
+      if (const char* wrong = wrongChunk(*decoder, args[k])) return unsupported(wrong);
+    if (auto done = checkSizes(*decoder, args[k]); !done) return done;
+    if (args[k].base.count > 0) chunks.push_back(chunkFor(args[k]));
+    if (k + 1 < args.size() && args[k + 1].decoder == args[k].decoder) continue;
+    if (!chunks.empty()) launchChunks(launch, *decoder, chunks);
+    chunks.clear();
+  }
   return checked(cudaGetLastError(), "starting it");
 }
 

@@ -70,7 +70,7 @@ void launchLowRank(const Launch& launch, const LowRankWork& work) {
 }
 
 void launchAdditive(const Launch& launch, const Chunk& chunk) {
-  launchCopy(launch, chunk);
+  launchCopy(launch, {&chunk, 1});
   const unsigned blocks = elementBlocks(chunk.base.count);
   differencesKernel<<<blocks, kThreads, 0, launch.stream>>>(chunk, launch.error);
   replaceKernel<<<blocks, kThreads, 0, launch.stream>>>(chunk, launch.error);

@@ -3,6 +3,8 @@
 /// Launches of the kernels that decode a chunk, asynchronous on `stream`; faults go to the device word `error`.
 #include <cuda_runtime.h>
 
+#include <span>
+
 #include "kernels/cuda/decode/elements.h"
 #include "kernels/cuda/decode/planes_tile.h"
 #include "kernels/cuda/decode/residual_tile.h"
@@ -15,9 +17,10 @@ struct Launch {
   unsigned long long* error = nullptr;
 };
 
-void launchCopy(const Launch& launch, const Chunk& chunk);  ///< the base's values
-void launchResidual(const Launch& launch, const ResidualWork& work);
-void launchSparse(const Launch& launch, const SparseWork& work);
+// Several chunks at a time: one has too few tiles to fill a GPU.
+void launchCopy(const Launch& launch, std::span<const Chunk> chunks);  ///< the base's values
+void launchResidual(const Launch& launch, std::span<const ResidualWork> works);
+void launchSparse(const Launch& launch, std::span<const SparseWork> works);
 void launchPlanes(const Launch& launch, const PlanesWork& work);
 void launchLowRank(const Launch& launch, const LowRankWork& work);
 void launchAdditive(const Launch& launch, const Chunk& chunk);

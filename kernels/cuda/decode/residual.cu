@@ -8,14 +8,17 @@ namespace {
 struct Nothing {};
 
 __global__ void __launch_bounds__(kTileThreads)
-    residualKernel(const __grid_constant__ ResidualWork work, unsigned long long* error) {
+    residualKernel(const __grid_constant__ Batch<ResidualWork> batch, unsigned long long* error) {
+  const ResidualWork& work = batch.work[blockIdx.y];
   eachTile<ResidualShared>(work.chunk, work.rule, error,
                            [&](Warp& warp, ResidualShared& shared, const CodeTables& tables, std::uint32_t tile) {
                              residualTile(warp, shared, work, tables, tile);
                            });
 }
 
-__global__ void __launch_bounds__(kTileThreads) copyKernel(const __grid_constant__ Chunk chunk, unsigned long long* error) {
+__global__ void __launch_bounds__(kTileThreads)
+    copyKernel(const __grid_constant__ Batch<Chunk> batch, unsigned long long* error) {
+  const Chunk& chunk = batch.work[blockIdx.y];
   eachTile<Nothing>(chunk, AnchorRule{}, error, [&](Warp& warp, Nothing&, const CodeTables& tables, std::uint32_t tile) {
     copyValues(warp, chunk, tables, tile);
   });
@@ -23,12 +26,18 @@ __global__ void __launch_bounds__(kTileThreads) copyKernel(const __grid_constant
 
 }  // namespace
 
-void launchCopy(const Launch& launch, const Chunk& chunk) {
-  copyKernel<<<blocksFor(chunk), kTileThreads, 0, launch.stream>>>(chunk, launch.error);
+void launchCopy(const Launch& launch, std::span<const Chunk> chunks) {
+  inBatches(
+      chunks, [](const Chunk& chunk) { return chunk.tiles; },
+      [&](const Batch<Chunk>& batch, dim3 grid) { copyKernel<<<grid, kTileThreads, 0, launch.stream>>>(batch, launch.error); });
 }
 
-void launchResidual(const Launch& launch, const ResidualWork& work) {
-  residualKernel<<<blocksFor(work.chunk), kTileThreads, 0, launch.stream>>>(work, launch.error);
+void launchResidual(const Launch& launch, std::span<const ResidualWork> works) {
+  inBatches(
+      works, [](const ResidualWork& work) { return work.chunk.tiles; },
+      [&](const Batch<ResidualWork>& batch, dim3 grid) {
+        residualKernel<<<grid, kTileThreads, 0, launch.stream>>>(batch, launch.error);
+      });
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -6,7 +6,8 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 __global__ void __launch_bounds__(kTileThreads)
-    sparseKernel(const __grid_constant__ SparseWork work, unsigned long long* error) {
+    sparseKernel(const __grid_constant__ Batch<SparseWork> batch, unsigned long long* error) {
+  const SparseWork& work = batch.work[blockIdx.y];
   eachTile<SparseShared>(work.chunk, AnchorRule{}, error,
                          [&](Warp& warp, SparseShared& shared, const CodeTables& tables, std::uint32_t tile) {
                            sparseTile(warp, shared, work, tables, tile);
@@ -15,8 +16,12 @@ __global__ void __launch_bounds__(kTileThreads)
 
 }  // namespace
 
-void launchSparse(const Launch& launch, const SparseWork& work) {
-  sparseKernel<<<blocksFor(work.chunk), kTileThreads, 0, launch.stream>>>(work, launch.error);
+void launchSparse(const Launch& launch, std::span<const SparseWork> works) {
+  inBatches(
+      works, [](const SparseWork& work) { return work.chunk.tiles; },
+      [&](const Batch<SparseWork>& batch, dim3 grid) {
+        sparseKernel<<<grid, kTileThreads, 0, launch.stream>>>(batch, launch.error);
+      });
 }
 
 }  // namespace deltascope::kernels::cuda
