@@ -75,7 +75,7 @@ Outcome<void> Backend::reconstruct(const Matrix&, std::uint64_t, std::uint64_t, 
 }
 Outcome<std::unique_ptr<Feed>> Backend::openFeed(FeedRequest) { return unsupported(*this, "feed"); }
 Outcome<std::unique_ptr<Decoder>> Backend::makeDecoder(const DecoderArgs&) { return unsupported(*this, "decoders"); }
-Outcome<void> Backend::decode(const DecodeArgs&) { return unsupported(*this, "decoders"); }
+Outcome<void> Backend::decode(std::span<const DecodeArgs>) { return unsupported(*this, "decoders"); }
 std::unique_ptr<Timer> Backend::makeTimer() { return std::make_unique<ClockTimer>(); }
 
 DeviceMemoryUse Backend::deviceMemory() const {

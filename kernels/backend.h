@@ -123,8 +123,9 @@ class Backend {
   [[nodiscard]] virtual Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request);
   /// Decoding of chunks, for weights that no product reads as they are stored.
   [[nodiscard]] virtual Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args);
-  /// Begins to decode; a damaged chunk is Data from synchronize(), naming args.number.
-  [[nodiscard]] virtual Outcome<void> decode(const DecodeArgs& args);
+  /// Begins to decode chunks whose outputs and bases do not overlap; a damaged one is Data from synchronize(), naming its
+  /// number. Neighbours of one decoder may be done together: a chunk alone does not fill a GPU.
+  [[nodiscard]] virtual Outcome<void> decode(std::span<const DecodeArgs> chunks);
   /// Marks of time on the device, for measurements.
   [[nodiscard]] virtual std::unique_ptr<Timer> makeTimer();
   [[nodiscard]] virtual DeviceMemoryUse deviceMemory() const;

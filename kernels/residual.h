@@ -47,7 +47,10 @@ struct AnchorRule {
   unsigned mantissaBits = 0;           ///< Nibble: top mantissa bits of the FP32 absmax in the context, above the code (0…2)
   unsigned topExponent = 0;  ///< Ordered, Zero with values: context = clamp(topExponent − exponent(base value), 0, 15)
 
-  [[nodiscard]] std::size_t contexts() const;
+  [[nodiscard]] constexpr std::size_t contexts() const {
+    if (kind == AnchorKind::Nibble) return std::size_t{16} << mantissaBits;
+    return kind == AnchorKind::Int8 ? 40 : 16;
+  }
 };
 
 /// The base's side of one tile. `count` ≤ kTile.

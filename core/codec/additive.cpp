@@ -79,6 +79,28 @@ Result<void> decompress(std::span<const std::byte> chunk, std::size_t at, std::s
   return {};
 }
 
+struct Listed {
+  std::vector<std::int64_t> positions;
+  std::vector<float> differences;
+  std::size_t correctionsAt = 0;
+  std::uint64_t corrections = 0;
+};
+
+/// The parts of a chunk of `count` elements; positions are not checked.
+Result<Listed> readListed(std::span<const std::byte> chunk, std::uint64_t count) {
+  if (chunk.size() < kHeader) return corruptAt(CodecId::Additive, 0, "it ends inside its header");
+  const auto header = loadAs<std::array<std::uint32_t, 4>>(chunk.data());
+  const std::uint64_t differences = header[0], corrections = header[1], first = header[2], second = header[3];
+  if (differences > count || corrections > count) return corruptAt(CodecId::Additive, 0, "more entries than elements");
+  const auto end = kHeader + first + second + corrections * 8;
+  if (chunk.size() < end) return corruptAt(CodecId::Additive, chunk.size(), "it ends inside its parts");
+  if (!isPadding(chunk.subspan(end))) return corruptAt(CodecId::Additive, end, "bytes follow the last correction");
+  Listed listed{std::vector<std::int64_t>(differences), std::vector<float>(differences), kHeader + first + second, corrections};
+  DELTASCOPE_TRY(decompress(chunk, kHeader, first, std::as_writable_bytes(std::span(listed.positions))));
+  DELTASCOPE_TRY(decompress(chunk, kHeader + first, second, std::as_writable_bytes(std::span(listed.differences))));
+  return listed;
+}
+
 /// base + differences, rounded once; elements that are not listed keep the base's bits.
 Result<void> addDifferences(const BaseSlice& base, std::span<const std::int64_t> positions, std::span<const float> differences,
                             std::span<std::byte> final) {
@@ -156,19 +178,9 @@ class AdditiveCodec final : public DeltaCodec {
   Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*,
                       std::span<std::byte> final) const override {
     DELTASCOPE_TRY(checkSpans(id(), base, final.size(), true));
-    if (chunk.size() < kHeader) return corruptAt(id(), 0, "it ends inside its header");
-    const auto header = loadAs<std::array<std::uint32_t, 4>>(chunk.data());
-    const std::uint64_t listed = header[0], corrections = header[1], first = header[2], second = header[3];
-    if (listed > base.count || corrections > base.count) return corruptAt(id(), 0, "more entries than elements");
-    const auto end = kHeader + first + second + corrections * 8;
-    if (chunk.size() < end) return corruptAt(id(), chunk.size(), "it ends inside its parts");
-    if (!isPadding(chunk.subspan(end))) return corruptAt(id(), end, "bytes follow the last correction");
-    std::vector<std::int64_t> positions(listed);
-    std::vector<float> differences(listed);
-    DELTASCOPE_TRY(decompress(chunk, kHeader, first, std::as_writable_bytes(std::span(positions))));
-    DELTASCOPE_TRY(decompress(chunk, kHeader + first, second, std::as_writable_bytes(std::span(differences))));
-    DELTASCOPE_TRY(addDifferences(base, positions, differences, final));
-    return correct(base, chunk, kHeader + first + second, corrections, final);
+    DELTASCOPE_ASSIGN(const Listed listed, readListed(chunk, base.count));
+    DELTASCOPE_TRY(addDifferences(base, listed.positions, listed.differences, final));
+    return correct(base, chunk, listed.correctionsAt, listed.corrections, final);
   }
 
  private:
@@ -189,6 +201,31 @@ class AdditiveCodec final : public DeltaCodec {
 };
 
 }  // namespace
+
+Result<std::size_t> inflateAdditive(std::uint64_t first, std::uint64_t count, std::span<const std::byte> chunk,
+                                    std::span<std::byte> into) {
+  DELTASCOPE_ASSIGN(const Listed listed, readListed(chunk, count));
+  const std::size_t n = listed.positions.size(), used = kHeader + 8 * n + 8 * listed.corrections;
+  if (into.size() < used) return fail(ErrorCode::Internal, "additive: no room for an inflated chunk");
+  const std::array header{static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(listed.corrections), 0u, 0u};
+  std::memcpy(into.data(), header.data(), kHeader);
+  std::uint64_t next = first;
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto position = static_cast<std::uint64_t>(listed.positions[k]);
+    if (position < next || position - first >= count || position - first > 0xffffffffu)
+      return corruptAt(CodecId::Additive, kHeader, "position " + std::to_string(k) + " is not ascending or outside the chunk");
+    next = position + 1;
+    storeAs(into.data() + kHeader + 4 * k, static_cast<std::uint32_t>(position - first));
+  }
+  if (n) std::memcpy(into.data() + kHeader + 4 * n, listed.differences.data(), 4 * n);
+  const auto corrections = chunk.subspan(listed.correctionsAt, 8 * listed.corrections);
+  if (!corrections.empty()) std::memcpy(into.data() + kHeader + 8 * n, corrections.data(), corrections.size());
+  return used;
+}
+
+std::size_t inflatedAdditiveBound(std::uint64_t count, std::size_t chunkBytes) {
+  return static_cast<std::size_t>(kHeader + 8 * count + chunkBytes);
+}
 
 const DeltaCodec& additiveCodec() {
   static const AdditiveCodec codec;

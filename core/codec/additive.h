@@ -8,3 +8,13 @@
 /// half zero for 16-bit types), ascending: the elements that rounding base + difference to the final's type does not give.
 /// Zero-padded to 16 bytes.
 #include "core/codec/codec.h"
+
+namespace deltascope {
+
+/// The chunk without its frames, as kernels/decode.h has it; returns the bytes used of `into`. Untrusted bytes; `first` is the
+/// chunk's first element.
+[[nodiscard]] Result<std::size_t> inflateAdditive(std::uint64_t first, std::uint64_t count, std::span<const std::byte> chunk,
+                                                  std::span<std::byte> into);
+[[nodiscard]] std::size_t inflatedAdditiveBound(std::uint64_t count, std::size_t chunkBytes);
+
+}  // namespace deltascope

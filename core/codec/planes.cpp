@@ -78,6 +78,18 @@ Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::
   return std::min(bytes.size(), kHeader + padded(stored));
 }
 
+Result<InflatedPlane> inflatePlane(std::span<const std::byte> bytes, std::size_t planeBytes, std::span<std::byte> into) {
+  if (into.size() < planeBound(planeBytes)) return fail(ErrorCode::Internal, "byte plane: no room to inflate it");
+  std::uint32_t mode = 0;
+  if (bytes.size() >= kHeader) std::memcpy(&mode, bytes.data(), 4);
+  const bool zero = mode == kZero;
+  DELTASCOPE_ASSIGN(const std::size_t read, parsePlane(bytes, into.subspan(kHeader, zero ? 0 : planeBytes)));
+  putHeader(into.data(), zero ? kZero : kStored, zero ? 0 : planeBytes);
+  if (zero) return InflatedPlane{read, kHeader};
+  std::memset(into.data() + kHeader + planeBytes, 0, padded(planeBytes) - planeBytes);
+  return InflatedPlane{read, kHeader + padded(planeBytes)};
+}
+
 std::size_t planeBound(std::size_t bytes) { return kHeader + padded(bytes); }
 
 }  // namespace deltascope

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 
 namespace deltascope {
 

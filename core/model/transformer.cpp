@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/base/units.h"
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 
 namespace deltascope {
 namespace {

@@ -75,8 +75,8 @@ struct Verdict {
 [[nodiscard]] std::string verdictText(const Verdict& verdict);
 
 struct VerifyRequest {
-  std::filesystem::path path, base, final;  ///< base and final may be empty
-  std::string device = "cpu";
+  std::filesystem::path path, base, final;       ///< base and final may be empty
+  std::string device = "cpu";                    ///< that decodes; reading and hashing are the processor's
   std::function<void(const Verdict&)> onTensor;  ///< called from the job's thread as each tensor finishes
 };
 struct VerifyResult {

@@ -129,12 +129,13 @@ class Rebuilder {
     if (piece.stored) {
       DELTASCOPE_ASSIGN(bytes, m_source.payload.readChunk(tensor, piece.chunk));
     }
-    return decodeChunk(m_source, tensor, piece.chunk, bytes, item.base.slice, item.final);
+    return decodeChunk(m_source, tensor, piece.chunk, bytes, item.base.slice, item.final, m_hooks.decoder);
   }
 
   /// The bytes that the base's hash covers: as stored, whatever type the delta sees them in.
   Result<void> readStored(const TensorStats& tensor, const ChunkInfo& chunk, Rebuilt& item) const {
-    DELTASCOPE_TRY(readBase(m_source, tensor, chunk, codec(tensor.codec).needsValues(), item.base));
+    const bool withValues = codec(tensor.codec).needsValues() && !m_hooks.decoder;
+    DELTASCOPE_TRY(readBase(m_source, tensor, chunk, withValues, item.base));
     if (tensor.base == BaseKind::None) return {};
     if (tensor.base != BaseKind::Same) {
       item.baseStored = std::as_bytes(item.base.slice.codes);

@@ -27,10 +27,21 @@ struct ReconstructionSource {
 /// The base's side of elements [chunk.first, + chunk.elements); of a tensor without a base only the range is set.
 [[nodiscard]] Result<void> readBase(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk,
                                     bool withValues, SliceBuffer& into);
+
+/// Rebuilds chunks elsewhere than the codecs do. Called from several threads.
+class ChunkDecoder {
+ public:
+  virtual ~ChunkDecoder() = default;
+  /// What codec(id).decode() promises; needs no values of quantized bases. `number`: of the chunk, for messages.
+  [[nodiscard]] virtual Result<void> decode(CodecId id, const BaseSlice& base, std::span<const std::byte> bytes,
+                                            const ModelPtr& model, std::uint32_t number, std::span<std::byte> final) = 0;
+};
+
 /// The final's elements of that range, from the base and the chunk's bytes (none for identical and empty tensors). Untrusted
-/// bytes: what a chunk claims to hold is bounded before memory is taken.
+/// bytes: what a chunk claims to hold is bounded before memory is taken. `decoder`: null for the codecs themselves.
 [[nodiscard]] Result<void> decodeChunk(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk,
-                                       std::span<const std::byte> bytes, const BaseSlice& base, std::vector<std::byte>& into);
+                                       std::span<const std::byte> bytes, const BaseSlice& base, std::vector<std::byte>& into,
+                                       ChunkDecoder* decoder = nullptr);
 
 /// How one tensor went. Without a problem its bytes have the stored hash.
 struct RebuiltTensor {
@@ -39,6 +50,7 @@ struct RebuiltTensor {
 };
 
 struct ReconstructionHooks {
+  ChunkDecoder* decoder = nullptr;  ///< null: the codecs themselves
   /// Elements from `first` of tensor `index` (in payload.tensors()), rebuilt. Called on worker threads, concurrently, in no
   /// particular order; what is wrong with the tensor as a whole is not known yet. An error stops the job.
   std::function<Result<void>(std::size_t index, std::uint64_t first, std::span<const std::byte> final)> onRange;

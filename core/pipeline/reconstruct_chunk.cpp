@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "core/base/units.h"
 #include "core/pipeline/reconstruct.h"
 
@@ -22,7 +24,8 @@ Result<void> readBase(const ReconstructionSource& source, const TensorStats& ten
 }
 
 Result<void> decodeChunk(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk,
-                         std::span<const std::byte> bytes, const BaseSlice& base, std::vector<std::byte>& into) {
+                         std::span<const std::byte> bytes, const BaseSlice& base, std::vector<std::byte>& into,
+                         ChunkDecoder* decoder) {
   const std::uint64_t size = ceilDiv(chunk.elements * bitsOf(tensor.dtype), 8);
   // With a base its own size bounds the final; without one only what is stored can.
   if (size > kMostChunkBytes || (tensor.base == BaseKind::None && size / kMostExpansion > bytes.size()))
@@ -31,6 +34,10 @@ Result<void> decodeChunk(const ReconstructionSource& source, const TensorStats& 
                 "the payload is damaged; make it again");
   into.resize(size);
   DELTASCOPE_ASSIGN(const ModelPtr model, source.payload.model(tensor));
+  if (decoder) {
+    const auto number = static_cast<std::uint32_t>(chunk.first / std::max<std::uint64_t>(tensor.chunkElements, 1));
+    return decoder->decode(tensor.codec, base, bytes, model, number, into);
+  }
   return codec(tensor.codec).decode(base, bytes, model.get(), into);
 }
 

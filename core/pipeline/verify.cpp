@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <optional>
 
+#include "core/base/failure.h"
+#include "core/codec/device_rebuilder.h"
+#include "core/codec/statistics.h"
 #include "core/pipeline/final_comparison.h"
 #include "core/pipeline/reconstruct.h"
 #include "core/pipeline/scripts.h"
@@ -18,6 +23,47 @@ Result<void> checkDevice(const std::string& device) {
     if (info.id == device || info.id == "cuda") reason = info.reason;
   }
   return fail(ErrorCode::Unsupported, device + " cannot be used: " + reason, "use --device cpu");
+}
+
+/// A device that takes one chunk at a time, while other threads read and hash. What no device decodes, a plain copy, is left to
+/// the processor.
+class DeviceChunks final : public ChunkDecoder {
+ public:
+  explicit DeviceChunks(std::shared_ptr<kernels::Backend> backend) : m_rebuilder(std::move(backend)) {}
+
+  Result<void> decode(CodecId id, const BaseSlice& base, std::span<const std::byte> bytes, const ModelPtr& model,
+                      std::uint32_t number, std::span<std::byte> final) override {
+    if (!isCodedFloat(base.finalType)) return codec(id).decode(base, bytes, model.get(), final);
+    std::lock_guard lock(m_mutex);
+    if (m_failure) return tl::make_unexpected(*m_failure);
+    auto done = m_rebuilder.decode(id, base, bytes, model, number, final);
+    if (!done && isFailure(done.error().code)) m_failure = done.error();
+    return done;
+  }
+
+  /// Of the device itself: says nothing about the payload.
+  [[nodiscard]] Result<void> state() {
+    std::lock_guard lock(m_mutex);
+    if (m_failure) return tl::make_unexpected(*m_failure);
+    return {};
+  }
+
+ private:
+  static bool isFailure(ErrorCode code) {
+    return code == ErrorCode::Io || code == ErrorCode::OutOfMemory || code == ErrorCode::Internal;
+  }
+  std::mutex m_mutex;  ///< guards all below
+  DeviceRebuilder m_rebuilder;
+  std::optional<Error> m_failure;
+};
+
+Result<std::unique_ptr<DeviceChunks>> openDecoder(const VerifyRequest& request, const JobContext& job) {
+  if (request.device == "cpu") return std::unique_ptr<DeviceChunks>();
+  kernels::BackendOptions options;
+  options.device = request.device;
+  options.threads = job.threads;
+  DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
+  return std::make_unique<DeviceChunks>(std::move(backend));
 }
 
 Verdict verdictOf(const TensorStats& tensor, std::size_t index, const RebuiltTensor& rebuilt,
@@ -56,6 +102,7 @@ Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job)
   DELTASCOPE_TRY(checkDevice(request.device));
   DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
   if (files.kind == ModelFiles::Kind::Scripts) return verifyScripts(files, request, "verifying", job);
+  DELTASCOPE_ASSIGN(const auto decoder, openDecoder(request, job));
   DELTASCOPE_ASSIGN(const ReconstructionSource source, openForReconstruction(request.path, request.base));
   const auto& tensors = source.payload.tensors();
   std::optional<FinalComparison> comparison;
@@ -68,11 +115,13 @@ Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job)
   VerifyResult result;
   result.bitExact = true;
   ReconstructionHooks hooks;
+  hooks.decoder = decoder.get();
   if (comparison)
     hooks.onRange = [&](std::size_t index, std::uint64_t first, std::span<const std::byte> final) {
       return comparison->compare(index, first, final);
     };
   hooks.onTensor = [&](std::size_t index, RebuiltTensor&& rebuilt) -> Result<void> {
+    if (decoder) DELTASCOPE_TRY(decoder->state());
     add(result, verdictOf(tensors[index], index, rebuilt, found), rebuilt.elements, request);
     return {};
   };

@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include "core/base/hash.h"
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 #include "core/runtime/variant.h"
 
 namespace deltascope {

@@ -7,7 +7,7 @@
 #include <numbers>
 #include <random>
 
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 #include "core/runtime/selftest_parts.h"
 
 namespace deltascope {
@@ -32,7 +32,7 @@ Result<SelfTestResult> selfTest(const SelfTestRequest& request, const JobContext
   options.threads = job.threads;
   DELTASCOPE_ASSIGN(const auto backend, fromBackend(kernels::openBackend(options)));
   SelfTestResult result;
-  DELTASCOPE_TRY(selftest::testCodecs(job.stop, result.checks));
+  DELTASCOPE_TRY(selftest::testCodecs(backend, job.stop, result.checks));
   DELTASCOPE_TRY(selftest::testProducts(*backend, job.stop, result.checks));
   DELTASCOPE_TRY(selftest::testModel(request.device, job, result.checks));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <cstring>
+#include <optional>
+#include <random>
 
 #include "core/base/units.h"
+#include "core/codec/device_rebuilder.h"
 #include "core/codec/lowrank.h"
 #include "core/codec/statistics.h"
 #include "core/quant/quantize.h"
@@ -85,46 +88,115 @@ Result<ModelPtr> modelFor(const DeltaCodec& coder, const Pair& pair) {
   return coder.fit(std::span(&sample, 1), {});
 }
 
-Result<std::vector<std::byte>> roundTrip(const DeltaCodec& coder, const Pair& pair) {
-  DELTASCOPE_ASSIGN(const ModelPtr model, modelFor(coder, pair));
-  std::vector<std::byte> chunk, back(pair.final.size());
-  DELTASCOPE_TRY(coder.encode(pair.base, pair.final, model.get(), {}, chunk));
-  DELTASCOPE_TRY(coder.decode(pair.base, chunk, model.get(), back));
-  return back;
+/// A pair in the form of one codec.
+struct Coded {
+  ModelPtr model;
+  std::vector<std::byte> chunk;
+};
+
+Result<Coded> encode(const DeltaCodec& coder, const Pair& pair) {
+  Coded coded;
+  DELTASCOPE_ASSIGN(coded.model, modelFor(coder, pair));
+  DELTASCOPE_TRY(coder.encode(pair.base, pair.final, coded.model.get(), {}, coded.chunk));
+  return coded;
 }
 
-SelfTestCheck check(const DeltaCodec& coder, const Pair& pair) {
+std::string overBase(const Pair& pair) {
+  return " over " + std::string(nameOf(pair.base.kind)) + ", " + std::string(nameOf(pair.base.finalType));
+}
+
+SelfTestCheck compare(std::string name, const Result<void>& decoded, const Pair& pair, std::span<const std::byte> back) {
   SelfTestCheck result;
-  result.name = std::string(nameOf(coder.id())) + " over " + std::string(nameOf(pair.base.kind)) + ", " +
-                std::string(nameOf(pair.base.finalType));
-  const auto back = roundTrip(coder, pair);
-  if (!back) {
-    result.detail = describe(back.error());
+  result.name = std::move(name);
+  if (!decoded) {
+    result.detail = describe(decoded.error());
     return result;
   }
   const std::size_t size = bytesOf(pair.base.finalType);
   std::uint64_t different = 0, first = 0;
   for (std::size_t i = kCount; i-- > 0;)
-    if (std::memcmp(back->data() + i * size, pair.final.data() + i * size, size) != 0) ++different, first = i;
+    if (std::memcmp(back.data() + i * size, pair.final.data() + i * size, size) != 0) ++different, first = i;
   result.passed = different == 0;
   result.detail = result.passed ? "bit-exact: " + formatCount(kCount) + " of " + formatCount(kCount)
                                 : formatCount(different) + " differ, first at " + formatCount(first);
   return result;
 }
 
+/// A GPU that decodes what the processor decodes.
+struct Gpu {
+  DeviceRebuilder rebuilder;
+  std::string id;
+};
+
+/// What a device made of damaged chunks.
+struct Damage {
+  std::uint64_t chunks = 0, found = 0;
+  std::string wrong;  ///< the first thing that must not happen
+};
+
+/// Chunks with a few bytes changed or an end that is missing: each is an error or some bytes, and nothing else.
+void damage(const DeltaCodec& coder, const Pair& pair, const Coded& coded, Gpu& gpu, std::mt19937& random, Damage& damage) {
+  constexpr int kTries = 8;
+  constexpr std::size_t kHead = 64;  // where headers and tables are
+  std::vector<std::byte> back(pair.final.size());
+  for (int k = 0; k < kTries && damage.wrong.empty(); ++k) {
+    auto chunk = coded.chunk;
+    if (k == 0) chunk.resize(random() % (chunk.size() + 1));
+    for (unsigned flips = 1 + random() % 4; !chunk.empty() && flips-- > 0;)
+      chunk[random() % (k % 2 ? chunk.size() : std::min(kHead, chunk.size()))] ^= static_cast<std::byte>(1 + random() % 255);
+    const auto decoded = gpu.rebuilder.decode(coder.id(), pair.base, chunk, coded.model, 0, back);
+    ++damage.chunks;
+    if (decoded) continue;
+    ++damage.found;
+    if (decoded.error().code != ErrorCode::Corrupt)
+      damage.wrong = std::string(nameOf(coder.id())) + ": " + describe(decoded.error());
+  }
+}
+
+SelfTestCheck summary(const Damage& damage, const Pair& pair, const Gpu& gpu) {
+  SelfTestCheck result;
+  result.name = "damaged chunks" + overBase(pair) + ", on " + gpu.id;
+  result.passed = damage.wrong.empty();
+  result.detail = result.passed ? formatCount(damage.chunks) + " decoded, " + formatCount(damage.found) +
+                                      " found damaged, nothing written outside"
+                                : damage.wrong;
+  return result;
+}
+
+void test(const DeltaCodec& coder, const Pair& pair, Gpu* gpu, std::mt19937& random, Damage& damaged, Checks& checks) {
+  const std::string name = std::string(nameOf(coder.id())) + overBase(pair);
+  const auto coded = encode(coder, pair);
+  if (!coded) {
+    checks.push_back({name, false, describe(coded.error())});
+    return;
+  }
+  std::vector<std::byte> back(pair.final.size());
+  auto decoded = coder.decode(pair.base, coded->chunk, coded->model.get(), back);
+  checks.push_back(compare(name, decoded, pair, back));
+  if (!gpu) return;
+  decoded = gpu->rebuilder.decode(coder.id(), pair.base, coded->chunk, coded->model, 0, back);
+  checks.push_back(compare(name + ", on " + gpu->id, decoded, pair, back));
+  damage(coder, pair, *coded, *gpu, random, damaged);
+}
+
 }  // namespace
 
-Result<void> testCodecs(const std::stop_token& stop, Checks& checks) {
+Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const std::stop_token& stop, Checks& checks) {
   constexpr std::array kTypes{DType::BF16, DType::F16, DType::F32};
   constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8};
+  std::optional<Gpu> gpu;
+  if (backend->device().id != "cpu") gpu.emplace(Gpu{DeviceRebuilder(backend, {.guarded = true}), backend->device().id});
+  std::mt19937 random(17);
   for (const auto type : kTypes)
     for (const auto kind : kKinds) {
       const Pair pair = makePair(kind, type, 7 * static_cast<std::uint64_t>(kind) + static_cast<std::uint64_t>(type));
+      Damage damaged;
       for (const auto id : {CodecId::Raw, CodecId::Sparse, CodecId::Entropy, CodecId::Bitpack, CodecId::Zstd, CodecId::LowRank,
                             CodecId::Additive}) {
         if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-        if (codec(id).supports(kind, type)) checks.push_back(check(codec(id), pair));
+        if (codec(id).supports(kind, type)) test(codec(id), pair, gpu ? &*gpu : nullptr, random, damaged, checks);
       }
+      if (gpu) checks.push_back(summary(damaged, pair, *gpu));
     }
   return {};
 }

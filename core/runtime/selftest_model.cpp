@@ -109,6 +109,7 @@ Result<void> testModel(const std::string& device, const JobContext& job, Checks&
   VerifyRequest verifying;
   verifying.path = packed;
   verifying.final = plain;
+  verifying.device = device;
   DELTASCOPE_ASSIGN(const auto verified, verify(verifying, quiet));
   checks.push_back({"a small model, packed and verified", verified.bitExact,
                     (verified.bitExact ? "bit-exact: " : "not bit-exact: ") +

@@ -10,7 +10,9 @@ namespace deltascope::selftest {
 
 using Checks = std::vector<SelfTestCheck>;
 
-[[nodiscard]] Result<void> testCodecs(const std::stop_token& stop, Checks& checks);
+/// On the processor, and where `backend` is another device on that one as well, with damaged chunks too.
+[[nodiscard]] Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const std::stop_token& stop,
+                                      Checks& checks);
 [[nodiscard]] Result<void> testProducts(kernels::Backend& backend, const std::stop_token& stop, Checks& checks);
 [[nodiscard]] Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks);
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/base/failure.h"
 #include "core/base/hash.h"
-#include "core/model/failure.h"
 #include "core/quant/quantize.h"
 #include "core/runtime/selftest_parts.h"
 

@@ -12,9 +12,9 @@ namespace deltascope::kernels {
 inline constexpr std::uint32_t kNanBits = 0x7FC00000;
 inline constexpr std::uint32_t kInfinityBits = 0x7F800000;
 
-[[nodiscard]] inline float bf16ToFloat(std::uint16_t h) { return std::bit_cast<float>(std::uint32_t{h} << 16); }
+[[nodiscard]] constexpr float bf16ToFloat(std::uint16_t h) { return std::bit_cast<float>(std::uint32_t{h} << 16); }
 
-[[nodiscard]] inline float f16ToFloat(std::uint16_t h) {
+[[nodiscard]] constexpr float f16ToFloat(std::uint16_t h) {
   const std::uint32_t sign = std::uint32_t{h & 0x8000u} << 16, magnitude = h & 0x7FFFu;
   if (magnitude >= 0x7C00) {
     const std::uint32_t quiet = magnitude > 0x7C00 ? 0x400000u : 0u;
@@ -25,13 +25,13 @@ inline constexpr std::uint32_t kInfinityBits = 0x7F800000;
   return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(denormal));
 }
 
-[[nodiscard]] inline std::uint16_t floatToBf16(float x) {
+[[nodiscard]] constexpr std::uint16_t floatToBf16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   if ((bits & 0x7FFFFFFF) > kInfinityBits) return 0x7FC0;
   return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-[[nodiscard]] inline std::uint16_t floatToF16(float x) {
+[[nodiscard]] constexpr std::uint16_t floatToF16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
   if (magnitude > kInfinityBits) return 0x7E00;

@@ -281,20 +281,6 @@ void parentScalar(const AnchorRule& r, const TileBase& b, std::uint16_t* a, std:
 
 }  // namespace
 
-std::size_t AnchorRule::contexts() const {
-  switch (kind) {
-    case AnchorKind::Nibble:
-      return std::size_t{16} << mantissaBits;
-    case AnchorKind::Int8:
-      return 40;
-    case AnchorKind::Ordered:
-      return 16;
-    case AnchorKind::Zero:
-      break;
-  }
-  return 16;
-}
-
 bool scalesUsable(const AnchorRule& rule, const TileBase& base) {
   std::size_t n = 0;
   if (rule.kind == AnchorKind::Nibble) n = (base.count + base.group - 1) / base.group;

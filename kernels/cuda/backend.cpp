@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "kernels/account.h"
+#include "kernels/cuda/decode/decoders.h"
+#include "kernels/cuda/decode/errors.h"
 #include "kernels/cuda/feed.h"
 #include "kernels/cuda/library.h"
 
@@ -15,8 +17,8 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
-/// Of the workspace: the position, a count, numbers of rows; then attention's scratch.
-constexpr std::uint64_t kTotalAt = 64, kRowsAt = 256, kHeadBytes = 4096;
+/// Of the workspace: the position, a count, the error word, numbers of rows; then attention's scratch.
+constexpr std::uint64_t kTotalAt = 64, kErrorAt = 128, kRowsAt = 256, kHeadBytes = 4096;
 constexpr std::uint32_t kMostRows = (kHeadBytes - kRowsAt) / sizeof(std::uint32_t);
 constexpr std::uint64_t kHostAlignment = 64;
 constexpr std::uint64_t kRowGroup = 16;  ///< rows of a unit
@@ -107,6 +109,9 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   m_workspace = std::move(*workspace);
   if (const auto error = cudaMemsetAsync(m_workspace.data(), 0, m_workspaceBytes, m_machine.stream); error != cudaSuccess)
     return failed("the workspace", error);
+  if (const auto error = cudaMemsetAsync(m_workspace.as<std::byte>() + kErrorAt, 0xff, sizeof kNoError, m_machine.stream);
+      error != cudaSuccess)
+    return failed("the workspace", error);
   auto bounce = PinnedBuffer::create(kBounceBytes);
   if (!bounce) return tl::make_unexpected(bounce.error());
   m_bounce = std::move(*bounce);
@@ -158,7 +163,11 @@ void CudaBackend::copyOut(void* toHost, const void* from, std::uint64_t bytes) {
 
 Outcome<void> CudaBackend::synchronize() {
   cudaSetDevice(m_machine.index);
+  if (m_decodes)
+    note("work on the GPU", cudaMemcpyAsync(m_bounce.data(), m_workspace.as<std::byte>() + kErrorAt, sizeof kNoError,
+                                            cudaMemcpyDeviceToHost, m_machine.stream));
   note("work on the GPU", cudaStreamSynchronize(m_machine.stream));
+  if (m_decodes) noteDamage();
   auto done = noted();
   m_failure.reset();
   return done;
@@ -566,6 +575,33 @@ Outcome<bool> CudaBackend::toBytes(const Matrix& tiled, void* into) {
 
 Outcome<std::unique_ptr<Feed>> CudaBackend::openFeed(FeedRequest request) {
   return cuda::openFeed(m_machine.index, *m_pool, m_machine.stream, std::move(request));
+}
+
+DeviceContext CudaBackend::context() {
+  return {m_machine.stream, [this](std::uint64_t bytes, std::string_view what) { return m_pool->allocate(bytes, what); },
+          reinterpret_cast<unsigned long long*>(m_workspace.as<std::byte>() + kErrorAt)};
+}
+
+void CudaBackend::noteDamage() {
+  unsigned long long word = 0;
+  std::memcpy(&word, m_bounce.data(), sizeof word);
+  if (word == kNoError || m_failure) return;
+  m_failure = Failure{Failure::Kind::Data, "chunk " + std::to_string(chunkOf(word)) + ": " + words(codeOf(word)),
+                      "the payload is damaged; verify or download it again"};
+  note("the workspace", cudaMemsetAsync(m_workspace.as<std::byte>() + kErrorAt, 0xff, sizeof kNoError, m_machine.stream));
+}
+
+Outcome<std::unique_ptr<Decoder>> CudaBackend::makeDecoder(const DecoderArgs& args) {
+  cudaSetDevice(m_machine.index);
+  m_decodes = true;
+  auto where = context();
+  return cuda::makeDecoder(where, args);
+}
+
+Outcome<void> CudaBackend::decode(std::span<const DecodeArgs> chunks) {
+  cudaSetDevice(m_machine.index);
+  auto where = context();
+  return cuda::decode(where, chunks);
 }
 
 std::unique_ptr<Timer> CudaBackend::makeTimer() {

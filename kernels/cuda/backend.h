@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "kernels/cuda/context.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 
@@ -57,6 +58,8 @@ class CudaBackend final : public Backend {
     return materialise(matrix, firstRow, rows, static_cast<std::byte*>(into));
   }
   [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
+  [[nodiscard]] Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override;
+  [[nodiscard]] Outcome<void> decode(std::span<const DecodeArgs> chunks) override;
   [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
   [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
 
@@ -67,6 +70,9 @@ class CudaBackend final : public Backend {
   void note(const char* what, cudaError_t error);
   void launched(const char* what);
   [[nodiscard]] Outcome<void> noted() const;
+  [[nodiscard]] DeviceContext context();
+  /// What decoders found wrong since the last time; the stream has ended.
+  void noteDamage();
   void setPosition(std::uint32_t position);
   void dropRecording();
   /// `made`: the weights were made or brought by what was begun before.
@@ -93,6 +99,7 @@ class CudaBackend final : public Backend {
   std::uint32_t m_position = ~0u;
   std::optional<Failure> m_failure;
   std::uint64_t m_seenKey = 0;
+  bool m_decodes = false;  ///< there is, or was, a decoder: the error word counts
   bool m_recordingNow = false;
   Recording m_recording;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 
 namespace deltascope {
 

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/codec/device_decoder.h"
+
+#include "core/codec/lowrank_model.h"
+#include "core/codec/residual_model.h"
+#include "core/codec/residual_tiles.h"
+#include "core/codec/sparse_model.h"
+#include "core/quant/quant.h"
+
+namespace deltascope {
+namespace {
+
+using kernels::ChunkCode;
+using kernels::DeviceBase;
+
+static_assert(kernels::SparseTable::kClasses == kSparseClasses && kernels::SparseTable::kCodeBits == kSparseMaxCode);
+
+ChunkCode codeOf(CodecId codec) {
+  switch (codec) {
+    case CodecId::Identical:
+      return ChunkCode::Identical;
+    case CodecId::Raw:
+      return ChunkCode::Raw;
+    case CodecId::Sparse:
+      return ChunkCode::Sparse;
+    case CodecId::Entropy:
+      return ChunkCode::Prefix;
+    case CodecId::Bitpack:
+      return ChunkCode::Fields;
+    case CodecId::Zstd:
+      return ChunkCode::Planes;
+    case CodecId::LowRank:
+      return ChunkCode::LowRank;
+    case CodecId::Additive:
+      break;
+  }
+  return ChunkCode::Additive;
+}
+
+DeviceBase::Kind kindOf(BaseKind kind) {
+  switch (kind) {
+    case BaseKind::None:
+      return DeviceBase::Kind::None;
+    case BaseKind::Same:
+      return DeviceBase::Kind::Same;
+    case BaseKind::Nf4:
+    case BaseKind::Fp4:
+      return DeviceBase::Kind::FourBit;
+    case BaseKind::Int8:
+      break;
+  }
+  return DeviceBase::Kind::Int8;
+}
+
+tl::unexpected<Error> missing(CodecId codec) {
+  return fail(ErrorCode::Corrupt, std::string(nameOf(codec)) + ": its model is missing or of another codec");
+}
+tl::unexpected<Error> mismatch(CodecId codec) {
+  return fail(ErrorCode::Mismatch, std::string(nameOf(codec)) + ": the model was made for another base or type");
+}
+
+}  // namespace
+
+struct DeviceModel::State {
+  ModelPtr model;
+  kernels::DecoderArgs args;
+  kernels::SparseTable sparse;
+  std::vector<std::uint32_t> entries;
+  kernels::LowRankUpdate lowRank;
+
+  /// Of entropy and bitpack.
+  Result<void> takeHead(CodecId codec, const residual::ModelHead& head, BaseKind base, DType type) {
+    if (head.base != base || head.finalType != type) return mismatch(codec);
+    args.rule = head.rule;
+    return {};
+  }
+
+  Result<void> takeSparse(DType type) {
+    const auto* m = dynamic_cast<const SparseModel*>(model.get());
+    if (!m) return missing(CodecId::Sparse);
+    if (m->type != type) return mismatch(CodecId::Sparse);
+    for (std::size_t c = 0; c < kSparseClasses; ++c) {
+      entries.insert(entries.end(), m->classes[c].entries.begin(), m->classes[c].entries.end());
+      sparse.unit[c] = static_cast<std::uint8_t>(m->classes[c].k);
+    }
+    sparse.top = m->top;
+    sparse.entries = entries;
+    args.sparse = &sparse;
+    return {};
+  }
+
+  Result<void> takeLowRank() {
+    const auto* m = dynamic_cast<const LowRankModel*>(model.get());
+    if (!m) return missing(CodecId::LowRank);
+    lowRank.rows = m->rows;
+    lowRank.columns = m->columns;
+    for (std::size_t k = 0; k < m->terms.size(); ++k)
+      lowRank.terms.push_back({m->terms[k].rank, m->terms[k].scale, m->factors[k].outer, m->factors[k].inner});
+    args.lowRank = &lowRank;
+    return {};
+  }
+
+  Result<void> take(CodecId codec, BaseKind base, DType type) {
+    switch (codec) {
+      case CodecId::Sparse:
+        return takeSparse(type);
+      case CodecId::LowRank:
+        return takeLowRank();
+      case CodecId::Zstd:
+        args.rule = residual::defaultRule(base, type, {});
+        return {};
+      case CodecId::Entropy: {
+        const auto* m = dynamic_cast<const residual::PrefixModel*>(model.get());
+        if (!m) return missing(codec);
+        args.prefix = &m->table;
+        return takeHead(codec, m->head, base, type);
+      }
+      case CodecId::Bitpack: {
+        const auto* m = dynamic_cast<const residual::FieldModel*>(model.get());
+        if (!m) return missing(codec);
+        args.fields = &m->table;
+        return takeHead(codec, m->head, base, type);
+      }
+      default:
+        return {};
+    }
+  }
+};
+
+DeviceModel::DeviceModel(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+DeviceModel::DeviceModel(DeviceModel&&) noexcept = default;
+DeviceModel& DeviceModel::operator=(DeviceModel&&) noexcept = default;
+DeviceModel::~DeviceModel() = default;
+
+const kernels::DecoderArgs& DeviceModel::args() const { return m_state->args; }
+
+Result<DeviceModel> DeviceModel::create(CodecId codec, BaseKind base, DType finalType, ModelPtr model, std::uint64_t largest) {
+  if (!isCodedFloat(finalType) || !deltascope::codec(codec).supports(base, finalType))
+    return fail(ErrorCode::Unsupported, std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) +
+                                            ": no device decodes " + std::string(nameOf(finalType)));
+  auto state = std::make_unique<State>();
+  state->model = std::move(model);
+  state->args.code = codeOf(codec);
+  state->args.base = kindOf(base);
+  state->args.type = deviceType(finalType);
+  state->args.largest = largest;
+  DELTASCOPE_TRY(state->take(codec, base, finalType));
+  return DeviceModel(std::move(state));
+}
+
+kernels::ElementType deviceType(DType type) {
+  return type == DType::F32   ? kernels::ElementType::F32
+         : type == DType::F16 ? kernels::ElementType::F16
+                              : kernels::ElementType::BF16;
+}
+
+kernels::DeviceBase deviceBase(BaseKind kind, DType finalType, std::uint64_t group) {
+  DeviceBase base;
+  base.kind = kindOf(kind);
+  base.type = deviceType(finalType);
+  base.group = group;
+  if (kind == BaseKind::Nf4) base.book = codeBook(QuantFormat::Nf4).values;
+  if (kind == BaseKind::Fp4) base.book = codeBook(QuantFormat::Fp4).values;
+  return base;
+}
+
+}  // namespace deltascope
