@@ -123,11 +123,16 @@ class Backend {
   [[nodiscard]] virtual DeviceMemoryUse deviceMemory() const;
 };
 
+/// How a GPU's products take activations: whole (three BF16 parts, FP32 sums), or rounded to BF16 (FP32 sums). A processor
+/// computes in FP32.
+enum class ComputeMode : std::uint8_t { Fp32, Bf16 };
+
 struct BackendOptions {
   std::string device = "cpu";
   unsigned threads = 0;           ///< CPU: 0: as many as this process may use
   std::uint64_t memoryLimit = 0;  ///< bytes; 0: none
   Isa isa = bestIsa();            ///< CPU: for tests
+  ComputeMode compute = ComputeMode::Fp32;
 };
 /// Device: there is none of this name, or it cannot be used; the message says why.
 [[nodiscard]] Outcome<std::shared_ptr<Backend>> openBackend(const BackendOptions& options);

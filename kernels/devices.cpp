@@ -5,11 +5,10 @@
 
 #include "kernels/backend.h"
 #include "kernels/cpu/processor.h"
+#include "kernels/gpu_library.h"
 
 namespace deltascope::kernels {
 namespace {
-
-constexpr const char* kNoBackend = "this build has no CUDA backend";
 
 DeviceInfo noGpu(std::string reason) {
   DeviceInfo info;
@@ -44,14 +43,19 @@ class Driver {
 DeviceInfo gpu(const Driver& driver, int index, const std::string& version) {
   DeviceInfo info;
   info.id = "cuda:" + std::to_string(index);
-  info.reason = kNoBackend;
   info.detail = version;
   int handle = 0;
   char name[256] = {};
   std::size_t bytes = 0;
-  if (driver.call("cuDeviceGet", &handle, index) != 0) return info;
-  if (driver.call("cuDeviceGetName", static_cast<char*>(name), int{sizeof name - 1}, handle) == 0) info.name = name;
-  if (driver.call("cuDeviceTotalMem_v2", &bytes, handle) == 0) info.memoryBytes = bytes;
+  if (driver.call("cuDeviceGet", &handle, index) == 0) {
+    if (driver.call("cuDeviceGetName", static_cast<char*>(name), int{sizeof name - 1}, handle) == 0) info.name = name;
+    if (driver.call("cuDeviceTotalMem_v2", &bytes, handle) == 0) info.memoryBytes = bytes;
+  }
+  const GpuLibraryFound& backend = gpuLibrary();
+  if (backend.library)
+    backend.library->describe(index, info);
+  else
+    info.reason = backend.reason;
   return info;
 }
 

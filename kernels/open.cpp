@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
 #include "kernels/backend.h"
 #include "kernels/cpu/backend.h"
+#include "kernels/gpu_library.h"
 
 namespace deltascope::kernels {
+namespace {
+
+constexpr std::string_view kGpuPrefix = "cuda:";
+
+}  // namespace
 
 Outcome<std::shared_ptr<Backend>> openBackend(const BackendOptions& options) {
   if (options.device == "cpu") return openCpu(options);
   std::string names;
   for (const DeviceInfo& device : devices()) {
+    if (device.id == options.device && device.usable && device.id.starts_with(kGpuPrefix))
+      return gpuLibrary().library->open(std::atoi(device.id.c_str() + kGpuPrefix.size()), options);
     if (device.id == options.device)
       return tl::unexpected(
           Failure{Failure::Kind::Device, options.device + " cannot be used: " + device.reason, "use the device cpu"});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A weight as the products see it: there in full, quantized, or made when it is needed.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,6 +22,8 @@ class ElementSource {
   /// pieceBegin(p), and pieceBegin(pieces()) is the number of elements.
   [[nodiscard]] virtual std::size_t pieces() const = 0;
   [[nodiscard]] virtual std::uint64_t pieceBegin(std::size_t piece) const = 0;
+  /// Whether make() writes memory of the device, in the order of its operations, and not of the host.
+  [[nodiscard]] virtual bool onDevice() const { return false; }
   /// Elements of a piece that one call of make() gives, but for the piece's last.
   [[nodiscard]] virtual std::uint64_t step() const = 0;
   /// Makes elements [first, first + count) of a piece, as the matrix's type; `first` − pieceBegin(piece) is a multiple of
@@ -38,10 +41,18 @@ struct Tiles {
     Bytes,   ///< the resident form that Backend::toBytes makes of either
   };
   Code code = Code::Fields;
-  const std::byte* stream = nullptr;       ///< null: comes with the matrix's feed
-  const std::uint32_t* offsets = nullptr;  ///< [tiles + 1]: where each tile begins, in 16 bytes; bit 31: it is raw
-  const void* table = nullptr;             ///< as Backend::makeTileTable made it
-  std::uint32_t largest = 0;               ///< bytes of the largest tile
+  const std::byte* stream = nullptr;        ///< null: comes with the matrix's feed
+  const std::uint32_t* offsets = nullptr;   ///< [tiles + 1]: where each tile begins, in 16 bytes; bit 31: it is raw
+  const void* table = nullptr;              ///< as Backend::makeTileTable made it
+  std::uint32_t largest = 0;                ///< bytes of the largest tile
+  std::array<std::uint16_t, 16> factors{};  ///< of the anchors: AnchorRule::lo
+};
+
+/// Rows of a matrix that come as one item of a feed.
+struct FeedRows {
+  std::size_t item = 0;
+  std::uint64_t firstRow = 0, rows = 0;
+  std::uint64_t offset = 0;  ///< of the item's first byte in the stream of all tiles
 };
 
 /// [rows, columns] row-major; pointers are the device's, borrowed.
@@ -63,8 +74,8 @@ struct Matrix {
   const float* values = nullptr;  ///< FourBit: the sixteen values
   const ElementSource* source = nullptr;
   Tiles tiles;
-  Feed* feed = nullptr;  ///< a GPU: brings `elements`, or the tiles' stream, as its item `item`
-  std::size_t item = 0;
+  Feed* feed = nullptr;                  ///< a GPU: brings `elements`, or the tiles' stream
+  std::span<const FeedRows> feedRows{};  ///< all rows, in order; each begins where a tile begins
 };
 
 }  // namespace deltascope::kernels

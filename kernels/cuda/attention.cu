@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention over the cache, segment by segment: each segment's maximum, sum and values, then these merged in ascending order.
+// For one token the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/launch.h"
+
+namespace deltascope::kernels::cuda {
+namespace {
+
+constexpr unsigned kThreads = 256, kWarps = kThreads / kWarp;
+constexpr std::uint32_t kSpan = 64;      ///< positions whose scores are held at a time
+constexpr std::uint32_t kMostHeads = 4;  ///< query heads of one key-value head that are done together
+constexpr std::uint32_t kMostDim = 256;
+constexpr std::uint32_t kOutputs = kMostHeads * kMostDim / kThreads;
+constexpr std::uint32_t kMostSegments = 64;
+
+struct Args {
+  const float* q;
+  float* out;
+  KvLayer cache;
+  const std::uint32_t* position;
+  float* partial;          ///< [tokens, heads, segments, 2 + headDim]: maximum, sum, values
+  std::uint32_t* arrived;  ///< [kvHeads · groups], zero between calls
+  std::uint32_t heads, window, segmentLength, segments;
+  float scale;
+};
+
+/// What a block has seen so far: per head maximum and sum, per thread its share of the values.
+struct Seen {
+  float most[kMostHeads], sum[kMostHeads];
+  float values[kOutputs];
+};
+
+struct Shared {
+  float q[kMostHeads][kMostDim];
+  float scores[kMostHeads][kSpan];
+  float most[kMostHeads], sum[kMostHeads];
+  bool last;
+};
+
+/// e^(a − b) where a ≤ b, and 0 where nothing was seen.
+__device__ __forceinline__ float ratio(float a, float b) { return a == -INFINITY ? 0.0f : expf(__fsub_rn(a, b)); }
+
+__device__ __forceinline__ void merge(Seen& seen, const float* most, const float* sum, const float (&values)[kOutputs],
+                                      std::uint32_t count, std::uint32_t dim) {
+  float own[kMostHeads], other[kMostHeads];
+#pragma unroll
+  for (std::uint32_t h = 0; h < kMostHeads; ++h)
+    if (h < count) {
+      const float top = fmaxf(seen.most[h], most[h]);
+      own[h] = ratio(seen.most[h], top);
+      other[h] = ratio(most[h], top);
+      seen.sum[h] = __fadd_rn(__fmul_rn(seen.sum[h], own[h]), __fmul_rn(sum[h], other[h]));
+      seen.most[h] = top;
+    } else {
+      own[h] = other[h] = 0;
+    }
+#pragma unroll
+  for (std::uint32_t o = 0; o < kOutputs; ++o) {
+    const std::uint32_t h = (threadIdx.x + o * kThreads) / dim;
+    float a = 0, b = 0;
+#pragma unroll
+    for (std::uint32_t i = 0; i < kMostHeads; ++i)
+      if (i == h) a = own[i], b = other[i];
+    seen.values[o] = __fadd_rn(__fmul_rn(seen.values[o], a), __fmul_rn(values[o], b));
+  }
+}
+
+/// Positions [begin, end), at most kSpan, into `seen`.
+__device__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t count, std::uint32_t begin, std::uint32_t end,
+                           Shared& shared, Seen& seen) {
+  const std::uint32_t dim = args.cache.headDim, n = end - begin;
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const std::size_t base = (static_cast<std::size_t>(kvHead) * args.cache.capacity + begin) * dim;
+  for (std::uint32_t p = warp; p < n; p += kWarps) {
+    float dots[kMostHeads] = {};
+    for (std::uint32_t d = lane; d < dim; d += kWarp) {
+      const float k = toFloat(args.cache.keys, args.cache.type, base + static_cast<std::size_t>(p) * dim + d);
+#pragma unroll
+      for (std::uint32_t h = 0; h < kMostHeads; ++h)
+        if (h < count) dots[h] = __fmaf_rn(shared.q[h][d], k, dots[h]);
+    }
+#pragma unroll
+    for (std::uint32_t h = 0; h < kMostHeads; ++h)
+      if (h < count) {
+        const float dot = sumOfLanes(dots[h]);
+        if (lane == 0) shared.scores[h][p] = __fmul_rn(dot, args.scale);
+      }
+  }
+  __syncthreads();
+  if (warp < count) {
+    float top = -INFINITY;
+    for (std::uint32_t p = lane; p < n; p += kWarp) top = fmaxf(top, shared.scores[warp][p]);
+#pragma unroll
+    for (int distance = 16; distance > 0; distance >>= 1) top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, distance));
+    float sum = 0;
+    for (std::uint32_t p = lane; p < n; p += kWarp) {
+      const float e = expf(__fsub_rn(shared.scores[warp][p], top));
+      shared.scores[warp][p] = e;
+      sum += e;
+    }
+    sum = sumOfLanes(sum);
+    if (lane == 0) shared.most[warp] = top, shared.sum[warp] = sum;
+  }
+  __syncthreads();
+  float values[kOutputs] = {};
+#pragma unroll
+  for (std::uint32_t o = 0; o < kOutputs; ++o) {
+    const std::uint32_t i = threadIdx.x + o * kThreads, h = i / dim, d = i % dim;
+    if (h >= count) continue;
+    float sum = 0;
+    for (std::uint32_t p = 0; p < n; ++p)
+      sum = __fmaf_rn(shared.scores[h][p],
+                      toFloat(args.cache.values, args.cache.type, base + static_cast<std::size_t>(p) * dim + d), sum);
+    values[o] = sum;
+  }
+  merge(seen, shared.most, shared.sum, values, count, dim);
+  __syncthreads();
+}
+
+__device__ __forceinline__ void write(const Args& args, std::uint32_t token, std::uint32_t head0, std::uint32_t count,
+                                      const Seen& seen) {
+  const std::uint32_t dim = args.cache.headDim;
+#pragma unroll
+  for (std::uint32_t o = 0; o < kOutputs; ++o) {
+    const std::uint32_t i = threadIdx.x + o * kThreads, h = i / dim;
+    if (h >= count) continue;
+    float sum = 1;
+#pragma unroll
+    for (std::uint32_t j = 0; j < kMostHeads; ++j)
+      if (j == h) sum = seen.sum[j];
+    args.out[(static_cast<std::size_t>(token) * args.heads + head0 + h) * dim + i % dim] = __fdiv_rn(seen.values[o], sum);
+  }
+}
+
+/// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens.
+template <bool kSplit>
+__global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constant__ Args args) {
+  __shared__ Shared shared;
+  const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
+  const std::uint32_t groups = (perKey + kMostHeads - 1) / kMostHeads;
+  const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
+  const std::uint32_t head0 = kvHead * perKey + group * kMostHeads, count = min(kMostHeads, perKey - group * kMostHeads);
+  const std::uint32_t token = blockIdx.z, end = *args.position + token + 1;
+  const std::uint32_t from = args.window && end > args.window ? end - args.window : 0;
+  const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
+  if (end > args.cache.capacity) return;
+  if (kSplit && (blockIdx.x < firstSegment || blockIdx.x > lastSegment)) return;
+
+  for (std::uint32_t i = threadIdx.x; i < count * dim; i += kThreads)
+    shared.q[i / dim][i % dim] = args.q[(static_cast<std::size_t>(token) * args.heads + head0) * dim + i];
+  __syncthreads();
+
+  Seen all;
+  const auto clear = [](Seen& seen) {
+#pragma unroll
+    for (std::uint32_t h = 0; h < kMostHeads; ++h) seen.most[h] = -INFINITY, seen.sum[h] = 0;
+#pragma unroll
+    for (std::uint32_t o = 0; o < kOutputs; ++o) seen.values[o] = 0;
+  };
+  clear(all);
+  const std::uint32_t begin = kSplit ? blockIdx.x : firstSegment, stop = kSplit ? blockIdx.x : lastSegment;
+  for (std::uint32_t segment = begin; segment <= stop; ++segment) {
+    Seen own;
+    clear(own);
+    const std::uint32_t segmentEnd = min((segment + 1) * args.segmentLength, end);
+    for (std::uint32_t at = max(segment * args.segmentLength, from); at < segmentEnd; at += kSpan)
+      attendSpan(args, kvHead, count, at, min(at + kSpan, segmentEnd), shared, own);
+    merge(all, own.most, own.sum, own.values, count, dim);
+  }
+  if constexpr (!kSplit) return write(args, token, head0, count, all);
+
+  if (firstSegment == lastSegment) return write(args, token, head0, count, all);
+  const auto partialOf = [&](std::uint32_t segment, std::uint32_t h) {
+    return args.partial + ((static_cast<std::size_t>(token) * args.heads + head0 + h) * args.segments + segment) * (2 + dim);
+  };
+#pragma unroll
+  for (std::uint32_t o = 0; o < kOutputs; ++o) {
+    const std::uint32_t i = threadIdx.x + o * kThreads;
+    if (i / dim < count) partialOf(blockIdx.x, i / dim)[2 + i % dim] = all.values[o];
+  }
+#pragma unroll
+  for (std::uint32_t h = 0; h < kMostHeads; ++h)
+    if (h < count && threadIdx.x == h) {
+      partialOf(blockIdx.x, h)[0] = all.most[h];
+      partialOf(blockIdx.x, h)[1] = all.sum[h];
+    }
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    const std::uint32_t before = atomicAdd(args.arrived + blockIdx.y, 1u);
+    shared.last = before == lastSegment - firstSegment;
+    if (shared.last) args.arrived[blockIdx.y] = 0;
+  }
+  __syncthreads();
+  if (!shared.last) return;
+  __threadfence();
+  clear(all);
+  for (std::uint32_t segment = firstSegment; segment <= lastSegment; ++segment) {
+    float most[kMostHeads] = {}, sum[kMostHeads] = {}, values[kOutputs] = {};
+#pragma unroll
+    for (std::uint32_t h = 0; h < kMostHeads; ++h)
+      if (h < count) {
+        most[h] = __ldcg(partialOf(segment, h));
+        sum[h] = __ldcg(partialOf(segment, h) + 1);
+      }
+#pragma unroll
+    for (std::uint32_t o = 0; o < kOutputs; ++o) {
+      const std::uint32_t i = threadIdx.x + o * kThreads;
+      if (i / dim < count) values[o] = __ldcg(partialOf(segment, i / dim) + 2 + i % dim);
+    }
+    merge(all, most, sum, values, count, dim);
+  }
+  write(args, token, head0, count, all);
+}
+
+constexpr std::uint64_t kCounterBytes = 4096;
+
+}  // namespace
+
+std::uint64_t attentionScratchBytes(std::uint32_t heads, std::uint32_t headDim) {
+  return kCounterBytes + std::uint64_t{heads} * kMostSegments * (2 + headDim) * sizeof(float);
+}
+
+void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,
+               std::uint64_t scratchBytes) {
+  if (args.tokens == 0) return;
+  const std::uint32_t perKey = args.heads / args.cache.kvHeads, groups = (perKey + kMostHeads - 1) / kMostHeads;
+  const std::uint32_t spans = (args.cache.capacity + kSpan - 1) / kSpan;
+  const std::uint64_t partial = std::uint64_t{args.heads} * (2 + args.cache.headDim) * sizeof(float);
+  const auto segments =
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>((scratchBytes - kCounterBytes) / partial, 1, kMostSegments));
+  const std::uint32_t length = (spans + segments - 1) / segments * kSpan;
+  const bool split = args.tokens == 1 && args.cache.kvHeads * groups <= kCounterBytes / sizeof(std::uint32_t);
+  const Args all{args.q,
+                 args.out,
+                 args.cache,
+                 position,
+                 reinterpret_cast<float*>(static_cast<std::byte*>(scratch) + kCounterBytes),
+                 static_cast<std::uint32_t*>(scratch),
+                 args.heads,
+                 args.window,
+                 length,
+                 segments,
+                 args.scale};
+  const dim3 grid(split ? (args.cache.capacity + length - 1) / length : 1, args.cache.kvHeads * groups, args.tokens);
+  if (split)
+    attentionKernel<true><<<grid, kThreads, 0, machine.stream>>>(all);
+  else
+    attentionKernel<false><<<grid, kThreads, 0, machine.stream>>>(all);
+}
+
+}  // namespace deltascope::kernels::cuda

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The CUDA backend. Everything is begun on one stream, in the order of the calls.
+#include <mutex>
+#include <optional>
+
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/memory.h"
+
+namespace deltascope::kernels::cuda {
+
+/// A pass recorded as a graph.
+struct Recording {
+  std::uint64_t key = 0;
+  cudaGraphExec_t graph = nullptr;
+  ~Recording() {
+    if (graph) cudaGraphExecDestroy(graph);
+  }
+};
+
+class CudaBackend final : public Backend {
+ public:
+  [[nodiscard]] static Outcome<std::shared_ptr<Backend>> open(int index, const BackendOptions& options);
+  ~CudaBackend() override;
+
+  [[nodiscard]] const DeviceInfo& device() const override { return m_info; }
+  [[nodiscard]] Outcome<Buffer> allocate(std::uint64_t bytes, std::string_view what) override;
+  [[nodiscard]] MemoryAccount& memory() const override { return m_pool->account(); }
+  void copyIn(void* to, const void* fromHost, std::uint64_t bytes) override;
+  void copyOut(void* toHost, const void* from, std::uint64_t bytes) override;
+  [[nodiscard]] Outcome<void> synchronize() override;
+  [[nodiscard]] std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces) const override;
+  [[nodiscard]] Outcome<void> reserveScratch(std::uint64_t bytes) override;
+
+  [[nodiscard]] Outcome<void> matmul(const MatmulArgs& args) override;
+  [[nodiscard]] Outcome<void> gatherRows(const GatherRowsArgs& args) override;
+  void rmsNorm(const RmsNormArgs& args) override;
+  void rope(const RopeArgs& args) override;
+  void storeKv(const StoreKvArgs& args) override;
+  void attention(const AttentionArgs& args) override;
+  void siluMultiply(const SiluMultiplyArgs& args) override;
+  [[nodiscard]] Outcome<void> matmulGroup(std::span<const MatmulArgs> args) override;
+  [[nodiscard]] Outcome<void> gatedMatmul(const MatmulArgs& gate, const MatmulArgs& up) override;
+  void attend(const AttendArgs& args) override;
+  [[nodiscard]] Outcome<bool> beginPass(const PassArgs& pass) override;
+  [[nodiscard]] Outcome<void> endPass() override;
+
+  [[nodiscard]] Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
+                                              const FieldTable* fields) override;
+  [[nodiscard]] Outcome<bool> toBytes(const Matrix& tiled, void* into) override;
+  [[nodiscard]] std::uint64_t byteFormBytes(std::uint64_t elements) const override { return ByteForm(elements).bytes; }
+  [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
+  [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
+  [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
+
+ private:
+  CudaBackend() = default;
+  Outcome<void> start(int index, const BackendOptions& options);
+  /// The first failure of a launch or copy, kept until synchronize() tells it.
+  void note(const char* what, cudaError_t error);
+  void launched(const char* what);
+  [[nodiscard]] Outcome<void> noted() const;
+  void setPosition(std::uint32_t position);
+  void dropRecording();
+  [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride);
+  [[nodiscard]] Outcome<void> gatherMade(const GatherRowsArgs& args);
+  [[nodiscard]] Outcome<void> gatherFromHost(const GatherRowsArgs& args);
+  /// Rows that can only be made together.
+  [[nodiscard]] static std::uint64_t rowsTogether(const Matrix& m);
+  [[nodiscard]] Outcome<void> multiplyMade(const MatmulArgs& args, std::uint64_t stride);
+  /// Rows [first, first + rows) of any form as its type at `into`.
+  [[nodiscard]] Outcome<void> materialise(const Matrix& m, std::uint64_t first, std::uint64_t rows, std::byte* into);
+  /// Scratch of at least `bytes`, from what was reserved or taken now.
+  [[nodiscard]] Outcome<std::byte*> scratch(std::uint64_t bytes);
+
+  DeviceInfo m_info;
+  Machine m_machine;
+  Compute m_compute = Compute::Fp32;
+  std::unique_ptr<DevicePool> m_pool;
+  Buffer m_workspace;  ///< position, error word, attention's scratch
+  Buffer m_scratch;
+  PinnedBuffer m_bounce;
+  std::uint64_t m_workspaceBytes = 0;
+  std::uint32_t m_position = ~0u;
+  std::optional<Failure> m_failure;
+  std::uint64_t m_seenKey = 0;
+  bool m_recordingNow = false;
+  Recording m_recording;
+};
+
+}  // namespace deltascope::kernels::cuda

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small operations of a layer.
+#include <algorithm>
+
+#include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/launch.h"
+
+namespace deltascope::kernels::cuda {
+namespace {
+
+constexpr unsigned kNormThreads = 512, kThreads = 256;
+
+/// The sum over a block, in every thread; `scratch` holds a float a warp.
+__device__ __forceinline__ float sumOfBlock(float value, float* scratch) {
+  value = sumOfLanes(value);
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, warps = blockDim.x / kWarp;
+  if (lane == 0) scratch[warp] = value;
+  __syncthreads();
+  value = sumOfLanes(lane < warps ? scratch[lane] : 0.0f);
+  __syncthreads();
+  return value;
+}
+
+__global__ void __launch_bounds__(kNormThreads) rmsNormKernel(const __grid_constant__ RmsNormArgs args) {
+  __shared__ float scratch[kWarp];
+  const float* x = args.x + static_cast<std::size_t>(blockIdx.x) * args.columns;
+  float* y = args.y + static_cast<std::size_t>(blockIdx.x) * args.columns;
+  float squares = 0;
+  for (std::uint32_t c = threadIdx.x; c < args.columns; c += blockDim.x) squares = __fmaf_rn(x[c], x[c], squares);
+  const float mean = __fdiv_rn(sumOfBlock(squares, scratch), static_cast<float>(args.columns));
+  const float scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, args.epsilon)));
+  for (std::uint32_t c = threadIdx.x; c < args.columns; c += blockDim.x)
+    y[c] = __fmul_rn(__fmul_rn(x[c], scale), toFloat(args.weight, args.weightType, c));
+}
+
+__device__ __forceinline__ void rotate(float& a, float& b, float cosine, float sine) {
+  const float first = __fsub_rn(__fmul_rn(a, cosine), __fmul_rn(b, sine));
+  b = __fadd_rn(__fmul_rn(b, cosine), __fmul_rn(a, sine));
+  a = first;
+}
+
+/// A block a token.
+__global__ void __launch_bounds__(kThreads) ropeKernel(const __grid_constant__ RopeArgs args) {
+  const std::uint32_t half = args.headDim / 2, token = blockIdx.x;
+  float* x = args.x + static_cast<std::size_t>(token) * args.heads * args.headDim;
+  for (std::uint32_t i = threadIdx.x; i < args.heads * half; i += kThreads) {
+    const std::uint32_t head = i / half, j = i % half;
+    float* pair = x + head * args.headDim + j;
+    rotate(pair[0], pair[half], args.cosine[token * half + j], args.sine[token * half + j]);
+  }
+}
+
+__global__ void __launch_bounds__(kThreads) siluKernel(const __grid_constant__ SiluMultiplyArgs args) {
+  const std::uint64_t step = static_cast<std::uint64_t>(gridDim.x) * kThreads;
+  for (std::uint64_t i = static_cast<std::uint64_t>(blockIdx.x) * kThreads + threadIdx.x; i < args.count; i += step) {
+    const float gate = args.gate[i];
+    args.out[i] = __fmul_rn(__fdiv_rn(gate, __fadd_rn(1.0f, expf(-gate))), args.up[i]);
+  }
+}
+
+__device__ __forceinline__ std::size_t cacheIndex(const KvLayer& cache, std::uint32_t head, std::uint32_t position) {
+  return (static_cast<std::size_t>(head) * cache.capacity + position) * cache.headDim;
+}
+
+/// A block a token and key-value head.
+__global__ void __launch_bounds__(kWarp * 4)
+    storeKvKernel(const __grid_constant__ StoreKvArgs args, const std::uint32_t* position) {
+  const std::uint32_t token = blockIdx.x, head = blockIdx.y, at = *position + token;
+  if (at >= args.cache.capacity) return;
+  const std::size_t from = (static_cast<std::size_t>(token) * args.cache.kvHeads + head) * args.cache.headDim;
+  const std::size_t to = cacheIndex(args.cache, head, at);
+  for (std::uint32_t d = threadIdx.x; d < args.cache.headDim; d += blockDim.x) {
+    fromFloat(args.cache.keys, args.cache.type, to + d, args.keys[from + d]);
+    fromFloat(args.cache.values, args.cache.type, to + d, args.values[from + d]);
+  }
+}
+
+/// A warp a token and head: first the query heads, then the keys, then the values.
+__global__ void __launch_bounds__(kWarp * 4)
+    prepareKernel(const __grid_constant__ AttendArgs args, const std::uint32_t* position) {
+  const KvLayer& cache = args.cache;
+  const unsigned lane = threadIdx.x % kWarp;
+  const std::uint32_t token = blockIdx.y, head = blockIdx.x * 4 + threadIdx.x / kWarp, at = *position + token;
+  if (head >= args.heads + 2 * cache.kvHeads || at >= cache.capacity) return;
+  const std::uint32_t half = cache.headDim / 2;
+  const std::size_t keyRow = static_cast<std::size_t>(token) * cache.kvHeads;
+  if (head >= args.heads + cache.kvHeads) {
+    const std::uint32_t h = head - args.heads - cache.kvHeads;
+    const float* v = args.v + (keyRow + h) * cache.headDim;
+    const std::size_t to = cacheIndex(cache, h, at);
+    for (std::uint32_t d = lane; d < cache.headDim; d += kWarp) fromFloat(cache.values, cache.type, to + d, v[d]);
+    return;
+  }
+  const bool key = head >= args.heads;
+  const std::uint32_t h = key ? head - args.heads : head;
+  float* x =
+      key ? args.k + (keyRow + h) * cache.headDim : args.q + (static_cast<std::size_t>(token) * args.heads + h) * cache.headDim;
+  const void* norm = key ? args.keyNorm : args.queryNorm;
+  float scale = 1;
+  if (norm) {
+    float squares = 0;
+    for (std::uint32_t d = lane; d < cache.headDim; d += kWarp) squares = __fmaf_rn(x[d], x[d], squares);
+    const float mean = __fdiv_rn(sumOfLanes(squares), static_cast<float>(cache.headDim));
+    scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, args.epsilon)));
+  }
+  for (std::uint32_t j = lane; j < half; j += kWarp) {
+    float a = x[j], b = x[j + half];
+    if (norm) {
+      a = __fmul_rn(__fmul_rn(a, scale), toFloat(norm, args.normType, j));
+      b = __fmul_rn(__fmul_rn(b, scale), toFloat(norm, args.normType, j + half));
+    }
+    rotate(a, b, args.cosine[token * half + j], args.sine[token * half + j]);
+    if (key) {
+      const std::size_t to = cacheIndex(cache, h, at);
+      fromFloat(cache.keys, cache.type, to + j, a);
+      fromFloat(cache.keys, cache.type, to + j + half, b);
+    } else {
+      x[j] = a;
+      x[j + half] = b;
+    }
+  }
+}
+
+}  // namespace
+
+void rmsNorm(const Machine& machine, const RmsNormArgs& args) {
+  if (args.rows == 0) return;
+  const unsigned threads = std::clamp((args.columns + kWarp - 1) / kWarp * kWarp, kWarp, kNormThreads);
+  rmsNormKernel<<<args.rows, threads, 0, machine.stream>>>(args);
+}
+
+void rope(const Machine& machine, const RopeArgs& args) {
+  if (args.tokens > 0) ropeKernel<<<args.tokens, kThreads, 0, machine.stream>>>(args);
+}
+
+void siluMultiply(const Machine& machine, const SiluMultiplyArgs& args) {
+  if (args.count == 0) return;
+  const auto blocks = static_cast<unsigned>(
+      std::clamp<std::uint64_t>((args.count + kThreads - 1) / kThreads, 1, std::uint64_t{machine.processors} * 8));
+  siluKernel<<<blocks, kThreads, 0, machine.stream>>>(args);
+}
+
+void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_t* position) {
+  if (args.tokens > 0) storeKvKernel<<<dim3(args.tokens, args.cache.kvHeads), kWarp * 4, 0, machine.stream>>>(args, position);
+}
+
+void prepareHeads(const Machine& machine, const AttendArgs& args, const std::uint32_t* position) {
+  const std::uint32_t heads = args.heads + 2 * args.cache.kvHeads;
+  if (args.tokens > 0) prepareKernel<<<dim3((heads + 3) / 4, args.tokens), kWarp * 4, 0, machine.stream>>>(args, position);
+}
+
+}  // namespace deltascope::kernels::cuda
