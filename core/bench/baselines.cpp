@@ -137,8 +137,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
         static_cast<double>(row.storedBytes + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / place.copyBytesPerSecond;
   row.peakMemoryBytes = backend.memory().use().peak;
   DELTASCOPE_TRY(use.describeOutput(place, row));
-  DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(
-                                                   place, origin, [&] { return matrix; }, final));
+  DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(place, origin, matrix, final));
   row.elementsCompared = compared.elements;
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;
@@ -167,8 +166,7 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
                                             [&] { return Result<kernels::Matrix>(store->matrix(0)); }));
   row.peakMemoryBytes = place.backend().memory().use().peak;
   DELTASCOPE_TRY(use.describeOutput(place, row));
-  DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(
-                                                   place, origin, [&] { return store->matrix(0); }, final));
+  DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(place, origin, store->matrix(0), final));
   row.elementsCompared = compared.elements;
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;

@@ -54,6 +54,17 @@ Result<void> makeAll(const kernels::ElementSource& source, std::uint64_t element
   });
 }
 
+Result<void> makeOnDevice(const kernels::ElementSource& source, std::uint64_t elementBytes, std::byte* into,
+                          const std::stop_token& stop) {
+  for (std::size_t piece = 0; piece < source.pieces(); ++piece) {
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    const std::uint64_t end = source.pieceBegin(piece + 1);
+    for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step())
+      DELTASCOPE_TRY(fromBackend(source.make(piece, first, std::min(source.step(), end - first), into + first * elementBytes)));
+  }
+  return {};
+}
+
 void Comparison::add(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t elementBytes, std::uint64_t from) {
   const std::size_t count = a.size() / elementBytes;
   if (count == 0) return;

@@ -42,6 +42,10 @@ struct FinalWeight {
 [[nodiscard]] Result<void> makeAll(const kernels::ElementSource& source, std::uint64_t elementBytes, std::span<std::byte> into,
                                    Team& team, const std::stop_token& stop);
 
+/// The same for a source that makes in the device's memory: begins the work; damage shows at the backend's synchronize().
+[[nodiscard]] Result<void> makeOnDevice(const kernels::ElementSource& source, std::uint64_t elementBytes, std::byte* into,
+                                        const std::stop_token& stop);
+
 struct Comparison {
   std::uint64_t elements = 0, different = 0;
   std::optional<std::uint64_t> first;

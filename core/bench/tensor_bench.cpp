@@ -123,8 +123,7 @@ class TensorBench {
     row.peakMemoryBytes = backend.memory().use().peak;
     DELTASCOPE_TRY(use.describeOutput(m_place, row));
     backend.memory().setLimit(0);
-    DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(
-                                                     m_place, m_origin, [&] { return store->matrix(0); }, m_final));
+    DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(m_place, m_origin, store->matrix(0), m_final));
     judge(compared, row);
     row.rebuildMs = m_rebuild;
     if (mode == Placement::Stream) DELTASCOPE_TRY(measureStreaming(*store, row));
@@ -137,18 +136,27 @@ class TensorBench {
   /// Streaming reads the delta for each use, which counts as reconstruction.
   Result<void> measureStreaming(WeightStore& store, BenchmarkRow& row) const {
     row.rebuildMs = {};
-    if (store.matrix(0).form != kernels::Matrix::Form::Made) return {};
-    HostBytes made(row.layerBytes);
-    const auto timer = m_place.backend().makeTimer();
+    if (store.matrix(0).form != kernels::Matrix::Form::Made) return {};  // made inside the product alone
+    kernels::Backend& backend = m_place.backend();
+    const bool onDevice = store.matrix(0).source->onDevice();
+    const std::uint64_t size = bytesOf(m_origin.dtype);
+    HostBytes onHost(onDevice ? 0 : row.layerBytes);
+    kernels::Buffer there;
+    if (onDevice) {
+      DELTASCOPE_ASSIGN(there, fromBackend(backend.allocate(row.layerBytes, m_origin.spec.name)));
+    }
+    const auto timer = backend.makeTimer();
     for (unsigned i = 0; i < m_place.request.repeat; ++i) {
       timer->start();
-      DELTASCOPE_TRY(makeAll(*store.matrix(0).source, bytesOf(m_origin.dtype), made.span(), m_place.team, m_place.stop));
+      const kernels::ElementSource& source = *store.matrix(0).source;
+      DELTASCOPE_TRY(onDevice ? makeOnDevice(source, size, there.as<std::byte>(), m_place.stop)
+                              : makeAll(source, size, onHost.span(), m_place.team, m_place.stop));
       timer->stop();
       DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
       row.rebuildMs.values.push_back(milliseconds);
       m_place.tick();
     }
-    return {};
+    return fromBackend(backend.synchronize());
   }
 
   void judge(const Comparison& compared, BenchmarkRow& row) const {

@@ -5,9 +5,9 @@
 
 namespace deltascope {
 
-/// `matrix` gives the weight, ready for one use; it is called again for each. Sources are asked for every element; what a
-/// device makes inside its products is looked up row by row, as FP32, which tells all bit patterns apart.
+/// `weight` is ready for one use. Sources are asked for every element; what a device makes inside its products is looked up row
+/// by row, as FP32, which tells all bit patterns apart.
 [[nodiscard]] Result<Comparison> verifyMatrix(const BenchmarkPlace& place, const TensorOrigin& origin,
-                                              const std::function<kernels::Matrix()>& matrix, const FinalWeight& final);
+                                              const kernels::Matrix& weight, const FinalWeight& final);
 
 }  // namespace deltascope
