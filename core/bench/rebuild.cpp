@@ -136,6 +136,7 @@ Result<Timings> measureRebuild(const BenchmarkPlace& place, Rebuild& rebuild) {
     if (i >= warmup) timings.values.push_back(milliseconds);
     place.tick();
   }
+  DELTASCOPE_TRY(fromBackend(place.backend().synchronize()));
   return timings;
 }
 
