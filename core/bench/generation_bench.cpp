@@ -114,6 +114,12 @@ class GenerationBench {
     };
     const unsigned warmup = m_request.warmup > 0 ? 1 : 0;
     for (unsigned i = 0; i < warmup + m_request.repeat; ++i) {
+      if (m_job.progress) {
+        Progress progress;
+        progress.phase = "generating";
+        progress.tensor = mode;
+        m_job.progress(progress);
+      }
       session.clear();
       last = 0;
       DELTASCOPE_ASSIGN(Generation result, session.generate(generating, m_job.stop));

@@ -30,24 +30,25 @@ DeviceFacts deviceFacts(const kernels::Backend& backend) {
 }
 
 Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop) {
-  constexpr std::uint32_t kColumns = 4096, kRows = 4096;
-  constexpr std::uint64_t kBytes = std::uint64_t{kRows} * kColumns * sizeof(float);
   constexpr int kRounds = 9;
-  DELTASCOPE_ASSIGN(const auto from, fromBackend(backend.allocate(kBytes, "the copy probe")));
-  DELTASCOPE_ASSIGN(const auto to, fromBackend(backend.allocate(kBytes, "the copy probe")));
+  const bool processor = backend.device().id == "cpu";
+  const std::uint32_t rowCount = processor ? 4096 : 8192, columns = processor ? 4096 : 16384;
+  const std::uint64_t bytes = std::uint64_t{rowCount} * columns * sizeof(float);
+  DELTASCOPE_ASSIGN(const auto from, fromBackend(backend.allocate(bytes, "the copy probe")));
+  DELTASCOPE_ASSIGN(const auto to, fromBackend(backend.allocate(bytes, "the copy probe")));
   {
-    const std::vector<float> ones(kBytes / sizeof(float), 1.0f);
-    backend.copyIn(from.data(), ones.data(), kBytes);
+    const std::vector<float> ones(bytes / sizeof(float), 1.0f);
+    backend.copyIn(from.data(), ones.data(), bytes);
   }
-  std::vector<std::uint32_t> rows(kRows);
+  std::vector<std::uint32_t> rows(rowCount);
   std::iota(rows.begin(), rows.end(), 0u);
   kernels::GatherRowsArgs args;
   args.table.type = kernels::ElementType::F32;
-  args.table.rows = kRows;
-  args.table.columns = kColumns;
+  args.table.rows = rowCount;
+  args.table.columns = columns;
   args.table.elements = from.data();
   args.rows = rows.data();
-  args.count = kRows;
+  args.count = rowCount;
   args.into = to.as<float>();
   const auto timer = backend.makeTimer();
   Timings milliseconds;
@@ -60,7 +61,7 @@ Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop) 
     if (round > 0) milliseconds.values.push_back(taken);
   }
   DELTASCOPE_TRY(fromBackend(backend.synchronize()));
-  return 2e3 * static_cast<double>(kBytes) / milliseconds.median();
+  return 2e3 * static_cast<double>(bytes) / milliseconds.median();
 }
 
 }  // namespace deltascope

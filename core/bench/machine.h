@@ -26,7 +26,7 @@ struct DeviceFacts {
 [[nodiscard]] std::string buildCommit();
 
 /// Bytes a second, read and written, of a plain copy on the device, as its own operations reach it: rows of an FP32 table into
-/// another place, several times; the median. Takes and gives back 128 MiB.
+/// another place, several times; the median. Takes and gives back 128 MiB, on a GPU 1 GiB.
 [[nodiscard]] Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop);
 
 }  // namespace deltascope
