@@ -35,7 +35,8 @@ std::string milliseconds(const Timings& t) {
 }
 
 std::string signedSize(std::int64_t bytes) {
-  return (bytes < 0 ? "-" : "") + formatGib(static_cast<std::uint64_t>(bytes < 0 ? -bytes : bytes));
+  return (bytes < 0 ? "-" : "") +
+         formatGib(bytes < 0 ? 0 - static_cast<std::uint64_t>(bytes) : static_cast<std::uint64_t>(bytes));
 }
 
 std::string verdict(const BenchmarkRow& row) {
