@@ -184,7 +184,7 @@ void readFacts(Reader& in, BenchmarkRun& run) {
   for (const auto& [name, value] : settings.raw().items()) run.settings[name] = settings.text(name.c_str());
   run.seed = in.count("seed");
   if (!in.isNull("budget_bytes")) run.budget = in.count("budget_bytes");
-  if (!in.isNull("copy_gb_per_s")) run.copyBytesPerSecond = 1e9 * in.number("copy_gb_per_s");
+  if (!in.isNull("copy_bytes_per_s")) run.copyBytesPerSecond = in.number("copy_bytes_per_s");
 }
 
 Result<void> checkFormat(const json& object, const std::filesystem::path& path) {

@@ -141,7 +141,7 @@ Json toJson(const BenchmarkRun& run) {
             {"settings", run.settings},
             {"seed", run.seed},
             {"budget_bytes", run.budget ? Json(run.budget) : Json(nullptr)},
-            {"copy_gb_per_s", run.copyBytesPerSecond > 0 ? Json(1e-9 * run.copyBytesPerSecond) : Json(nullptr)},
+            {"copy_bytes_per_s", run.copyBytesPerSecond > 0 ? Json(run.copyBytesPerSecond) : Json(nullptr)},
             {"passed", run.passed()},
             {"runs", rowsJson(run.rows)},
             {"baselines", rowsJson(run.baselines)},
