@@ -83,9 +83,7 @@ struct BenchmarkRow {
 
   [[nodiscard]] double overheadMs() const { return usedMs.median() - residentMs.median(); }
   [[nodiscard]] double reconstructGbPerSecond() const;  ///< of final weights; 0 where nothing is reconstructed
-  [[nodiscard]] std::int64_t memorySavedBytes() const {
-    return static_cast<std::int64_t>(layerBytes - residentBytes);
-  }
+  [[nodiscard]] std::int64_t memorySavedBytes() const { return static_cast<std::int64_t>(layerBytes - residentBytes); }
 };
 
 /// A tensor that was chosen and not measured in a mode, and why.
