@@ -8,19 +8,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template pickle)
+[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template pickle run)
 
 cmake --preset fuzz --log-level=WARNING
 cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
-mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,pickle}
+mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,pickle,run}
 find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
 find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
 while IFS= read -r config; do
   { cat "$config"; printf '\0'; head -c 65536 "$(dirname "$config")/adapter_model.safetensors"; } \
     >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
 done < <(find resources/demo tests/data -name adapter_config.json)
+cp tests/data/bench/*.json "$corpus/run"
 find resources tests/data -name '*.jinja' -exec cp -t "$corpus/template" {} +
 find tests/data \( -name '*.pth' -o -name '*.pkl' \) -size -64k -exec cp -t "$corpus/pickle" {} +
 # Pickles and files of torch.save that the goldens hold, one file each.

@@ -39,6 +39,8 @@ void addSynth(CLI::App& app, Invocation& invocation);
 void addTokenize(CLI::App& app, Invocation& invocation);
 void addGenerate(CLI::App& app, Invocation& invocation);
 void addLogits(CLI::App& app, Invocation& invocation);
+void addBench(CLI::App& app, Invocation& invocation);
+void addDiff(CLI::App& app, Invocation& invocation);
 void addSelftest(CLI::App& app, Invocation& invocation);
 void addDevices(CLI::App& app, Invocation& invocation);
 

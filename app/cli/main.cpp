@@ -62,7 +62,7 @@ int runCommand(Invocation& invocation) {
 
 int main(int argc, char** argv) {
   Invocation invocation;
-  CLI::App app("Packs, inspects, verifies and runs exact deltas over small base models.", kProgram);
+  CLI::App app("Packs, inspects, verifies, measures and runs exact deltas over small base models.", kProgram);
   app.set_version_flag("--version", std::string(kProgram) + " " + DELTASCOPE_VERSION);
   app.require_subcommand(0, 1);
   app.footer(
@@ -76,6 +76,8 @@ int main(int argc, char** argv) {
   addSynth(app, invocation);
   addGenerate(app, invocation);
   addLogits(app, invocation);
+  addBench(app, invocation);
+  addDiff(app, invocation);
   addTokenize(app, invocation);
   addDevices(app, invocation);
   addSelftest(app, invocation);

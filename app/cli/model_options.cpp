@@ -40,7 +40,7 @@ std::vector<TokenId> parseIds(const std::string& text) {
   return ids;
 }
 
-void addModelOptions(CLI::App& command, ModelOptions& o) {
+void addModelFiles(CLI::App& command, ModelOptions& o) {
   command.add_option("PATH", o.path, "packed model, payload or checkpoint: folder, file or Hub id")->type_name("")->required();
   command.add_option("--base", o.base, "the base of a payload: folder, file or Hub id")->type_name("MODEL");
   command.add_option("--payload", o.payloads, "a payload over the model; may be given more than once, in order")
@@ -54,6 +54,10 @@ void addModelOptions(CLI::App& command, ModelOptions& o) {
   command.add_option("--memory-budget", o.budget, "memory for weights, cache and scratch together; without it: what is free")
       ->type_name("SIZE")
       ->check(checkSize);
+}
+
+void addModelOptions(CLI::App& command, ModelOptions& o) {
+  addModelFiles(command, o);
   command.add_option("--static-threshold", o.threshold, "matrices up to this size are kept reconstructed first")
       ->type_name("SIZE")
       ->check(checkSize);

@@ -13,10 +13,9 @@ struct ModelOptions {
   std::uint32_t context = 0;
 };
 
-/// PATH, --base, --payload, --base-only, --device, --memory-budget, --static-threshold, --placement, --context, --compute,
-/// --no-expand,
-/// --kv-cache.
-/// `options` outlives the parser.
+/// PATH, --base, --payload, --base-only, --device, --memory-budget. `options` outlives the parser.
+void addModelFiles(CLI::App& command, ModelOptions& options);
+/// These, --static-threshold, --placement, --context, --compute, --no-expand and --kv-cache.
 void addModelOptions(CLI::App& command, ModelOptions& options);
 [[nodiscard]] LoadRequest toRequest(const ModelOptions& options, const CommonOptions& common);
 /// "cpu", "cuda" or "cuda:N"; else a message.

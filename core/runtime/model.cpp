@@ -185,6 +185,7 @@ const LoadRequest& Model::request() const { return m_state->request; }
 const ModelConfig& Model::config() const { return m_state->variant->config; }
 const MemoryPlan& Model::plan() const { return m_state->plan; }
 kernels::MemoryUse Model::memory() const { return m_state->host->backend().memory().use(); }
+kernels::DeviceMemoryUse Model::deviceMemory() const { return m_state->host->backend().deviceMemory(); }
 const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
 const ModelText& Model::text() const { return m_state->text; }
 

@@ -68,8 +68,9 @@ class Model {
   [[nodiscard]] const LoadRequest& request() const;
   [[nodiscard]] const ModelConfig& config() const;
   [[nodiscard]] const MemoryPlan& plan() const;
-  [[nodiscard]] kernels::MemoryUse memory() const;           ///< of the device, siblings included
-  [[nodiscard]] const std::vector<TokenId>& endIds() const;  ///< tokens that end an answer
+  [[nodiscard]] kernels::MemoryUse memory() const;              ///< of the device, siblings included
+  [[nodiscard]] kernels::DeviceMemoryUse deviceMemory() const;  ///< on the thread that generates
+  [[nodiscard]] const std::vector<TokenId>& endIds() const;     ///< tokens that end an answer
   [[nodiscard]] const ModelText& text() const;
 
   struct State;

@@ -40,6 +40,7 @@ struct Variant {
   std::shared_ptr<BaseModel> base;  ///< null when no weight needs one
   std::vector<std::shared_ptr<const Payload>> payloads;
   std::vector<TensorOrigin> tensors;  ///< in the order of a forward pass
+  bool keepScales = false;            ///< loading leaves the base its scales: more weights will be read from it
 };
 /// The folder that speaks for the final: the payload's own where it has a config.json, else the base's.
 [[nodiscard]] std::filesystem::path modelFolder(const ModelFiles& files);

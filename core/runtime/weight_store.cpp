@@ -48,8 +48,8 @@ struct WeightStore::Entry {
 kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
   kernels::Matrix matrix;
   matrix.type = elementType(origin->dtype);
-  matrix.rows = origin->spec.shape[0];
-  matrix.columns = origin->spec.shape[1];
+  matrix.rows = origin->spec.shape.size() > 1 ? origin->spec.shape[0] : 1;
+  matrix.columns = origin->spec.shape.back();
   if (dense) {
     matrix.elements = dense.data();
   } else if (lookup && forLookup) {
@@ -449,7 +449,7 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
   {
     DELTASCOPE_ASSIGN(const auto loading, Reservation::take(state->host->sharedBackend(), plan.loadBytes, "loading"));
     DELTASCOPE_TRY(state->loadAll(plan, job));
-    if (state->variant->base && !state->looksUpInFiles()) state->variant->base->dropScales();
+    if (state->variant->base && !state->variant->keepScales && !state->looksUpInFiles()) state->variant->base->dropScales();
   }
   DELTASCOPE_ASSIGN(state->work, Reservation::take(state->host->sharedBackend(), plan.workBytes, "scratch for decoding"));
   if (state->backend().onHost()) {
@@ -479,6 +479,12 @@ Result<kernels::Matrix> WeightStore::head() {
   const Entry& head = *m_state->head;
   if (head.ringTensor != kNoRing) m_state->ring->seek(static_cast<std::size_t>(head.ringTensor));
   return head.matrix(false);
+}
+
+kernels::Matrix WeightStore::matrix(std::size_t index) {
+  const Entry& entry = m_state->entries[index];
+  if (entry.ringTensor != kNoRing) m_state->ring->seek(static_cast<std::size_t>(entry.ringTensor));
+  return entry.matrix(false);
 }
 
 }  // namespace deltascope

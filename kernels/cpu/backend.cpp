@@ -59,6 +59,10 @@ class CpuBackend final : public Backend {
     if (bytes) std::memcpy(toHost, from, bytes);
   }
   Outcome<void> synchronize() override { return {}; }  // nothing goes on after a call
+  DeviceMemoryUse deviceMemory() const override {
+    const ProcessorMemory now = processorMemory();
+    return {now.total, now.available, memory().use().current, "/proc"};
+  }
 
   std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces) const override {
     return MadeScratch::bytes(m_context.pool.threads(), stepBytes, rowBytes, pieces);

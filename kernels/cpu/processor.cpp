@@ -19,10 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
-struct Memory {
-  std::uint64_t total = 0, available = 0;
-};
-
 std::optional<std::uint64_t> leadingNumber(std::string_view text) {
   const auto start = text.find_first_of("0123456789");
   if (start == std::string_view::npos) return std::nullopt;
@@ -58,7 +54,8 @@ unsigned allowedThreads() {
 }
 
 /// What one control group still allows; page cache that can be dropped does not count as used.
-void limitTo(const fs::path& group, const char* limitFile, const char* usedFile, const char* cacheKey, Memory& memory) {
+void limitTo(const fs::path& group, const char* limitFile, const char* usedFile, const char* cacheKey,
+             ProcessorMemory& memory) {
   const std::uint64_t limit = numberIn(group / limitFile, "").value_or(kNoLimit);  // "max" is no number
   if (limit >= memory.total) return;
   const std::uint64_t used = numberIn(group / usedFile, "").value_or(0);
@@ -67,10 +64,11 @@ void limitTo(const fs::path& group, const char* limitFile, const char* usedFile,
   memory.available = std::min(memory.available, limit - std::min(limit, used - cache));
 }
 
-/// The machine's memory, within the limits of the control groups this process is in (cgroup v2, then v1).
-Memory memoryHere() {
-  Memory memory{numberIn("/proc/meminfo", "MemTotal:").value_or(0) * 1024,
-                numberIn("/proc/meminfo", "MemAvailable:").value_or(0) * 1024};
+}  // namespace
+
+ProcessorMemory processorMemory() {
+  ProcessorMemory memory{numberIn("/proc/meminfo", "MemTotal:").value_or(0) * 1024,
+                         numberIn("/proc/meminfo", "MemAvailable:").value_or(0) * 1024};
   const fs::path root = "/sys/fs/cgroup";
   if (const auto own = lineOf("/proc/self/cgroup", "0::/")) {
     for (fs::path group = *own;; group = group.parent_path()) {
@@ -82,8 +80,6 @@ Memory memoryHere() {
   return memory;
 }
 
-}  // namespace
-
 DeviceInfo processor() {
   DeviceInfo info;
   info.id = "cpu";
@@ -91,7 +87,7 @@ DeviceInfo processor() {
   info.usable = true;
   info.detail = std::string("instruction set in use: ") + kernels::nameOf(bestIsa());
   info.threads = allowedThreads();
-  const Memory memory = memoryHere();
+  const ProcessorMemory memory = processorMemory();
   info.memoryBytes = memory.total;
   info.memoryFreeBytes = memory.available;
   return info;

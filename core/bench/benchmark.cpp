@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctime>
+
+#include "core/base/units.h"
+#include "core/bench/generation_bench.h"
+#include "core/bench/tensor_bench.h"
+#include "core/model/failure.h"
+#include "core/pipeline/meter.h"
+
+namespace deltascope {
+namespace {
+
+std::string utcNow() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+Result<void> check(const BenchmarkRequest& request) {
+  const auto invalid = [](std::string what, std::string hint) {
+    return fail(ErrorCode::InvalidArgument, std::move(what), std::move(hint));
+  };
+  if (request.tensors.empty() && request.generate == 0)
+    return invalid("nothing to measure was chosen", "name tensors, a preset, or tokens to generate");
+  if (request.repeat == 0) return invalid("no repetition measures nothing", "ask for one at least");
+  if (request.batch == 0) return invalid("a product needs one row of input at least", "ask for a batch of 1");
+  return {};
+}
+
+std::map<std::string, std::string> settingsOf(const BenchmarkRequest& request, unsigned threads) {
+  std::map<std::string, std::string> settings{
+      {"repeat", std::to_string(request.repeat)},      {"warmup", std::to_string(request.warmup)},
+      {"batch", std::to_string(request.batch)},        {"threads", std::to_string(threads)},
+      {"baselines", request.baselines ? "yes" : "no"}, {"caches", "warm"}};
+  if (!request.tensors.empty()) settings["tensors"] = request.tensors;
+  if (request.generate) settings["generate"] = std::to_string(request.generate);
+  std::string modes;
+  for (const auto mode : request.modes) modes += (modes.empty() ? "" : ",") + std::string(nameOf(mode));
+  settings["mode"] = modes.empty() ? "all" : modes;
+  return settings;
+}
+
+/// Of the finals as far as hashes are known, else of their names and shapes.
+std::string fingerprintOf(const Variant& variant) {
+  Hasher128 hasher;
+  for (const auto& origin : variant.tensors) {
+    const std::string line = origin.spec.name + ' ' + shapeText(origin.spec.shape) + ' ' + std::string(nameOf(origin.dtype)) +
+                             ' ' + (origin.finalHash ? toHex(*origin.finalHash) : std::string("-")) + '\n';
+    hasher.update(std::as_bytes(std::span(line)));
+  }
+  return toHex(hasher.digest());
+}
+
+class Bench {
+ public:
+  Bench(const BenchmarkRequest& request, const JobContext& job, const BenchmarkHooks& hooks)
+      : m_request(request), m_job(job), m_threads(threadsOf(request, job)), m_recorder(m_run, hooks, request.out) {}
+
+  Result<BenchmarkRun> run() {
+    DELTASCOPE_TRY(check(m_request));
+    DELTASCOPE_TRY(begin());
+    auto done = measure();
+    if (done) {
+      m_run.state = BenchmarkState::Complete;
+    } else if (done.error().code == ErrorCode::Cancelled) {
+      m_run.state = BenchmarkState::Cancelled;
+    } else {
+      m_run.state = BenchmarkState::Failed;
+      m_run.reason = describe(done.error());
+    }
+    m_run.seconds = m_recorder.seconds();
+    DELTASCOPE_TRY(m_recorder.write());
+    return std::move(m_run);
+  }
+
+ private:
+  static unsigned threadsOf(const BenchmarkRequest& request, const JobContext& job) {
+    JobContext context = job;
+    if (request.model.threads) context.threads = request.model.threads;
+    return context.threadCount();
+  }
+
+  /// Everything that can be wrong with the request shows here, before a record is written.
+  Result<void> begin() {
+    DELTASCOPE_ASSIGN(m_variant, openVariant(m_request.model, ScaleReading::Read));
+    if (!m_request.tensors.empty()) {
+      DELTASCOPE_ASSIGN(m_chosen, chooseTensors(*m_variant, m_request.tensors, m_run.skipped));
+    }
+    kernels::BackendOptions options;
+    options.device = m_request.model.device;
+    options.threads = m_threads;
+    DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
+    m_host = std::make_shared<Host>(std::move(backend));
+    m_run.name = m_request.name;
+    m_run.created = utcNow();
+    m_run.path = m_request.model.path.string();
+    m_run.base = m_request.model.base.string();
+    for (const auto& payload : m_request.model.payloads) m_run.payloads.push_back(payload.string());
+    m_run.baseOnly = m_request.model.baseOnly;
+    m_run.modelFingerprint = fingerprintOf(*m_variant);
+    m_run.machine = machineFacts();
+    m_run.device = deviceFacts(m_host->backend());
+    m_run.version = DELTASCOPE_VERSION;
+    m_run.commit = buildCommit();
+    m_run.settings = settingsOf(m_request, m_threads);
+    m_run.seed = m_request.seed;
+    m_run.budget = m_request.model.memoryBudget.value_or(0);
+    return m_recorder.write();
+  }
+
+  Result<void> measure() {
+    if (auto rate = copyRate(m_host->backend(), m_job.stop))
+      m_run.copyBytesPerSecond = *rate;
+    else if (rate.error().code != ErrorCode::OutOfMemory)
+      return tl::make_unexpected(rate.error());
+    DELTASCOPE_TRY(measureTensors());
+    m_variant.reset();
+    m_host.reset();
+    return m_request.generate ? measureGeneration(m_request, m_job, m_recorder) : Result<void>();
+  }
+
+  Result<void> measureTensors() {
+    Team team(m_threads);
+    const BenchmarkPlace place{m_request, m_host, team, m_threads, m_run.copyBytesPerSecond, m_job.stop, m_recorder};
+    Meter meter(m_job);
+    std::uint64_t bytes = 0;
+    const auto sizeOf = [&](std::size_t i) { return m_variant->tensors[i].elements * bytesOf(m_variant->tensors[i].dtype); };
+    for (const std::size_t i : m_chosen) bytes += sizeOf(i);
+    meter.setTotals(bytes, m_chosen.size());
+    meter.phase("measuring");
+    for (const std::size_t i : m_chosen) {
+      DELTASCOPE_TRY(measureTensor(place, onlyTensor(*m_variant, i)));
+      meter.add(m_variant->tensors[i].spec.name, sizeOf(i), true);
+    }
+    meter.finish();
+    return {};
+  }
+
+  const BenchmarkRequest& m_request;
+  const JobContext& m_job;
+  unsigned m_threads;
+  BenchmarkRun m_run;
+  Recorder m_recorder;
+  std::shared_ptr<Variant> m_variant;
+  std::shared_ptr<Host> m_host;
+  std::vector<std::size_t> m_chosen;
+};
+
+}  // namespace
+
+double BenchmarkRow::reconstructGbPerSecond() const {
+  return rebuildMs.empty() ? 0 : 1e-6 * static_cast<double>(layerBytes) / rebuildMs.median();
+}
+
+std::string_view nameOf(BenchmarkState state) {
+  switch (state) {
+    case BenchmarkState::Running:
+      return "partial";
+    case BenchmarkState::Complete:
+      return "complete";
+    case BenchmarkState::Cancelled:
+      return "cancelled";
+    case BenchmarkState::Failed:
+      break;
+  }
+  return "failed";
+}
+
+bool BenchmarkRun::passed() const {
+  for (const auto& row : rows)
+    if (!row.bitExact || row.outputNorm == 0) return false;
+  return !rows.empty();
+}
+
+Result<BenchmarkRun> benchmark(const BenchmarkRequest& request, const JobContext& job, const BenchmarkHooks& hooks) {
+  return Bench(request, job, hooks).run();
+}
+
+}  // namespace deltascope

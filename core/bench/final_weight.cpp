@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bench/final_weight.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/units.h"
+#include "core/model/failure.h"
+#include "core/runtime/delta_source.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kSliceElements = 256 * kTileElements;
+
+Result<void> readBaseValues(const Variant& variant, const TensorOrigin& origin, std::span<std::byte> into, Team& team,
+                            const std::stop_token& stop) {
+  const std::uint64_t size = bytesOf(origin.dtype);
+  return team.run(static_cast<std::size_t>(ceilDiv(origin.elements, kSliceElements)), stop, [&](std::size_t i) -> Result<void> {
+    const std::uint64_t first = i * kSliceElements, count = std::min(kSliceElements, origin.elements - first);
+    SliceBuffer buffer;
+    DELTASCOPE_TRY(variant.base->slice(origin.spec.name, origin.dtype, first, static_cast<std::size_t>(count), true, buffer));
+    std::copy(buffer.slice.values.begin(), buffer.slice.values.end(), into.begin() + static_cast<std::ptrdiff_t>(first * size));
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<FinalWeight> readFinal(const Variant& variant, const TensorOrigin& origin, Team& team, const std::stop_token& stop) {
+  const std::uint64_t size = bytesOf(origin.dtype);
+  FinalWeight final{HostBytes(origin.elements * size), {}};
+  if (origin.steps.empty()) {
+    DELTASCOPE_TRY(readBaseValues(variant, origin, final.bytes.span(), team, stop));
+  } else {
+    DeltaPlaces places;
+    places.file = variant.base;
+    DELTASCOPE_ASSIGN(const auto source, DeltaSource::create(origin, std::move(places)));
+    DELTASCOPE_TRY(makeAll(*source, size, final.bytes.span(), team, stop));
+  }
+  final.hash = hash128(final.bytes.span());
+  return final;
+}
+
+Result<void> makeAll(const kernels::ElementSource& source, std::uint64_t elementBytes, std::span<std::byte> into, Team& team,
+                     const std::stop_token& stop) {
+  return team.run(source.pieces(), stop, [&](std::size_t piece) -> Result<void> {
+    const std::uint64_t end = source.pieceBegin(piece + 1);
+    for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step()) {
+      const std::uint64_t count = std::min(source.step(), end - first);
+      DELTASCOPE_TRY(fromBackend(source.make(piece, first, count, into.data() + first * elementBytes)));
+    }
+    return {};
+  });
+}
+
+Result<void> makeOnDevice(const kernels::ElementSource& source, std::uint64_t elementBytes, std::byte* into,
+                          const std::stop_token& stop) {
+  for (std::size_t piece = 0; piece < source.pieces(); ++piece) {
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    const std::uint64_t end = source.pieceBegin(piece + 1);
+    for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step())
+      DELTASCOPE_TRY(fromBackend(source.make(piece, first, std::min(source.step(), end - first), into + first * elementBytes)));
+  }
+  return {};
+}
+
+void Comparison::add(std::span<const std::byte> a, std::span<const std::byte> b, std::size_t elementBytes, std::uint64_t from) {
+  const std::size_t count = a.size() / elementBytes;
+  if (count == 0) return;
+  elements += count;
+  if (std::memcmp(a.data(), b.data(), a.size()) == 0) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::memcmp(a.data() + i * elementBytes, b.data() + i * elementBytes, elementBytes) == 0) continue;
+    ++different;
+    if (!first) first = from + i;
+  }
+}
+
+}  // namespace deltascope

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bench/generation_bench.h"
+
+#include <cmath>
+#include <random>
+
+#include "core/base/units.h"
+#include "core/pipeline/pipeline.h"
+
+namespace deltascope {
+namespace {
+
+constexpr const char* kGeneration = "(generation)";
+
+std::vector<TokenId> randomPrompt(std::uint64_t seed, std::uint32_t vocabulary) {
+  std::mt19937_64 random(seed);
+  std::vector<TokenId> ids(kBenchmarkPrompt);
+  for (auto& id : ids) id = static_cast<TokenId>(random() % vocabulary);
+  return ids;
+}
+
+/// Of weights a token: in full, or base and delta; of a table that is only looked up, nothing to speak of.
+std::uint64_t bytesPerToken(const Model& model) {
+  std::uint64_t bytes = 0;
+  for (const auto& t : model.plan().tensors)
+    if (model.config().tiedEmbeddings || t.name != "model.embed_tokens.weight")
+      bytes += t.placement == Placement::Static ? t.finalBytes : t.baseBytes + t.deltaBytes;
+  return bytes;
+}
+
+class GenerationBench {
+ public:
+  GenerationBench(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder)
+      : m_request(request), m_job(job), m_recorder(recorder), m_prompt(request.prompt) {}
+
+  Result<void> run() {
+    DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(m_request.model.path, m_request.model.base));
+    const bool delta = files.kind != ModelFiles::Kind::Checkpoint || !m_request.model.payloads.empty();
+    if (m_request.baselines) {
+      LoadRequest resident = requestFor(Placement::Static);
+      resident.memoryBudget.reset();
+      DELTASCOPE_TRY(measured("resident", resident, true));
+    }
+    if (m_request.modes.empty()) DELTASCOPE_TRY(measured("plan", requestFor({}), false));
+    for (const auto mode : m_request.modes) DELTASCOPE_TRY(measured(nameOf(mode), requestFor(mode), false));
+    if (!m_request.baselines || !delta || m_request.model.baseOnly) return {};
+    LoadRequest base = requestFor({});
+    base.payloads.clear();
+    base.baseOnly = true;
+    return measured("base", base, true);
+  }
+
+ private:
+  [[nodiscard]] LoadRequest requestFor(std::optional<Placement> placement) const {
+    LoadRequest request = m_request.model;
+    request.placement = placement;
+    const std::uint64_t prompt = m_prompt.empty() ? kBenchmarkPrompt : m_prompt.size();
+    if (request.context == 0) request.context = fitContext(request, prompt + m_request.generate);
+    return request;
+  }
+
+  /// Too little memory for one way of running is a skip.
+  Result<void> measured(std::string_view mode, const LoadRequest& request, bool baseline) {
+    auto done = measure(mode, request, baseline);
+    if (done || (done.error().code != ErrorCode::OutOfMemory && done.error().code != ErrorCode::InvalidArgument)) return done;
+    m_recorder.skip({kGeneration, std::string(mode), describe(done.error())});
+    return {};
+  }
+
+  Result<void> measure(std::string_view mode, const LoadRequest& request, bool baseline) {
+    DELTASCOPE_ASSIGN(const auto model, Model::load(request, m_job));
+    if (m_prompt.empty()) m_prompt = randomPrompt(m_request.seed, model->config().vocabulary);
+    DELTASCOPE_ASSIGN(const auto session, Session::create(model));
+    BenchmarkRow row;
+    row.tensor = kGeneration;
+    row.mode = mode;
+    row.device = request.device;
+    row.operation = "generation";
+    for (const auto& t : model->plan().tensors) {
+      row.layerBytes += t.finalBytes;
+      row.storedBytes += t.baseBytes + t.deltaBytes;
+    }
+    row.residentBytes = model->plan().weightBytes;
+    GenerationFigures figures;
+    figures.expectedPeakBytes = model->plan().expectedPeak;
+    figures.bytesPerToken = bytesPerToken(*model);
+    for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream})
+      figures.placements[std::string(nameOf(placement))] = model->plan().count(placement);
+    DELTASCOPE_TRY(repeat(*session, mode, row, figures));
+    row.peakMemoryBytes = model->memory().peak;
+    session->clear();
+    DELTASCOPE_ASSIGN(const auto logits, session->logits(m_prompt, m_job.stop));
+    double sum = 0;
+    for (const float value : logits) sum += static_cast<double>(value) * static_cast<double>(value);
+    row.outputNorm = std::sqrt(sum);
+    row.outputCount = logits.size();
+    row.outputHash = toHex(hash128(std::as_bytes(std::span(logits))));
+    judge(mode, row, figures);
+    row.generation = std::move(figures);
+    return m_recorder.add(std::move(row), baseline);
+  }
+
+  Result<void> repeat(Session& session, std::string_view mode, BenchmarkRow& row, GenerationFigures& figures) {
+    GenerateRequest generating;
+    generating.prompt = m_prompt;
+    generating.maxNewTokens = m_request.generate;
+    generating.ignoreEnd = true;
+    const Model& model = *session.model();
+    double last = 0;
+    generating.onToken = [&](const TokenEvent& event) {
+      if (last > 0 && event.seconds > last) m_recorder.token(1 / (event.seconds - last));
+      last = event.seconds;
+      m_recorder.tick(model.memory().current, [&] { return model.deviceMemory(); });
+    };
+    const unsigned warmup = m_request.warmup > 0 ? 1 : 0;
+    for (unsigned i = 0; i < warmup + m_request.repeat; ++i) {
+      if (m_job.progress) {
+        Progress progress;
+        progress.phase = "generating";
+        progress.tensor = mode;
+        m_job.progress(progress);
+      }
+      session.clear();
+      last = 0;
+      DELTASCOPE_ASSIGN(Generation result, session.generate(generating, m_job.stop));
+      if (result.stopReason == StopReason::Cancelled) return fail(ErrorCode::Cancelled, "cancelled");
+      if (!figures.logitsHash.empty() && figures.logitsHash != result.logitsHash) figures.reproducible = false;
+      figures.logitsHash = result.logitsHash;
+      if (i < warmup) continue;
+      figures.tokensPerSecond.values.push_back(result.tokensPerSecond);
+      figures.timeToFirstTokenMs.values.push_back(result.timeToFirstTokenMs);
+      if (result.tokensPerSecond > 0) row.usedMs.values.push_back(1e3 / result.tokensPerSecond);
+      m_recorder.latency(kGeneration, mode, result.tokensPerSecond > 0 ? 1e3 / result.tokensPerSecond : 0);
+      figures.promptIds = std::move(result.promptIds);
+      figures.ids = std::move(result.ids);
+      figures.text = std::move(result.text);
+      figures.stopReason = nameOf(result.stopReason);
+    }
+    return {};
+  }
+
+  /// On a processor every placement gives the same bits; a GPU's fused products may add up in another order than its dense
+  /// ones.
+  void judge(std::string_view mode, BenchmarkRow& row, GenerationFigures& figures) {
+    if (mode == "resident") {
+      m_residentMs = row.usedMs;
+      m_residentHash = figures.logitsHash;
+    } else if (!m_residentHash.empty()) {
+      figures.matchesResident = figures.logitsHash == m_residentHash;
+    }
+    row.residentMs = m_residentMs;
+    row.bitExact = figures.reproducible;
+    if (!figures.reproducible) row.problem = "repetitions gave different logits";
+    if (figures.matchesResident == false && (row.device == "cpu" || mode == "base")) {
+      row.bitExact = false;
+      if (row.problem.empty()) row.problem = "the logits are not those of the resident weights";
+    }
+  }
+
+  const BenchmarkRequest& m_request;
+  const JobContext& m_job;
+  Recorder& m_recorder;
+  std::vector<TokenId> m_prompt;
+  Timings m_residentMs;
+  std::string m_residentHash;
+};
+
+}  // namespace
+
+Result<void> measureGeneration(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder) {
+  return GenerationBench(request, job, recorder).run();
+}
+
+}  // namespace deltascope

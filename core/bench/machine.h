@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Where figures were taken.
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "core/base/result.h"
+#include "kernels/backend.h"
+
+namespace deltascope {
+
+struct MachineFacts {
+  std::string processor, system;  ///< "AMD EPYC …", "Linux 6.1.0 x86_64"
+  unsigned threads = 0;           ///< hardware threads this process may use
+  std::uint64_t memoryBytes = 0;
+};
+struct DeviceFacts {
+  std::string id, name, detail;  ///< detail: instruction sets, driver
+  std::uint64_t memoryBytes = 0;
+};
+[[nodiscard]] MachineFacts machineFacts();
+[[nodiscard]] DeviceFacts deviceFacts(const kernels::Backend& backend);
+
+/// The commit this program was built from, "-dirty" where files had changed; "unknown" outside a repository.
+[[nodiscard]] std::string buildCommit();
+
+/// Bytes a second, read and written, of a plain copy on the device, as its own operations reach it: rows of an FP32 table into
+/// another place, several times; the median. Takes and gives back 128 MiB, on a GPU 1 GiB.
+[[nodiscard]] Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop);
+
+}  // namespace deltascope

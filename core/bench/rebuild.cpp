@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bench/rebuild.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/units.h"
+#include "core/codec/statistics.h"
+#include "core/model/failure.h"
+#include "core/runtime/delta_source.h"
+
+namespace deltascope {
+namespace {
+
+constexpr std::uint64_t kRangeElements = 32 * kTileElements;
+
+/// On the processor, where device memory is the host's.
+class HostRebuild : public Rebuild {
+ public:
+  explicit HostRebuild(std::shared_ptr<Variant> one)
+      : m_one(std::move(one)), m_elementBytes(bytesOf(origin().dtype)), m_made(origin().elements * m_elementBytes) {}
+  Result<Comparison> compare(const FinalWeight& final) const override {
+    Comparison comparison;
+    comparison.add(m_made.span(), final.bytes.span(), m_elementBytes, 0);
+    return comparison;
+  }
+
+ protected:
+  [[nodiscard]] const TensorOrigin& origin() const { return m_one->tensors.front(); }
+  std::shared_ptr<Variant> m_one;
+  std::size_t m_elementBytes;
+  HostBytes m_made;
+};
+
+class DeltaRebuild final : public HostRebuild {
+ public:
+  using HostRebuild::HostRebuild;
+  Result<void> open(const BenchmarkPlace& place) {
+    DeltaPlaces places;
+    if (origin().bottom != BaseKind::None) {
+      DELTASCOPE_ASSIGN(places.base, place.host->base(*m_one->base, origin(), place.stop));
+    }
+    auto deltas = std::make_shared<ResidentDeltas>();
+    std::uint64_t bytes = 0;
+    for (const auto& step : origin().steps) {
+      auto& offsets = deltas->offsets.emplace_back();
+      for (const auto& chunk : step.chunks) {
+        offsets.push_back(bytes);
+        bytes += roundUp(chunk.bytes, 64);
+      }
+    }
+    DELTASCOPE_ASSIGN(deltas->bytes, fromBackend(place.backend().allocate(bytes, origin().spec.name)));
+    for (std::size_t s = 0; s < origin().steps.size(); ++s) {
+      const DeltaStep& step = origin().steps[s];
+      for (std::size_t c = 0; c < step.chunks.size(); ++c) {
+        if (place.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+        const std::span<std::byte> into(deltas->bytes.as<std::byte>() + deltas->offsets[s][c],
+                                        static_cast<std::size_t>(step.chunks[c].bytes));
+        DELTASCOPE_TRY(step.payload->readChunk(*step.stats, step.chunks[c], into));
+      }
+    }
+    places.deltas = std::move(deltas);
+    DELTASCOPE_ASSIGN(m_source, DeltaSource::create(origin(), std::move(places)));
+    return {};
+  }
+  Result<void> run(Team& team, const std::stop_token& stop) override {
+    return makeAll(*m_source, m_elementBytes, m_made.span(), team, stop);
+  }
+
+ private:
+  std::unique_ptr<DeltaSource> m_source;
+};
+
+/// Without a delta: the base's values, copied or dequantized.
+class BaseRebuild final : public HostRebuild {
+ public:
+  using HostRebuild::HostRebuild;
+  Result<void> open(const BenchmarkPlace& place) {
+    DELTASCOPE_ASSIGN(m_base, place.host->base(*m_one->base, origin(), place.stop));
+    return {};
+  }
+  Result<void> run(Team& team, const std::stop_token& stop) override {
+    const std::uint64_t elements = origin().elements;
+    return team.run(static_cast<std::size_t>(ceilDiv(elements, kRangeElements)), stop, [&](std::size_t i) -> Result<void> {
+      const std::uint64_t first = i * kRangeElements, count = std::min(kRangeElements, elements - first);
+      const auto into = m_made.span().subspan(first * m_elementBytes, count * m_elementBytes);
+      BaseSlice slice;
+      slice.kind = m_base->kind;
+      slice.finalType = origin().dtype;
+      slice.first = first;
+      slice.count = static_cast<std::size_t>(count);
+      slice.group = m_base->group;
+      if (m_base->kind == BaseKind::Same) {
+        slice.values = {m_base->codes.as<std::byte>() + first * m_elementBytes, into.size()};
+      } else {
+        const bool int8 = m_base->kind == BaseKind::Int8;
+        slice.codes = {m_base->codes.as<std::uint8_t>() + (int8 ? first : first / 2),
+                       static_cast<std::size_t>(int8 ? count : (count + 1) / 2)};
+        const std::uint64_t from = first / m_base->group, to = (first + count - 1) / m_base->group + 1;
+        slice.scales = {m_base->scales.as<float>() + from, static_cast<std::size_t>(to - from)};
+      }
+      baseValues(slice, into);
+      return {};
+    });
+  }
+
+ private:
+  std::shared_ptr<const ResidentBase> m_base;
+};
+
+template <class Kind>
+Result<std::unique_ptr<Rebuild>> opened(const BenchmarkPlace& place, std::shared_ptr<Variant> one) {
+  auto rebuild = std::make_unique<Kind>(std::move(one));
+  DELTASCOPE_TRY(rebuild->open(place));
+  return rebuild;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Rebuild>> makeRebuild(const BenchmarkPlace& place, std::shared_ptr<Variant> one) {
+  if (place.backend().device().id != "cpu")
+    return fail(ErrorCode::Unsupported, place.backend().device().id + " rebuilds weights inside their products only");
+  if (one->tensors.front().steps.empty()) return opened<BaseRebuild>(place, std::move(one));
+  return opened<DeltaRebuild>(place, std::move(one));
+}
+
+Result<Timings> measureRebuild(const BenchmarkPlace& place, Rebuild& rebuild) {
+  const auto timer = place.backend().makeTimer();
+  Timings timings;
+  const unsigned warmup = std::min(place.request.warmup, place.request.repeat);
+  for (unsigned i = 0; i < warmup + place.request.repeat; ++i) {
+    timer->start();
+    DELTASCOPE_TRY(rebuild.run(place.team, place.stop));
+    timer->stop();
+    DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
+    if (i >= warmup) timings.values.push_back(milliseconds);
+    place.tick();
+  }
+  DELTASCOPE_TRY(fromBackend(place.backend().synchronize()));
+  return timings;
+}
+
+}  // namespace deltascope

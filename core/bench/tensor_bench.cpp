@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bench/tensor_bench.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/units.h"
+#include "core/bench/rebuild.h"
+#include "core/bench/verify_matrix.h"
+#include "core/model/failure.h"
+#include "core/runtime/weight_store.h"
+
+namespace deltascope {
+namespace {
+
+std::string codecOf(const BenchmarkPlace& place, const TensorOrigin& origin) {
+  std::string names;
+  for (const auto& step : origin.steps) names += (names.empty() ? "" : "+") + std::string(nameOf(step.stats->codec));
+  if (!names.empty()) return names;
+  return origin.finalHash && !place.request.model.baseOnly ? std::string(nameOf(CodecId::Identical)) : "none";
+}
+
+std::uint64_t storedBytesOf(const TensorOrigin& origin) {
+  std::uint64_t bytes = origin.quantized ? origin.quantized->storedBytes : origin.plain ? origin.plain->bytes : 0;
+  for (const auto& step : origin.steps) bytes += step.stats->storedBytes;
+  return bytes;
+}
+
+class TensorBench {
+ public:
+  TensorBench(const BenchmarkPlace& place, const std::shared_ptr<Variant>& one)
+      : m_place(place), m_one(one), m_origin(one->tensors.front()) {}
+
+  Result<void> run() {
+    auto final = readFinal(*m_one, m_origin, m_place.team, m_place.stop);
+    if (!final) return failed("static", std::move(final.error()));
+    m_final = std::move(*final);
+    DELTASCOPE_TRY(measureResident());
+    DELTASCOPE_TRY(measureRebuilding());
+    for (const auto mode : {Placement::Static, Placement::Jit, Placement::Stream}) {
+      const auto& modes = m_place.request.modes;
+      if (!modes.empty() && std::find(modes.begin(), modes.end(), mode) == modes.end()) continue;
+      if (auto done = measureMode(mode); !done) DELTASCOPE_TRY(failed(nameOf(mode), std::move(done.error())));
+    }
+    if (m_place.request.baselines) DELTASCOPE_TRY(measureBaselines(m_place, m_one, m_final, m_resident));
+    return {};
+  }
+
+ private:
+  /// What concerns this tensor alone is a row or a skip; the rest ends the run.
+  Result<void> failed(std::string_view mode, Error error) {
+    if (error.code == ErrorCode::OutOfMemory || error.code == ErrorCode::InvalidArgument) {
+      m_place.recorder.skip({m_origin.spec.name, std::string(mode), describe(error)});
+      return {};
+    }
+    if (error.code != ErrorCode::Corrupt) return tl::make_unexpected(std::move(error));
+    BenchmarkRow row = rowOf(m_place, m_origin, std::string(mode));
+    row.residentMs = m_resident;
+    row.problem = describe(error);
+    return m_place.recorder.add(std::move(row), false);
+  }
+
+  /// The ground truth, without a budget: it is what the modes are compared with, not one of them.
+  Result<void> measureResident() {
+    kernels::Backend& backend = m_place.backend();
+    const auto bytes = m_final.bytes.span();
+    auto dense = fromBackend(backend.allocate(bytes.size(), m_origin.spec.name));
+    if (!dense && dense.error().code == ErrorCode::OutOfMemory) {
+      m_place.recorder.skip({m_origin.spec.name, "resident", describe(dense.error())});
+      return {};
+    }
+    if (!dense) return tl::make_unexpected(dense.error());
+    backend.copyIn(dense->data(), bytes.data(), bytes.size());
+    kernels::Matrix matrix;
+    matrix.type = elementType(m_origin.dtype);
+    matrix.rows = m_origin.spec.shape.size() > 1 ? m_origin.spec.shape.front() : 1;
+    matrix.columns = m_origin.spec.shape.back();
+    matrix.elements = dense->data();
+    DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
+    DELTASCOPE_ASSIGN(
+        m_resident, use.measure(m_place, "resident", m_place.request.repeat, [&] { return Result<kernels::Matrix>(matrix); }));
+    return {};
+  }
+
+  Result<void> measureRebuilding() {
+    auto rebuild = makeRebuild(m_place, m_one);
+    if (!rebuild) {
+      if (rebuild.error().code == ErrorCode::Mismatch || rebuild.error().code == ErrorCode::Cancelled)
+        return tl::make_unexpected(rebuild.error());
+      m_place.recorder.skip({m_origin.spec.name, "reconstruction alone", describe(rebuild.error())});
+      return {};
+    }
+    auto timings = measureRebuild(m_place, **rebuild);
+    if (timings) {
+      m_rebuild = std::move(*timings);
+      DELTASCOPE_ASSIGN(m_rebuilt, (*rebuild)->compare(m_final));
+    } else if (timings.error().code != ErrorCode::Corrupt) {
+      return tl::make_unexpected(timings.error());
+    }
+    return {};
+  }
+
+  Result<void> measureMode(Placement mode) {
+    kernels::Backend& backend = m_place.backend();
+    const ModeMemory memory(m_place, m_place.request.model.memoryBudget.value_or(0));
+    DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
+    DELTASCOPE_ASSIGN(const MemoryPlan plan, planOne(m_place, *m_one, mode, m_place.request.model.memoryBudget));
+    const TensorPlacement& placed = plan.tensors.front();
+    if (placed.placement != mode) {
+      if (!m_place.request.modes.empty()) m_place.recorder.skip({m_origin.spec.name, std::string(nameOf(mode)), whyNot(mode)});
+      return {};
+    }
+    JobContext loading;
+    loading.stop = m_place.stop;
+    loading.threads = m_place.threads;
+    DELTASCOPE_ASSIGN(const auto store, WeightStore::load(m_place.host, m_one, plan, loading));
+    DELTASCOPE_TRY(fromBackend(backend.reserveScratch(plan.scratchBytes - plan.workBytes)));
+    BenchmarkRow row = rowOf(m_place, m_origin, std::string(nameOf(mode)));
+    row.residentBytes = placed.residentBytes;
+    row.residentMs = m_resident;
+    DELTASCOPE_ASSIGN(row.usedMs, use.measure(m_place, row.mode, m_place.request.repeat,
+                                              [&] { return Result<kernels::Matrix>(store->matrix(0)); }));
+    row.peakMemoryBytes = backend.memory().use().peak;
+    DELTASCOPE_TRY(use.describeOutput(m_place, row));
+    backend.memory().setLimit(0);
+    DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(m_place, m_origin, store->matrix(0), m_final));
+    judge(compared, row);
+    row.rebuildMs = m_rebuild;
+    if (mode == Placement::Stream) DELTASCOPE_TRY(measureStreaming(*store, row));
+    if (!row.rebuildMs.empty() && m_place.copyBytesPerSecond > 0)
+      row.copyShare =
+          static_cast<double>(row.storedBytes + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / m_place.copyBytesPerSecond;
+    return m_place.recorder.add(std::move(row), false);
+  }
+
+  /// Streaming reads the delta for each use, which counts as reconstruction.
+  Result<void> measureStreaming(WeightStore& store, BenchmarkRow& row) const {
+    row.rebuildMs = {};
+    if (store.matrix(0).form != kernels::Matrix::Form::Made) return {};  // made inside the product alone
+    kernels::Backend& backend = m_place.backend();
+    const bool onDevice = store.matrix(0).source->onDevice();
+    const std::uint64_t size = bytesOf(m_origin.dtype);
+    HostBytes onHost(onDevice ? 0 : row.layerBytes);
+    kernels::Buffer there;
+    if (onDevice) {
+      DELTASCOPE_ASSIGN(there, fromBackend(backend.allocate(row.layerBytes, m_origin.spec.name)));
+    }
+    const auto timer = backend.makeTimer();
+    for (unsigned i = 0; i < m_place.request.repeat; ++i) {
+      timer->start();
+      const kernels::ElementSource& source = *store.matrix(0).source;
+      DELTASCOPE_TRY(onDevice ? makeOnDevice(source, size, there.as<std::byte>(), m_place.stop)
+                              : makeAll(source, size, onHost.span(), m_place.team, m_place.stop));
+      timer->stop();
+      DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
+      row.rebuildMs.values.push_back(milliseconds);
+      m_place.tick();
+    }
+    return fromBackend(backend.synchronize());
+  }
+
+  void judge(const Comparison& compared, BenchmarkRow& row) const {
+    row.elementsCompared = compared.elements;
+    row.elementsDifferent = compared.different + m_rebuilt.different;
+    row.firstDifference = compared.first ? compared.first : m_rebuilt.first;
+    if (m_origin.finalHash && m_final.hash != *m_origin.finalHash)
+      row.problem =
+          "the reconstruction has the hash " + toHex(m_final.hash) + ", the payload says " + toHex(*m_origin.finalHash);
+    row.bitExact = row.elementsDifferent == 0 && row.elementsCompared == m_origin.elements && row.problem.empty();
+  }
+
+  [[nodiscard]] std::string whyNot(Placement mode) const {
+    if (!isMatrix(m_origin.spec.role)) return "a vector is always static";
+    return m_origin.steps.empty() ? "it has no delta, so there is nothing to do for each use"
+                                  : "it cannot be " + std::string(nameOf(mode)) + " on this device";
+  }
+
+  const BenchmarkPlace& m_place;
+  std::shared_ptr<Variant> m_one;
+  const TensorOrigin& m_origin;
+  FinalWeight m_final;
+  Timings m_resident, m_rebuild;
+  Comparison m_rebuilt;
+};
+
+}  // namespace
+
+Result<MemoryPlan> planOne(const BenchmarkPlace& place, const Variant& one, Placement placement,
+                           std::optional<std::uint64_t> budget) {
+  PlanRequest request;
+  request.tensors = tensorCosts(one, nullptr);
+  request.device = place.request.model.device;
+  request.budget = std::numeric_limits<std::int64_t>::max();
+  request.heldBytes = place.backend().memory().use().current;
+  request.placement = placement;
+  request.threads = place.threads;
+  request.contexts = {1};
+  request.prefillTokens = {1};
+  request.kvCacheBytes = [](std::uint32_t) { return std::uint64_t{0}; };
+  request.activationBytes = [](std::uint32_t) { return std::uint64_t{0}; };
+  request.scratchBytes = [&](std::uint64_t step, std::uint64_t row, std::size_t pieces) {
+    return place.backend().scratchBytes(step, row, pieces);
+  };
+  DELTASCOPE_ASSIGN(MemoryPlan plan, makePlan(request));
+  if (budget && plan.expectedPeak > *budget)
+    return fail(ErrorCode::InvalidArgument,
+                "it needs " + formatGib(plan.expectedPeak) + " in this mode, the memory budget is " + formatGib(*budget));
+  return plan;
+}
+
+ModeMemory::ModeMemory(const BenchmarkPlace& place, std::uint64_t limit) : m_backend(place.backend()) {
+  m_backend.memory().setLimit(limit);
+  m_backend.memory().resetPeak();
+}
+
+ModeMemory::~ModeMemory() {
+  [[maybe_unused]] const auto given = m_backend.reserveScratch(0);  // giving back cannot fail
+  m_backend.memory().setLimit(0);
+}
+
+BenchmarkRow rowOf(const BenchmarkPlace& place, const TensorOrigin& origin, std::string mode) {
+  BenchmarkRow row;
+  row.tensor = origin.spec.name;
+  row.mode = std::move(mode);
+  row.device = place.backend().device().id;
+  row.codec = codecOf(place, origin);
+  row.operation = useOf(origin.spec.role) == BenchmarkUse::Product ? "product" : "norm";
+  row.shape = origin.spec.shape;
+  row.layerBytes = origin.elements * bytesOf(origin.dtype);
+  row.storedBytes = storedBytesOf(origin);
+  return row;
+}
+
+Result<void> measureTensor(const BenchmarkPlace& place, const std::shared_ptr<Variant>& one) {
+  return TensorBench(place, one).run();
+}
+
+}  // namespace deltascope

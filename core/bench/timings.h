@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Repeated measurements of one figure.
+#include <optional>
+#include <vector>
+
+namespace deltascope {
+
+/// In the order in which they were taken. All figures of an empty series are 0.
+struct Timings {
+  std::vector<double> values;
+
+  [[nodiscard]] bool empty() const { return values.empty(); }
+  [[nodiscard]] double median() const { return quantile(0.5); }
+  [[nodiscard]] double least() const { return quantile(0); }
+  [[nodiscard]] double most() const { return quantile(1); }
+  [[nodiscard]] double spread() const { return quantile(0.75) - quantile(0.25); }  ///< the middle half's width
+  /// Between the two nearest values in proportion; 0 ≤ q ≤ 1.
+  [[nodiscard]] double quantile(double q) const;
+};
+
+}  // namespace deltascope

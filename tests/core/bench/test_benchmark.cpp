@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// Benchmark runs of real models: every mode gives the final's bits, figures add up, and what goes wrong is said.
+#include <QtTest>
+#include <fstream>
+#include <map>
+
+#include "core/base/file.h"
+#include "core/bench/record.h"
+#include "core/bench/recorder.h"
+#include "core/pipeline/pipeline.h"
+#include "tests/core/pipeline/small_model.h"
+
+using namespace deltascope;
+using deltascope::test::flipBit;
+using deltascope::test::take;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kDemo = DELTASCOPE_DEMO;
+constexpr const char* kQuery = "model.layers.0.self_attn.q_proj.weight";
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+
+const BenchmarkRow* find(const std::vector<BenchmarkRow>& rows, const std::string& tensor, const std::string& mode) {
+  for (const auto& row : rows)
+    if (row.tensor == tensor && row.mode == mode) return &row;
+  return nullptr;
+}
+
+const BenchmarkSkip* skipOf(const BenchmarkRun& run, const std::string& mode) {
+  for (const auto& skip : run.skipped)
+    if (skip.mode == mode) return &skip;
+  return nullptr;
+}
+
+}  // namespace
+
+class TestBenchmark : public QObject {
+  Q_OBJECT
+  QTemporaryDir m_scratch;
+  [[nodiscard]] fs::path scratch(const std::string& name) const { return fs::path(m_scratch.path().toStdString()) / name; }
+
+  fs::path packed(const std::string& codec = "auto") {
+    const fs::path path = scratch("packed-" + codec);
+    if (fs::exists(path)) return path;
+    PackRequest request;
+    request.final = kDemo / "chat";
+    request.quantize = QuantFormat::Nf4;
+    request.scope = PackScope::All;
+    request.codec = codecFromName(codec);
+    request.out = path;
+    take(pack(request, {}));
+    return path;
+  }
+  BenchmarkRequest request(const std::string& tensors = kQuery) {
+    BenchmarkRequest request;
+    request.model.path = packed();
+    request.model.threads = 2;
+    request.tensors = tensors;
+    request.repeat = 3;
+    request.warmup = 1;
+    return request;
+  }
+
+ private slots:
+  void measuresEveryMode_data() {
+    QTest::addColumn<QString>("codec");
+    for (const char* codec : {"auto", "bitpack", "zstd", "additive"}) QTest::newRow(codec) << codec;
+  }
+  void measuresEveryMode() {
+    QFETCH(QString, codec);
+    BenchmarkRequest asked = request();
+    asked.model.path = packed(codec.toStdString());
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QVERIFY(run.passed());
+    QCOMPARE(run.rows.size(), std::size_t{3});
+    for (const char* mode : {"static", "jit", "stream"}) {
+      const BenchmarkRow* row = find(run.rows, kQuery, mode);
+      QVERIFY2(row, mode);
+      QVERIFY(row->bitExact && row->elementsCompared == 65536 && row->elementsDifferent == 0);
+      QCOMPARE(row->layerBytes, std::uint64_t{131072});
+      QCOMPARE(row->residentMs.values.size(), std::size_t{3});
+      QCOMPARE(row->usedMs.values.size(), std::size_t{3});
+      QCOMPARE(row->rebuildMs.values.size(), std::size_t{3});
+      QVERIFY(row->reconstructGbPerSecond() > 0 && row->copyShare > 0);
+      QVERIFY(row->peakMemoryBytes > row->residentBytes);
+      QVERIFY(row->outputNorm > 0);
+      QCOMPARE(row->outputCount, std::uint64_t{256});
+      QCOMPARE(row->outputHash, run.rows.front().outputHash);
+    }
+    QCOMPARE(find(run.rows, kQuery, "static")->memorySavedBytes(), std::int64_t{0});
+    QVERIFY(find(run.rows, kQuery, "stream")->memorySavedBytes() > 0);
+    QVERIFY(run.copyBytesPerSecond > 1e8);
+    const BenchmarkRow* additive = find(run.baselines, kQuery, "additive");
+    QVERIFY(additive && additive->bitExact && additive->storedBytes > additive->layerBytes);
+    QCOMPARE(additive->outputHash, run.rows.front().outputHash);
+    const BenchmarkRow* zstd = find(run.baselines, kQuery, "zstd");
+    QVERIFY(zstd && zstd->bitExact);
+    const BenchmarkRow* base = find(run.baselines, kQuery, "base");
+    QVERIFY(base && !base->bitExact && base->elementsDifferent > 50000);
+    QVERIFY(base->outputHash != run.rows.front().outputHash && base->outputNorm > 0);
+  }
+
+  void measuresPayloadsOverAPlainBase() {
+    BenchmarkRequest asked = request(std::string(kQuery) + ",model.layers.0.input_layernorm.weight");
+    asked.model.path = kDemo / "base.delta.safetensors";
+    asked.model.base = kDemo / "chat";
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QVERIFY(run.passed());
+    QCOMPARE(run.rows.size(), std::size_t{4});
+    const BenchmarkRow* norm = find(run.rows, "model.layers.0.input_layernorm.weight", "static");
+    QVERIFY(norm && norm->bitExact && norm->outputNorm > 0 && norm->operation == "norm");
+    QCOMPARE(norm->outputCount, std::uint64_t{256});
+  }
+
+  void measuresACheckpointAsItIs() {
+    BenchmarkRequest asked = request();
+    asked.model.path = kDemo / "chat";
+    const BenchmarkRun plain = take(benchmark(asked, {}));
+    QVERIFY(plain.passed() && plain.baselines.empty());
+    const BenchmarkRun exact = take(benchmark(request(), {}));
+    QCOMPARE(plain.rows.front().outputHash, exact.rows.front().outputHash);
+  }
+
+  void measuresTheBaseAlone() {
+    BenchmarkRequest asked = request();
+    asked.model.baseOnly = true;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY2(run.passed(), run.reason.c_str());
+    const BenchmarkRow* row = find(run.rows, kQuery, "jit");
+    QVERIFY(row && row->bitExact && row->memorySavedBytes() > 0);
+  }
+
+  void presetsChoose_data() {
+    QTest::addColumn<int>("preset");
+    QTest::addColumn<int>("tensors");
+    QTest::newRow("small and large") << int(BenchmarkPreset::SmallAndLarge) << 2;
+    QTest::newRow("one layer") << int(BenchmarkPreset::OneLayer) << 9;
+    QTest::newRow("whole model") << int(BenchmarkPreset::WholeModel) << 74;
+  }
+  void presetsChoose() {
+    QFETCH(int, preset);
+    QFETCH(int, tensors);
+    BenchmarkRequest asked = request({});
+    asked.modes = {Placement::Static};
+    asked.baselines = false;
+    asked.repeat = 1;
+    asked.warmup = 0;
+    applyPreset(asked, static_cast<BenchmarkPreset>(preset));
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY(run.passed());
+    QCOMPARE(int(run.rows.size()), tensors);
+    QVERIFY(benchmarkPresetFromName(nameOf(static_cast<BenchmarkPreset>(preset))) == static_cast<BenchmarkPreset>(preset));
+  }
+
+  void theSeedDecidesTheInput() {
+    BenchmarkRequest asked = request();
+    asked.modes = {Placement::Jit};
+    asked.baselines = false;
+    const auto hash = [&](std::uint64_t seed) {
+      asked.seed = seed;
+      return take(benchmark(asked, {})).rows.at(0).outputHash;
+    };
+    QCOMPARE(hash(7), hash(7));
+    QVERIFY(hash(7) != hash(8));
+  }
+
+  void widerBatchesGiveMoreOutputs() {
+    BenchmarkRequest asked = request();
+    asked.batch = 5;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY(run.passed());
+    for (const auto& row : run.rows) QCOMPARE(row.outputCount, std::uint64_t{5 * 256});
+  }
+
+  void staysWithinTheBudget() {
+    BenchmarkRequest asked = request(kEmbedding);
+    asked.model.memoryBudget = std::uint64_t{4300} << 10;
+    asked.baselines = false;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY(run.passed());
+    QVERIFY(!find(run.rows, kEmbedding, "static"));
+    const BenchmarkSkip* skip = skipOf(run, "static");
+    QVERIFY(skip && skip->reason.find("budget") != std::string::npos);
+    for (const auto& row : run.rows) QVERIFY(row.peakMemoryBytes <= *asked.model.memoryBudget);
+  }
+
+  void measuresGeneration() {
+    BenchmarkRequest asked = request({});
+    asked.generate = 8;
+    asked.prompt = {8187, 433, 711};
+    asked.modes = {Placement::Jit, Placement::Stream};
+    int tokens = 0;
+    BenchmarkHooks hooks;
+    hooks.onToken = [&](double, double rate) { tokens += rate > 0; };
+    const BenchmarkRun run = take(benchmark(asked, {}, hooks));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QVERIFY(run.passed());
+    QCOMPARE(run.rows.size(), std::size_t{2});
+    LoadRequest plain;
+    plain.path = kDemo / "chat";
+    plain.context = 16;
+    auto model = take(Model::load(plain, {}));
+    const auto session = take(Session::create(model));
+    GenerateRequest generating;
+    generating.prompt = asked.prompt;
+    generating.maxNewTokens = 8;
+    generating.ignoreEnd = true;
+    const Generation truth = take(session->generate(generating, {}));
+    for (const auto& row : run.rows) {
+      const auto& g = *row.generation;
+      QCOMPARE(g.logitsHash, truth.logitsHash);
+      QCOMPARE(g.ids, truth.ids);
+      QVERIFY(g.reproducible && g.matchesResident == true && row.bitExact && row.outputNorm > 0);
+      QCOMPARE(g.tokensPerSecond.values.size(), std::size_t{3});
+      QVERIFY(g.timeToFirstTokenMs.median() > 0 && g.bytesPerToken > 0 && row.memorySavedBytes() > 0);
+      QVERIFY(row.peakMemoryBytes <= g.expectedPeakBytes);
+    }
+    const BenchmarkRow* base = find(run.baselines, "(generation)", "base");
+    QVERIFY(base && !base->bitExact && base->generation->matchesResident == false);
+    QVERIFY(find(run.baselines, "(generation)", "resident"));
+    QVERIFY(tokens >= 7 * 3 * 2);
+  }
+
+  void tellsWhileItRuns() {
+    BenchmarkRequest asked = request("model.layers.0.*");
+    asked.out = scratch("live.json");
+    std::map<std::string, int> latencies;
+    int rows = 0, memory = 0;
+    BenchmarkState seen = BenchmarkState::Complete;
+    BenchmarkHooks hooks;
+    hooks.onLatency = [&](std::string_view tensor, std::string_view mode, double ms) {
+      if (tensor == kQuery && ms > 0) ++latencies[std::string(mode)];
+    };
+    hooks.onRow = [&](const BenchmarkRow&, bool) {
+      ++rows;
+      seen = take(readRun(asked.out)).state;
+    };
+    hooks.onMemory = [&](const BenchmarkMemory& m) { memory += m.total > m.accounted && m.accounted > 0; };
+    std::uint64_t bytes = 0;
+    JobContext job;
+    job.progress = [&](const Progress& progress) { bytes = progress.bytesDone; };
+    const BenchmarkRun run = take(benchmark(asked, job, hooks));
+    QVERIFY(run.passed());
+    QCOMPARE(rows, int(run.rows.size() + run.baselines.size()));
+    for (const char* mode : {"resident", "static", "jit", "stream", "additive", "zstd", "base"})
+      QVERIFY2(latencies[mode] == 3, mode);
+    QVERIFY(memory >= 1 && memory == int(run.memory.size()));
+    QVERIFY2(seen == BenchmarkState::Running, "a killed run leaves a readable, partial record");
+    QVERIFY(bytes > 0);
+    const BenchmarkRun kept = take(readRun(asked.out));
+    QVERIFY(kept.state == BenchmarkState::Complete);
+    QVERIFY(toJson(kept) == toJson(run));
+  }
+
+  void keepsWhatWasMeasuredWhenStopped() {
+    BenchmarkRequest asked = request("*");
+    asked.out = scratch("stopped.json");
+    std::stop_source source;
+    JobContext job;
+    job.stop = source.get_token();
+    BenchmarkHooks hooks;
+    hooks.onRow = [&](const BenchmarkRow&, bool) { source.request_stop(); };
+    QElapsedTimer timer;
+    const BenchmarkRun run = take(benchmark(asked, job, hooks));
+    QVERIFY(run.state == BenchmarkState::Cancelled);
+    QCOMPARE(run.rows.size(), std::size_t{1});
+    const BenchmarkRun kept = take(readRun(asked.out));
+    QVERIFY(kept.state == BenchmarkState::Cancelled && kept.rows.size() == 1);
+  }
+
+  void recordingCostsLessThanAHundredth() {
+    const auto backend = kernels::openBackend({});
+    QVERIFY(backend);
+    BenchmarkRun run;
+    const BenchmarkHooks hooks;
+    double best = 1e9;
+    for (int attempt = 0; attempt < 20; ++attempt) {
+      Recorder recorder(run, hooks, {});
+      QElapsedTimer timer;
+      timer.start();
+      recorder.tick((*backend)->memory().use().current, [&] { return (*backend)->deviceMemory(); });
+      best = std::min(best, static_cast<double>(timer.nsecsElapsed()) * 1e-6);
+    }
+    QCOMPARE(run.memory.size(), std::size_t{20});
+    QVERIFY2(best < 1, qPrintable(QString("%1 ms of each 100").arg(best)));
+  }
+
+  void aDamagedDeltaIsARow() {
+    const fs::path path = scratch("damaged");
+    fs::copy(packed(), path, fs::copy_options::recursive);
+    const Payload payload = take(Payload::open(path / "model.delta.safetensors"));
+    const TensorStats* stats = payload.find(kQuery);
+    const auto chunk = take(payload.readChunk(*stats, take(payload.chunks(*stats)).front()));
+    const std::string all = take(readTextFile(path / "model.delta.safetensors"));
+    const auto at = all.find(std::string(reinterpret_cast<const char*>(chunk.data()), chunk.size()));
+    QVERIFY(at != std::string::npos);
+    flipBit(path / "model.delta.safetensors", at + chunk.size() / 2);
+    BenchmarkRequest asked = request("model.layers.0.self_attn.*");
+    asked.model.path = path;
+    asked.baselines = false;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QVERIFY(!run.passed());
+    int sound = 0;
+    for (const auto& row : run.rows) {
+      sound += row.bitExact;
+      QVERIFY(row.bitExact != (row.tensor == kQuery));
+      if (!row.bitExact) QVERIFY2(row.problem.find(kQuery) != std::string::npos, row.problem.c_str());
+    }
+    QCOMPARE(sound, 9);
+  }
+
+  void aChangedBaseFailsTheRun() {
+    const fs::path path = scratch("changed");
+    fs::copy(packed(), path, fs::copy_options::recursive);
+    flipBit(path / "base.safetensors", fs::file_size(path / "base.safetensors") - 1000);
+    BenchmarkRequest asked = request("*");
+    asked.model.path = path;
+    asked.baselines = false;
+    asked.repeat = 1;
+    asked.out = scratch("changed.json");
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY(run.state == BenchmarkState::Failed);
+    QVERIFY2(run.reason.find("another base") != std::string::npos, run.reason.c_str());
+    const BenchmarkRun kept = take(readRun(asked.out));
+    QVERIFY(kept.state == BenchmarkState::Failed && kept.rows.size() == run.rows.size() && kept.reason == run.reason);
+  }
+
+  void refuses_data() {
+    QTest::addColumn<QString>("what");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("nothing") << "nothing"
+                             << "nothing to measure";
+    QTest::newRow("no such tensor") << "glob"
+                                    << "no weight of the model is called";
+    QTest::newRow("no repetition") << "repeat"
+                                   << "repetition";
+    QTest::newRow("no input") << "batch"
+                              << "batch";
+    QTest::newRow("no such model") << "path"
+                                   << "/nowhere";
+    QTest::newRow("no such device") << "device"
+                                    << "cuda:7";
+    QTest::newRow("nowhere to write") << "out"
+                                      << "/nowhere";
+  }
+  void refuses() {
+    QFETCH(QString, what);
+    QFETCH(QString, says);
+    BenchmarkRequest asked = request();
+    if (what == "nothing") asked.tensors.clear();
+    if (what == "glob") asked.tensors = "model.layers.99.*";
+    if (what == "repeat") asked.repeat = 0;
+    if (what == "batch") asked.batch = 0;
+    if (what == "path") asked.model.path = "/nowhere";
+    if (what == "device") asked.model.device = "cuda:7";
+    if (what == "out") asked.out = "/nowhere/run.json";
+    const auto run = benchmark(asked, {});
+    QVERIFY(!run);
+    QVERIFY2(describe(run.error()).find(says.toStdString()) != std::string::npos, describe(run.error()).c_str());
+  }
+};
+
+QTEST_GUILESS_MAIN(TestBenchmark)
+#include "test_benchmark.moc"
