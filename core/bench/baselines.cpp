@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
 #include "core/bench/tensor_bench.h"
 #include "core/bench/verify_matrix.h"
 #include "core/codec/statistics.h"
-#include "core/model/failure.h"
 #include "core/runtime/weight_store.h"
 
 namespace deltascope {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ctime>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
 #include "core/bench/generation_bench.h"
 #include "core/bench/tensor_bench.h"
-#include "core/model/failure.h"
 #include "core/pipeline/meter.h"
 
 namespace deltascope {

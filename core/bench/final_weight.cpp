@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
-#include "core/model/failure.h"
 #include "core/runtime/delta_source.h"
 
 namespace deltascope {

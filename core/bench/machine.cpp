@@ -6,8 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "core/base/failure.h"
 #include "core/bench/timings.h"
-#include "core/model/failure.h"
 
 namespace deltascope {
 

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
+#include "core/bench/verify_matrix.h"
 #include "core/codec/statistics.h"
-#include "core/model/failure.h"
 #include "core/runtime/delta_source.h"
+#include "core/runtime/device_source.h"
 
 namespace deltascope {
 namespace {
@@ -108,6 +110,41 @@ class BaseRebuild final : public HostRebuild {
   std::shared_ptr<const ResidentBase> m_base;
 };
 
+/// On a device: its decoders, chunk after chunk.
+class DeviceRebuild final : public Rebuild {
+ public:
+  DeviceRebuild(const BenchmarkPlace& place, std::shared_ptr<Variant> one)
+      : m_place(place), m_one(std::move(one)), m_work(place.host->sharedBackend()) {}
+  Result<void> open() {
+    const TensorOrigin& origin = m_one->tensors.front();
+    DeviceWeightPlaces places;
+    if (origin.bottom != BaseKind::None) {
+      DELTASCOPE_ASSIGN(places.base, m_place.host->base(*m_one->base, origin, m_place.stop));
+    }
+    DELTASCOPE_ASSIGN(places.deltas, loadDeviceDeltas(m_place.backend(), origin, m_place.stop));
+    m_elementBytes = bytesOf(origin.dtype);
+    DELTASCOPE_ASSIGN(m_made, fromBackend(m_place.backend().allocate(origin.elements * m_elementBytes, origin.spec.name)));
+    DELTASCOPE_ASSIGN(m_source, DeviceSource::create(m_work, origin, std::move(places)));
+    return {};
+  }
+  Result<void> run(Team&, const std::stop_token& stop) override {
+    return makeOnDevice(*m_source, m_elementBytes, m_made.as<std::byte>(), stop);
+  }
+  Result<Comparison> compare(const FinalWeight& final) const override {
+    Comparison comparison;
+    DELTASCOPE_TRY(compareDense(m_place, m_made.data(), m_elementBytes, final, comparison));
+    return comparison;
+  }
+
+ private:
+  const BenchmarkPlace& m_place;
+  std::shared_ptr<Variant> m_one;
+  DeviceWork m_work;
+  std::uint64_t m_elementBytes = 0;
+  kernels::Buffer m_made;
+  std::unique_ptr<DeviceSource> m_source;
+};
+
 template <class Kind>
 Result<std::unique_ptr<Rebuild>> opened(const BenchmarkPlace& place, std::shared_ptr<Variant> one) {
   auto rebuild = std::make_unique<Kind>(std::move(one));
@@ -118,8 +155,13 @@ Result<std::unique_ptr<Rebuild>> opened(const BenchmarkPlace& place, std::shared
 }  // namespace
 
 Result<std::unique_ptr<Rebuild>> makeRebuild(const BenchmarkPlace& place, std::shared_ptr<Variant> one) {
-  if (place.backend().device().id != "cpu")
-    return fail(ErrorCode::Unsupported, place.backend().device().id + " rebuilds weights inside their products only");
+  if (place.backend().device().id != "cpu") {
+    if (one->tensors.front().steps.empty())
+      return fail(ErrorCode::Unsupported, "it has no delta: its products read the base as it is stored");
+    auto rebuild = std::make_unique<DeviceRebuild>(place, std::move(one));
+    DELTASCOPE_TRY(rebuild->open());
+    return rebuild;
+  }
   if (one->tensors.front().steps.empty()) return opened<BaseRebuild>(place, std::move(one));
   return opened<DeltaRebuild>(place, std::move(one));
 }

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
 #include "core/bench/rebuild.h"
 #include "core/bench/verify_matrix.h"
-#include "core/model/failure.h"
 #include "core/runtime/weight_store.h"
 
 namespace deltascope {

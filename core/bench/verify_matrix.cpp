@@ -4,26 +4,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/model/failure.h"
+#include "core/base/failure.h"
 #include "core/quant/codebook.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = std::uint64_t{64} << 20;
-
-Result<void> compareDense(const BenchmarkPlace& place, const void* elements, std::uint64_t size, const FinalWeight& final,
-                          Comparison& comparison) {
-  const std::uint64_t all = final.bytes.span().size();
-  HostBytes block(std::min(kBlockBytes, all));
-  for (std::uint64_t at = 0; at < all; at += kBlockBytes) {
-    if (place.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    const auto part = block.span().first(std::min(kBlockBytes, all - at));
-    place.backend().copyOut(part.data(), static_cast<const std::byte*>(elements) + at, part.size());
-    comparison.add(part, final.bytes.span().subspan(at, part.size()), size, at / size);
-  }
-  return fromBackend(place.backend().synchronize());
-}
 
 /// Looks all rows of `table` up, which begins with row `firstRow` of the weight.
 Result<void> compareRows(const BenchmarkPlace& place, DType dtype, const kernels::Matrix& table, std::uint64_t firstRow,
@@ -93,6 +80,19 @@ Result<void> compareMade(const BenchmarkPlace& place, const kernels::ElementSour
 }
 
 }  // namespace
+
+Result<void> compareDense(const BenchmarkPlace& place, const void* elements, std::uint64_t size, const FinalWeight& final,
+                          Comparison& comparison) {
+  const std::uint64_t all = final.bytes.span().size();
+  HostBytes block(std::min(kBlockBytes, all));
+  for (std::uint64_t at = 0; at < all; at += kBlockBytes) {
+    if (place.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    const auto part = block.span().first(std::min(kBlockBytes, all - at));
+    place.backend().copyOut(part.data(), static_cast<const std::byte*>(elements) + at, part.size());
+    comparison.add(part, final.bytes.span().subspan(at, part.size()), size, at / size);
+  }
+  return fromBackend(place.backend().synchronize());
+}
 
 Result<Comparison> verifyMatrix(const BenchmarkPlace& place, const TensorOrigin& origin, const kernels::Matrix& weight,
                                 const FinalWeight& final) {

@@ -10,4 +10,8 @@ namespace deltascope {
 [[nodiscard]] Result<Comparison> verifyMatrix(const BenchmarkPlace& place, const TensorOrigin& origin,
                                               const kernels::Matrix& weight, const FinalWeight& final);
 
+/// The elements at `elements` on the device, all there.
+[[nodiscard]] Result<void> compareDense(const BenchmarkPlace& place, const void* elements, std::uint64_t elementBytes,
+                                        const FinalWeight& final, Comparison& comparison);
+
 }  // namespace deltascope

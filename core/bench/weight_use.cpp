@@ -2,8 +2,8 @@
 #include <cmath>
 #include <random>
 
+#include "core/base/failure.h"
 #include "core/bench/tensor_bench.h"
-#include "core/model/failure.h"
 
 namespace deltascope {
 namespace {
