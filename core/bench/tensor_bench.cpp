@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/bench/rebuild.h"
 #include "core/bench/verify_matrix.h"
+#include "core/runtime/device_tiles.h"
 #include "core/runtime/weight_store.h"
 
 namespace deltascope {
@@ -188,7 +189,10 @@ class TensorBench {
 Result<MemoryPlan> planOne(const BenchmarkPlace& place, const Variant& one, Placement placement,
                            std::optional<std::uint64_t> budget) {
   PlanRequest request;
-  request.tensors = tensorCosts(one, nullptr);
+  const bool onHost = place.backend().onHost();
+  request.tensors = onHost ? tensorCosts(one, nullptr) : deviceCosts(one, nullptr, place.backend());
+  request.expand = place.request.model.expand;
+  if (!onHost) request.streamBytes = [](std::uint64_t piece) { return feedBytes(piece); };
   request.device = place.request.model.device;
   request.budget = std::numeric_limits<std::int64_t>::max();
   request.heldBytes = place.backend().memory().use().current;

@@ -117,6 +117,7 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.sine = at(layout.sine);
   args.cache = cache.layer(index);
   args.out = normed;
+  args.next = &layer.output;
   args.tokens = tokens;
   args.firstPosition = cache.length();
   args.heads = config.heads;

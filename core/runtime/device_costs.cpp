@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/units.h"
+#include "core/runtime/device_source.h"
 #include "core/runtime/device_tiles.h"
 #include "core/runtime/plain_source.h"
 #include "core/runtime/weight_store.h"
@@ -58,7 +59,14 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
     return cost;
   }
   for (const auto& chunk : origin.steps.back().chunks) cost.deltaBytes += chunk.bytes;
-  if (!hasTiles(origin)) return cost;
+  if (!hasTiles(origin)) {
+    const DeviceShape shapeThere = deviceShape(origin);
+    const std::uint64_t values = origin.plain ? held(residentBaseBytes(origin)) : 0;
+    cost.stepBytes = origin.elements * size;  // made whole
+    cost.jitBytes =
+        (there ? 0 : base + values) + held(shapeThere.deltaBytes) + shapeThere.decoderBytes + 2 * shapeThere.workBytes;
+    return cost;
+  }
   const TileStream stream = tileStream(origin);
   const std::uint64_t offsets = held((ceilDiv(origin.elements, kTileElements) + 1) * sizeof(std::uint32_t));
   const std::uint64_t tables = offsets + kTableBytes;

@@ -15,9 +15,9 @@ namespace deltascope {
 [[nodiscard]] bool hasTiles(const TensorOrigin& origin);
 
 /// Bytes of the largest item in which a streamed weight comes, where its rows let it be cut.
-inline constexpr std::uint64_t kFeedItemBytes = std::uint64_t{24} << 20;
-/// Items that a GPU's ring of streamed weights holds: one in use, one behind it, one on its way.
-inline constexpr std::uint64_t kFeedItems = 3;
+inline constexpr std::uint64_t kFeedItemBytes = std::uint64_t{8} << 20;
+/// Items that a GPU's ring of streamed weights holds: one in use, one on its way, and others that the host's threads read.
+inline constexpr std::uint64_t kFeedItems = 12;
 /// Memory on the device for streaming items of at most so many bytes.
 [[nodiscard]] constexpr std::uint64_t feedBytes(std::uint64_t itemBytes) { return kFeedItems * (itemBytes + 65536); }
 /// Bytes made at a time for products of several tokens.

@@ -10,8 +10,8 @@
 #include <string>
 #include <tuple>
 
-#include "core/base/hash.h"
 #include "core/base/failure.h"
+#include "core/base/hash.h"
 #include "core/runtime/variant.h"
 
 namespace deltascope {

@@ -30,7 +30,7 @@ StreamPiece plainPiece(const Checkpoint& checkpoint, const TensorOrigin& origin,
 }
 
 std::vector<kernels::FeedRows> plainFeedRows(const TensorOrigin& origin) {
-  constexpr std::uint64_t kItemBytes = std::uint64_t{24} << 20;
+  constexpr std::uint64_t kItemBytes = std::uint64_t{8} << 20;
   const std::uint64_t rows = origin.spec.shape[0], rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
   const std::uint64_t most = std::max<std::uint64_t>(1, kItemBytes / std::max<std::uint64_t>(rowBytes, 1));
   std::vector<kernels::FeedRows> items;

@@ -107,6 +107,7 @@ struct Generation {
   double tokensPerSecond = 0;  ///< of decoding: tokens after the first, over the time they took
   double timeToFirstTokenMs = 0;
   std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, since the model was loaded
+  kernels::FeedUse streamed;  ///< deltas that came to a GPU while it decoded: bytes, time of copies, waiting for the host
   StopReason stopReason = StopReason::End;
   std::string logitsHash;  ///< hash128 over the logits of every sampled position, 32 hex digits
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
+#include <future>
 
 #include "core/base/hash.h"
 #include "core/base/units.h"
@@ -11,6 +12,31 @@ namespace deltascope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Hashes logits on a thread of its own, while the next token is computed.
+class LogitsHash {
+ public:
+  ~LogitsHash() { wait(); }
+  /// Takes the logits, and gives memory of the same size for the next.
+  void take(std::vector<float>& logits) {
+    wait();
+    m_logits.resize(logits.size());
+    m_logits.swap(logits);
+    m_done = std::async(std::launch::async, [this] { m_hasher.update(std::as_bytes(std::span(m_logits))); });
+  }
+  [[nodiscard]] Hash128 digest() {
+    wait();
+    return m_hasher.digest();
+  }
+
+ private:
+  void wait() {
+    if (m_done.valid()) m_done.get();
+  }
+  std::vector<float> m_logits;
+  Hasher128 m_hasher;
+  std::future<void> m_done;
+};
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -117,20 +143,24 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   result.promptIds = request.prompt;
   result.stopReason = StopReason::Length;
   Sampler sampler(request.sampling);
-  Hasher128 hasher;
+  LogitsHash hash;
   std::optional<Detokenizer> detokenizer;
   if (parts.text.tokenizer) detokenizer.emplace(*parts.text.tokenizer);
 
   const auto start = Clock::now();
   Clock::time_point first = start, last = start;
   const std::lock_guard lock(parts.host->running());
+  kernels::FeedUse before;
   const auto finish = [&] {
+    const kernels::FeedUse now = parts.store->feedUse();
+    result.streamed = {now.bytesCopied - before.bytesCopied, now.copySeconds - before.copySeconds,
+                       now.waitSeconds - before.waitSeconds};
     if (detokenizer) result.text += detokenizer->finish();
     result.decodeSeconds = std::chrono::duration<double>(last - first).count();
     if (result.ids.size() > 1 && result.decodeSeconds > 0)
       result.tokensPerSecond = static_cast<double>(result.ids.size() - 1) / result.decodeSeconds;
     result.peakMemoryBytes = parts.host->backend().memory().use().peak;
-    result.logitsHash = toHex(hasher.digest());
+    result.logitsHash = toHex(hash.digest());
     return std::move(result);
   };
   const auto cancelled = [&](const Error& error) { return error.code == ErrorCode::Cancelled && stop.stop_requested(); };
@@ -146,10 +176,11 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   result.promptSeconds = secondsSince(start);
   std::vector<TokenId> seen = request.prompt;
   for (;;) {
-    hasher.update(std::as_bytes(std::span(s.logits)));
     const TokenId id = sampler.sample(s.logits, seen);
+    hash.take(s.logits);
     last = Clock::now();
     if (result.ids.empty()) {
+      before = parts.store->feedUse();
       first = last;
       result.timeToFirstTokenMs = 1e3 * std::chrono::duration<double>(last - start).count();
     }

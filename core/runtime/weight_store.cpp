@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/pipeline/meter.h"
 #include "core/quant/codebook.h"
+#include "core/runtime/device_source.h"
 #include "core/runtime/device_tiles.h"
 #include "core/runtime/plain_source.h"
 
@@ -17,7 +18,7 @@ namespace {
 constexpr std::uint64_t kReadElements = 512 * kTileElements;
 constexpr std::uint64_t kNoRing = ~std::uint64_t{0};
 /// Page-locked memory through which streamed weights go.
-constexpr std::uint64_t kFeedHostBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kFeedHostBytes = std::uint64_t{128} << 20;
 
 std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
   return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
@@ -86,7 +87,8 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
 struct WeightStore::State {
   std::shared_ptr<Host> host;
   std::shared_ptr<Variant> variant;
-  std::vector<Entry> entries;  ///< by the variant's tensors
+  std::unique_ptr<DeviceWork> deviceWork;  ///< of weights that a GPU makes whole
+  std::vector<Entry> entries;              ///< by the variant's tensors
   std::unique_ptr<StreamRing> ring;
   std::unique_ptr<kernels::Feed> feed;
   TileTables tables;
@@ -216,9 +218,19 @@ Result<void> WeightStore::State::loadOnDevice(Entry& entry, bool expanded, const
   const TensorOrigin& origin = *entry.origin;
   const bool streamed = entry.placement == Placement::Stream;
   if (isPlain(origin)) return {};  // its rows come with the feed
-  if (streamed && origin.spec.role == WeightRole::Embedding && !variant->config.tiedEmbeddings)
-    return {};  // looked up in files
-  DELTASCOPE_ASSIGN(entry.base, host->base(*variant->base, origin, stop));
+  const bool looked = streamed && origin.spec.role == WeightRole::Embedding && !variant->config.tiedEmbeddings;
+  if (looked) return {};  // in the files
+  if (origin.bottom != BaseKind::None) {
+    DELTASCOPE_ASSIGN(entry.base, host->base(*variant->base, origin, stop));
+  }
+  if (!origin.steps.empty() && !hasTiles(origin)) {
+    const std::lock_guard lock(host->copying());
+    DeviceWeightPlaces places;
+    places.base = entry.base;
+    DELTASCOPE_ASSIGN(places.deltas, loadDeviceDeltas(backend(), origin, stop));
+    DELTASCOPE_ASSIGN(entry.source, DeviceSource::create(*deviceWork, origin, std::move(places)));
+    return {};
+  }
   if (!origin.steps.empty()) {
     const TileStream stream = tileStream(origin);
     DELTASCOPE_ASSIGN(entry.tiles, loadTiles(*host, tables, origin, stream, !streamed, stop));
@@ -445,6 +457,7 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
                                                        const MemoryPlan& plan, const JobContext& job) {
   auto state = std::make_unique<State>();
   state->host = std::move(host);
+  state->deviceWork = std::make_unique<DeviceWork>(state->host->sharedBackend());
   state->variant = std::move(variant);
   {
     DELTASCOPE_ASSIGN(const auto loading, Reservation::take(state->host->sharedBackend(), plan.loadBytes, "loading"));
@@ -468,6 +481,8 @@ Result<LayerWeights> WeightStore::layer(std::uint32_t index) {
     m_state->ring->seek(static_cast<std::size_t>(first));
   return m_state->layers[index];
 }
+
+kernels::FeedUse WeightStore::feedUse() const { return m_state->feed ? m_state->feed->use() : kernels::FeedUse{}; }
 
 bool WeightStore::repeatable() const { return !m_state->backend().onHost() && !m_state->feed; }
 

@@ -29,6 +29,8 @@ class WeightStore final : public Weights {
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> head() override;
   [[nodiscard]] bool repeatable() const override;
+  /// What came with the feed of a GPU since loading; zeros without one.
+  [[nodiscard]] kernels::FeedUse feedUse() const;
   /// The weight of tensor `index` of the variant alone, for measurements: a matrix ready for one product of all its rows; a
   /// vector as its only row.
   [[nodiscard]] kernels::Matrix matrix(std::size_t index);

@@ -36,6 +36,8 @@ struct Args {
   std::uint32_t* arrived;  ///< [kvHeads · groups], zero between calls
   std::uint32_t heads, window, segmentLength, segments;
   float scale;
+  const std::byte* ahead;  ///< brought to the second cache meanwhile
+  std::uint64_t aheadBytes;
   Preparation prepare;  ///< k null: everything is in place
 };
 
@@ -80,16 +82,27 @@ __device__ __forceinline__ void merge(Seen& seen, const float* most, const float
   }
 }
 
+/// An element of the cache, whose type is known when this is compiled, so that loads go ahead of their use.
+template <ElementType kType>
+[[nodiscard]] __device__ __forceinline__ float cached(const void* p, std::size_t i) {
+  if constexpr (kType == ElementType::F32)
+    return static_cast<const float*>(p)[i];
+  else
+    return __uint_as_float(static_cast<std::uint32_t>(static_cast<const std::uint16_t*>(p)[i]) << 16);
+}
+
 /// Positions [begin, end), at most kSpan, into `seen`.
-__device__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t count, std::uint32_t begin, std::uint32_t end,
-                           Shared& shared, Seen& seen) {
+template <ElementType kType>
+__device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t count, std::uint32_t begin,
+                                           std::uint32_t end, Shared& shared, Seen& seen) {
   const std::uint32_t dim = args.cache.headDim, n = end - begin;
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const std::size_t base = (static_cast<std::size_t>(kvHead) * args.cache.capacity + begin) * dim;
+#pragma unroll 2
   for (std::uint32_t p = warp; p < n; p += kWarps) {
     float dots[kMostHeads] = {};
     for (std::uint32_t d = lane; d < dim; d += kWarp) {
-      const float k = toFloat(args.cache.keys, args.cache.type, base + static_cast<std::size_t>(p) * dim + d);
+      const float k = cached<kType>(args.cache.keys, base + static_cast<std::size_t>(p) * dim + d);
 #pragma unroll
       for (std::uint32_t h = 0; h < kMostHeads; ++h)
         if (h < count) dots[h] = __fmaf_rn(shared.q[h][d], k, dots[h]);
@@ -123,9 +136,9 @@ __device__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t
     const std::uint32_t i = threadIdx.x + o * kThreads, h = i / dim, d = i % dim;
     if (h >= count) continue;
     float sum = 0;
+#pragma unroll 16
     for (std::uint32_t p = 0; p < n; ++p)
-      sum = __fmaf_rn(shared.scores[h][p],
-                      toFloat(args.cache.values, args.cache.type, base + static_cast<std::size_t>(p) * dim + d), sum);
+      sum = __fmaf_rn(shared.scores[h][p], cached<kType>(args.cache.values, base + static_cast<std::size_t>(p) * dim + d), sum);
     values[o] = sum;
   }
   merge(seen, shared.most, shared.sum, values, count, dim);
@@ -165,16 +178,26 @@ __device__ void prepare(const Args& args, std::uint32_t kvHead, std::uint32_t he
       fromFloat(cache.values, cache.type, place + d, p.v[kvHead * cache.headDim + d]);
 }
 
+/// What the next kernel reads, to the second cache: memory has little else to do.
+__device__ __forceinline__ void bringNearer(const Args& args) {
+  constexpr std::uint64_t kLine = 128;
+  const std::uint64_t threads = std::uint64_t{gridDim.x} * gridDim.y * kThreads;
+  const std::uint64_t own = (std::uint64_t{blockIdx.y} * gridDim.x + blockIdx.x) * kThreads + threadIdx.x;
+  for (std::uint64_t at = own * kLine; at < args.aheadBytes; at += threads * kLine)
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(args.ahead + at));
+}
+
 /// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens.
-template <bool kSplit>
+template <bool kSplit, ElementType kType>
 __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constant__ Args args) {
   __shared__ Shared shared;
   letNextBegin();
+  if (kSplit && blockIdx.z == 1) return bringNearer(args);
   const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
   const std::uint32_t groups = (perKey + kMostHeads - 1) / kMostHeads;
   const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
   const std::uint32_t head0 = kvHead * perKey + group * kMostHeads, count = min(kMostHeads, perKey - group * kMostHeads);
-  const std::uint32_t token = blockIdx.z, end = *args.position + token + 1;
+  const std::uint32_t token = kSplit ? 0 : blockIdx.z, end = *args.position + token + 1;
   const std::uint32_t from = args.window && end > args.window ? end - args.window : 0;
   const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
   if (end > args.cache.capacity) return;
@@ -203,7 +226,7 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
     clear(own);
     const std::uint32_t segmentEnd = min((segment + 1) * args.segmentLength, end);
     for (std::uint32_t at = max(segment * args.segmentLength, from); at < segmentEnd; at += kSpan)
-      attendSpan(args, kvHead, count, at, min(at + kSpan, segmentEnd), shared, own);
+      attendSpan<kType>(args, kvHead, count, at, min(at + kSpan, segmentEnd), shared, own);
     merge(all, own.most, own.sum, own.values, count, dim);
   }
   if constexpr (!kSplit) return write(args, token, head0, count, all);
@@ -253,6 +276,7 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
 }
 
 constexpr std::uint64_t kCounterBytes = 4096;
+constexpr std::uint64_t kMostAhead = std::uint64_t{40} << 20;  ///< of a second cache of 50 MB
 
 }  // namespace
 
@@ -293,8 +317,11 @@ bool canSplit(std::uint32_t tokens, std::uint32_t heads, const KvLayer& cache) {
 }
 
 void launchSplit(const Machine& machine, const Args& args) {
-  const dim3 grid((args.cache.capacity + args.segmentLength - 1) / args.segmentLength, headBlocks(args.heads, args.cache), 1);
-  launchDependent(machine, attentionKernel<true>, grid, kThreads, 0, args);
+  const dim3 grid((args.cache.capacity + args.segmentLength - 1) / args.segmentLength, headBlocks(args.heads, args.cache),
+                  args.aheadBytes > 0 ? 2 : 1);
+  const bool wide = args.cache.type == ElementType::F32;
+  launchDependent(machine, wide ? attentionKernel<true, ElementType::F32> : attentionKernel<true, ElementType::BF16>, grid,
+                  kThreads, 0, args);
 }
 
 }  // namespace
@@ -304,7 +331,9 @@ void attention(const Machine& machine, const AttentionArgs& args, const std::uin
   if (args.tokens == 0) return;
   const Args all = argsOf(args, position, scratch, scratchBytes);
   if (canSplit(args.tokens, args.heads, args.cache)) return launchSplit(machine, all);
-  launchDependent(machine, attentionKernel<false>, dim3(1, headBlocks(args.heads, args.cache), args.tokens), kThreads, 0, all);
+  const bool wide = args.cache.type == ElementType::F32;
+  launchDependent(machine, wide ? attentionKernel<false, ElementType::F32> : attentionKernel<false, ElementType::BF16>,
+                  dim3(1, headBlocks(args.heads, args.cache), args.tokens), kThreads, 0, all);
 }
 
 bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
@@ -319,6 +348,10 @@ bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint
   attention.scale = args.scale;
   Args all = argsOf(attention, position, scratch, scratchBytes);
   all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.cosine, args.sine};
+  if (args.next) {
+    all.ahead = residentBytes(*args.next, all.aheadBytes);
+    all.aheadBytes = std::min(all.aheadBytes, kMostAhead);
+  }
   launchSplit(machine, all);
   return true;
 }

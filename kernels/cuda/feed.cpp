@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kPartAlignment = 256;
 constexpr unsigned kMostThreads = 16;
 /// What one copy takes at a time; a larger part makes its slot larger.
-constexpr std::uint64_t kSlotBytes = std::uint64_t{2} << 20;
+constexpr std::uint64_t kSlotBytes = std::uint64_t{4} << 20;
 /// Past the ring's end, so that a tile's copy to shared memory can be as long as any tile.
 constexpr std::uint64_t kSlack = 16384;
 
@@ -87,7 +87,11 @@ class GpuFeed final : public Feed {
   std::uint64_t m_ringBytes = 0, m_slotBytes = 0;
 
   mutable std::mutex m_mutex;
-  std::condition_variable_any m_changed;
+  std::condition_variable_any m_parts;                ///< there may be parts to read, or room to look for
+  std::condition_variable_any m_room;                 ///< an item was released
+  std::condition_variable m_ready;                    ///< an item is on its way in whole, or reading failed
+  std::condition_variable m_idle;                     ///< a reader has nothing in hand
+  std::mutex m_copying;                               ///< held while work is put on the copies' stream
   std::deque<std::unique_ptr<Resident>> m_residents;  ///< in the order in which they were placed
   std::uint64_t m_head = 0;                           ///< where the next one goes
   std::size_t m_nextItem = 0, m_nextPart = 0;         ///< to be read
@@ -104,7 +108,6 @@ class GpuFeed final : public Feed {
 
 GpuFeed::~GpuFeed() {
   for (auto& thread : m_threads) thread.request_stop();
-  m_changed.notify_all();
   m_threads.clear();
   if (m_copies) {
     cudaStreamSynchronize(m_copies);
@@ -133,7 +136,8 @@ Outcome<void> GpuFeed::start(DevicePool& pool) {
   if (const auto error = cudaStreamCreateWithFlags(&m_copies, cudaStreamNonBlocking); error != cudaSuccess)
     return failed("a stream for copies", error);
   m_slotBytes = std::max(m_slotBytes, std::min(kSlotBytes, largest));
-  const unsigned most = std::max(1u, std::min(kMostThreads, std::thread::hardware_concurrency()));
+  // Some processors are left to the thread that computes, and to the driver's.
+  const unsigned cores = std::thread::hardware_concurrency(), most = std::clamp(cores > 4 ? cores - 3 : 1u, 1u, kMostThreads);
   const auto slots = static_cast<unsigned>(std::max<std::uint64_t>(1, m_request.hostBytes / m_slotBytes));
   const unsigned threads = std::clamp(m_request.threads ? m_request.threads : most, 1u, std::max(1u, slots / 2));
   for (unsigned t = 0; t < threads; ++t) {
@@ -143,7 +147,7 @@ Outcome<void> GpuFeed::start(DevicePool& pool) {
       if (!memory) return tl::make_unexpected(memory.error());
       slot.memory = std::move(*memory);
       for (auto* event : {&slot.begin, &slot.end})
-        if (const auto error = event->create(cudaEventDefault); error != cudaSuccess) return failed("an event", error);
+        if (const auto error = event->create(cudaEventBlockingSync); error != cudaSuccess) return failed("an event", error);
     }
   }
   for (auto& own : m_slots) m_threads.emplace_back([this, &own](const std::stop_token& stop) { run(stop, own); });
@@ -153,7 +157,7 @@ Outcome<void> GpuFeed::start(DevicePool& pool) {
 void GpuFeed::fail(Failure failure) {
   const Lock lock(m_mutex);
   if (!m_failure) m_failure = std::move(failure);
-  m_changed.notify_all();
+  m_ready.notify_all();
 }
 
 /// Forgets items whose use has ended, oldest first.
@@ -186,7 +190,7 @@ bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
       resident->bytes = bytes;
       resident->partsLeft = m_request.items[m_nextItem].size();
       if (resident->copied.create(cudaEventDisableTiming) != cudaSuccess ||
-          resident->released.create(cudaEventDisableTiming) != cudaSuccess) {
+          resident->released.create(cudaEventDisableTiming | cudaEventBlockingSync) != cudaSuccess) {
         m_failure = Failure{Failure::Kind::Device, "an event of the GPU could not be made", {}};
         return false;
       }
@@ -201,9 +205,8 @@ bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
       cudaEventSynchronize(event);
       lock.lock();
     } else {
-      m_changed.wait(lock, stop, [&] { return m_residents.empty() || m_residents.front()->done || m_paused || m_failure; });
+      m_room.wait(lock, stop, [&] { return m_residents.empty() || m_residents.front()->done || m_paused || m_failure; });
     }
-    m_changed.notify_all();
     if (stop.stop_requested() || m_paused || m_failure) return false;
   }
 }
@@ -212,13 +215,14 @@ bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
 bool GpuFeed::take(Work& work, const std::stop_token& stop) {
   Lock lock(m_mutex);
   for (;;) {
-    if (!m_changed.wait(lock, stop, [&] { return !m_paused && !m_failure && !m_placing; })) return false;
+    if (!m_parts.wait(lock, stop, [&] { return !m_paused && !m_failure && !m_placing; })) return false;
     if (stop.stop_requested()) return false;
     if (m_nextPart == 0) {
       m_placing = true;
       const bool placed = place(lock, stop);
       m_placing = false;
-      m_changed.notify_all();
+      m_parts.notify_all();
+      m_idle.notify_all();
       if (stop.stop_requested()) return false;
       if (!placed) continue;
     }
@@ -258,16 +262,22 @@ Outcome<void> GpuFeed::copy(const Work& work, Slot& slot) {
     if (!read) return read;
     bytes += aligned(parts[p]);
   }
-  const Lock lock(m_mutex);
-  cudaEventRecord(slot.begin.handle, m_copies);
-  const auto error = cudaMemcpyAsync(m_ring.as<std::byte>() + work.resident->at + work.offset, slot.memory.data(), bytes,
-                                     cudaMemcpyHostToDevice, m_copies);
-  cudaEventRecord(slot.end.handle, m_copies);
-  slot.used = true;
-  if (error != cudaSuccess) return failed("a copy to the GPU", error);
-  m_use.bytesCopied += bytes;
-  work.resident->partsLeft -= work.last - work.first;
-  if (work.resident->partsLeft == 0) cudaEventRecord(work.resident->copied.handle, m_copies);
+  {
+    const std::lock_guard copying(m_copying);
+    cudaEventRecord(slot.begin.handle, m_copies);
+    const auto error = cudaMemcpyAsync(m_ring.as<std::byte>() + work.resident->at + work.offset, slot.memory.data(), bytes,
+                                       cudaMemcpyHostToDevice, m_copies);
+    cudaEventRecord(slot.end.handle, m_copies);
+    slot.used = true;
+    if (error != cudaSuccess) return failed("a copy to the GPU", error);
+    // The last part's reader closes the item: the others' copies are on the stream already.
+    const Lock lock(m_mutex);
+    m_use.bytesCopied += bytes;
+    work.resident->partsLeft -= work.last - work.first;
+    if (work.resident->partsLeft != 0) return {};
+    cudaEventRecord(work.resident->copied.handle, m_copies);
+  }
+  m_ready.notify_all();
   return {};
 }
 
@@ -280,15 +290,15 @@ void GpuFeed::run(const std::stop_token& stop, std::vector<Slot>& slots) {
     if (!copied) fail(copied.error());
     const Lock lock(m_mutex);
     --m_reading;
-    m_changed.notify_all();
+    if (m_paused) m_idle.notify_all();
   }
 }
 
 /// Drops what was read ahead; the order goes on from `item`.
 void GpuFeed::restart(Lock& lock, std::size_t item) {
   m_paused = true;
-  m_changed.notify_all();
-  m_changed.wait(lock, [&] { return m_reading == 0 && !m_placing; });
+  m_room.notify_all();
+  m_idle.wait(lock, [&] { return m_reading == 0 && !m_placing; });
   lock.unlock();
   cudaStreamSynchronize(m_copies);
   cudaStreamSynchronize(m_compute);
@@ -300,7 +310,7 @@ void GpuFeed::restart(Lock& lock, std::size_t item) {
   m_nextOffset = 0;
   m_failure.reset();
   m_paused = false;
-  m_changed.notify_all();
+  m_parts.notify_all();
 }
 
 Outcome<const std::byte*> GpuFeed::acquire(std::size_t item) {
@@ -313,7 +323,7 @@ Outcome<const std::byte*> GpuFeed::acquire(std::size_t item) {
     return nullptr;
   };
   const auto start = std::chrono::steady_clock::now();
-  m_changed.wait(lock, [&] { return m_failure || find(); });
+  m_ready.wait(lock, [&] { return m_failure || find(); });
   m_use.waitSeconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (m_failure) return tl::unexpected(*m_failure);
   Resident* resident = find();
@@ -331,7 +341,7 @@ void GpuFeed::release(std::size_t item) {
       resident->done = true;
       break;
     }
-  m_changed.notify_all();
+  m_room.notify_all();
 }
 
 FeedUse GpuFeed::use() const {

@@ -77,6 +77,8 @@ void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_
 [[nodiscard]] std::uint64_t attentionScratchBytes(std::uint32_t heads, std::uint32_t headDim);
 void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,
                std::uint64_t scratchBytes);
+/// Where all that a product of the weight reads lies, and how much that is; null where it is not resident or not in one piece.
+[[nodiscard]] const std::byte* residentBytes(const Matrix& weight, std::uint64_t& bytes);
 /// One token's attention with all that comes before it, in one kernel. False: it has none for such a cache.
 [[nodiscard]] bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
                                std::uint64_t scratchBytes);

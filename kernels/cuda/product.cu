@@ -23,6 +23,20 @@ bool canNorm(const RmsNormArgs& norm) {
   return norm.rows == 1 && norm.columns >= kProductThreads && norm.columns % kUnitColumns == 0;
 }
 
+const std::byte* residentBytes(const Matrix& weight, std::uint64_t& bytes) {
+  bytes = 0;
+  if (weight.feed) return nullptr;
+  if (weight.form == Matrix::Form::Dense) {
+    bytes = weight.rows * weight.columns * bytesOf(weight.type);
+    return static_cast<const std::byte*>(weight.elements);
+  }
+  if (weight.form != Matrix::Form::Tiled) return nullptr;
+  const bool exact = weight.tiles.code == Tiles::Code::Bytes;
+  if (!exact && weight.tiles.code != Tiles::Code::Codes) return nullptr;
+  bytes = UnitForm(weight.rows, weight.columns, exact).overflowAt;
+  return weight.tiles.stream;
+}
+
 void productOfToken(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
   const Matrix& weight = parts[0].weight;
   if (weight.form == Matrix::Form::Dense) return denseProduct(machine, how, parts);

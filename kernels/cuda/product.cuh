@@ -133,14 +133,18 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     // Units of the warp, group after group; two are held in turn, one of them on its way.
     typename Source::Unit even, odd;
     std::uint32_t number = batch, index = 0, partInUse = placeOf(batch).part;
-    const auto fetchNext = [&](typename Source::Unit& unit) {
-      if (index + 1 < own)
-        Source::advance(cursor);
-      else if (number + 1 < batchEnd)
-        seek(number + 1);
+    std::uint32_t fetchNumber = batch, fetchIndex = 0;
+    if (own == 0) fetchNumber = batchEnd;
+    const auto fetch = [&](typename Source::Unit& unit) {
+      if (fetchNumber >= batchEnd) return;
+      if (fetchIndex == 0)
+        seek(fetchNumber);
       else
-        return;
+        Source::advance(cursor);
       Source::load(unit, cursor);
+      if (++fetchIndex < own) return;
+      fetchIndex = 0;
+      ++fetchNumber;
     };
     float d[4] = {};
     const auto use = [&](typename Source::Unit& unit) {
@@ -173,10 +177,8 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       ++number;
       if (args.parts > 1) partInUse = placeOf(number).part;
     };
-    if (own > 0) {
-      seek(batch);
-      Source::load(even, cursor);
-    }
+    fetch(even);
+    fetch(odd);
     if (batch == firstGroup * each) {
       afterPrevious();
       detail::stageX<Source, kParts>(args, x, sums);
@@ -191,11 +193,11 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     }
 #pragma unroll 1
     while (number < batchEnd) {
-      fetchNext(odd);
       use(even);
+      fetch(even);
       if (number >= batchEnd) break;
-      fetchNext(even);
       use(odd);
+      fetch(odd);
     }
     __syncthreads();
     const auto total = [&](std::uint32_t number, std::uint32_t row, std::uint32_t rowInGroup, const ProductPart<Source>& part) {

@@ -22,6 +22,7 @@ struct AttendArgs {
   float* out = nullptr;  ///< [tokens, heads, headDim]
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0, window = 0;
   float scale = 1;
+  const Matrix* next = nullptr;  ///< that is read after this: a device with idle memory may bring it nearer. May be null.
 };
 
 /// One forward pass.

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "core/base/failure.h"
 #include "core/base/units.h"
 #include "core/codec/codec.h"
 #include "core/codec/residual.h"
-#include "core/model/failure.h"
 #include "core/quant/codebook.h"
 #include "core/quant/quantize.h"
 #include "core/runtime/selftest_parts.h"

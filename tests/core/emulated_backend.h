@@ -150,6 +150,9 @@ class EmulatedBackend final : public Backend {
   Outcome<Buffer> allocate(std::uint64_t bytes, std::string_view what) override { return m_cpu->allocate(bytes, what); }
   MemoryAccount& memory() const override { return m_cpu->memory(); }
   void copyIn(void* to, const void* fromHost, std::uint64_t bytes) override { m_cpu->copyIn(to, fromHost, bytes); }
+  void copyOnDevice(void* to, const void* from, std::uint64_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
   void copyOut(void* toHost, const void* from, std::uint64_t bytes) override { m_cpu->copyOut(toHost, from, bytes); }
   Outcome<void> synchronize() override {
     const auto error = std::exchange(m_error, kNoError);
