@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/pipeline/meter.h"
 #include "core/quant/codebook.h"
+#include "core/runtime/device_feed.h"
 #include "core/runtime/device_source.h"
 #include "core/runtime/device_tiles.h"
 #include "core/runtime/plain_source.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr std::uint64_t kReadElements = 512 * kTileElements;
 constexpr std::uint64_t kNoRing = ~std::uint64_t{0};
 /// Page-locked memory through which streamed weights go.
-constexpr std::uint64_t kFeedHostBytes = std::uint64_t{128} << 20;
+constexpr std::uint64_t kFeedHostBytes = std::uint64_t{192} << 20;
 
 std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
   return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
@@ -328,51 +329,17 @@ bool WeightStore::State::looksUpInFiles() const {
 
 /// The same on a GPU: items in the order of a forward pass.
 Result<void> WeightStore::State::startFeed(const MemoryPlan& plan) {
-  struct Part {
-    StreamRead read;
-  };
-  const auto parts = std::make_shared<std::vector<std::vector<Part>>>();
-  kernels::FeedRequest request;
-  const auto add = [&](Entry& entry) {
-    const TensorOrigin& origin = *entry.origin;
+  FeedItems items;
+  const auto add = [&](Entry& entry) -> Result<void> {
     entry.feed = &feed;
-    const auto addItem = [&](kernels::FeedRows rows, std::vector<Part> reads) {
-      rows.item = parts->size();
-      entry.feedRows.push_back(rows);
-      auto& sizes = request.items.emplace_back();
-      for (const auto& part : reads) sizes.push_back(part.read.payload ? part.read.chunk.bytes : part.read.bytes);
-      parts->push_back(std::move(reads));
-    };
-    if (isPlain(origin)) {
-      for (const auto& rows : plainFeedRows(origin)) {
-        Part part;
-        part.read.checkpoint = &variant->base->checkpoint();
-        part.read.info = origin.plain;
-        const std::uint64_t rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
-        part.read.begin = rows.firstRow * rowBytes;
-        part.read.bytes = rows.rows * rowBytes;
-        addItem(rows, {part});
-      }
-      return;
-    }
-    const DeltaStep& step = origin.steps[0];
-    for (const auto& item : tileStream(origin).items) {
-      std::vector<Part> reads;
-      for (std::size_t c = item.firstChunk; c < item.endChunk; ++c) {
-        Part part;
-        part.read.payload = step.payload;
-        part.read.stats = step.stats;
-        part.read.chunk = step.chunks[c];
-        reads.push_back(part);
-      }
-      addItem(item.rows, std::move(reads));
-    }
+    DELTASCOPE_ASSIGN(entry.feedRows, items.add(variant->base ? &variant->base->checkpoint() : nullptr, *entry.origin));
+    return {};
   };
   for (auto& entry : entries)
-    if (entry.placement == Placement::Stream && entry.origin->spec.role != WeightRole::Embedding) add(entry);
+    if (entry.placement == Placement::Stream && entry.origin->spec.role != WeightRole::Embedding) DELTASCOPE_TRY(add(entry));
   for (auto& entry : entries)
     if (entry.placement == Placement::Stream && entry.origin->spec.role == WeightRole::Embedding) {
-      if (variant->config.tiedEmbeddings) add(entry);
+      if (variant->config.tiedEmbeddings) DELTASCOPE_TRY(add(entry));
       DeltaPlaces places;
       places.file = variant->base;
       if (isPlain(*entry.origin)) {
@@ -381,14 +348,10 @@ Result<void> WeightStore::State::startFeed(const MemoryPlan& plan) {
         DELTASCOPE_ASSIGN(entry.lookup, DeltaSource::create(*entry.origin, std::move(places)));
       }
     }
-  if (parts->empty()) return {};
+  if (items.empty()) return {};
+  kernels::FeedRequest request = items.request();
   request.deviceBytes = plan.streamBytes;
   request.hostBytes = kFeedHostBytes;
-  request.read = [parts](std::size_t item, std::size_t part, std::span<std::byte> into) -> kernels::Outcome<void> {
-    auto read = readPiece({(*parts)[item][part].read}, into);
-    if (read) return {};
-    return tl::make_unexpected(kernels::Failure{kernels::Failure::Kind::Data, read.error().message, read.error().hint});
-  };
   DELTASCOPE_ASSIGN(feed, fromBackend(backend().openFeed(std::move(request))));
   return {};
 }

@@ -9,6 +9,9 @@ install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/core/payload
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/copyright ${PROJECT_SOURCE_DIR}/LICENSES/Apache-2.0.txt
   ${PROJECT_SOURCE_DIR}/LICENSES/GPL-3.0-or-later.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/man/deltascope-cli.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+if(TARGET deltascope_cuda)
+  install(TARGETS deltascope_cuda LIBRARY DESTINATION lib/deltascope)  # where kernels/gpu_library.cpp looks
+endif()
 if(DELTASCOPE_GUI)
   install(FILES ${PROJECT_SOURCE_DIR}/packaging/man/deltascope.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   foreach(size 16 24 32 48 64 128 256)
