@@ -6,8 +6,8 @@
 #include <atomic>
 #include <cmath>
 
-#include "core/base/units.h"
 #include "core/base/failure.h"
+#include "core/base/units.h"
 
 namespace deltascope {
 namespace {

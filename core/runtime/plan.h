@@ -28,6 +28,7 @@ struct TensorPlacement {
   bool expanded = false;  ///< Jit on a GPU: in the form that is decoded fastest, at more bytes
   std::uint64_t residentBytes = 0;
   std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
+  std::uint64_t loadBytes = 0;  ///< a GPU: what is held besides while it is put in its form
 };
 
 struct MemoryPlan {

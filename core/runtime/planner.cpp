@@ -210,6 +210,7 @@ MemoryPlan Planner::result() const {
     const auto& cost = m_request.tensors[i];
     plan.tensors.push_back({cost.name, m_placements[i], m_expanded[i], residentOf(i, m_placements[i]), cost.finalBytes,
                             cost.baseBytes, cost.deltaBytes});
+    if (m_placements[i] == Placement::Jit) plan.tensors.back().loadBytes = m_expanded[i] ? cost.expandBytes : cost.jitLoadBytes;
   }
   plan.device = m_request.device;
   plan.budget = m_request.budget;

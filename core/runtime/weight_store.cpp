@@ -2,7 +2,9 @@
 #include "core/runtime/weight_store.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 
 #include "core/base/ordered.h"
 #include "core/base/units.h"
@@ -85,6 +87,28 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
   return matrix;
 }
 
+/// Lets loads go on side by side while what they hold besides their weights stays within what was planned. A load that needs
+/// more than all of it goes alone.
+class LoadGate {
+ public:
+  void open(std::uint64_t bytes) { m_limit = bytes; }
+  void enter(std::uint64_t bytes) {
+    std::unique_lock lock(m_mutex);
+    m_left.wait(lock, [&] { return m_held == 0 || m_held + bytes <= m_limit; });
+    m_held += bytes;
+  }
+  void leave(std::uint64_t bytes) {
+    const std::lock_guard lock(m_mutex);
+    m_held -= bytes;
+    m_left.notify_all();
+  }
+
+ private:
+  std::mutex m_mutex;
+  std::condition_variable m_left;
+  std::uint64_t m_limit = 0, m_held = 0;
+};
+
 struct WeightStore::State {
   std::shared_ptr<Host> host;
   std::shared_ptr<Variant> variant;
@@ -93,6 +117,7 @@ struct WeightStore::State {
   std::unique_ptr<StreamRing> ring;
   std::unique_ptr<kernels::Feed> feed;
   TileTables tables;
+  LoadGate gate;
   Reservation work;
   std::vector<LayerWeights> layers;
   std::vector<std::uint64_t> firstStreamed;  ///< by layer: its first tensor in the ring
@@ -270,12 +295,16 @@ Result<WeightStore::Entry> WeightStore::State::loadOne(std::size_t index, const 
   Entry entry;
   entry.origin = &variant->tensors[index];
   entry.placement = placement.placement;
-  if (entry.placement == Placement::Static)
+  if (entry.placement == Placement::Static) {
     DELTASCOPE_TRY(makeStatic(entry, stop));
-  else if (!backend().onHost())
-    DELTASCOPE_TRY(loadOnDevice(entry, placement.expanded, stop));
-  else
+  } else if (backend().onHost()) {
     DELTASCOPE_TRY(makeSource(entry, stop));
+  } else {
+    gate.enter(placement.loadBytes);
+    const auto loaded = loadOnDevice(entry, placement.expanded, stop);
+    gate.leave(placement.loadBytes);
+    DELTASCOPE_TRY(loaded);
+  }
   return entry;
 }
 
@@ -423,7 +452,11 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
   state->deviceWork = std::make_unique<DeviceWork>(state->host->sharedBackend());
   state->variant = std::move(variant);
   {
-    DELTASCOPE_ASSIGN(const auto loading, Reservation::take(state->host->sharedBackend(), plan.loadBytes, "loading"));
+    // On a GPU what is held besides while loading comes from the account itself.
+    const bool onHost = state->backend().onHost();
+    DELTASCOPE_ASSIGN(const auto loading,
+                      Reservation::take(state->host->sharedBackend(), onHost ? plan.loadBytes : 0, "loading"));
+    state->gate.open(plan.loadBytes);
     DELTASCOPE_TRY(state->loadAll(plan, job));
     if (state->variant->base && !state->variant->keepScales && !state->looksUpInFiles()) state->variant->base->dropScales();
   }
