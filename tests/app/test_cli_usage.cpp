@@ -138,6 +138,32 @@ class TestCliUsage : public QObject {
     }
   }
 
+  /// The driver is there, the backend's library is not, or is something else: the reason is said, and the processor goes on.
+  void aBackendThatIsNotThereIsSaid_data() {
+    QTest::addColumn<QString>("library");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("switched off") << "none"
+                                  << "switched off";
+    QTest::newRow("absent") << "/nowhere/libdeltascope_cuda.so"
+                            << "cannot be loaded";
+    QTest::newRow("another library") << QString(FAKE_CUDA "/libcuda.so.1") << "is not a CUDA backend";
+  }
+  void aBackendThatIsNotThereIsSaid() {
+    QFETCH(QString, library);
+    QFETCH(QString, says);
+    auto environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("LD_LIBRARY_PATH", FAKE_CUDA);
+    environment.insert("DELTASCOPE_CUDA_LIBRARY", library);
+    const auto devices = runCli({"devices", "--json"}, {}, {}, environment).json()["devices"];
+    QCOMPARE(devices.size(), 3u);
+    QVERIFY(devices[0]["usable"].get<bool>());
+    for (std::size_t i : {1u, 2u}) {
+      QVERIFY(!devices[i]["usable"].get<bool>());
+      QVERIFY2(QString::fromStdString(devices[i]["reason"].get<std::string>()).contains(says),
+               devices[i]["reason"].get<std::string>().c_str());
+    }
+  }
+
   void aDriverThatDoesNotStartIsSaid() {
     auto environment = QProcessEnvironment::systemEnvironment();
     environment.insert("LD_LIBRARY_PATH", FAKE_CUDA);

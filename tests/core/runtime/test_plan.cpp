@@ -68,6 +68,8 @@ class TestPlan : public QObject {
   void countsWhatIsHeldAlready();
   void shortensTheContextWhereItMust();
   void readsPromptsInLargerCallsWhereThereIsRoom();
+  void expandsJitTensorsWithinTheBudget_data();
+  void expandsJitTensorsWithinTheBudget();
 };
 
 void TestPlan::staysWithinAndUsesBudgets_data() {
@@ -184,6 +186,42 @@ void TestPlan::shortensTheContextWhereItMust() {
   const auto tight = makePlan(request);
   QVERIFY(tight);
   QCOMPARE(tight->context, 512u);
+}
+
+void TestPlan::expandsJitTensorsWithinTheBudget_data() {
+  QTest::addColumn<qulonglong>("budget");
+  QTest::addColumn<bool>("allowed");
+  QTest::addColumn<int>("expanded");
+  QTest::newRow("room for all") << qulonglong{2000 * kMb} << true << 4;
+  QTest::newRow("room for one large") << qulonglong{285 * kMb} << true << 3;
+  QTest::newRow("no room to make a large one") << qulonglong{235 * kMb} << true << 2;
+  QTest::newRow("not wanted") << qulonglong{2000 * kMb} << false << 0;
+}
+
+/// What is expanded is read no more bytes than what is static, so it stays so.
+void TestPlan::expandsJitTensorsWithinTheBudget() {
+  QFETCH(qulonglong, budget);
+  QFETCH(bool, allowed);
+  QFETCH(int, expanded);
+  PlanRequest request = modelOf(2);
+  request.budget = budget;
+  request.expand = allowed;
+  for (auto& cost : request.tensors) {
+    if (!cost.matrix) continue;
+    cost.loadBytes = 0;
+    cost.expandedBytes = cost.finalBytes * 81 / 100;
+    cost.expandBytes = *cost.jitBytes;
+  }
+  const auto plan = makePlan(request);
+  QVERIFY2(plan.has_value(), plan ? "" : plan.error().message.c_str());
+  QVERIFY(plan->expectedPeak <= budget);
+  QCOMPARE(static_cast<int>(plan->expandedCount()), expanded);
+  for (const auto& tensor : plan->tensors) {
+    if (!tensor.expanded) continue;
+    QVERIFY(tensor.placement == Placement::Jit);
+    QCOMPARE(tensor.residentBytes, tensor.finalBytes * 81 / 100);
+    QVERIFY(tensor.loadBytes > 0);
+  }
 }
 
 void TestPlan::readsPromptsInLargerCallsWhereThereIsRoom() {
