@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/device_feed.h"
 
+#include <algorithm>
+
 namespace deltascope {
+namespace {
+
+/// A part of an item, a multiple of the feed's alignment: small enough that what is read is still in a cache when it is copied.
+constexpr std::uint64_t kPartBytes = std::uint64_t{1} << 20;
+
+}  // namespace
 
 Result<void> FeedItems::Part::readTo(std::span<std::byte> into) const {
-  if (read.payload && checked->load(std::memory_order_relaxed)) return file->read(*stream, read.chunk.begin, into);
-  DELTASCOPE_TRY(readPiece({read}, into));
-  checked->store(true, std::memory_order_relaxed);
-  return {};
+  return file ? file->read(*tensor, begin, into) : checkpoint->read(*tensor, begin, into);
+}
+
+void FeedItems::append(Item& item, const Part& whole) {
+  for (std::uint64_t done = 0; done < whole.bytes; done += kPartBytes) {
+    Part part = whole;
+    part.begin += done;
+    part.bytes = std::min(kPartBytes, whole.bytes - done);
+    item.push_back(std::move(part));
+  }
 }
 
 Result<std::shared_ptr<const SafetensorsFile>> FeedItems::fileOf(const Payload& payload) {
@@ -29,11 +43,8 @@ Result<std::vector<kernels::FeedRows>> FeedItems::add(const Checkpoint* base, co
   if (isPlain(origin)) {
     const std::uint64_t rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
     for (const auto& rows : plainFeedRows(origin)) {
-      Item item(1);
-      item[0].read.checkpoint = base;
-      item[0].read.info = origin.plain;
-      item[0].read.begin = rows.firstRow * rowBytes;
-      item[0].read.bytes = rows.rows * rowBytes;
+      Item item;
+      append(item, {nullptr, base, origin.plain, rows.firstRow * rowBytes, rows.rows * rowBytes});
       addItem(rows, std::move(item));
     }
     return all;
@@ -41,16 +52,11 @@ Result<std::vector<kernels::FeedRows>> FeedItems::add(const Checkpoint* base, co
   const DeltaStep& step = origin.steps[0];
   DELTASCOPE_ASSIGN(const auto file, fileOf(*step.payload));
   const TensorInfo* stream = file->find(origin.spec.name);
+  if (!stream) return fail(ErrorCode::Corrupt, at({step.payload->path(), origin.spec.name, {}}, "has no stream"));
   for (const auto& cut : tileStream(origin).items) {
-    Item item(cut.endChunk - cut.firstChunk);
-    for (std::size_t c = cut.firstChunk; c < cut.endChunk; ++c) {
-      Part& part = item[c - cut.firstChunk];
-      part.read.payload = step.payload;
-      part.read.stats = step.stats;
-      part.read.chunk = step.chunks[c];
-      part.file = file;
-      part.stream = stream;
-    }
+    Item item;
+    for (std::size_t c = cut.firstChunk; c < cut.endChunk; ++c)
+      append(item, {file, nullptr, stream, step.chunks[c].begin, step.chunks[c].bytes});
     addItem(cut.rows, std::move(item));
   }
   return all;
@@ -61,7 +67,7 @@ kernels::FeedRequest FeedItems::request() {
   kernels::FeedRequest request;
   for (const auto& item : *items) {
     auto& sizes = request.items.emplace_back();
-    for (const auto& part : item) sizes.push_back(part.bytes());
+    for (const auto& part : item) sizes.push_back(part.bytes);
   }
   request.read = [items](std::size_t item, std::size_t part, std::span<std::byte> into) -> kernels::Outcome<void> {
     const auto read = (*items)[item][part].readTo(into);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What a GPU's feed reads: items of streamed weights, in the order of a forward pass. Internal to core/runtime.
-#include <atomic>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -11,8 +11,9 @@
 
 namespace deltascope {
 
-/// Collects items, then becomes the feed's reader. A chunk is checked against its checksum when it is first read; after that
-/// its bytes are taken as they are, for hashing costs more than reading. Variants must outlive it.
+/// Collects items, then becomes the feed's reader. Chunks are read as plain bytes, piece by piece: loading has checked each
+/// against its checksum (loadTiles), and to hash them again for every token costs more than to read them. Variants must outlive
+/// it.
 class FeedItems {
  public:
   /// The rows of a streamed weight, with the numbers of the items that bring them.
@@ -22,16 +23,18 @@ class FeedItems {
   [[nodiscard]] kernels::FeedRequest request();
 
  private:
+  /// Bytes [begin, begin + bytes) of a tensor.
   struct Part {
-    StreamRead read;
-    std::shared_ptr<const SafetensorsFile> file;  ///< the payload as plain bytes
-    const TensorInfo* stream = nullptr;           ///< in it
-    std::unique_ptr<std::atomic<bool>> checked = std::make_unique<std::atomic<bool>>(false);
+    std::shared_ptr<const SafetensorsFile> file;  ///< null: `checkpoint`
+    const Checkpoint* checkpoint = nullptr;
+    const TensorInfo* tensor = nullptr;
+    std::uint64_t begin = 0, bytes = 0;
 
-    [[nodiscard]] std::uint64_t bytes() const { return read.payload ? read.chunk.bytes : read.bytes; }
     [[nodiscard]] Result<void> readTo(std::span<std::byte> into) const;
   };
   using Item = std::vector<Part>;
+  /// Adds a range in pieces.
+  static void append(Item& item, const Part& whole);
   [[nodiscard]] Result<std::shared_ptr<const SafetensorsFile>> fileOf(const Payload& payload);
 
   std::vector<Item> m_items;

@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t kReadElements = 512 * kTileElements;
 constexpr std::uint64_t kNoRing = ~std::uint64_t{0};
 /// Page-locked memory through which streamed weights go.
-constexpr std::uint64_t kFeedHostBytes = std::uint64_t{192} << 20;
+constexpr std::uint64_t kFeedHostBytes = std::uint64_t{112} << 20;
 
 std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
   return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
