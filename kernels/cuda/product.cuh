@@ -7,6 +7,7 @@
 /// What belongs to a sum, and in which order, follows from the number of columns alone. So a row has the same bits whatever the
 /// form of its weights, the number of blocks, and the rows that are done together.
 #include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/sources.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -33,7 +34,7 @@ struct ProductArgs {
   std::uint32_t parts;    ///< matrices of as many columns
   std::uint32_t columns;  ///< a multiple of 128
   std::uint32_t groups;   ///< of all parts; of the first where gated
-  std::uint32_t biasType, normType;
+  ElementType biasType, normType;
   const void* normWeight;  ///< not null: x is normed first, as rmsNorm() does it
   float epsilon;
   bool accumulate;
@@ -47,15 +48,6 @@ template <int kParts>
 inline constexpr std::uint32_t kSumBytes = kMostGroups * kProductWarps * kUnitRows * sizeof(float);
 
 namespace detail {
-
-__device__ __forceinline__ float elementAt(const void* p, std::uint32_t type, std::uint32_t i) {
-  if (type == 0) return static_cast<const float*>(p)[i];
-  const std::uint16_t bits = static_cast<const std::uint16_t*>(p)[i];
-  if (type == 1) return __uint_as_float(static_cast<std::uint32_t>(bits) << 16);
-  float value;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
-  return value;
-}
 
 /// What rmsNorm() multiplies x with before the weight: the same sums in the same order, by as many threads.
 __device__ __forceinline__ float normScale(const float* x, std::uint32_t columns, float epsilon, float* scratch) {
@@ -80,7 +72,7 @@ __device__ __forceinline__ void stageX(const ProductArgs<Source>& args, std::uin
     if (args.normWeight) {
 #pragma unroll
       for (unsigned j = 0; j < 8; ++j)
-        x[j] = __fmul_rn(__fmul_rn(x[j], scale), elementAt(args.normWeight, args.normType, i * 8 + j));
+        x[j] = __fmul_rn(__fmul_rn(x[j], scale), toFloat(args.normWeight, args.normType, i * 8 + j));
     }
     std::uint32_t w[4][kParts];
 #pragma unroll
@@ -204,7 +196,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       float sum = 0;
 #pragma unroll
       for (unsigned w = 0; w < kProductWarps; ++w) sum += sums[((number - batch) * kProductWarps + w) * kUnitRows + rowInGroup];
-      if (part.bias) sum += detail::elementAt(part.bias, args.biasType, row);
+      if (part.bias) sum += toFloat(part.bias, args.biasType, row);
       return sum;
     };
     for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) / each * kUnitRows; i += kProductThreads) {

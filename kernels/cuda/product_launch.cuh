@@ -37,13 +37,13 @@ void launchProduct(const Machine& machine, const TokenProduct& how, std::span<co
   args.gated = how.gated;
   if (how.norm) {
     args.normWeight = how.norm->weight;
-    args.normType = static_cast<std::uint32_t>(how.norm->weightType);
+    args.normType = how.norm->weightType;
     args.epsilon = how.norm->epsilon;
   }
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto rows = static_cast<std::uint32_t>(parts[p].weight.rows), groups = (rows + kUnitRows - 1) / kUnitRows;
     args.part[p] = {sourceOf(parts[p].weight), parts[p].y, parts[p].bias, rows, groups};
-    if (parts[p].bias) args.biasType = static_cast<std::uint32_t>(parts[p].biasType);
+    if (parts[p].bias) args.biasType = parts[p].biasType;
     if (p == 0 || !how.gated) args.groups += groups;
   }
   const std::uint32_t shared = xBytes<kParts>(args.columns) + kSumBytes;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // y = x · Wᵀ for several tokens: BF16 weights, x in BF16 parts, FP32 sums on the tensor cores.
+#include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/tensor.cuh"
 
@@ -16,7 +17,8 @@ struct TokensArgs {
   const float* x;
   float* y;
   const void* bias;
-  std::uint32_t rows, columns, tokens, biasType;
+  std::uint32_t rows, columns, tokens;
+  ElementType biasType;
   std::uint64_t stride;
   bool accumulate;
 };
@@ -24,15 +26,6 @@ struct TokensArgs {
 /// 16-byte piece `c` of a row, so that eight rows' pieces lie in different banks.
 __device__ __forceinline__ std::uint32_t swizzled(std::uint32_t row, std::uint32_t c) {
   return row * kRowBytes + ((c ^ (row & 7)) << 4);
-}
-
-__device__ __forceinline__ float biasAt(const void* bias, std::uint32_t type, std::uint32_t row) {
-  if (type == 0) return static_cast<const float*>(bias)[row];
-  const std::uint16_t bits = static_cast<const std::uint16_t*>(bias)[row];
-  if (type == 1) return __uint_as_float(static_cast<std::uint32_t>(bits) << 16);
-  float value;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
-  return value;
 }
 
 template <int kParts>
@@ -118,7 +111,7 @@ struct Block {
           const std::uint32_t r = row + m * 16 + (i >> 1) * 8, t = token + n * 8 + (i & 1);
           if (r >= args.rows || t >= args.tokens) continue;
           float value = sums[m][n][i];
-          if (args.bias) value += biasAt(args.bias, args.biasType, r);
+          if (args.bias) value += toFloat(args.bias, args.biasType, r);
           float& y = args.y[t * args.stride + r];
           y = args.accumulate ? y + value : value;
         }
@@ -173,7 +166,7 @@ void productOfTokens(const Machine& machine, Compute compute, const MatmulArgs& 
                           static_cast<std::uint32_t>(args.weight.rows),
                           static_cast<std::uint32_t>(args.weight.columns),
                           args.tokens,
-                          static_cast<std::uint32_t>(args.biasType),
+                          args.biasType,
                           stride,
                           args.accumulate};
   compute == Compute::Bf16 ? launch<1>(machine, tokens) : launch<3>(machine, tokens);
