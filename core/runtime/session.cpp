@@ -13,13 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Hashes logits on a thread of its own, while the next token is computed.
+/// Hashes logits; many of them on a thread of its own, while the next token is computed.
 class LogitsHash {
  public:
   ~LogitsHash() { wait(); }
-  /// Takes the logits, and gives memory of the same size for the next.
+  /// May take the logits, and then gives memory of the same size for the next.
   void take(std::vector<float>& logits) {
     wait();
+    if (logits.size() < kWorthAThread) return m_hasher.update(std::as_bytes(std::span(logits)));
     m_logits.resize(logits.size());
     m_logits.swap(logits);
     m_done = std::async(std::launch::async, [this] { m_hasher.update(std::as_bytes(std::span(m_logits))); });
@@ -30,6 +31,7 @@ class LogitsHash {
   }
 
  private:
+  static constexpr std::size_t kWorthAThread = std::size_t{1} << 16;  ///< starting one takes as long as hashing so many
   void wait() {
     if (m_done.valid()) m_done.get();
   }

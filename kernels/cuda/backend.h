@@ -19,6 +19,9 @@ struct Recording {
   }
 };
 
+/// Of the workspace: the position, a count, the error word, numbers of rows; then attention's scratch.
+inline constexpr std::uint64_t kTotalAt = 64, kErrorAt = 128, kRowsAt = 256, kHeadBytes = 4096;
+
 class CudaBackend final : public Backend {
  public:
   [[nodiscard]] static Outcome<std::shared_ptr<Backend>> open(int index, const BackendOptions& options);
@@ -78,7 +81,6 @@ class CudaBackend final : public Backend {
   /// `made`: the weights were made or brought by what was begun before.
   [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride, bool made);
   [[nodiscard]] Outcome<void> gatherMade(const GatherRowsArgs& args);
-  [[nodiscard]] Outcome<void> gatherFromHost(const GatherRowsArgs& args);
   [[nodiscard]] Outcome<void> makeAll(const Matrix& m, std::byte* into);
   /// Rows that can only be made together.
   [[nodiscard]] static std::uint64_t rowsTogether(const Matrix& m);
