@@ -53,6 +53,7 @@ Engine realEngine() {
   engine.planModel = deltascope::planModel;
   engine.loadChat = loadChat;
   engine.devices = kernels::devices;
+  engine.benchmark = deltascope::benchmark;
   engine.residentMemory = deltascope::residentMemory;
   return engine;
 }

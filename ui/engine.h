@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/units.h"
+#include "core/bench/bench.h"
 #include "core/pipeline/inspect.h"
 #include "core/pipeline/pipeline.h"
 #include "core/runtime/runtime.h"
@@ -47,6 +48,8 @@ struct Engine {
   std::function<Result<std::shared_ptr<ChatModel>>(const LoadRequest&, const JobContext&,
                                                    const std::shared_ptr<ChatModel>& sibling)>
       loadChat;
+  /// Hooks are called on the calling thread.
+  std::function<Result<BenchmarkRun>(const BenchmarkRequest&, const JobContext&, const BenchmarkHooks&)> benchmark;
   std::function<ResidentMemory()> residentMemory;
 };
 

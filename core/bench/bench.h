@@ -103,6 +103,7 @@ enum class BenchmarkState : std::uint8_t { Running, Complete, Cancelled, Failed 
 
 struct BenchmarkRun {
   std::string name, created;  ///< created: UTC, ISO 8601
+  std::string notes;          ///< what its owner wrote about it later
   BenchmarkState state = BenchmarkState::Running;
   std::string reason;  ///< of Failed
   double seconds = 0;

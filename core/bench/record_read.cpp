@@ -218,6 +218,7 @@ Result<BenchmarkRun> parseRun(std::string_view text, const std::filesystem::path
   run.reason = in.text("reason");
   run.name = in.text("name");
   run.created = in.text("created");
+  if (object.contains("notes")) run.notes = in.text("notes");  // the first records had none
   run.seconds = in.number("seconds");
   readFacts(in, run);
   run.rows = readRows(in, "runs");

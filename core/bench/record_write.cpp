@@ -120,6 +120,7 @@ Json toJson(const BenchmarkRun& run) {
             {"reason", run.reason},
             {"name", run.name},
             {"created", run.created},
+            {"notes", run.notes},
             {"seconds", run.seconds},
             {"model",
              {{"path", run.path},

@@ -15,6 +15,7 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "Deltascope makes, inspects and verifies de
 base model back into the exact final model, bit for bit. The package holds the window (deltascope), the
 command line (deltascope-cli) and a small demo model.")
 if(DELTASCOPE_GUI)
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS libqt6sql6-sqlite)  # a plug-in: no library names it
   set(CPACK_DEBIAN_PACKAGE_RECOMMENDS fonts-dejavu-core)
 endif()
 include(CPack)
