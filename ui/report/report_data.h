@@ -7,6 +7,7 @@
 
 #include "ui/export/picture.h"
 #include "ui/report/report.h"
+#include "ui/report/run_command.h"
 
 namespace deltascope::ui {
 
@@ -51,7 +52,5 @@ struct ReportData {
 [[nodiscard]] QByteArray summaryJson(const ReportData& data, const QStringList& files);
 [[nodiscard]] QByteArray reportPage(const ReportData& data, const QStringList& files);
 [[nodiscard]] QStringList machineFacts(const Engine& engine);
-/// As a shell reads it as one word.
-[[nodiscard]] QString shellWord(const std::filesystem::path& path);
 
 }  // namespace deltascope::ui

@@ -112,13 +112,4 @@ QStringList machineFacts(const Engine& engine) {
   return facts;
 }
 
-QString shellWord(const std::filesystem::path& path) {
-  const QString text = QString::fromStdString(path.string());
-  bool plain = !text.isEmpty();
-  for (const QChar c : text) plain = plain && (c.isLetterOrNumber() || QStringLiteral("/._-+:@%=").contains(c));
-  if (plain) return text;
-  QString quoted = text;
-  return u'\'' + quoted.replace(u'\'', QStringLiteral("'\\''")) + u'\'';
-}
-
 }  // namespace deltascope::ui

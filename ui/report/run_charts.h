@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+/// Charts of one finished run. Any of them may be empty (isEmpty): then there is nothing of its kind, and nothing is drawn.
+#include "core/bench/bench.h"
+#include "ui/charts/chart.h"
+
+namespace deltascope::ui {
+
+/// Over time: this process's own memory and what the run accounted, each with its peak; the budget as a line, where there was
+/// one. Long runs are thinned to their peaks. Empty below two samples.
+[[nodiscard]] LinesChart memoryChart(const BenchmarkRun& run);
+/// Median milliseconds by tensor and mode, resident first, as bars; many tensors become lines, one a mode.
+[[nodiscard]] Chart latencyChart(const BenchmarkRun& run);
+/// Memory saved against the resident weight, by tensor and mode; many tensors are summed by kind. Empty when all were resident.
+[[nodiscard]] BarsChart savedChart(const BenchmarkRun& run);
+/// Tokens a second of each way of running, baselines included.
+[[nodiscard]] BarsChart tokensChart(const BenchmarkRun& run);
+/// The same repetition by repetition; empty below two.
+[[nodiscard]] LinesChart tokensByRepetition(const BenchmarkRun& run);
+
+}  // namespace deltascope::ui
