@@ -27,7 +27,9 @@ void styleAxis(QCPAxis& axis, const ChartStyle& style) {
   axis.grid()->setZeroLinePen(Qt::NoPen);
 }
 
-void prepare(QCustomPlot& plot, const ChartStyle& style) {
+}  // namespace
+
+void preparePlot(QCustomPlot& plot, const ChartStyle& style) {
   plot.setBackground(QBrush(style.background));  // QCustomPlot needs an opaque one
   for (auto* axis : {plot.xAxis, plot.yAxis}) {
     axis->setTicker(QSharedPointer<QCPAxisTicker>(new CountTicker));
@@ -36,13 +38,11 @@ void prepare(QCustomPlot& plot, const ChartStyle& style) {
   plot.xAxis->grid()->setVisible(false);
 }
 
-}  // namespace
-
 QString CountTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
 QString CountLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
 
 void buildChart(QCustomPlot& plot, const Chart& chart, const ChartStyle& style) {
-  prepare(plot, style);
+  preparePlot(plot, style);
   if (isEmpty(chart)) return;
   std::visit(
       [&](const auto& data) {

@@ -18,6 +18,24 @@ class CountLogTicker : public QCPAxisTickerLog {
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
 };
 
+/// Background, axes and grid of any chart.
+void preparePlot(QCustomPlot& plot, const ChartStyle& style);
+
+/// Names at the integer positions of a horizontal axis: upright where all fit, turned where there is height, thinned where
+/// there are many. Without names, or room for them, the positions as numbers.
+class NameTicker : public CountTicker {
+ public:
+  NameTicker(QCPAxis& axis, QStringList names) : m_axis(axis), m_names(std::move(names)) {}
+
+ protected:
+  void generate(const QCPRange& range, const QLocale& locale, QChar formatChar, int precision, QVector<double>& ticks,
+                QVector<double>* subTicks, QVector<QString>* tickLabels) override;
+
+ private:
+  QCPAxis& m_axis;
+  QStringList m_names;
+};
+
 void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& style);
 void build(QCustomPlot& plot, const MapChart& chart, const ChartStyle& style);
 void build(QCustomPlot& plot, const BarsChart& chart, const ChartStyle& style);

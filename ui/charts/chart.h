@@ -53,14 +53,23 @@ struct ColumnsChart {
   QString positionName;  ///< singular, for tooltips: "chunk"
 };
 
-/// Lines over a common integer axis, each labelled at its end. Not finite values are gaps.
+/// Lines over a common axis, each labelled at its end. Not finite values are gaps.
 struct LinesChart {
   struct Line {
     QString label;
     std::vector<std::pair<double, double>> points;  ///< in ascending order of position
+    bool dots = true;                               ///< on every point; false for dense lines
+    bool markPeak = false;                          ///< a dot on the highest point, with its value in words
+    enum class Look { ByOrder, Main, Context, Dots };
+    Look look = Look::ByOrder;  ///< by order: the first is the one being watched, the others are context
+  };
+  struct Limit {
+    double value = 0;
+    QString label;  ///< "budget 14.0 MiB"
   };
   std::vector<Line> lines;
   QString positionLabel, valueLabel;
+  std::optional<Limit> limit;  ///< a dashed line, always in range
 };
 
 /// Rows × columns of named cells, for instance layer × tensor kind.

@@ -55,6 +55,15 @@ QColor readableOn(const QColor& background) {
 
 ChartStyle chartStyle(const QPalette& palette, const QFont& font) { return fromColors(colorsOf(palette), font); }
 
+QColor seriesColour(const ChartStyle& style, std::size_t i) {
+  // Apart in lightness as well as hue, so that colour-blind readers and grey prints have something to hold.
+  constexpr std::array<QRgb, 4> kOnLight{0xffb45309, 0xff0f766e, 0xff86198f, 0xff57534e};
+  constexpr std::array<QRgb, 4> kOnDark{0xfff0a54a, 0xff5fd0bd, 0xffe39aec, 0xffc9c4bd};
+  if (i == 0) return style.accent;
+  const bool dark = style.background.lightness() < 128;
+  return QColor::fromRgb((dark ? kOnDark : kOnLight)[(i - 1) % kOnLight.size()]);
+}
+
 ChartStyle exportStyle() {
   QFont font(QStringLiteral("sans-serif"));
   font.setStyleHint(QFont::SansSerif);

@@ -23,6 +23,9 @@ struct ChartStyle {
 /// Light, whatever the window looks like: for files that go on paper and slides.
 [[nodiscard]] ChartStyle exportStyle();
 
+/// The colour of the i-th of several series that are told apart; the first is the accent. At least 3:1 on the background.
+[[nodiscard]] QColor seriesColour(const ChartStyle& style, std::size_t i);
+
 /// The font at `factor` times its size, whether that is in points or pixels.
 [[nodiscard]] QFont scaledFont(QFont font, double factor);
 /// `front` over `back` with `alpha` 0…1, opaque.

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/charts/view.h"
 
-#include <qcustomplot.h>
-
 #include <QEvent>
 #include <QHelpEvent>
 #include <QToolTip>
 #include <QVBoxLayout>
 
 #include "ui/charts/build.h"
+#include "ui/charts/plot.h"
 
 namespace deltascope::ui {
 namespace {
-
-/// QCustomPlot takes the screen's scale once, when it is made: it is asked again before each paint.
-class Plot : public QCustomPlot {
- public:
-  using QCustomPlot::QCustomPlot;
-
- protected:
-  void paintEvent(QPaintEvent* event) override {
-    if (bufferDevicePixelRatio() != devicePixelRatioF()) {
-      setBufferDevicePixelRatio(devicePixelRatioF());
-      replot(QCustomPlot::rpQueuedRefresh);  // an immediate one would paint inside painting
-    }
-    QCustomPlot::paintEvent(event);
-  }
-};
 
 /// Bars and lines stay as they are; long axes can be looked at closely.
 bool zooms(const Chart& chart) { return !std::holds_alternative<BarsChart>(chart); }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <cmath>
+
+#include "ui/charts/build_parts.h"
+
+namespace deltascope::ui {
+
+void NameTicker::generate(const QCPRange& range, const QLocale& locale, QChar formatChar, int precision, QVector<double>& ticks,
+                          QVector<double>* subTicks, QVector<QString>* tickLabels) {
+  // Here, not once: views are resized and zoomed, files have a size of their own. The layout is not known yet, the whole
+  // picture's size is near enough.
+  const QRect view = m_axis.parentPlot()->viewport();
+  const QFontMetrics metrics(m_axis.tickLabelFont());
+  const double perPosition = 0.8 * view.width() / range.size();
+  const int tallest = static_cast<int>(0.36 * view.height());
+  int widest = 0;
+  for (const QString& name : m_names) widest = std::max(widest, metrics.horizontalAdvance(name));
+  const bool upright = widest + 2 * metrics.averageCharWidth() <= perPosition;
+  const bool turned = !upright && tallest >= 8 * metrics.averageCharWidth();
+  m_axis.setTickLabelRotation(turned && !m_names.isEmpty() ? -90 : 0);
+  if (m_names.isEmpty() || (!upright && !turned)) {
+    CountTicker::generate(range, locale, formatChar, precision, ticks, subTicks, tickLabels);
+    return;
+  }
+  const int step = upright ? 1 : std::max(1, static_cast<int>(std::ceil(1.15 * metrics.height() / perPosition)));
+  const int last = static_cast<int>(std::min<double>(std::floor(range.upper), double(m_names.size() - 1)));
+  ticks.clear();
+  if (tickLabels) tickLabels->clear();
+  if (subTicks) subTicks->clear();
+  for (int i = static_cast<int>(std::max(0.0, std::ceil(range.lower))); i <= last; ++i) {
+    if (i % step != 0) continue;
+    ticks.append(i);
+    if (tickLabels) tickLabels->append(metrics.elidedText(m_names[i], Qt::ElideMiddle, upright ? widest : tallest));
+  }
+}
+
+}  // namespace deltascope::ui
