@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
+
+#include "core/base/units.h"
 
 namespace deltascope::window {
 namespace {
@@ -40,6 +43,66 @@ std::size_t qtWords(const std::vector<std::string>& words, std::size_t at) {
   return option->value && !joined ? 2 : 1;
 }
 
+Arguments only(Arguments::Task task) {
+  Arguments arguments;
+  arguments.task = task;
+  return arguments;
+}
+
+std::string takeBenchmark(Arguments& a, const std::string& value) {
+  if (value == "none") {
+    a.noBenchmarks = true;
+    return {};
+  }
+  const auto preset = benchmarkPresetFromName(value);
+  if (!preset) return "--benchmark " + value + " is none of small-and-large, one-layer, whole-model, generation and none";
+  if (std::ranges::find(a.benchmarks, *preset) == a.benchmarks.end()) a.benchmarks.push_back(*preset);
+  return {};
+}
+
+std::string takeDevice(Arguments& a, const std::string& value) {
+  a.device = value == "cuda" ? "cuda:0" : value;
+  const bool numbered = a.device.starts_with("cuda:") && a.device.size() > 5 && a.device.size() < 9 &&
+                        a.device.find_first_not_of("0123456789", 5) == std::string::npos;
+  return a.device == "cpu" || numbered ? std::string() : "--device " + value + " is not a device; cpu and cuda:N are";
+}
+
+std::string takeBudget(Arguments& a, const std::string& value) {
+  a.memoryBudget = parseSize(value);
+  return a.memoryBudget.value_or(0) > 0 ? std::string() : "--memory-budget " + value + " is not a size such as 6GiB or 500MB";
+}
+
+std::string takeRepeat(Arguments& a, const std::string& value) {
+  constexpr unsigned kMost = 100'000;
+  unsigned repeat = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), repeat);
+  if (error != std::errc{} || end != value.data() + value.size() || repeat == 0 || repeat > kMost)
+    return "--repeat " + value + " is not a number from 1 to 100000";
+  a.repeat = repeat;
+  return {};
+}
+
+template <std::string Arguments::*member>
+std::string takeText(Arguments& a, const std::string& value) {
+  a.*member = value;
+  return {};
+}
+
+/// Options with a value; `take` says what is wrong with it.
+struct Option {
+  std::string_view name;
+  bool reportOnly;
+  std::string (*take)(Arguments&, const std::string&);
+};
+constexpr std::array<Option, 8> kOptions{{{"--report", false, takeText<&Arguments::reportOut>},
+                                          {"--base", false, takeText<&Arguments::base>},
+                                          {"--final", true, takeText<&Arguments::final>},
+                                          {"--baseline", true, takeText<&Arguments::baseline>},
+                                          {"--benchmark", true, takeBenchmark},
+                                          {"--device", true, takeDevice},
+                                          {"--memory-budget", true, takeBudget},
+                                          {"--repeat", true, takeRepeat}}};
+
 }  // namespace
 
 Arguments parseArguments(const std::vector<std::string>& words) {
@@ -56,40 +119,38 @@ Arguments parseArguments(const std::vector<std::string>& words) {
       options = false;
       continue;
     }
-    if (word == "--help" || word == "-h")
-      return {.task = Arguments::Task::Help, .path = {}, .reportOut = {}, .base = {}, .final = {}, .problem = {}};
-    if (word == "--version" || word == "-v")
-      return {.task = Arguments::Task::Version, .path = {}, .reportOut = {}, .base = {}, .final = {}, .problem = {}};
+    if (word == "--help" || word == "-h") return only(Arguments::Task::Help);
+    if (word == "--version" || word == "-v") return only(Arguments::Task::Version);
     if (const std::size_t taken = qtWords(words, i); taken > 0) {
       i += taken - 1;
       continue;
     }
     const auto equals = word.find('=');
     const std::string name = word.substr(0, equals);
-    std::string* into = name == "--report"  ? &arguments.reportOut
-                        : name == "--base"  ? &arguments.base
-                        : name == "--final" ? &arguments.final
-                                            : nullptr;
-    if (!into) {
+    const auto option = std::ranges::find(kOptions, name, &Option::name);
+    if (option == kOptions.end()) {
       arguments.problem = "no option is called '" + name + "'";
       return arguments;
     }
-    if (equals != std::string::npos) {
-      *into = word.substr(equals + 1);
-    } else if (i + 1 < words.size()) {
-      *into = words[++i];
-    }
-    if (into->empty()) {
-      arguments.problem = name + " needs a value";
-      return arguments;
-    }
-    if (into == &arguments.reportOut) arguments.task = Arguments::Task::Report;
+    std::string value;
+    if (equals != std::string::npos)
+      value = word.substr(equals + 1);
+    else if (i + 1 < words.size())
+      value = words[++i];
+    arguments.problem = value.empty() ? name + " needs a value" : option->take(arguments, value);
+    if (!arguments.problem.empty()) return arguments;
+    if (option->reportOnly && arguments.reportOnly.empty()) arguments.reportOnly = name;
   }
+  if (!arguments.reportOut.empty()) arguments.task = Arguments::Task::Report;
   if (paths.size() > 1) arguments.problem = "one model at a time, " + std::to_string(paths.size()) + " were given";
   if (paths.size() == 1) arguments.path = paths.front();
   if (arguments.task == Arguments::Task::Report && paths.empty())
     arguments.problem = "--report needs a model too: --report OUTDIR PATH";
-  if (arguments.task == Arguments::Task::Window && !arguments.final.empty()) arguments.problem = "--final is for --report only";
+  if (arguments.task == Arguments::Task::Window && !arguments.reportOnly.empty())
+    arguments.problem = arguments.reportOnly + " is for --report only";
+  if (arguments.noBenchmarks && !arguments.benchmarks.empty())
+    arguments.problem =
+        "--benchmark none and --benchmark " + std::string(nameOf(arguments.benchmarks.front())) + " exclude each other";
   return arguments;
 }
 
@@ -101,10 +162,19 @@ PATH is a packed model, a payload or a checkpoint: a folder, a file, or a Hub id
 
 Options:
   --base DIR             the base of a payload that has none beside it
-  --report OUTDIR PATH   write a report of the model into OUTDIR (CSV, PNG, HTML) and end; needs no display
-  --final DIR            with --report: compare bitwise with this checkpoint too
+  --report OUTDIR PATH   write a report of the model into OUTDIR (CSV, PNG, HTML) and end; needs no display.
+                         PATH may be a benchmark run's RUN.json: then the report is of that run
   --version, -v          print the version and end
   --help, -h             print this and end
+
+With --report:
+  --final DIR            compare bitwise with this checkpoint too
+  --benchmark PRESET     what to measure: small-and-large, one-layer, whole-model, generation, or none; may be given more
+                         than once (default: small-and-large and generation)
+  --device DEVICE        where to measure: cpu or cuda:N (default: cpu)
+  --memory-budget SIZE   memory for weights, cache and scratch together while measuring (default: what is free)
+  --repeat N             measured repetitions (default: 5)
+  --baseline RUN.json    of a run's report: the run to compare it with
 
 Options of Qt such as -platform and -style are understood too.
 Exit status: 0 done, 1 the report says not bit-exact, 2 usage, 3 input refused or report failed, 130 cancelled.

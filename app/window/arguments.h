@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/bench/bench.h"
+
 namespace deltascope::window {
 
 struct Arguments {
@@ -12,7 +14,15 @@ struct Arguments {
   std::string path;       ///< model to open; may be empty for the window
   std::string reportOut;  ///< folder of the report
   std::string base, final;
-  std::string problem;  ///< what is wrong with the command line; empty: nothing
+  std::string baseline;  ///< record of a run that a run's report is compared with
+  /// Benchmarks of the report; empty: its own choice, and none when `noBenchmarks`.
+  std::vector<BenchmarkPreset> benchmarks;
+  bool noBenchmarks = false;
+  std::string device;  ///< of the benchmarks; empty: the processor
+  std::optional<std::uint64_t> memoryBudget;
+  std::optional<unsigned> repeat;
+  std::string reportOnly;  ///< the first option given that only a report takes
+  std::string problem;     ///< what is wrong with the command line; empty: nothing
 };
 /// Options that are Qt's own (`-platform offscreen`, `-style=fusion` …) are left aside.
 [[nodiscard]] Arguments parseArguments(const std::vector<std::string>& words);

@@ -151,6 +151,9 @@ struct GeneratedEngine {
     e.unpack = [](const auto&, const auto&) -> Result<UnpackResult> {
       return fail(ErrorCode::Unsupported, "not in this test");
     };
+    e.benchmark = [](const auto&, const auto&, const auto&) -> Result<BenchmarkRun> {
+      return fail(ErrorCode::Unsupported, "not in this test");
+    };
     e.devices = [] {
       return std::vector<kernels::DeviceInfo>{{"cpu", "Test processor", true, {}, "scalar", 2, std::uint64_t{1} << 30, 0}};
     };

@@ -6,6 +6,7 @@
 #include "core/base/units.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/report_data.h"
+#include "ui/report/run_words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -34,6 +35,19 @@ std::string kindName(ModelFiles::Kind kind) {
   return "checkpoint";
 }
 
+nlohmann::ordered_json benchmarkJson(const ReportBenchmark& benchmark) {
+  nlohmann::ordered_json json{{"preset", nameOf(benchmark.preset)}};
+  if (!benchmark.run) {
+    json["problem"] = benchmark.problem.toStdString();
+    return json;
+  }
+  json["state"] = nameOf(benchmark.run->state);
+  json["passed"] = benchmark.run->passed();
+  json["verdict"] = runVerdict(*benchmark.run).toStdString();
+  json["file"] = benchmark.file(".json").toStdString();
+  return json;
+}
+
 }  // namespace
 
 QString verdictWords(const ReportData& data) {
@@ -53,6 +67,12 @@ QByteArray verdictsCsv(const std::vector<Verdict>& verdicts) {
     csv += csvField(v.tensor) + (v.bitExact ? ",true," : ",false,") + std::to_string(v.elements) + ',' +
            std::to_string(v.different) + ',' + (v.firstDifference ? std::to_string(*v.firstDifference) : std::string()) + ',' +
            csvField(v.problem) + "\r\n";
+  return QByteArray::fromStdString(csv);
+}
+
+QByteArray findingsCsv(const std::vector<Finding>& findings) {
+  std::string csv = "tensor,finding\r\n";
+  for (const auto& finding : findings) csv += csvField(finding.tensor) + ',' + csvField(finding.text) + "\r\n";
   return QByteArray::fromStdString(csv);
 }
 
@@ -83,6 +103,9 @@ QByteArray summaryJson(const ReportData& data, const QStringList& files) {
   } else {
     json["not_verified"] = data.notVerified.toStdString();
   }
+  if (!data.model.findings.empty()) json["findings"] = data.model.findings.size();
+  json["benchmarks"] = Json::array();
+  for (const auto& benchmark : data.benchmarks) json["benchmarks"].push_back(benchmarkJson(benchmark));
   json["machine"] = Json::array();
   for (const QString& fact : data.machine) json["machine"].push_back(fact.toStdString());
   json["commands"] = Json::array();

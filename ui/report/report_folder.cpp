@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/report/report_folder.h"
+
+#include <QCoreApplication>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/pipeline/replace.h"
+
+namespace deltascope::ui {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The folder may be filled: absent, empty, or an earlier report with nothing else in it.
+Result<bool> mustReplace(const fs::path& out) {
+  std::error_code error;
+  if (!fs::exists(out, error)) return false;
+  if (!fs::is_directory(out, error))
+    return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "is not a folder"), "name a new folder for the report");
+  std::set<std::string> present;
+  for (fs::directory_iterator entry(out, error), end; !error && entry != end; entry.increment(error))
+    present.insert(entry->path().filename().string());
+  if (error) return fail(ErrorCode::Io, at({out, {}, {}}, "cannot be read: " + error.message()));
+  if (present.empty()) return false;
+  const auto refused = [&](const std::string& name) {
+    return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "holds " + name + ", which is no part of a report"),
+                "name a new folder for the report");
+  };
+  if (!present.count(kReportSummary)) return refused(*present.begin());
+  const auto text = readTextFile(out / kReportSummary, 16u << 20);
+  if (!text) return tl::make_unexpected(text.error());
+  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  std::set<std::string> ours;
+  if (json.is_object() && json.value("tool", nlohmann::json()) == "deltascope" && json.contains("files") &&
+      json["files"].is_array())
+    for (const auto& name : json["files"])
+      if (name.is_string()) ours.insert(name.get<std::string>());
+  for (const std::string& name : present)
+    if (!ours.count(name) || !fs::is_regular_file(fs::symlink_status(out / name, error))) return refused(name);
+  return true;
+}
+
+}  // namespace
+
+Result<ReportPlace> reportPlace(const fs::path& out) {
+  if (out.empty()) return fail(ErrorCode::InvalidArgument, "no folder for the report was given", "name a new folder");
+  ReportPlace place;
+  place.out = out.has_filename() ? out : out.parent_path();
+  DELTASCOPE_ASSIGN(place.replace, mustReplace(place.out));
+  return place;
+}
+
+Result<ReportFolder> ReportFolder::create(ReportPlace place) {
+  fs::path fresh = place.out;
+  if (place.replace)
+    fresh = replacementFor(place.out).replace_extension("." + std::to_string(QCoreApplication::applicationPid()) + ".new");
+  DELTASCOPE_ASSIGN(AtomicFolder folder, AtomicFolder::create(fresh));
+  return ReportFolder(std::move(place), std::move(fresh), std::move(folder));
+}
+
+Result<void> ReportFolder::write(const QString& name, const QByteArray& bytes) {
+  if (!m_names.contains(name)) m_names << name;
+  return writeTextFile(m_folder.path() / name.toStdString(), {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+}
+
+std::vector<fs::path> ReportFolder::paths() const {
+  std::vector<fs::path> paths;
+  for (const QString& name : m_names) paths.push_back(m_place.out / name.toStdString());
+  return paths;
+}
+
+Result<void> ReportFolder::commit() {
+  DELTASCOPE_TRY(m_folder.commit());
+  return m_place.replace ? replaceFolder(m_fresh, m_place.out) : Result<void>();
+}
+
+}  // namespace deltascope::ui

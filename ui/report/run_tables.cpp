@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The tables of a run's section.
+#include <map>
+
+#include "core/checkpoint/tensor.h"
+#include "ui/charts/numbers.h"
+#include "ui/report/run_section.h"
+#include "ui/report/run_words.h"
+
+namespace deltascope::ui {
+namespace {
+
+using Kind = HtmlTable::Kind;
+using Cell = HtmlTable::Cell;
+
+const QString kBaselines = QStringLiteral("Baselines: the same in other ways, to compare with");
+
+QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString exact(double value) { return QString::number(value, 'g', 17); }
+QString bytes(std::uint64_t n) { return exactCount(n) + QStringLiteral(" bytes"); }
+
+Cell size(std::uint64_t n) { return {sizeText(n), bytes(n)}; }
+Cell saved(const BenchmarkRow& row) {
+  return {signedBytes(row.memorySavedBytes()), exactInteger(row.memorySavedBytes()) + QStringLiteral(" bytes")};
+}
+Cell spread(const Timings& timings) {
+  QStringList values;
+  for (const double value : timings.values) values << exact(value);
+  return {spreadText(timings), values.mid(0, 100).join(QStringLiteral(", "))};
+}
+/// Of a figure that only exists where `timings` were taken.
+Cell measured(const Timings& timings, double value, const QString& text) {
+  return timings.empty() ? Cell{QStringLiteral("–")} : Cell{text, exact(value)};
+}
+
+HtmlTable::Row tensorRow(const BenchmarkRow& row) {
+  const bool compared = !row.residentMs.empty() && !row.usedMs.empty();
+  return {{{words(row.tensor), words(row.operation) + QStringLiteral(", ") + words(shapeText(row.shape))},
+           {modeText(row.mode)},
+           {words(row.codec)},
+           size(row.layerBytes),
+           spread(row.residentMs),
+           spread(row.usedMs),
+           compared ? Cell{signedNumber(row.overheadMs()), exact(row.overheadMs())} : Cell{QStringLiteral("–")},
+           measured(row.rebuildMs, row.reconstructGbPerSecond(), significant(row.reconstructGbPerSecond())),
+           measured(row.rebuildMs, row.copyShare, percentText(row.copyShare)),
+           size(row.peakMemoryBytes),
+           saved(row),
+           {rowVerdict(row)},
+           {row.outputCount ? significant(row.outputNorm) : QStringLiteral("–"), exact(row.outputNorm)}},
+          false,
+          {}};
+}
+
+QString placementsText(const GenerationFigures& g) {
+  QStringList parts;
+  for (const char* mode : {"static", "jit", "stream"})
+    if (const auto found = g.placements.find(mode); found != g.placements.end() && found->second)
+      parts << QStringLiteral("%1 %2").arg(exactCount(found->second), QLatin1String(mode));
+  return parts.isEmpty() ? QStringLiteral("–") : parts.join(QStringLiteral(", "));
+}
+
+HtmlTable::Row generationRow(const BenchmarkRow& row) {
+  const auto& g = *row.generation;
+  const QString matches = !g.matchesResident   ? QStringLiteral("–")
+                          : *g.matchesResident ? QStringLiteral("✓ yes")
+                                               : QStringLiteral("✕ no");
+  return {{{modeText(row.mode)},
+           spread(g.tokensPerSecond),
+           spread(g.timeToFirstTokenMs),
+           {exactCount(g.ids.size())},
+           {exactCount(g.bytesPerToken)},
+           size(row.peakMemoryBytes),
+           size(g.expectedPeakBytes),
+           saved(row),
+           {placementsText(g)},
+           {words(g.logitsHash).left(8), words(g.logitsHash)},
+           {row.mode == "resident" ? QStringLiteral("–") : matches},
+           {rowVerdict(row)}},
+          false,
+          {}};
+}
+
+/// Rows, then baselines under a line of their own.
+template <class Make>
+void fill(HtmlTable& table, const BenchmarkRun& run, bool generation, Make make) {
+  for (const auto& row : run.rows)
+    if (row.generation.has_value() == generation) table.rows << make(row);
+  bool first = true;
+  for (const auto& row : run.baselines) {
+    if (row.generation.has_value() != generation) continue;
+    if (std::exchange(first, false)) table.rows << HtmlTable::Row{{}, false, kBaselines};
+    HtmlTable::Row baseline = make(row);
+    baseline.muted = true;
+    table.rows << baseline;
+  }
+}
+
+/// Labels of the figures that are compared, and whether they are bytes.
+struct Figure {
+  QString label;
+  bool bytes = false;
+};
+Figure figureOf(const std::string& name) {
+  static const std::map<std::string, Figure> kFigures{{"latency_gt_ms", {QStringLiteral("resident ms")}},
+                                                      {"latency_jit_ms", {QStringLiteral("with reconstruction ms")}},
+                                                      {"overhead_ms", {QStringLiteral("overhead ms")}},
+                                                      {"reconstruct_gb_per_s", {QStringLiteral("rebuilt GB/s")}},
+                                                      {"tokens_per_second", {QStringLiteral("tokens/s")}},
+                                                      {"time_to_first_token_ms", {QStringLiteral("first token ms")}},
+                                                      {"layer_bytes", {QStringLiteral("size"), true}},
+                                                      {"stored_bytes", {QStringLiteral("stored"), true}},
+                                                      {"resident_bytes", {QStringLiteral("kept in memory"), true}},
+                                                      {"peak_memory_bytes", {QStringLiteral("peak"), true}},
+                                                      {"memory_saved_bytes", {QStringLiteral("saved"), true}}};
+  const auto found = kFigures.find(name);
+  return found == kFigures.end() ? Figure{words(name), name.ends_with("_bytes")} : found->second;
+}
+
+Cell side(const std::optional<double>& value, bool isBytes, bool sign) {
+  if (!value) return {QStringLiteral("–")};
+  const QString text = !isBytes             ? (sign ? signedNumber(*value) : significant(*value))
+                       : sign || *value < 0 ? signedBytes(static_cast<std::int64_t>(*value))
+                                            : sizeText(static_cast<std::uint64_t>(*value));
+  return {text, exact(*value)};
+}
+
+QString verdictText(DiffMetric::Verdict verdict) {
+  switch (verdict) {
+    case DiffMetric::Verdict::Better:
+      return QStringLiteral("✓ better");
+    case DiffMetric::Verdict::Worse:
+      return QStringLiteral("✕ worse");
+    case DiffMetric::Verdict::Changed:
+      return QStringLiteral("≠ changed");
+    case DiffMetric::Verdict::Same:
+      break;
+  }
+  return QStringLiteral("– same");
+}
+
+QString relativeText(const DiffMetric& metric) {
+  const auto relative = metric.relative();
+  if (!relative) return QStringLiteral("–");
+  return (*relative > 0 ? QStringLiteral("+") : QString()) + percentText(*relative);
+}
+
+}  // namespace
+
+HtmlTable tensorRows(const BenchmarkRun& run) {
+  HtmlTable table;
+  table.headers = {{QStringLiteral("Weight"), Kind::Name},
+                   {QStringLiteral("Mode")},
+                   {QStringLiteral("Codec")},
+                   {QStringLiteral("Size"), Kind::Number},
+                   {QStringLiteral("Resident ms"), Kind::Number},
+                   {QStringLiteral("With reconstruction ms"), Kind::Number},
+                   {QStringLiteral("Overhead ms"), Kind::Number},
+                   {QStringLiteral("Rebuilt GB/s"), Kind::Number},
+                   {QStringLiteral("Of copy rate"), Kind::Number},
+                   {QStringLiteral("Peak"), Kind::Number},
+                   {QStringLiteral("Saved"), Kind::Number},
+                   {QStringLiteral("Verdict")},
+                   {QStringLiteral("Output norm"), Kind::Number}};
+  fill(table, run, false, tensorRow);
+  return table;
+}
+
+HtmlTable generationRows(const BenchmarkRun& run) {
+  HtmlTable table;
+  table.headers = {{QStringLiteral("Weights kept")},
+                   {QStringLiteral("Tokens/s"), Kind::Number},
+                   {QStringLiteral("First token ms"), Kind::Number},
+                   {QStringLiteral("Tokens"), Kind::Number},
+                   {QStringLiteral("Bytes a token"), Kind::Number},
+                   {QStringLiteral("Peak"), Kind::Number},
+                   {QStringLiteral("Planned peak"), Kind::Number},
+                   {QStringLiteral("Saved"), Kind::Number},
+                   {QStringLiteral("Placements")},
+                   {QStringLiteral("Logits")},
+                   {QStringLiteral("As resident")},
+                   {QStringLiteral("Verdict")}};
+  fill(table, run, true, generationRow);
+  return table;
+}
+
+HtmlTable differenceRows(const RunDiff& diff) {
+  HtmlTable table;
+  table.headers = {{QStringLiteral("Weight"), Kind::Name},
+                   {QStringLiteral("Mode")},
+                   {QStringLiteral("Figure")},
+                   {QStringLiteral("Baseline"), Kind::Number},
+                   {QStringLiteral("This run"), Kind::Number},
+                   {QStringLiteral("Difference"), Kind::Number},
+                   {QStringLiteral("Difference %"), Kind::Number},
+                   {QStringLiteral("Verdict")}};
+  for (const auto& row : diff.rows) {
+    if (!row.differs()) continue;
+    QStringList remarks;
+    if (!row.inA) remarks << QStringLiteral("in this run only");
+    if (!row.inB) remarks << QStringLiteral("in the baseline only");
+    for (const auto& remark : row.remarks) remarks << words(remark);
+    const Cell name{words(row.tensor)}, mode{modeText(row.mode)}, none{QStringLiteral("–")};
+    if (!remarks.isEmpty())
+      table.rows << HtmlTable::Row{
+          {name, mode, none, none, none, none, none, {QStringLiteral("≠ ") + remarks.join(QStringLiteral("; "))}}, false, {}};
+    if (!row.inA || !row.inB) continue;
+    for (const auto& metric : row.metrics) {
+      if (metric.verdict == DiffMetric::Verdict::Same) continue;
+      const Figure figure = figureOf(metric.name);
+      table.rows << HtmlTable::Row{{name,
+                                    mode,
+                                    {figure.label},
+                                    side(metric.a, figure.bytes, false),
+                                    side(metric.b, figure.bytes, false),
+                                    side(metric.absolute(), figure.bytes, true),
+                                    {relativeText(metric), metric.relative() ? exact(*metric.relative()) : QString()},
+                                    {verdictText(metric.verdict)}},
+                                   false,
+                                   {}};
+    }
+  }
+  return table;
+}
+
+QList<QPair<QString, QString>> runFacts(const BenchmarkRun& run) {
+  QList<QPair<QString, QString>> facts;
+  const auto add = [&](const char* label, const QString& value) {
+    if (!value.isEmpty()) facts << QPair{QString::fromUtf8(label), value};
+  };
+  const auto joined = [](const QStringList& parts) {
+    QStringList filled;
+    for (const QString& part : parts)
+      if (!part.isEmpty()) filled << part;
+    return filled.join(QStringLiteral(", "));
+  };
+  add("Model", words(run.path) + (run.baseOnly ? QStringLiteral(", its base alone") : QString()));
+  add("Base", words(run.base));
+  for (const auto& payload : run.payloads) add("Payload", words(payload));
+  add("Fingerprint", words(run.modelFingerprint));
+  add("Device", joined({words(run.device.id) + QStringLiteral(": ") + words(run.device.name), words(run.device.detail),
+                        run.device.memoryBytes ? sizeText(run.device.memoryBytes) : QString()}));
+  add("Copy rate", run.copyBytesPerSecond > 0 ? significant(run.copyBytesPerSecond / 1e9) +
+                                                    QStringLiteral(" GB/s, read and written, measured in this run")
+                                              : QStringLiteral("not measured"));
+  add("Machine", joined({words(run.machine.processor), QStringLiteral("%1 threads").arg(run.machine.threads),
+                         sizeText(run.machine.memoryBytes), words(run.machine.system)}));
+  add("Memory budget",
+      run.budget ? QStringLiteral("%1 (%2)").arg(sizeText(run.budget), bytes(run.budget)) : QStringLiteral("none given"));
+  QStringList settings;
+  for (const auto& [name, value] : run.settings) settings << words(name) + u' ' + words(value);
+  add("Settings", settings.join(QStringLiteral(", ")));
+  add("Seed", QString::number(run.seed));
+  add("Memory read from", words(run.memorySource));
+  add("Version", QStringLiteral("deltascope %1, commit %2").arg(words(run.version), words(run.commit)));
+  add("Measured",
+      QStringLiteral("%1, in %2 s, %3").arg(words(run.created), significant(run.seconds), words(nameOf(run.state))));
+  return facts;
+}
+
+}  // namespace deltascope::ui
