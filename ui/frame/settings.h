@@ -45,6 +45,8 @@ inline const Setting<int> kChatTab{"chat/tab", 0};
 inline const Setting<bool> kChatList{"chat/list", true};
 inline const Setting<bool> kChatPanel{"chat/panel", false};
 inline const Setting<QByteArray> kPackSplitter{"pack/splitter", {}};
+inline const Setting<QString> kBenchBaseline{"benchmark/baseline", {}};  ///< a run's file name
+inline const Setting<QByteArray> kBenchRunsHeader{"benchmark/runsHeader", {}};
 }  // namespace setting
 
 class Settings {

@@ -6,10 +6,7 @@
 #include "ui/payload/tensor_model.h"
 
 namespace deltascope::ui {
-namespace {
-
-/// Words, and phrases in double quotes.
-QStringList wordsOf(const QString& query) {
+QStringList queryWords(const QString& query) {
   QStringList words;
   const QStringList parts = query.split(u'"');
   for (qsizetype i = 0; i < parts.size(); ++i) {
@@ -20,8 +17,6 @@ QStringList wordsOf(const QString& query) {
   }
   return words;
 }
-
-}  // namespace
 
 TensorFilter::TensorFilter(TensorModel* model, QObject* parent) : QSortFilterProxyModel(parent), m_model(model) {
   setSortRole(kSortRole);
@@ -36,7 +31,7 @@ void TensorFilter::setQuery(const QString& query, bool regex) {
   if (query == m_query && regex == m_regex) return;
   m_query = query;
   m_regex = regex;
-  m_words = regex ? QStringList() : wordsOf(query.toCaseFolded());
+  m_words = regex ? QStringList() : queryWords(query.toCaseFolded());
   m_expression =
       regex ? QRegularExpression(query, QRegularExpression::CaseInsensitiveOption | QRegularExpression::MultilineOption)
             : QRegularExpression();

@@ -8,6 +8,9 @@ namespace deltascope::ui {
 
 class TensorModel;
 
+/// Words, and phrases in double quotes, of what was typed into a filter.
+[[nodiscard]] QStringList queryWords(const QString& query);
+
 /// A query is words (or "phrases in quotes") that must all be found somewhere in a tensor's cells, or one regular expression
 /// that matches a cell
 /// ("^q_proj"). Letters' case does not matter. A branch is shown while one of its tensors is.

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAbstractItemModelTester>
+#include <QAction>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QToolButton>
+#include <QtTest>
+#include <cmath>
+
+#include "tests/ui/frame_fixture.h"
+#include "tests/ui/sample_runs.h"
+#include "ui/frame/theme.h"
+#include "ui/history/run_filter.h"
+#include "ui/history/run_list_model.h"
+#include "ui/history/run_list_view.h"
+#include "ui/jobs/job_runner.h"
+#include "ui/payload/filter_bar.h"
+#include "ui/payload/state_stack.h"
+
+using namespace deltascope;
+using namespace deltascope::ui;
+
+namespace {
+
+const Unit kMiB{"MiB", 1024.0 * 1024.0};
+
+RunEntry entryWith(const char* file, double scale) {
+  RunEntry entry = entryOf(file, sampleRun(1, scale));
+  entry.created = "2026-11-01T10:00:00Z";
+  return entry;
+}
+
+/// A list over a folder of runs, with its services.
+struct List {
+  explicit List(bool inMemory = false) : settings(scratch.filePath("settings.ini")) {
+    if (!inMemory) services.dataFolder = scratch.filePath("data");
+    services.jobs = &jobs;
+    services.settings = &settings;
+    services.dialogs = &dialogs;
+  }
+  RunListView& open() {
+    view = std::make_unique<RunListView>(services);
+    QObject::connect(view.get(), &RunListView::messageRaised, view.get(), [this](const Message& m) { messages.push_back(m); });
+    view->resize(1366, 400);
+    view->show();
+    wait();
+    return *view;
+  }
+  void wait() {
+    QTRY_VERIFY(jobs.idle());
+    QCoreApplication::processEvents();
+  }
+  [[nodiscard]] QString runs() const { return services.dataFolder + "/runs"; }
+  void makeRuns(int count) {
+    for (int i = 0; i < count; ++i) writeRun(runs(), QString("%1.json").arg(i), sampleRun(i, 1 + 0.1 * i));
+  }
+  void trigger(const char* name) {
+    auto* action = view->findChild<QAction*>(name);
+    QVERIFY2(action, name);
+    QVERIFY2(action->isEnabled(), name);
+    action->trigger();
+    wait();
+  }
+  [[nodiscard]] bool enabled(const char* name) const { return view->findChild<QAction*>(name)->isEnabled(); }
+  void choose(const QStringList& files) {
+    view->table()->clearSelection();
+    for (const QString& file : files) {
+      const QModelIndex row = shownRow(file);
+      view->table()->selectionModel()->select(row, QItemSelectionModel::Select | QItemSelectionModel::Rows);
+    }
+  }
+  [[nodiscard]] QModelIndex shownRow(const QString& file, RunColumn column = RunColumn::Name) const {
+    const auto* model = view->table()->model();
+    for (int row = 0; row < model->rowCount(); ++row)
+      if (model->index(row, 0).data(RunListModel::FileRole).toString() == file) return model->index(row, int(column));
+    return {};
+  }
+  [[nodiscard]] QString shown(const QString& file, RunColumn column) const { return shownRow(file, column).data().toString(); }
+  [[nodiscard]] QStringList order() const {
+    QStringList files;
+    const auto* model = view->table()->model();
+    for (int row = 0; row < model->rowCount(); ++row) files << model->index(row, 0).data(RunListModel::FileRole).toString();
+    return files;
+  }
+  void type(const QString& query) {
+    auto* edit = view->findChild<QLineEdit*>("runFilter");
+    edit->setText(query);
+    QTest::keyClick(edit, Qt::Key_Return);
+  }
+
+  QTemporaryDir scratch;
+  Settings settings;
+  FakeDialogs dialogs;
+  PageServices services;
+  std::vector<Message> messages;
+  JobRunner jobs;
+  std::unique_ptr<RunListView> view;
+};
+
+}  // namespace
+
+class TestRunList : public QObject {
+  Q_OBJECT
+ private slots:
+  void init() { beStrict(); }
+
+  void differencesAreSigned_data() {
+    QTest::addColumn<double>("relative");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("more") << 0.031 << "+3.1 %";
+    QTest::newRow("less") << -0.0314 << "−3.1 %";
+    QTest::newRow("tens") << -0.124 << "−12 %";
+    QTest::newRow("nearly ten") << 0.0996 << "+10 %";
+    QTest::newRow("many") << 12.34 << "+1,234 %";
+    QTest::newRow("none") << 0.0 << "0.0 %";
+    QTest::newRow("next to none") << -0.0004 << "0.0 %";
+  }
+  void differencesAreSigned() {
+    QFETCH(double, relative);
+    QTEST(differenceText(relative), "text");
+  }
+
+  void betterDependsOnTheFigure_data() {
+    QTest::addColumn<RunColumn>("column");
+    QTest::addColumn<double>("scale");  // of time and memory
+    QTest::addColumn<RunTone>("tone");
+    QTest::newRow("fewer tokens a second") << RunColumn::TokensPerSecond << 1.5 << RunTone::Bad;
+    QTest::newRow("more tokens a second") << RunColumn::TokensPerSecond << 0.5 << RunTone::Good;
+    QTest::newRow("later") << RunColumn::LatencyMs << 1.5 << RunTone::Bad;
+    QTest::newRow("sooner") << RunColumn::LatencyMs << 0.5 << RunTone::Good;
+    QTest::newRow("slower rebuild") << RunColumn::Reconstruct << 1.5 << RunTone::Bad;
+    QTest::newRow("more memory") << RunColumn::Peak << 1.5 << RunTone::Bad;
+    QTest::newRow("less memory") << RunColumn::Peak << 0.5 << RunTone::Good;
+    QTest::newRow("noise") << RunColumn::LatencyMs << 1.04 << RunTone::Muted;
+  }
+  void betterDependsOnTheFigure() {
+    QFETCH(RunColumn, column);
+    QFETCH(double, scale);
+    const auto difference = differenceOf(entryWith("b", scale), entryWith("a", 1), column, 0.05);
+    QVERIFY(difference);
+    QTEST(difference->tone, "tone");
+    RunEntry none = entryWith("c", 1);
+    none.tokensPerSecond = none.latencyMs = none.reconstructGbPerSecond = RunEntry::kNone;
+    none.peakBytes = 0;
+    QVERIFY(!differenceOf(none, entryWith("a", 1), column, 0.05));
+    QVERIFY(!differenceOf(entryWith("a", 1), none, column, 0.05));
+  }
+
+  void cellsAreShortAndToolTipsExact() {
+    RunEntry entry = entryWith("a.json", 1);
+    entry.tokensPerSecond = 206.48123;
+    entry.notes = "two\nlines";
+    QCOMPARE(runCellText(entry, RunColumn::TokensPerSecond, kMiB), "206");
+    QCOMPARE(runToolTip(entry, RunColumn::TokensPerSecond), "206.48123 tokens/s");
+    QCOMPARE(runCellText(entry, RunColumn::LatencyMs, kMiB), "4.00");
+    QCOMPARE(runToolTip(entry, RunColumn::LatencyMs), "4 ms\nwith resident final weights: 1 ms");
+    QCOMPARE(runCellText(entry, RunColumn::Peak, kMiB), "14.0");
+    QCOMPARE(runToolTip(entry, RunColumn::Peak), "14,680,064 bytes");
+    QCOMPARE(runCellText(entry, RunColumn::Notes, kMiB), "two lines");
+    QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "✓ bit-exact");
+    QCOMPARE(runHeaderText(RunColumn::Peak, kMiB), "Peak, MiB");
+    entry.passed = false;
+    QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "✕ not passed");
+    entry.rows = 0;
+    entry.latencyMs = RunEntry::kNone;
+    QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "– none");
+    QCOMPARE(runCellText(entry, RunColumn::LatencyMs, kMiB), "–");
+    const RunEntry bad = unreadableEntry("bad.json", {ErrorCode::Corrupt, "cut off", "copy it again"});
+    QCOMPARE(runCellText(bad, RunColumn::Verdict, kMiB), "✕ unreadable");
+    QVERIFY(runToolTip(bad, RunColumn::Name).contains("cut off"));
+  }
+
+  void theModelKeepsItsPromises() {
+    RunListModel model;
+    RunFilter filter(&model);
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    const QAbstractItemModelTester filterTester(&filter, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    model.setEntries({entryWith("a", 1), entryWith("b", 1.1)});
+    model.setBaseline("a");
+    QCOMPARE(model.baseline(), "a");
+    QCOMPARE(model.index(1, int(RunColumn::TokensPerSecond)).data().toString(), "187 (−9.1 %)");
+    QCOMPARE(model.index(0, int(RunColumn::TokensPerSecond)).data().toString(), "206");
+    QVERIFY(model.index(1, int(RunColumn::TokensPerSecond)).data(Qt::ToolTipRole).toString().endsWith(": worse"));
+    model.setThreshold(0.2);
+    QCOMPARE(model.index(1, int(RunColumn::TokensPerSecond)).data(RunListModel::DifferenceToneRole).toInt(),
+             int(RunTone::Muted));
+    model.put(entryWith("c", 2));
+    QCOMPARE(model.rowCount(), 3);
+    QCOMPARE(model.baseline(), "a");
+    model.put(entryWith("b", 3));
+    QCOMPARE(model.rowCount(), 3);
+    model.remove({"a", "no such"});
+    QCOMPARE(model.baseline(), "");
+    QCOMPARE(model.index(0, int(RunColumn::TokensPerSecond)).data().toString(), "103");
+    model.put(entryWith("a", 1));
+    QCOMPARE(model.baseline(), "a");  // comes back with its run
+    filter.setQuery("nothing like it", false);
+    QCOMPARE(filter.rowCount(), 0);
+    model.setEntries({});
+    for (int i = 0; i < kRunColumnCount; ++i) {
+      QVERIFY(!model.headerData(i, Qt::Horizontal).toString().isEmpty());
+      QVERIFY(!model.headerData(i, Qt::Horizontal, Qt::ToolTipRole).toString().isEmpty());
+    }
+  }
+
+  void editsAreRequests() {
+    RunListModel model;
+    model.setEntries({entryWith("a", 1), unreadableEntry("bad", {ErrorCode::Corrupt, "cut", ""})});
+    QSignalSpy renames(&model, &RunListModel::renameRequested), notes(&model, &RunListModel::notesRequested);
+    model.setData(model.index(0, int(RunColumn::Name)), " fast one ");
+    model.setData(model.index(0, int(RunColumn::Notes)), "why");
+    model.setData(model.index(0, int(RunColumn::Name)), "run 1");  // its name: nothing to do
+    model.setData(model.index(0, int(RunColumn::Model)), "other");
+    model.setData(model.index(1, int(RunColumn::Name)), "of an unreadable one");
+    QCOMPARE(renames, (QList<QVariantList>{{"a", "fast one"}}));
+    QCOMPARE(notes, (QList<QVariantList>{{"a", "why"}}));
+    QCOMPARE(model.index(0, int(RunColumn::Name)).data().toString(), "run 1");
+  }
+
+  void missingFiguresSortLast() {
+    RunListModel model;
+    RunFilter filter(&model);
+    RunEntry none = entryWith("none", 1);
+    none.latencyMs = RunEntry::kNone;
+    model.setEntries({entryWith("slow", 2), none, entryWith("fast", 1)});
+    filter.sort(int(RunColumn::LatencyMs), Qt::DescendingOrder);
+    QStringList files;
+    for (int row = 0; row < 3; ++row) files << filter.index(row, 0).data(RunListModel::FileRole).toString();
+    QCOMPARE(files, (QStringList{"slow", "fast", "none"}));
+  }
+
+  void aListIsLoadedFilteredAndCounted() {
+    List list;
+    list.makeRuns(12);
+    list.open();
+    QCOMPARE(list.order().size(), 12);
+    QCOMPARE(list.order().first(), "11.json");  // the last created
+    auto* count = list.view->findChild<QLabel*>("runFilterCount");
+    QCOMPARE(count->text(), "12 of 12");
+    list.type("\"run 1\" epyc");
+    QCOMPARE(count->text(), "3 of 12");
+    list.view->findChild<QToolButton*>("runFilterRegex")->setChecked(true);
+    list.type("^run 1$");
+    QCOMPARE(list.order(), QStringList{"1.json"});
+    list.type("(");
+    QVERIFY(count->text().startsWith("✕ not a regular expression"));
+    QVERIFY(list.messages.empty());
+  }
+
+  void anEmptyListSaysWhatWillBeThere() {
+    List list;
+    list.open();
+    auto* stack = list.view->findChild<StateStack*>("runStack");
+    QVERIFY(stack->words().startsWith("No runs yet"));
+    QVERIFY(!stack->button()->isHidden());
+    for (const char* name :
+         {"runOpen", "runRename", "runNotes", "runDelete", "runUndoDelete", "runPinBaseline", "runCompare", "runExportCsv"})
+      QVERIFY2(!list.enabled(name), name);
+    writeRun(list.scratch.path(), "elsewhere.json", sampleRun(5));
+    list.dialogs.file = list.scratch.filePath("elsewhere.json");
+    stack->button()->click();
+    list.wait();
+    QCOMPARE(list.order(), QStringList{"elsewhere.json"});
+    QVERIFY(stack->showsContent());
+    QVERIFY(QFileInfo::exists(list.runs() + "/elsewhere.json"));
+  }
+
+  void whatIsWrongWithFilesIsSaid() {
+    List list;
+    list.makeRuns(1);
+    writeBytes(list.runs() + "/bad.json", "{");
+    list.open();
+    QCOMPARE(list.messages.size(), 1u);
+    QVERIFY(list.messages[0].text.startsWith("1 file is not readable: bad.json"));
+    list.choose({"bad.json"});
+    QVERIFY(!list.enabled("runOpen") && !list.enabled("runRename") && !list.enabled("runPinBaseline"));
+    QVERIFY(list.enabled("runDelete"));
+    list.dialogs.file = list.runs() + "/bad.json";
+    list.trigger("runImport");
+    QCOMPARE(list.messages.back().severity, Message::Severity::Error);
+  }
+
+  void runsAreRenamedInPlace() {
+    List list;
+    list.makeRuns(2);
+    list.open();
+    list.choose({"1.json"});
+    list.trigger("runRename");
+    auto* editor = list.view->table()->viewport()->findChild<QLineEdit*>();
+    QVERIFY(editor);
+    editor->setText("the fast one");
+    QTest::keyClick(editor, Qt::Key_Return);
+    QTRY_COMPARE(list.shown("1.json", RunColumn::Name), "the fast one");
+    list.view->model()->setData(list.view->model()->index(list.view->model()->rowOf("1.json"), int(RunColumn::Notes)), "why");
+    list.wait();
+    const auto run = readRun((list.runs() + "/1.json").toStdString());
+    QVERIFY(run);
+    QCOMPARE(run->name, "the fast one");
+    QCOMPARE(run->notes, "why");
+    QFile::remove(list.runs() + "/0.json");
+    list.view->model()->setData(list.view->model()->index(list.view->model()->rowOf("0.json"), int(RunColumn::Name)), "gone");
+    list.wait();
+    QCOMPARE(list.messages.back().severity, Message::Severity::Error);
+  }
+
+  void deletedRunsComeBack() {
+    List list;
+    list.makeRuns(4);
+    RunListView& view = list.open();
+    view.setBaseline("2.json");
+    QSignalSpy baseline(&view, &RunListView::baselineChanged);
+    list.choose({"1.json", "2.json"});
+    list.trigger("runDelete");
+    QCOMPARE(list.order(), (QStringList{"3.json", "0.json"}));
+    QCOMPARE(list.messages.back().text, "Deleted 2 runs");
+    QCOMPARE(baseline, (QList<QVariantList>{{""}}));
+    list.choose({"0.json"});
+    list.trigger("runDelete");
+    list.trigger("runUndoDelete");
+    QCOMPARE(list.order(), (QStringList{"3.json", "0.json"}));
+    list.trigger("runUndoDelete");
+    QCOMPARE(list.order(), (QStringList{"3.json", "2.json", "1.json", "0.json"}));
+    QCOMPARE(view.baselineFile(), "2.json");
+    QVERIFY(!list.enabled("runUndoDelete"));
+  }
+
+  void theBaselineIsRemembered() {
+    List list;
+    list.makeRuns(3);
+    RunListView& view = list.open();
+    QSignalSpy changed(&view, &RunListView::baselineChanged);
+    list.choose({"0.json"});
+    list.trigger("runPinBaseline");
+    QCOMPARE(changed, (QList<QVariantList>{{"0.json"}}));
+    QCOMPARE(list.shown("0.json", RunColumn::Baseline), "★");
+    QCOMPARE(list.shown("2.json", RunColumn::LatencyMs), "4.80 (+20 %)");
+    list.open();
+    QCOMPARE(list.view->baselineFile(), "0.json");
+    list.choose({"0.json"});
+    list.trigger("runPinBaseline");  // again: unpins
+    QCOMPARE(list.view->baselineFile(), "");
+    QCOMPARE(list.shown("2.json", RunColumn::LatencyMs), "4.80");
+  }
+
+  void theBaselineComesFirstInComparisons() {
+    List list;
+    list.makeRuns(3);
+    RunListView& view = list.open();
+    QSignalSpy compared(&view, &RunListView::compareRequested);
+    list.choose({"1.json"});
+    QVERIFY(!list.enabled("runCompare"));
+    list.choose({"2.json", "0.json"});
+    list.trigger("runCompare");
+    view.setBaseline("2.json");
+    list.trigger("runCompare");
+    list.choose({"1.json"});
+    list.trigger("runCompare");
+    QCOMPARE(compared,
+             (QList<QVariantList>{
+                 {QStringList{"0.json", "2.json"}}, {QStringList{"2.json", "0.json"}}, {QStringList{"2.json", "1.json"}}}));
+    list.choose({"2.json"});
+    QVERIFY(!list.enabled("runCompare"));
+  }
+
+  void runsAreOpenedAndRead() {
+    List list;
+    list.makeRuns(2);
+    RunListView& view = list.open();
+    QSignalSpy activated(&view, &RunListView::runActivated);
+    list.choose({"1.json"});
+    list.trigger("runOpen");
+    QCOMPARE(activated, (QList<QVariantList>{{"1.json"}}));
+    std::vector<std::string> names;
+    view.readSelected([&](const Result<std::vector<BenchmarkRun>>& runs) {
+      for (const BenchmarkRun& run : *runs) names.push_back(run.name);
+    });
+    bool failed = false;
+    view.readRuns({"1.json", "no.json"}, [&](const Result<std::vector<BenchmarkRun>>& runs) { failed = !runs; });
+    list.wait();
+    QCOMPARE(names, std::vector<std::string>{"run 1"});
+    QVERIFY(failed);
+  }
+
+  void aFinishedRunIsListedAndChosen() {
+    List list;
+    list.makeRuns(2);
+    RunListView& view = list.open();
+    const auto file = view.newRunFile("mine");
+    QVERIFY(file);
+    BenchmarkRun run = sampleRun(700);
+    run.state = BenchmarkState::Running;
+    writeRun(list.runs(), *file, run);
+    view.runFinished(*file);
+    list.wait();
+    QCOMPARE(list.shown(*file, RunColumn::State), "partial");
+    run.state = BenchmarkState::Complete;
+    writeRun(list.runs(), *file, run);
+    view.runFinished(*file);
+    list.wait();
+    QCOMPARE(list.shown(*file, RunColumn::State), "complete");
+    QCOMPARE(view.selectedFiles(), QStringList{*file});
+    view.reload();
+    list.wait();
+    QCOMPARE(list.order().size(), 3);
+    QCOMPARE(view.selectedFiles(), QStringList{*file});
+  }
+
+  void shownRowsAreExported() {
+    List list;
+    list.makeRuns(3);
+    RunListView& view = list.open();
+    view.setBaseline("1.json");
+    view.model()->setData(view.model()->index(view.model()->rowOf("1.json"), int(RunColumn::Notes)), "a \"b\", c");
+    list.wait();
+    list.type("\"run 1\"");
+    list.dialogs.save = list.scratch.filePath("table");
+    list.trigger("runExportCsv");
+    QFile file(list.scratch.filePath("table.csv"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QList<QByteArray> lines = file.readAll().split('\n');
+    QCOMPARE(lines.size(), 3);
+    QVERIFY(lines[0].startsWith("file,name,created_utc,baseline,") && lines[0].contains(",peak_memory_bytes,"));
+    QVERIFY2(lines[1].startsWith("1.json,run 1,2026-11-01T00:01:00Z,yes,chat-nf4,00aa,"), lines[1].constData());
+    QVERIFY2(lines[1].endsWith(",yes,\"a \"\"b\"\", c\",\r"), lines[1].constData());
+    list.dialogs.save = list.scratch.filePath("no/such/folder/table.csv");
+    list.trigger("runExportCsv");
+    QCOMPARE(list.messages.back().severity, Message::Severity::Error);
+  }
+
+  void withoutADataFolderRunsAreListedAllTheSame() {
+    List list(true);
+    RunListView& view = list.open();
+    QVERIFY(view.folder().isEmpty());
+    QVERIFY(!view.newRunFile("x"));
+    view.keepRun(sampleRun(1));
+    view.keepRun(sampleRun(2, 2));
+    list.wait();
+    QCOMPARE(list.order().size(), 2);
+    view.setBaseline(list.order().last());
+    list.trigger("runDelete");
+    QCOMPARE(list.order().size(), 1);
+    list.trigger("runUndoDelete");
+    QCOMPARE(list.order().size(), 2);
+    view.reload();
+    list.wait();
+    QCOMPARE(list.order().size(), 2);
+  }
+
+  void nothingIsLostWhenTheFolderCannotBe() {
+    List list;
+    QDir().mkpath(list.services.dataFolder);
+    writeBytes(list.runs(), "a file");
+    RunListView& view = list.open();
+    QCOMPARE(list.messages.size(), 1u);
+    QCOMPARE(list.messages[0].severity, Message::Severity::Error);
+    QVERIFY(!view.newRunFile("x"));
+    view.keepRun(sampleRun(1));
+    list.wait();
+    QCOMPARE(list.order().size(), 1);
+  }
+
+  void columnsFitAndAreRemembered() {
+    List list;
+    list.makeRuns(12);
+    RunListView& view = list.open();
+    QHeaderView* header = view.table()->horizontalHeader();
+    QVERIFY2(header->length() <= view.table()->viewport()->width(), qPrintable(QString::number(header->length())));
+    header->resizeSection(1, 300);
+    view.saveState(list.settings);
+    view.resetLayout();
+    QVERIFY(header->sectionSize(1) != 300);
+    view.restoreState(list.settings);
+    QCOMPARE(header->sectionSize(1), 300);
+  }
+
+  void everyControlHasANameAndEveryActionAKey() {
+    List list;
+    list.open();
+    for (QAction* action : list.view->listActions()) {
+      QVERIFY(!action->objectName().isEmpty());
+      QVERIFY2(!action->shortcuts().isEmpty(), qPrintable(action->objectName()));
+      QVERIFY(!action->statusTip().isEmpty());
+    }
+    for (const QWidget* control : list.view->findChildren<QWidget*>()) {
+      if (control->focusPolicy() == Qt::NoFocus || !control->isVisibleTo(list.view.get())) continue;
+      if (control->objectName().startsWith("qt_")) continue;
+      QVERIFY2(!control->objectName().isEmpty(), control->metaObject()->className());
+    }
+  }
+
+  void itIsDrawnLightAndDark() {
+    List list;
+    list.makeRuns(12);
+    BenchmarkRun failed = sampleRun(20);
+    failed.state = BenchmarkState::Failed;
+    failed.rows.clear();
+    writeRun(list.runs(), "failed.json", failed);
+    BenchmarkRun killed = sampleRun(21, 0.7);
+    killed.name = "entropy, two lanes, prefetch";
+    killed.notes = "fan off, third try";
+    killed.state = BenchmarkState::Running;
+    killed.rows[0].bitExact = false;
+    writeRun(list.runs(), "killed.json", killed);
+    writeBytes(list.runs() + "/bad.json", "{");
+    const SystemLook look = systemLook();
+    QList<QColor> backgrounds;
+    for (const Theme theme : {Theme::Light, Theme::Dark}) {
+      applyTheme(*qApp, theme, 100, look);
+      list.open().setBaseline("3.json");
+      list.choose({"5.json"});
+      QCoreApplication::processEvents();
+      const QImage picture = list.view->grab().toImage();
+      backgrounds << picture.pixelColor(picture.width() - 3, picture.height() / 2);
+      if (const QString folder = qEnvironmentVariable("DELTASCOPE_PICTURES"); !folder.isEmpty())
+        picture.save(QDir(folder).filePath("runs-" + nameOf(theme) + ".png"));
+    }
+    applyTheme(*qApp, Theme::Light, 100, look);
+    QVERIFY(backgrounds[0].lightness() > 200 && backgrounds[1].lightness() < 80);
+  }
+};
+
+QTEST_MAIN(TestRunList)
+#include "test_run_list.moc"

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/history/run_entry.h"
+
+#include <QRegularExpression>
+#include <QStringList>
+#include <algorithm>
+
+#include "ui/charts/numbers.h"
+
+namespace deltascope::ui {
+namespace {
+
+QString modelWords(const BenchmarkRun& run) {
+  QString path = QString::fromStdString(run.path);
+  while (path.size() > 1 && path.endsWith(u'/')) path.chop(1);
+  const QString name = path.section(u'/', -1);
+  return run.baseOnly ? name + QStringLiteral(", base only") : name;
+}
+
+/// Makers' decoration costs the width of a column.
+QString deviceWords(const DeviceFacts& device) {
+  static const QRegularExpression decoration(QStringLiteral("\\((R|TM|C)\\)|\\b(CPU|Processor|\\d+-Core)\\b|@.*$"),
+                                             QRegularExpression::CaseInsensitiveOption);
+  const QString name = QString::fromStdString(device.name).remove(decoration).simplified();
+  const QString kind = device.id == "cpu" ? QStringLiteral("CPU") : QStringLiteral("GPU");
+  return name.isEmpty() ? kind : kind + QStringLiteral(" · ") + name;
+}
+
+QString settingsWords(const BenchmarkRun& run) {
+  const auto value = [&run](const char* name) {
+    const auto at = run.settings.find(name);
+    return at == run.settings.end() ? QString() : QString::fromStdString(at->second);
+  };
+  QStringList words;
+  if (const QString tokens = value("generate"); !tokens.isEmpty()) words << tokens + QStringLiteral(" tokens");
+  if (const QString tensors = value("tensors"); !tensors.isEmpty())
+    words << (tensors == u"*" ? QStringLiteral("all tensors") : tensors);
+  if (const QString mode = value("mode"); !mode.isEmpty() && mode != u"all") words << mode;
+  if (run.budget) words << byteText(run.budget);
+  if (const QString threads = value("threads"); !threads.isEmpty())
+    words << threads + (threads == u"1" ? QStringLiteral(" thread") : QStringLiteral(" threads"));
+  if (const QString repeat = value("repeat"); !repeat.isEmpty()) words << u'×' + repeat;
+  if (const QString batch = value("batch"); !batch.isEmpty() && batch != u"1") words << QStringLiteral("batch ") + batch;
+  return words.join(QStringLiteral(" · "));
+}
+
+/// A sum that is NaN while nothing was added.
+void addTo(double& sum, const Timings& timings) {
+  if (!timings.empty()) sum = (sum > 0 ? sum : 0) + timings.median();
+}
+
+}  // namespace
+
+QString RunEntry::title() const {
+  if (!name.isEmpty()) return name;
+  return file.endsWith(QStringLiteral(".json")) ? file.chopped(5) : file;
+}
+
+RunEntry entryOf(const QString& file, const BenchmarkRun& run) {
+  RunEntry entry;
+  entry.file = file;
+  entry.name = QString::fromStdString(run.name);
+  entry.notes = QString::fromStdString(run.notes);
+  entry.created = QString::fromStdString(run.created);
+  const std::string_view state = nameOf(run.state);
+  entry.state = QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size()));
+  entry.model = modelWords(run);
+  entry.modelFingerprint = QString::fromStdString(run.modelFingerprint);
+  entry.device = deviceWords(run.device);
+  entry.settings = settingsWords(run);
+  entry.rows = run.rows.size();
+  double rebuilt = 0, rebuildMs = 0;
+  for (const BenchmarkRow& row : run.rows) {
+    entry.peakBytes = std::max(entry.peakBytes, row.peakMemoryBytes);
+    if (row.generation) {
+      const Timings& rate = row.generation->tokensPerSecond;
+      if (!(entry.tokensPerSecond > 0) && !rate.empty()) entry.tokensPerSecond = rate.median();
+      continue;
+    }
+    addTo(entry.latencyMs, row.usedMs);
+    addTo(entry.residentMs, row.residentMs);
+    if (row.rebuildMs.empty()) continue;
+    rebuilt += static_cast<double>(row.layerBytes);
+    rebuildMs += row.rebuildMs.median();
+  }
+  if (rebuildMs > 0) entry.reconstructGbPerSecond = 1e-6 * rebuilt / rebuildMs;
+  entry.passed = run.passed();
+  return entry;
+}
+
+RunEntry unreadableEntry(const QString& file, const Error& error) {
+  RunEntry entry;
+  entry.file = file;
+  entry.state = QStringLiteral("unreadable");
+  entry.problem = QString::fromStdString(describe(error));
+  return entry;
+}
+
+}  // namespace deltascope::ui
