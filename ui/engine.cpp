@@ -48,6 +48,7 @@ Engine realEngine() {
   engine.estimatePack = deltascope::estimatePack;
   engine.verify = deltascope::verify;
   engine.unpack = deltascope::unpack;
+  engine.importScripts = deltascope::importScripts;
   engine.inspect = deltascope::inspect;
   engine.closeUp = deltascope::closeUp;
   engine.planModel = deltascope::planModel;

@@ -38,6 +38,7 @@ struct Engine {
   std::function<Result<PackEstimate>(const PackRequest&, const JobContext&)> estimatePack;
   std::function<Result<VerifyResult>(const VerifyRequest&, const JobContext&)> verify;
   std::function<Result<UnpackResult>(const UnpackRequest&, const JobContext&)> unpack;
+  std::function<Result<ImportResult>(const ImportRequest&, const JobContext&)> importScripts;
   std::function<Result<Inspection>(const std::filesystem::path& path, const std::filesystem::path& base)> inspect;
   std::function<Result<TensorCloseUp>(const std::filesystem::path& path, const std::filesystem::path& base,
                                       const std::string& tensor, std::uint64_t elementLimit, const JobContext&)>

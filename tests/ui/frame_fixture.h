@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 
+#include "tests/ui/fake_benchmark.h"
 #include "tests/ui/fake_chat.h"
 #include "tests/ui/gate.h"
 #include "ui/frame/dialogs.h"
@@ -145,6 +146,7 @@ class Frame {
     };
     chat.loadGate.open = true;
     chat.install(engine);
+    benchmark.install(engine);
     demo = {.source = scratch.filePath("demo"), .packed = scratch.filePath("cache/demo/chat-nf4")};
   }
   ~Frame() { window.reset(); }
@@ -189,6 +191,7 @@ class Frame {
   Engine engine;
   Gate packGate, verifyGate;
   FakeChat chat;
+  FakeBenchmark benchmark;
   std::atomic<int> packs{0};
   std::string differing;
   DemoPlaces demo;

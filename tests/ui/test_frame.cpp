@@ -33,7 +33,6 @@ class TestFrame : public QObject {
   void opensByDrop();
   void opensByRecentAndForgetsMissing();
   void asksForTheBase();
-  void showsWhatTheScriptsWrote();
   void messageBarCopiesAndDismisses();
   void verifyStreamsVerdicts_data();
   void verifyStreamsVerdicts();
@@ -114,7 +113,7 @@ void TestFrame::saysWhyItDidNotOpen_data() {
                                       << "Could not open broken: DIR/broken, offset 8: header is not JSON"
                                       << "Copy it again";
   QTest::newRow("not a model") << "notes.txt"
-                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth or .pkl"
+                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run"
                                << "";
 }
 
@@ -210,30 +209,6 @@ void TestFrame::asksForTheBase() {
   QCOMPARE(bases[1], frame.model("parent"));
   QTRY_VERIFY(frame.find("messageBar")->isHidden());
   QCOMPARE(window.session().path(), frame.model("tuned"));
-}
-
-void TestFrame::showsWhatTheScriptsWrote() {
-  Frame frame;
-  frame.engine.inspect = [&](const std::filesystem::path& path, const std::filesystem::path&) -> Result<Inspection> {
-    Inspection inspection = sampleInspection(path);
-    inspection.files.kind = ModelFiles::Kind::Scripts;
-    inspection.findings = {{"a.weight", "chunk 3: the frame of values is empty"},
-                           {"b.weight", "is in the payload, but not in the base"}};
-    return inspection;
-  };
-  MainWindow& window = frame.open();
-  window.openPath(frame.model("old"));
-  QTRY_COMPARE(window.currentPage(), QString("payload"));
-  QCOMPARE(
-      said(frame),
-      QString("old was written by the old scripts: a.weight: chunk 3: the frame of values is empty, and 1 more (Details)"));
-  const Message& message = frame.find<MessageBar>("messageBar")->message();
-  QCOMPARE(message.severity, Message::Severity::Warning);
-  QVERIFY(message.details.endsWith("\nb.weight: is in the payload, but not in the base"));
-  QVERIFY(message.nextStep.contains("deltascope-cli import"));
-  QCOMPARE(window.windowTitle(), QString("Deltascope – old (payload of the old scripts)"));
-  for (const char* action : {"actionVerify", "actionUnpack", "actionChooseBase"})
-    QVERIFY(!frame.find<QAction>(action)->isEnabled());
 }
 
 void TestFrame::messageBarCopiesAndDismisses() {
@@ -337,7 +312,7 @@ void TestFrame::pagesHaveShortcuts() {
   Frame frame;
   MainWindow& window = frame.open();
   int number = 1;
-  for (const char* page : {"start", "payload", "pack", "chat"}) {
+  for (const char* page : {"start", "payload", "pack", "benchmark", "chat"}) {
     const auto* action = frame.find<QAction>(QString("actionPage_") + page);
     QCOMPARE(action->shortcut(), QKeySequence(QString("Ctrl+%1").arg(number++)));
     frame.trigger(action->objectName());
@@ -506,7 +481,7 @@ void TestFrame::layoutFitsTheSmallestWindow() {
   window.openPath(frame.model("chat"));
   QTRY_VERIFY(window.session().model());
   frame.trigger("actionJobs");
-  for (const char* page : {"start", "payload", "pack", "chat"}) {
+  for (const char* page : {"start", "payload", "pack", "benchmark", "chat"}) {
     window.showPage(page);
     QCoreApplication::processEvents();
     const QSize needed = window.minimumSizeHint();

@@ -69,7 +69,7 @@ struct LinesChart {
   };
   std::vector<Line> lines;
   QString positionLabel, valueLabel;
-  std::optional<Limit> limit;  ///< a dashed line, always in range
+  std::optional<Limit> limit = {};  ///< a dashed line, always in range
 };
 
 /// Rows × columns of named cells, for instance layer × tensor kind.

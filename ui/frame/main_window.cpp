@@ -10,6 +10,7 @@
 #include <QStatusBar>
 #include <QVBoxLayout>
 
+#include "ui/benchmark/benchmark_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/frame/icons.h"
 #include "ui/frame/message_bar.h"
@@ -68,8 +69,9 @@ void MainWindow::makePages() {
   m_stack->setObjectName("pages");
   m_start = new StartPage(m_pageServices);
   m_pack = new PackPage(m_pageServices);
+  m_benchmark = new BenchmarkPage(m_pageServices);
   m_chat = new ChatPage(m_pageServices);
-  m_pages = {m_start, new PayloadPage(m_pageServices, nullptr), m_pack, m_chat};
+  m_pages = {m_start, new PayloadPage(m_pageServices, nullptr), m_pack, m_benchmark, m_chat};
   for (Page* page : m_pages) m_stack->addWidget(page);
 }
 
@@ -146,17 +148,23 @@ void MainWindow::connectPage(Page* page) {
 
 void MainWindow::connectSession() {
   connect(m_session, &ModelSession::opened, this, &MainWindow::modelOpened);
-  connect(m_session, &ModelSession::openFailed, this,
-          [this](const QString&, const Message& message) { m_messages->show(message); });
+  connect(m_session, &ModelSession::openFailed, this, [this](const QString&, const Message& message) {
+    m_benchmarkNext = false;
+    m_messages->show(message);
+  });
   connect(m_session, &ModelSession::closed, this, [this] {
     setWindowTitle("Deltascope");
     updateActions();
   });
+  connect(m_session, &ModelSession::converted, this,
+          [this](const QString& path, const QString& base) { openPath(path, base); });
   connect(m_session, &ModelSession::messageRaised, m_messages, &MessageBar::show);
   connect(m_session, &ModelSession::verdictChanged, this, [this](const ModelVerdict& verdict) {
     m_status->setVerdict(verdict);
     updateActions();
   });
+  connect(m_start, &StartPage::benchmarkDemoRequested, this, &MainWindow::benchmarkDemo);
+  connect(m_start, &StartPage::demoFailed, this, [this] { m_benchmarkNext = false; });
   connect(m_start, &StartPage::recentRemoved, this, [this](const QString& path) {
     QStringList recents = m_services.settings->get(setting::kRecent);
     recents.removeAll(path);
@@ -186,6 +194,7 @@ void MainWindow::findDevices() {
         if (!result) return;
         m_status->setDevices(*result);
         m_start->setDevices(*result, result->empty() ? 0 : result->front().memoryBytes);
+        m_benchmark->setDevices(*result);
         m_chat->setDevices(*result);
       });
 }

@@ -18,6 +18,7 @@ class QStackedWidget;
 
 namespace deltascope::ui {
 
+class BenchmarkPage;
 class ChatPage;
 class Dialogs;
 class JobsModel;
@@ -84,6 +85,7 @@ class MainWindow : public QMainWindow {
   void askForModel(bool folder);
   void askForBase();
   void askForUnpack();
+  void askForConversion();
   void showShortcuts();
   void showAbout();
   void setTheme(Theme theme);
@@ -92,6 +94,7 @@ class MainWindow : public QMainWindow {
   void restoreLayout();
   void saveSession();
   void modelOpened(const ModelPointer& model);
+  void benchmarkDemo();
   void setRecents(const QStringList& paths);
   void updateActions();
   void applyIcons();
@@ -104,6 +107,7 @@ class MainWindow : public QMainWindow {
   QList<Page*> m_pages;
   StartPage* m_start = nullptr;
   PackPage* m_pack = nullptr;
+  BenchmarkPage* m_benchmark = nullptr;
   ChatPage* m_chat = nullptr;
   ModelSession* m_session = nullptr;
   JobsModel* m_jobsModel = nullptr;
@@ -118,11 +122,13 @@ class MainWindow : public QMainWindow {
   QMenu* m_recentMenu = nullptr;
   QAction* m_jobsAction = nullptr;
   QAction* m_baseAction = nullptr;
+  QAction* m_convertAction = nullptr;
   QAction* m_closeModelAction = nullptr;
   QAction* m_verifyAction = nullptr;
   QAction* m_unpackAction = nullptr;
   QByteArray m_firstState;  ///< of docks, before anything was restored: for Reset layout
   bool m_restored = false, m_quitting = false;
+  bool m_benchmarkNext = false;  ///< the model that opens next is measured at once
 };
 
 }  // namespace deltascope::ui

@@ -2,6 +2,7 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDir>
 #include <QDockWidget>
 #include <QFileInfo>
 #include <QMenu>
@@ -10,8 +11,10 @@
 #include <QStackedWidget>
 #include <QTimer>
 #include <algorithm>
+#include <utility>
 
 #include "core/base/units.h"
+#include "ui/benchmark/benchmark_page.h"
 #include "ui/frame/about.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/drop.h"
@@ -30,6 +33,11 @@ namespace deltascope::ui {
 void MainWindow::openPath(const QString& path, const QString& base) {
   // A Hub id is no path: the engine looks it up, and says so when it is not there.
   if (QFileInfo::exists(path)) {
+    if (path.endsWith(".json") && !path.endsWith(".index.json")) {  // what `bench --out` wrote
+      showPage("benchmark");
+      m_benchmark->openRunFile(path);
+      return;
+    }
     const DropVerdict verdict = judgePath(QFileInfo(path).absoluteFilePath());
     if (verdict.path.isEmpty()) {
       m_messages->show({.severity = Message::Severity::Warning,
@@ -51,7 +59,8 @@ void MainWindow::askForModel(bool folder) {
   const QString path = folder ? m_services.dialogs->openFolder(this, "Open a model folder", from)
                               : m_services.dialogs->openFile(
                                     this, "Open a model file", from,
-                                    "Models (*.safetensors *.safetensors.index.json *.pth *.pt *.bin *.pkl);;All files (*)");
+                                    "Models (*.safetensors *.safetensors.index.json *.pth *.pt *.bin *.pkl);;Benchmark runs "
+                                    "(*.json);;All files (*)");
   if (path.isEmpty()) return;
   m_services.settings->set(setting::kOpenFolder, QFileInfo(path).absolutePath());
   openPath(path);
@@ -73,13 +82,35 @@ void MainWindow::askForUnpack() {
   m_session->unpack(folder);
 }
 
+void MainWindow::askForConversion() {
+  if (!m_session->isScripts()) return;
+  const QString final =
+      m_services.dialogs->openFolder(this, "Choose the final: the exact model that " + m_session->name() + " is for",
+                                     m_services.settings->get(setting::kOpenFolder));
+  if (final.isEmpty()) return;
+  const QString folder = m_services.settings->get(setting::kSaveFolder);
+  QString out = m_services.dialogs->saveFile(
+      this, "Convert into a payload",
+      QDir(folder.isEmpty() ? QDir::homePath() : folder).filePath(m_session->name() + ".delta.safetensors"),
+      "Payloads (*.delta.safetensors)");
+  if (out.isEmpty()) return;
+  if (!out.endsWith(".delta.safetensors")) out += ".delta.safetensors";
+  m_services.settings->set(setting::kSaveFolder, QFileInfo(out).absolutePath());
+  m_session->convertScripts(final, out);
+}
+
 void MainWindow::modelOpened(const ModelPointer& model) {
   m_messages->dismiss();
   const QString name = m_session->name();
   setWindowTitle(QString("Deltascope – %1 (%2)").arg(name, modelKind(*model)));
   setRecents(withRecent(m_services.settings->get(setting::kRecent), m_session->path()));
   updateActions();
-  if (currentPage() != "chat") showPage("payload");  // who is about to talk with it stays there
+  if (std::exchange(m_benchmarkNext, false)) {
+    showPage("benchmark");
+    m_benchmark->run();
+  } else if (currentPage() != "chat" && currentPage() != "benchmark") {  // who is about to use it stays there
+    showPage("payload");
+  }
   Message message;
   if (model->files.kind == ModelFiles::Kind::Checkpoint) {
     message.text = QString("%1 is a plain checkpoint: %2 tensors, no payload")
@@ -92,7 +123,10 @@ void MainWindow::modelOpened(const ModelPointer& model) {
     };
     m_messages->show(message);
   } else if (model->files.kind == ModelFiles::Kind::Scripts) {
-    m_messages->show(scriptsMessage(*model, name));
+    message = scriptsMessage(*model, name);
+    message.actionText = "Con&vert…";
+    message.action = [this] { askForConversion(); };
+    m_messages->show(message);
   } else if (model->files.base.empty()) {
     message.text = QString("The base of %1 is not known").arg(name);
     message.nextStep = "The table needs none; verifying, unpacking and the charts of a tensor do.";
@@ -100,6 +134,11 @@ void MainWindow::modelOpened(const ModelPointer& model) {
     message.action = [this] { askForBase(); };
     m_messages->show(message);
   }
+}
+
+void MainWindow::benchmarkDemo() {
+  m_benchmarkNext = true;
+  m_start->tryDemo();
 }
 
 void MainWindow::setRecents(const QStringList& paths) {
@@ -119,6 +158,7 @@ void MainWindow::setRecents(const QStringList& paths) {
 void MainWindow::updateActions() {
   const bool payload = m_session->hasPayload();
   m_baseAction->setEnabled(payload);
+  m_convertAction->setEnabled(m_session->isScripts());
   m_closeModelAction->setEnabled(m_session->model() != nullptr);
   m_verifyAction->setEnabled(payload && !m_session->verifying());
   m_unpackAction->setEnabled(payload);

@@ -40,6 +40,9 @@ void MainWindow::makeFileMenu() {
   m_recentMenu->setObjectName("menuRecent");
   m_baseAction = addAction(menu, "actionChooseBase", "Choose &base…", QKeySequence("Ctrl+B"),
                            "Choose the base that the open payload belongs to", [this] { askForBase(); });
+  m_convertAction =
+      addAction(menu, "actionConvert", "Con&vert the old scripts' files…", QKeySequence("Ctrl+Shift+V"),
+                "Turn what the old scripts wrote into an exact payload, given the final", [this] { askForConversion(); });
   menu->addSeparator();
   for (Page* page : m_pages) menu->addActions(page->pageActions().file);
   menu->addSeparator();

@@ -27,7 +27,7 @@ Message scriptsMessage(const Inspection& model, const QString& name) {
     if (model.findings.size() > 1)
       message.text += QString(", and %1 more (Details)").arg(QString::fromStdString(formatCount(model.findings.size() - 1)));
   }
-  message.nextStep = "Its table is here; to verify or run it, convert it: deltascope-cli import";
+  message.nextStep = "Its table is here; with the final at hand it becomes an exact payload.";
   QStringList lines;
   for (const Finding& finding : model.findings) lines << QString::fromStdString(describe(finding));
   message.details = lines.join('\n');

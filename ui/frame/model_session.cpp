@@ -145,6 +145,47 @@ void ModelSession::unpack(const QString& folder) {
       });
 }
 
+bool ModelSession::isScripts() const { return m_model && m_model->files.kind == ModelFiles::Kind::Scripts; }
+
+void ModelSession::convertScripts(const QString& final, const QString& out) {
+  if (!isScripts()) return;
+  ImportRequest request;
+  request.path = m_model->files.path;
+  request.base = m_model->files.base;
+  request.final = std::filesystem::path(final.toStdU16String());
+  request.out = std::filesystem::path(out.toStdU16String());
+  request.overwrite = true;  // the dialog that chose the file has asked
+  m_services.jobs->start(
+      JobSpec{.title = QString("Convert %1 → %2").arg(name(), QFileInfo(out).fileName()),
+              .kind = "import",
+              .lane = JobLane::Work,
+              .result = {}},
+      [convert = m_services.engine->importScripts, request](const JobContext& job) { return convert(request, job); }, this,
+      [this, model = name()](Result<ImportResult>& result) {
+        if (result)
+          endConversion(*result, model);
+        else
+          emit messageRaised(errorMessage("Converting " + model, result.error()));
+      });
+}
+
+void ModelSession::endConversion(const ImportResult& result, const QString& model) {
+  const QString out = QString::fromStdString(result.packed.out.string()), base = QString::fromStdString(result.base.string());
+  Message message;
+  message.severity = Message::Severity::Success;
+  message.text = QString("%1 is now %2, which gives the final bit for bit").arg(model, shortPath(out));
+  if (result.scripts && !result.scripts->bitExact)
+    message.nextStep = QString("From the scripts' own files %1 of %2 elements would have differed.")
+                           .arg(QString::fromStdString(formatCount(result.scripts->elementsDifferent)),
+                                QString::fromStdString(formatCount(result.scripts->elementsCompared)));
+  QStringList lines;
+  for (const Finding& finding : result.findings) lines << QString::fromStdString(describe(finding));
+  message.details = lines.join('\n');
+  message.actionText = "&Open it";
+  message.action = [this, out, base] { emit converted(out, base); };
+  emit messageRaised(message);
+}
+
 void ModelSession::setVerdict(const ModelVerdict& verdict) {
   m_verdict = verdict;
   emit verdictChanged(verdict);

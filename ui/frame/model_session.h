@@ -28,15 +28,21 @@ class ModelSession : public QObject {
   /// Writes the final checkpoint into `folder`, or into a new folder in it when it is not empty.
   void unpack(const QString& folder);
 
+  /// Turns what the old scripts wrote into a payload that gives `final` bit for bit, in the file `out`, and says what was
+  /// inexact about theirs.
+  void convertScripts(const QString& final, const QString& out);
+
   [[nodiscard]] const ModelPointer& model() const { return m_model; }  ///< null: none is open
   [[nodiscard]] const ModelVerdict& verdict() const { return m_verdict; }
   [[nodiscard]] bool hasPayload() const;  ///< one of deltascope's own: what the old scripts wrote is only looked at
+  [[nodiscard]] bool isScripts() const;   ///< what the old scripts wrote
   [[nodiscard]] bool verifying() const { return m_verifyJob != 0; }
   [[nodiscard]] QString path() const;  ///< of the open model
   [[nodiscard]] QString name() const;  ///< its short name
 
  signals:
   void opened(const deltascope::ui::ModelPointer& model);
+  void converted(const QString& payload, const QString& base);
   void openFailed(const QString& path, const deltascope::ui::Message& message);
   void closed();
   void messageRaised(const deltascope::ui::Message& message);
@@ -47,6 +53,7 @@ class ModelSession : public QObject {
 
  private:
   void setVerdict(const ModelVerdict& verdict);
+  void endConversion(const ImportResult& result, const QString& model);
   void endVerify(const Result<VerifyResult>& result);
 
   const PageServices m_services;

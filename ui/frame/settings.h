@@ -44,6 +44,10 @@ inline const Setting<QByteArray> kChatSplitter{"chat/splitter", {}};
 inline const Setting<int> kChatTab{"chat/tab", 0};
 inline const Setting<bool> kChatList{"chat/list", true};
 inline const Setting<bool> kChatPanel{"chat/panel", false};
+inline const Setting<QString> kBenchForm{"benchmark/form", {}};  ///< what is measured, as JSON
+inline const Setting<QByteArray> kBenchSplitter{"benchmark/splitter", {}};
+inline const Setting<double> kCompareThreshold{"compare/thresholdPercent", 5};
+inline const Setting<bool> kCompareDifferencesOnly{"compare/differencesOnly", false};
 inline const Setting<QByteArray> kPackSplitter{"pack/splitter", {}};
 inline const Setting<QString> kBenchBaseline{"benchmark/baseline", {}};  ///< a run's file name
 inline const Setting<QByteArray> kBenchRunsHeader{"benchmark/runsHeader", {}};

@@ -261,11 +261,17 @@ void RunListView::importRun() {
                                                     tr("Benchmark run (*.json)"));
   if (path.isEmpty()) return;
   m_services.settings->set(setting::kOpenFolder, QFileInfo(path).absolutePath());
+  addFile(path);
+}
+
+void RunListView::addFile(const QString& path) {
   queue(
       tr("Add run"), [path](RunHistory& history, const JobScope&) { return history.add(path); },
       [this](const Result<RunEntry>& entry) {
         replaced(tr("Adding the run"), entry);
-        if (entry) select(entry->file);
+        if (!entry) return;
+        select(entry->file);
+        emit runActivated(entry->file);
       });
 }
 

@@ -35,6 +35,7 @@ class RunListView : public QWidget {
   /// The name of a file for a run that begins now; see RunHistory. Write it at pathOf() and call runFinished().
   [[nodiscard]] Result<QString> newRunFile(const QString& stem);
   void runFinished(const QString& file);  ///< the file was written, or removed: lists it as it is, and selects it
+  void addFile(const QString& path);      ///< copies a run from elsewhere, lists it and activates it
   void keepRun(BenchmarkRun run);         ///< lists a run that has no file, until the window closes
   void reload();
 

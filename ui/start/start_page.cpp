@@ -102,8 +102,9 @@ QWidget* StartPage::makeOpenCard() {
   m_dropArea = new DropArea;
   auto* inner = new QVBoxLayout(m_dropArea);
   inner->setContentsMargins(steps(*this, 5), steps(*this, 5), steps(*this, 5), steps(*this, 5));
-  auto* words =
-      new TextLabel(TextKind::Muted, "Drop a packed model, a payload or a checkpoint here, a folder or a .safetensors file.");
+  auto* words = new TextLabel(
+      TextKind::Muted,
+      "Drop a packed model, a payload or a checkpoint here: a folder, a .safetensors file, or the old scripts' .pth and .pkl.");
   words->setAlignment(Qt::AlignCenter);
   m_open = button("startOpenFolder", "&Open folder…", "Open a packed model or checkpoint folder (Ctrl+Shift+O)");
   m_open->setProperty("primary", true);
@@ -137,14 +138,18 @@ QWidget* StartPage::makeDemoCard() {
   m_demoBar->setTextVisible(false);
   m_demoBar->setMaximumHeight(steps(*this, 2));
   m_demoBar->hide();
+  m_benchmarkDemo =
+      button("startBenchmarkDemo", "&Benchmark the demo", "Pack it if need be, then measure and verify its reconstruction");
   auto* line = new QHBoxLayout;
   line->addWidget(m_tryDemo);
+  line->addWidget(m_benchmarkDemo);
   line->addWidget(m_demoBar, 1);
   line->addStretch();
   layout->addWidget(m_demoText);
   layout->addLayout(line);
   layout->addStretch();
   connect(m_tryDemo, &QPushButton::clicked, m_demoAction, &QAction::trigger);
+  connect(m_benchmarkDemo, &QPushButton::clicked, this, &StartPage::benchmarkDemoRequested);
   return card;
 }
 
@@ -191,6 +196,7 @@ void StartPage::setDemo(const DemoPlaces& demo) {
   const bool available = !demo.source.isEmpty();
   m_demoAction->setEnabled(available);
   m_tryDemo->setEnabled(available);
+  m_benchmarkDemo->setEnabled(available);
   m_demoText->setText(available ? QString(kDemoText)
                                 : QString("The demo model was not found beside the program; reinstall it to get it back."));
 }
@@ -254,10 +260,12 @@ void StartPage::tryDemo() {
       [this](Result<PackResult>& result) {
         m_demoJob = 0;
         showDemoProgress();
-        if (result)
+        if (result) {
           emit openRequested(m_demo.packed);
-        else
-          emit messageRaised(errorMessage("Packing the demo", result.error()));
+          return;
+        }
+        emit demoFailed();
+        emit messageRaised(errorMessage("Packing the demo", result.error()));
       });
   showDemoProgress();
 }
@@ -267,6 +275,7 @@ void StartPage::showDemoProgress() {
   m_demoBar->setVisible(job.has_value());
   m_demoAction->setEnabled(!job && !m_demo.source.isEmpty());
   m_tryDemo->setEnabled(m_demoAction->isEnabled());
+  m_benchmarkDemo->setEnabled(m_demoAction->isEnabled());
   m_tryDemo->setText(job ? "Packing the demo" : "Try the &demo");
   m_demoText->setText(job ? summaryText(*job) : QString(kDemoText));
   if (!job) return;

@@ -36,6 +36,8 @@ class StartPage : public Page {
 
  signals:
   void recentRemoved(const QString& path);
+  void benchmarkDemoRequested();  ///< open the demo and measure it
+  void demoFailed();              ///< it could not be packed
 
  private:
   QWidget* makeOpenCard();
@@ -55,6 +57,7 @@ class StartPage : public Page {
   QPushButton* m_removeRecent = nullptr;
   QPushButton* m_open = nullptr;
   QPushButton* m_tryDemo = nullptr;
+  QPushButton* m_benchmarkDemo = nullptr;
   QLabel* m_demoText = nullptr;
   QProgressBar* m_demoBar = nullptr;
   QGridLayout* m_machine = nullptr;

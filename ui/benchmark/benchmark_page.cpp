@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/benchmark/benchmark_page.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QTabWidget>
+#include <QTableView>
+
+#include "ui/benchmark/benchmark_bar.h"
+#include "ui/benchmark/run_rows_model.h"
+#include "ui/compare/comparison_view.h"
+#include "ui/export/files.h"
+#include "ui/frame/dialogs.h"
+#include "ui/frame/recents.h"
+#include "ui/frame/settings.h"
+#include "ui/history/run_list_view.h"
+#include "ui/jobs/batcher.h"
+#include "ui/report/run_words.h"
+
+namespace deltascope::ui {
+namespace {
+
+QString nameOfModel(const Inspection& model) { return modelName(QString::fromStdString(model.files.path.string())); }
+
+}  // namespace
+
+void BenchmarkPage::connectParts() {
+  connect(m_bar, &BenchmarkBar::runRequested, this, &BenchmarkPage::run);
+  connect(m_bar, &BenchmarkBar::cancelRequested, this, &BenchmarkPage::cancel);
+  connect(m_bar, &BenchmarkBar::changed, this, &BenchmarkPage::updateState);
+  connect(m_runs, &RunListView::runActivated, this, &BenchmarkPage::showFile);
+  connect(m_runs, &RunListView::compareRequested, this, &BenchmarkPage::compare);
+  connect(m_runs, &RunListView::messageRaised, this, &Page::messageRaised);
+  connect(m_comparison, &ComparisonView::messageRaised, this, &Page::messageRaised);
+  connect(m_rows, &QAbstractItemModel::modelReset, this, &BenchmarkPage::hideEmptyColumns);
+}
+
+QWidget* BenchmarkPage::firstFocus() const { return m_bar->firstFocus(); }
+BenchmarkForm BenchmarkPage::form() const { return m_bar->form(); }
+void BenchmarkPage::setForm(const BenchmarkForm& form) { m_bar->setForm(form); }
+void BenchmarkPage::setDevices(const std::vector<kernels::DeviceInfo>& devices) { m_bar->setDevices(devices); }
+
+void BenchmarkPage::openModel(const ModelPointer& model) {
+  m_model = model;
+  updateState();
+}
+
+void BenchmarkPage::closeModel() {
+  m_model.reset();
+  updateState();
+}
+
+void BenchmarkPage::updateState() {
+  QString blocked;
+  if (!m_model)
+    blocked = "Open a model to measure it, or try the demo; runs that were recorded are listed below.";
+  else if (m_model->files.kind == ModelFiles::Kind::Scripts)
+    blocked = "What the old scripts wrote cannot run as it is; convert it first.";
+  else if (m_model->files.kind == ModelFiles::Kind::Payload && m_model->files.base.empty())
+    blocked = "The payload's base is not known; give it first (Ctrl+B).";
+  m_bar->setState(running(), m_cancelling, blocked);
+  m_actions.run->setEnabled(m_bar->canRun());
+  m_actions.cancel->setEnabled(running() && !m_cancelling);
+  m_actions.pause->setEnabled(running());
+  m_actions.report->setEnabled(m_shown && !running());
+  m_actions.exportRows->setEnabled(m_shown.has_value());
+  m_actions.comparePayloads->setEnabled(m_model && m_model->files.kind != ModelFiles::Kind::Checkpoint &&
+                                        m_model->files.kind != ModelFiles::Kind::Scripts);
+}
+
+void BenchmarkPage::run() {
+  if (!m_bar->canRun()) return;
+  const BenchmarkForm form = m_bar->form();
+  BenchmarkRequest request = requestOf(form, *m_model);
+  const QString model = nameOfModel(*m_model);
+  request.name = QString("%1: %2").arg(model, labelOf(form.what)).toStdString();
+  QString file;  // empty: the run is kept in memory
+  if (!m_runs->folder().isEmpty()) {
+    if (const auto fresh = m_runs->newRunFile(fileNameOf(model + u'-' + labelOf(form.what)))) {
+      file = *fresh;
+      request.out = std::filesystem::path(m_runs->pathOf(file).toStdU16String());
+    } else {
+      Message message = errorMessage("The run will be kept until the window closes, not in a file", fresh.error());
+      message.severity = Message::Severity::Warning;
+      emit messageRaised(message);
+    }
+  }
+  m_shown.reset();
+  m_rows->clear();
+  m_summary->clear();
+  m_live->begin(request.model.memoryBudget.value_or(0));
+  m_tabs->setCurrentWidget(m_live);
+  const Batcher<RunEvent> events([this](std::vector<RunEvent>&& batch) {
+    m_live->take(batch);
+    for (const RunEvent& event : batch)
+      if (const auto* row = std::get_if<RunRow>(&event)) m_rows->add(row->row, row->baseline);
+    hideEmptyColumns();
+  });
+  JobSpec spec;
+  spec.title = QString("Benchmark %1: %2").arg(model, summaryOf(form));
+  spec.kind = "benchmark";
+  m_job = m_services.jobs->start(
+      spec,
+      [benchmark = m_services.engine->benchmark, request, events](const JobScope& scope) {
+        BenchmarkHooks hooks;
+        hooks.onMemory = [&](const BenchmarkMemory& memory) { events.add(scope, memory); };
+        hooks.onLatency = [&](std::string_view tensor, std::string_view mode, double milliseconds) {
+          events.add(scope, RunLatency{std::string(tensor), std::string(mode), milliseconds});
+        };
+        hooks.onToken = [&](double seconds, double perSecond) { events.add(scope, RunSpeed{seconds, perSecond}); };
+        hooks.onRow = [&](const BenchmarkRow& row, bool baseline) { events.add(scope, RunRow{row, baseline}); };
+        return benchmark(request, scope, hooks);
+      },
+      this, [this, file](Result<BenchmarkRun>& result) { finished(result, file); });
+  updateState();
+}
+
+void BenchmarkPage::cancel() {
+  if (!running()) return;
+  m_cancelling = true;
+  m_services.jobs->cancel(m_job);
+  updateState();
+}
+
+void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& file) {
+  m_job = 0;
+  m_cancelling = false;
+  if (!file.isEmpty()) m_runs->runFinished(file);
+  if (!result) {
+    m_live->clear();
+    if (result.error().code == ErrorCode::Cancelled) {
+      Message message;
+      message.text = "The benchmark was cancelled before anything was measured";
+      emit messageRaised(message);
+    } else {
+      emit messageRaised(errorMessage("Benchmark", result.error()));
+    }
+    updateState();
+    return;
+  }
+  if (file.isEmpty()) m_runs->keepRun(*result);
+  showRun(*result, true);
+  Message message;
+  message.text = runVerdict(*result);
+  switch (result->state) {
+    case BenchmarkState::Failed:
+      message.severity = Message::Severity::Error;
+      message.text = "The benchmark failed: " + QString::fromStdString(result->reason);
+      message.nextStep = "What was measured before is kept.";
+      break;
+    case BenchmarkState::Cancelled:
+      message.severity = Message::Severity::Info;
+      message.text = "The benchmark was cancelled; what was measured is kept";
+      break;
+    default:
+      message.severity = result->passed() ? Message::Severity::Success : Message::Severity::Warning;
+      if (result->rows.empty() && !result->skipped.empty())
+        message.text = "Nothing was measured: " + QString::fromStdString(result->skipped.back().reason);
+  }
+  if (!result->rows.empty()) {
+    message.actionText = "Save re&port…";
+    message.action = [this] { writeReport(); };
+  }
+  emit messageRaised(message);
+  updateState();
+}
+
+void BenchmarkPage::showRun(const BenchmarkRun& run, bool keepLive) {
+  m_shown = run;
+  m_rows->setRun(run);
+  m_summary->setText(runVerdict(run));
+  if (keepLive)
+    m_live->end(run);
+  else
+    m_live->showRun(run);
+  updateState();
+}
+
+void BenchmarkPage::showFile(const QString& file) {
+  if (running()) {
+    Message message;
+    message.text = "A benchmark is running: its charts stay in view until it ends";
+    emit messageRaised(message);
+    return;
+  }
+  m_runs->readRuns({file}, [this](const Result<std::vector<BenchmarkRun>>& runs) {
+    if (!runs) {
+      emit messageRaised(errorMessage("The run", runs.error()));
+      return;
+    }
+    if (running()) return;
+    showRun(runs->front(), false);
+    if (m_tabs->currentWidget() == m_comparison) m_tabs->setCurrentWidget(m_live);
+  });
+}
+
+void BenchmarkPage::compare(const QStringList& files) {
+  m_runs->readRuns(files, [this](const Result<std::vector<BenchmarkRun>>& runs) {
+    if (!runs) {
+      emit messageRaised(errorMessage("Comparing runs", runs.error()));
+      return;
+    }
+    std::vector<NamedRun> named;
+    for (const BenchmarkRun& run : *runs) named.push_back({runTitle(run), run});
+    m_comparison->showRuns(std::move(named));
+    m_tabs->setCurrentWidget(m_comparison);
+  });
+}
+
+void BenchmarkPage::comparePayloads() {
+  const QString from = m_services.settings->get(setting::kOpenFolder);
+  const QString path =
+      m_services.dialogs->openFile(this, "Compare with another payload", from, "Payloads (*.delta.safetensors);;All files (*)");
+  if (path.isEmpty()) return;
+  JobSpec spec;
+  spec.title = "Compare payloads";
+  spec.kind = "compare";
+  spec.lane = JobLane::Background;
+  m_services.jobs->start(
+      spec,
+      [inspect = m_services.engine->inspect, path](const JobContext&) {
+        return inspect(std::filesystem::path(path.toStdU16String()), {});
+      },
+      this,
+      [this, path](Result<Inspection>& other) {
+        if (!other) {
+          emit messageRaised(errorMessage("Comparing payloads", other.error()));
+          return;
+        }
+        if (!m_model) return;
+        m_comparison->showPayloads({nameOfModel(*m_model), m_model->tensors}, {modelName(path), other->tensors});
+        m_tabs->setCurrentWidget(m_comparison);
+      });
+}
+
+void BenchmarkPage::openRunFile(const QString& path) { m_runs->addFile(path); }
+
+void BenchmarkPage::hideEmptyColumns() {
+  for (int column = 0; column < RunRowsModel::ColumnCount; ++column) {
+    const bool figures = column >= RunRowsModel::Size && column <= RunRowsModel::Norm;
+    m_table->setColumnHidden(column, figures && !m_rows->hasFigures(static_cast<RunRowsModel::Column>(column)));
+  }
+  m_table->resizeColumnsToContents();
+}
+
+}  // namespace deltascope::ui

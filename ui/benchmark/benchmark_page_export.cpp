@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of BenchmarkPage that writes files.
+#include <QAction>
+#include <QDir>
+#include <QFileInfo>
+#include <QMenu>
+
+#include "core/bench/record.h"
+#include "ui/benchmark/benchmark_page.h"
+#include "ui/export/files.h"
+#include "ui/export/picture.h"
+#include "ui/frame/dialogs.h"
+#include "ui/frame/settings.h"
+#include "ui/history/run_list_view.h"
+#include "ui/report/run_report.h"
+#include "ui/report/run_words.h"
+
+namespace deltascope::ui {
+namespace {
+
+QString withSuffix(const QString& path, const QString& suffix) {
+  return QFileInfo(path).suffix().isEmpty() ? path + u'.' + suffix : path;
+}
+
+}  // namespace
+
+QString BenchmarkPage::runName() const {
+  const QString name = QString::fromStdString(m_shown->name);
+  return fileNameOf(name.isEmpty() ? QString("benchmark") : name);
+}
+
+QString BenchmarkPage::suggestedPath(const QString& name) const {
+  const QString folder = m_services.settings->get(setting::kExportFolder);
+  return QDir(folder.isEmpty() ? QDir::homePath() : folder).filePath(fileNameOf(name));
+}
+
+void BenchmarkPage::exported(const QString& path) {
+  m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
+  Message message;
+  message.severity = Message::Severity::Success;
+  message.text = "Exported " + QDir::toNativeSeparators(path);
+  emit messageRaised(message);
+}
+
+void BenchmarkPage::fillExportMenu() {
+  m_exportMenu->clear();
+  m_exportMenu->addAction(m_actions.exportRows);
+  m_exportMenu->addSeparator();
+  const auto charts = m_live->charts();
+  for (const RunChart& chart : charts) {
+    QAction* action = m_exportMenu->addAction(chart.title + " …");
+    action->setObjectName("benchExportChart_" + chart.id);
+    action->setEnabled(m_shown.has_value());
+    connect(action, &QAction::triggered, this, [this, chart] { exportChart(chart); });
+  }
+  if (charts.isEmpty()) m_exportMenu->addAction("Charts of a run: none is shown")->setEnabled(false);
+  m_exportMenu->addSeparator();
+  m_exportMenu->addAction(m_actions.report);
+}
+
+void BenchmarkPage::exportRows() {
+  if (!m_shown) return;
+  QString path =
+      m_services.dialogs->saveFile(this, "Export the run's figures", suggestedPath(runName() + ".csv"), "CSV table (*.csv)");
+  if (path.isEmpty()) return;
+  path = withSuffix(path, "csv");
+  if (const auto written = writeWhole(path, QByteArray::fromStdString(toCsv(*m_shown))); !written)
+    emit messageRaised(errorMessage("Exporting the figures", written.error()));
+  else
+    exported(path);
+}
+
+void BenchmarkPage::exportChart(const RunChart& chart) {
+  if (!m_shown) return;
+  QString path = m_services.dialogs->saveFile(this, "Export " + chart.title, suggestedPath(runName() + '-' + chart.id + ".png"),
+                                              "PNG picture (*.png);;SVG picture (*.svg);;PDF document (*.pdf)");
+  if (path.isEmpty()) return;
+  path = withSuffix(path, "png");
+  const Caption caption{chart.title, runVerdict(*m_shown), sourceLine(QString::fromStdString(m_shown->name), m_clock())};
+  if (const auto written = writeChart(chart.chart, caption, path); !written)
+    emit messageRaised(errorMessage("Exporting the chart", written.error()));
+  else
+    exported(path);
+}
+
+void BenchmarkPage::writeReport() {
+  if (!m_shown) return;
+  const QString path = m_services.dialogs->saveFile(this, "Write report into a new folder",
+                                                    suggestedPath(runName() + "-report"), "Report folder (*)");
+  if (path.isEmpty()) return;
+  m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
+  RunReportRequest request;
+  request.run = *m_shown;
+  request.out = std::filesystem::path(path.toStdU16String());
+  request.when = m_clock();
+  const QString baseline = m_runs->baselineFile();
+  if (baseline.isEmpty()) return startReport(request);
+  m_runs->readRuns({baseline}, [this, request](const Result<std::vector<BenchmarkRun>>& runs) mutable {
+    if (!runs) {
+      emit messageRaised(errorMessage("The baseline", runs.error()));
+      return;
+    }
+    if (runs->front().created != request.run.created) request.baseline = runs->front();
+    startReport(request);
+  });
+}
+
+void BenchmarkPage::startReport(const RunReportRequest& request) {
+  JobSpec spec;
+  spec.title = "Report of " + runTitle(request.run);
+  spec.kind = "report";
+  m_services.jobs->start(
+      spec, [request](const JobContext& job) { return writeRunReport(request, job); }, this,
+      [this](Result<ReportFiles>& result) {
+        if (!result) {
+          emit messageRaised(errorMessage("Report", result.error()));
+          return;
+        }
+        Message message;
+        message.severity = Message::Severity::Success;
+        message.text = "Report written: " + QString::fromStdString(result->page.string());
+        emit messageRaised(message);
+      });
+}
+
+}  // namespace deltascope::ui
