@@ -23,16 +23,41 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
+/// Latencies of so many tensors; every eighth of the second series on is 40 times as slow.
+SpreadChart spreadOf(int positions, int series) {
+  SpreadChart chart{{}, {}, "tensor", "ms", false};
+  for (int i = 0; i < positions; ++i) chart.positions << QString("layers.%1.%2.weight").arg(i / 4).arg("qkvo"[i % 4]);
+  const char* labels[] = {"resident", "reconstructed", "old scripts"};
+  for (int s = 0; s < series; ++s) {
+    SpreadChart::Series one{labels[s], {}};
+    for (int i = 0; i < positions; ++i) {
+      const double middle = (1 + 0.2 * ((i * 31) % 7) + s) * (positions > 100 && s > 0 && i % 8 == 0 ? 40 : 1);
+      one.points.push_back({0.9 * middle, middle, 1.3 * middle, i % 11 != 10});
+    }
+    chart.series.push_back(std::move(one));
+  }
+  return chart;
+}
+
 QList<QPair<QByteArray, Chart>> oneOfEach() {
   const TensorCloseUp closeUp = generatedCloseUp(1000);
   LinesChart lines{{{"all", {{0, 6.5}, {1, 6.7}, {2, 6.6}}}, {"q", {{0, 6.4}, {1, kNaN}, {2, 6.9}}}}, "layer", "bits/weight"};
+  LinesChart marked = lines;
+  marked.lines[0].markPeak = true;
+  marked.lines.push_back({"repetitions", {{0, 6.1}, {0, 6.2}, {2, 6.3}}});
+  marked.lines[2].look = LinesChart::Line::Look::Dots;
+  marked.limit = {7.5, "budget 7.50"};
+  marked.fromZero = true;
   return {{"histogram", histogramOf(closeUp, false)},
           {"histogram, log", histogramOf(closeUp, true)},
           {"map", mapOf(closeUp, MapValue::MeanMagnitude)},
           {"map of shares", mapOf(closeUp, MapValue::ZeroShare)},
           {"bars", streamsOf(closeUp)},
           {"columns", chunksOf(closeUp)},
-          {"lines", lines}};
+          {"lines", lines},
+          {"lines with peak and limit", marked},
+          {"spread", spreadOf(12, 3)},
+          {"spread, log", spreadOf(200, 2)}};
 }
 
 int distinctColours(const QImage& image) {
@@ -155,6 +180,8 @@ class TestCharts : public QObject {
     QTest::newRow("bars") << Chart(BarsChart{});
     QTest::newRow("columns") << Chart(ColumnsChart{});
     QTest::newRow("lines of gaps") << Chart(LinesChart{{{"a", {{0, kNaN}}}}, "x", "y"});
+    QTest::newRow("spread") << Chart(SpreadChart{});
+    QTest::newRow("spread of nothing measured") << Chart(SpreadChart{{"a"}, {{"s", {{1, 2, 3, false}}}}, "x", "y", false});
     QTest::newRow("heat map") << Chart(HeatMapChart{});
   }
   void emptyChartsSaySo() {
@@ -235,6 +262,13 @@ class TestCharts : public QObject {
     QTest::newRow("nan bar") << Chart(BarsChart{{{"a", kNaN, "?"}, {"b", 1, "1"}}, "bytes"});
     QTest::newRow("one chunk") << Chart(ColumnsChart{{12}, "chunk", "KiB", "chunk"});
     QTest::newRow("inf chunk") << Chart(ColumnsChart{{12, kInf}, "chunk", "KiB", "chunk"});
+    QTest::newRow("one tensor") << Chart(SpreadChart{{"a"}, {{"s", {{1, 2, 3, true}}}}, "x", "y", false});
+    QTest::newRow("log from nothing") << Chart(SpreadChart{{"a"}, {{"s", {{0, 2, 300, true}}}}, "x", "y", true});
+    QTest::newRow("log of negatives") << Chart(SpreadChart{{"a"}, {{"s", {{-5, -2, 300, true}}}}, "x", "y", true});
+    QTest::newRow("all zero") << Chart(SpreadChart{{"a", "b"}, {{"s", {{0, 0, 0, true}}}}, "x", "y", false});
+    QTest::newRow("spread of nan") << Chart(
+        SpreadChart{{"a", "b"}, {{"s", {{1, kNaN, 3, true}, {1, 2, kInf, true}}}}, "x", "y", false});
+    QTest::newRow("limit below everything") << Chart(LinesChart{{{"a", {{0, 6.5}, {1, 7}}}}, "x", "y", {{-3, "floor"}}});
     QTest::newRow("one layer") << Chart(LinesChart{{{"a", {{0, 6.5}}}}, "layer", "bits/weight"});
   }
   void oddValuesAreDrawn() {
@@ -265,6 +299,14 @@ class TestCharts : public QObject {
     QTest::newRow("cell not read") << map << 0.0 << 5.0 << "row 4–7, column 0–7: mean |delta| not read";
     QTest::newRow("outside the map") << map << 17.0 << 1.0 << "";
     QTest::newRow("bar") << Chart(BarsChart{{{"codes", 7, "7 B"}}, "bytes"}) << 3.0 << 0.3 << "codes: 7 B";
+    const Chart lines = LinesChart{{{"own", {{0, 1}, {1, 2}}}, {"total", {{0, 5}, {1, 6.5}}}}, "seconds", "MiB"};
+    QTest::newRow("line") << lines << 0.9 << 2.4 << "own: 2.000 MiB, seconds 1.000";
+    QTest::newRow("other line") << lines << 0.9 << 6.0 << "total: 6.500 MiB, seconds 1.000";
+    const Chart spread =
+        SpreadChart{{"q", "k"}, {{"a", {{1, 2, 3, true}, {}}}, {"b", {{4, 5, 6, true}}}}, "tensor", "ms", false};
+    QTest::newRow("spread") << spread << 0.2 << 1.0 << "q: a 2.000 (1.000 to 3.000); b 5.000 (4.000 to 6.000), ms";
+    QTest::newRow("not measured") << spread << 1.2 << 1.0 << "k: not measured, ms";
+    QTest::newRow("beside the spread") << spread << 1.6 << 1.0 << "";
     QTest::newRow("chunk") << Chart(ColumnsChart{{3.5, 4}, "chunk", "KiB", "chunk"}) << 1.2 << 1.0 << "chunk 1: 4.000 KiB";
   }
   void valuesAreToldInWords() {
@@ -283,6 +325,34 @@ class TestCharts : public QObject {
     QSet<QString> found;
     for (int x = 0; x < 500; x += 5) found.insert(view.valueAt({x, 150}));
     QCOMPARE(found, (QSet<QString>{"", "delta −1: 5 elements", "delta 0: 1,200 elements", "delta 1: 7 elements"}));
+  }
+
+  void peaksAndLimitsAreTold() {
+    LinesChart chart{{{"own", {{0, 1}, {1, 13.42}}}, {"others", {{0, kNaN}}}}, "seconds", "MiB"};
+    chart.lines[0].markPeak = true;
+    chart.limit = {14, "budget 14.0 MiB"};
+    QCOMPARE(describe(chart),
+             "MiB by seconds: own from 1.00 to 13.4, its peak; others without values; limit: budget 14.0 MiB.");
+    chart.limit->label.clear();
+    QVERIFY(describe(chart).endsWith("limit: 14.0."));
+  }
+
+  void spreadsAreTold() {
+    const SpreadChart chart{{"q", "k"}, {{"a", {{1, 2, 3, true}, {2, 3, 7, true}}}, {"b", {{}, {}}}}, "tensor", "ms", false};
+    QCOMPARE(describe(chart), "ms by tensor, 2 in all: a medians from 2.00 to 3.00, extremes 1.00 and 7.00; b without values.");
+  }
+
+  void seriesAreToldApart_data() { wordsAreReadable_data(); }
+  void seriesAreToldApart() {
+    QFETCH(bool, dark);
+    const ChartStyle style = chartStyle(paletteFor(dark ? darkColors() : lightColors()), QFont());
+    QSet<QRgb> seen;
+    for (std::size_t i = 0; i < 5; ++i) {
+      seen.insert(seriesColour(style, i).rgb());
+      QVERIFY(contrastRatio(seriesColour(style, i), style.background) >= 4.5);
+    }
+    QCOMPARE(seen.size(), 5);
+    QCOMPARE(seriesColour(style, 0), style.accent);
   }
 
   void screenReadersGetTheChartInWords() {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <QApplication>
+#include <QPainter>
+#include <QSvgRenderer>
 #include <QTemporaryDir>
 #include <QThread>
+#include <QXmlStreamReader>
 #include <QtTest>
 #include <thread>
 
@@ -22,11 +25,17 @@ namespace {
 QList<QPair<QByteArray, Chart>> oneOfEach() {
   const TensorCloseUp closeUp = generatedCloseUp(1000);
   const auto model = generatedModel(8);
+  LinesChart memory{{{"own", {{0, 1}, {1, 13.4}, {2, 12}}}}, "seconds", "MiB"};
+  memory.lines[0].markPeak = true;
+  memory.limit = {14, "budget 14.0 MiB"};
+  const SpreadChart latency{{"q", "k"}, {{"a", {{1, 2, 3, true}, {2, 3, 7, true}}}}, "tensor", "ms", false};
   return {{"histogram", histogramOf(closeUp, false)},
           {"map", mapOf(closeUp, MapValue::MeanMagnitude)},
           {"streams", streamsOf(closeUp)},
           {"chunks", chunksOf(closeUp)},
           {"heat map", heatMapOf(model->tensors, Metric::BitsPerWeight, false)},
+          {"memory", memory},
+          {"latency", latency},
           {"layers", bitsByLayer(model->tensors)},
           {"codecs", bytesByCodec(model->tensors, false)}};
 }
@@ -79,6 +88,7 @@ class TestExport : public QObject {
     QTest::addColumn<QByteArray>("magic");
     QTest::newRow("png") << "a.png" << QByteArray("\x89PNG");
     QTest::newRow("upper case") << "a.PNG" << QByteArray("\x89PNG");
+    QTest::newRow("svg") << "a.svg" << QByteArray("<?xml");
     QTest::newRow("pdf") << "a.pdf" << QByteArray("%PDF-1.");
   }
   void filesAreWhatTheirNameSays() {
@@ -101,9 +111,50 @@ class TestExport : public QObject {
     }
   }
 
+  /// The words of the elements of this name in an SVG picture.
+  static QStringList wordsIn(const QByteArray& svg, QStringView element) {
+    QXmlStreamReader reader(svg);
+    QStringList words;
+    while (!reader.atEnd())
+      if (reader.readNext() == QXmlStreamReader::StartElement && reader.name() == element)
+        words << reader.readElementText().simplified();
+    return reader.hasError() ? QStringList{reader.errorString()} : words;
+  }
+
+  void svgPicturesKeepTextAsText() {
+    for (const auto& [kind, chart] : oneOfEach()) {
+      const QByteArray svg = svgBytes(chart, kCaption);
+      const QStringList words = wordsIn(svg, u"text");
+      QVERIFY2(words.contains(kCaption.title), kind);
+      QVERIFY2(words.contains(kCaption.source), kind);
+      QCOMPARE(wordsIn(svg, u"title"), QStringList{kCaption.title});
+      QCOMPARE(wordsIn(svg, u"desc"), QStringList{describe(chart).simplified()});
+    }
+    const QStringList words = wordsIn(svgBytes(oneOfEach()[4].second, kCaption), u"text");
+    for (const char* name : {"q", "down", "layer"}) QVERIFY2(words.contains(name), name);
+  }
+
+  void svgPicturesLookLikeTheOthers() {
+    for (const auto& [kind, chart] : oneOfEach()) {
+      QSvgRenderer renderer(svgBytes(chart, kCaption));
+      QVERIFY(renderer.isValid());
+      QCOMPARE(renderer.viewBox().size(), pictureSize(chart));
+      QImage image(pictureSize(chart), QImage::Format_RGB32);
+      image.fill(Qt::red);
+      QPainter painter(&image);
+      renderer.render(&painter);
+      painter.end();
+      const QImage other = renderChart(chart, kCaption, 1);
+      int differing = 0;
+      for (int y = 0; y < image.height(); ++y)
+        for (int x = 0; x < image.width(); ++x) differing += std::abs(qGray(image.pixel(x, y)) - qGray(other.pixel(x, y))) > 60;
+      QVERIFY2(differing < image.width() * image.height() / 20, kind + ": " + QByteArray::number(differing));
+    }
+  }
+
   void anEmptyChartIsRefused() {
     QTemporaryDir folder;
-    for (const char* name : {"a.png", "a.pdf"}) {
+    for (const char* name : {"a.png", "a.svg", "a.pdf"}) {
       const auto written = writeChart(HistogramChart{}, kCaption, folder.filePath(name));
       QVERIFY(!written);
       QVERIFY(!QFile::exists(folder.filePath(name)));
@@ -115,7 +166,7 @@ class TestExport : public QObject {
     QTemporaryDir folder;
     const auto written = writeChart(oneOfEach().front().second, kCaption, folder.filePath("a.gif"));
     QVERIFY(!written);
-    QCOMPARE(written.error().hint, std::string("end the name in .png or .pdf"));
+    QCOMPARE(written.error().hint, std::string("end the name in .png, .svg or .pdf"));
   }
 
   void aFolderThatIsNotThereIsAnError() {

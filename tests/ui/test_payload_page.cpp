@@ -356,7 +356,7 @@ class TestPayloadPage : public QObject {
     emit menu->aboutToShow();
     for (const char* name :
          {"exportChart_histogram", "exportChart_map", "exportChart_streams", "exportChart_chunks", "exportHeatMap"})
-      for (const char* suffix : {".png", ".pdf"}) {
+      for (const char* suffix : {".png", ".svg", ".pdf"}) {
         bench.dialogs.answer = bench.folder.filePath(QString(name) + suffix);
         bench.action(name)->trigger();
         QVERIFY2(QFileInfo(bench.dialogs.answer).size() > 2000, name);

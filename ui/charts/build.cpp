@@ -3,6 +3,8 @@
 
 #include <qcustomplot.h>
 
+#include <cmath>
+
 #include "ui/charts/build_parts.h"
 #include "ui/charts/numbers.h"
 
@@ -39,6 +41,16 @@ void preparePlot(QCustomPlot& plot, const ChartStyle& style) {
 }
 
 QString CountTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
+QString StepLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
+QVector<double> StepLogTicker::createTickVector(double, const QCPRange& range) {
+  QVector<double> ticks;
+  if (!(range.lower > 0)) return ticks;
+  const double decades = std::log10(range.upper / range.lower);
+  for (double power = std::pow(10, std::floor(std::log10(range.lower))); power <= range.upper; power *= 10)
+    for (const double factor : {1.0, 2.0, 5.0})
+      if (range.contains(power * factor) && (decades < 4 || factor < 1.5)) ticks.append(power * factor);
+  return ticks;
+}
 QString CountLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
 
 void buildChart(QCustomPlot& plot, const Chart& chart, const ChartStyle& style) {

@@ -13,6 +13,12 @@ class CountTicker : public QCPAxisTicker {
  protected:
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
 };
+/// 1, 2, 5, 10 and so on of a logarithmic axis.
+class StepLogTicker : public QCPAxisTicker {
+ protected:
+  QVector<double> createTickVector(double step, const QCPRange& range) override;
+  QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+};
 class CountLogTicker : public QCPAxisTickerLog {
  protected:
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
@@ -25,7 +31,7 @@ void preparePlot(QCustomPlot& plot, const ChartStyle& style);
 /// there are many. Without names, or room for them, the positions as numbers.
 class NameTicker : public CountTicker {
  public:
-  NameTicker(QCPAxis& axis, QStringList names) : m_axis(axis), m_names(std::move(names)) {}
+  NameTicker(QCPAxis& axis, const QStringList& names);
 
  protected:
   void generate(const QCPRange& range, const QLocale& locale, QChar formatChar, int precision, QVector<double>& ticks,
@@ -33,7 +39,7 @@ class NameTicker : public CountTicker {
 
  private:
   QCPAxis& m_axis;
-  QStringList m_names;
+  QStringList m_names;  // without what all of them begin or end with
 };
 
 void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& style);
@@ -41,5 +47,6 @@ void build(QCustomPlot& plot, const MapChart& chart, const ChartStyle& style);
 void build(QCustomPlot& plot, const BarsChart& chart, const ChartStyle& style);
 void build(QCustomPlot& plot, const ColumnsChart& chart, const ChartStyle& style);
 void build(QCustomPlot& plot, const LinesChart& chart, const ChartStyle& style);
+void build(QCustomPlot& plot, const SpreadChart& chart, const ChartStyle& style);
 
 }  // namespace deltascope::ui

@@ -69,7 +69,25 @@ struct LinesChart {
   };
   std::vector<Line> lines;
   QString positionLabel, valueLabel;
-  std::optional<Limit> limit = {};  ///< a dashed line, always in range
+  std::optional<Limit> limit = std::nullopt;  ///< a dashed line, always in range
+  bool fromZero = false;                      ///< amounts are seen against nothing, other values against each other
+};
+
+/// Medians with whiskers from the lowest to the highest value, series side by side at named positions. The value axis is
+/// logarithmic when asked for, or when positive values span more than 30 times.
+struct SpreadChart {
+  struct Point {
+    double low = 0, middle = 0, high = 0;
+    bool present = false;
+  };
+  struct Series {
+    QString label;
+    std::vector<Point> points;  ///< one a position
+  };
+  QStringList positions;  ///< names, for instance of tensors
+  std::vector<Series> series;
+  QString positionLabel, valueLabel;
+  bool logY = false;
 };
 
 /// Rows × columns of named cells, for instance layer × tensor kind.
@@ -94,7 +112,7 @@ struct HeatMapChart {
   [[nodiscard]] QColor colour(const Cell& cell) const;
 };
 
-using Chart = std::variant<HistogramChart, MapChart, BarsChart, ColumnsChart, LinesChart, HeatMapChart>;
+using Chart = std::variant<HistogramChart, MapChart, BarsChart, ColumnsChart, LinesChart, SpreadChart, HeatMapChart>;
 
 /// Whether there is anything to show; an empty chart is never drawn, the caller says in words why.
 [[nodiscard]] bool isEmpty(const Chart& chart);

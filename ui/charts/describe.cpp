@@ -23,6 +23,11 @@ bool empty(const LinesChart& c) {
     return std::any_of(line.points.begin(), line.points.end(), [](const auto& p) { return std::isfinite(p.second); });
   });
 }
+bool empty(const SpreadChart& c) {
+  return std::none_of(c.series.begin(), c.series.end(), [](const auto& series) {
+    return std::any_of(series.points.begin(), series.points.end(), [](const auto& p) { return p.present; });
+  });
+}
 bool empty(const HeatMapChart& c) {
   return std::none_of(c.cells.begin(), c.cells.end(), [](const auto& cell) { return cell.present; });
 }
@@ -78,11 +83,38 @@ QString words(const LinesChart& c) {
   QStringList parts;
   for (const auto& line : c.lines) {
     std::vector<double> values;
-    for (const auto& point : line.points) values.push_back(point.second);
+    for (const auto& point : line.points)
+      if (std::isfinite(point.second)) values.push_back(point.second);
     const auto [low, high] = finiteRange(values);
-    parts << QStringLiteral("%1 from %2 to %3").arg(line.label, significant(low), significant(high));
+    parts << (values.empty() ? QStringLiteral("%1 without values").arg(line.label)
+                             : QStringLiteral("%1 from %2 to %3").arg(line.label, significant(low), significant(high)));
+    if (line.markPeak && !values.empty()) parts.back() += QStringLiteral(", its peak");
   }
+  if (c.limit)
+    parts << QStringLiteral("limit: %1").arg(c.limit->label.isEmpty() ? significant(c.limit->value) : c.limit->label);
   return QStringLiteral("%1 by %2: %3.").arg(c.valueLabel, c.positionLabel, parts.join(QStringLiteral("; ")));
+}
+QString words(const SpreadChart& c) {
+  QStringList parts;
+  for (const auto& series : c.series) {
+    std::vector<double> middles, all;
+    for (const auto& p : series.points) {
+      if (!p.present) continue;
+      middles.push_back(p.middle);
+      all.insert(all.end(), {p.low, p.middle, p.high});
+    }
+    if (middles.empty()) {
+      parts << QStringLiteral("%1 without values").arg(series.label);
+      continue;
+    }
+    const auto [low, high] = finiteRange(middles);
+    const auto [lowest, highest] = finiteRange(all);
+    parts << QStringLiteral("%1 medians from %2 to %3, extremes %4 and %5")
+                 .arg(series.label, significant(low), significant(high), significant(lowest), significant(highest));
+  }
+  return QStringLiteral("%1 by %2, %3 in all: %4.")
+      .arg(c.valueLabel, c.positionLabel, exactCount(static_cast<std::uint64_t>(c.positions.size())),
+           parts.join(QStringLiteral("; ")));
 }
 QString words(const HeatMapChart& c) {
   QStringList rows;
@@ -126,7 +158,36 @@ QString under(const ColumnsChart& c, double x, double) {
   const auto i = static_cast<std::size_t>(column);
   return QStringLiteral("%1 %2: %3 %4").arg(c.positionName, exactCount(i), significant(c.values[i], 4), c.valueLabel);
 }
-QString under(const LinesChart&, double, double) { return {}; }
+/// Of the points nearest in position, one a line, the one nearest in value.
+QString under(const LinesChart& c, double x, double y) {
+  const LinesChart::Line* nearest = nullptr;
+  std::pair<double, double> found;
+  for (const auto& line : c.lines) {
+    const std::pair<double, double>* best = nullptr;
+    for (const auto& p : line.points)
+      if (std::isfinite(p.second) && (!best || std::abs(p.first - x) < std::abs(best->first - x))) best = &p;
+    if (!best || (nearest && std::abs(best->second - y) >= std::abs(found.second - y))) continue;
+    nearest = &line;
+    found = *best;
+  }
+  if (!nearest) return {};
+  return QStringLiteral("%1: %2 %3, %4 %5")
+      .arg(nearest->label, significant(found.second, 4), c.valueLabel, c.positionLabel, significant(found.first, 4));
+}
+QString under(const SpreadChart& c, double x, double) {
+  const double position = std::round(x);
+  if (!(position >= 0) || position >= double(c.positions.size())) return {};
+  const auto i = static_cast<std::size_t>(position);
+  QStringList parts;
+  for (const auto& series : c.series) {
+    if (i >= series.points.size() || !series.points[i].present) continue;
+    const auto& p = series.points[i];
+    parts << QStringLiteral("%1 %2 (%3 to %4)")
+                 .arg(series.label, significant(p.middle, 4), significant(p.low, 4), significant(p.high, 4));
+  }
+  if (parts.isEmpty()) parts << QStringLiteral("not measured");
+  return QStringLiteral("%1: %2, %3").arg(c.positions[static_cast<int>(i)], parts.join(QStringLiteral("; ")), c.valueLabel);
+}
 QString under(const HeatMapChart&, double, double) { return {}; }
 
 }  // namespace
@@ -153,6 +214,8 @@ QSize preferredSize(const Chart& chart) {
     return {std::max(480, width), std::clamp(44 + 23 * static_cast<int>(map->rows.size()), 120, 2400)};
   }
   if (const auto* map = std::get_if<MapChart>(&chart)) return {720, map->rows <= 2 ? 160 : 480};
+  if (const auto* spread = std::get_if<SpreadChart>(&chart))
+    return {std::clamp(160 + 14 * static_cast<int>(spread->positions.size()), 720, 1600), 420};
   return {720, 340};
 }
 

@@ -88,7 +88,7 @@ void LineMarks::placeEnds() {
 
 void LineMarks::placePeaks(std::vector<QRectF>& taken) {
   const QRectF area = QRectF(m_plot.axisRect()->rect()).adjusted(-1, -1, 1, 1);
-  const double radius = QFontMetricsF(m_style.font).height() / 5;
+  const double radius = QFontMetricsF(m_style.font).height() / 4;
   std::size_t used = 0;
   for (const LineMark& mark : m_marks) {
     if (!mark.peak) continue;
@@ -151,8 +151,9 @@ void LineMarks::placeNear(QCPItemText& item, const QPointF& at, bool onLine, std
         centres.emplace_back(area.left() + size.width() / 2 + share * (area.width() - size.width()), y);
   } else {
     const double beside = gap + 2 + size.width() / 2;
-    centres = {{centre, above}, {at.x() + beside, at.y()},       {at.x() - beside, at.y()},
-               {centre, below}, {centre, above - size.height()}, {centre, below + size.height()}};
+    // Below, clear of a flat line's other points.
+    centres = {{centre, above},           {centre, below + size.height() / 2}, {at.x() + beside, at.y()},
+               {at.x() - beside, at.y()}, {centre, above - size.height()},     {centre, below + 1.5 * size.height()}};
   }
   const auto rectAt = [&size](const QPointF& c) { return QRectF(c - QPointF(size.width() / 2, size.height() / 2), size); };
   const auto inside = [&](const QRectF& r) { return area.adjusted(-2, -2, 2, 2).contains(r); };

@@ -48,11 +48,16 @@ LiveChart::LiveChart(LiveAxes axes, QList<LiveSeries> series, QWidget* parent) :
   for (LiveSeries& each : series) {
     auto made = std::make_unique<Series>();
     made->what = std::move(each);
-    made->graph = m_plot->addGraph();
-    made->graph->setSelectable(QCP::stNone);
-    made->graph->setAdaptiveSampling(made->what.look != LiveSeries::Look::Dots);
     m_series.push_back(std::move(made));
   }
+  // What is being watched is drawn over its context.
+  for (const bool context : {true, false})
+    for (auto& each : m_series) {
+      if ((each->what.look == LiveSeries::Look::Context) != context) continue;
+      each->graph = m_plot->addGraph();
+      each->graph->setSelectable(QCP::stNone);
+      each->graph->setAdaptiveSampling(each->what.look != LiveSeries::Look::Dots);
+    }
   m_marks = new LineMarks(*m_plot);
   m_empty = new QLabel;
   m_empty->setObjectName(QStringLiteral("emptyText"));
@@ -144,6 +149,7 @@ LinesChart LiveChart::chart() const {
   chart.positionLabel = m_axes.positionLabel;
   chart.valueLabel = m_axes.valueLabel;
   chart.limit = m_limit;
+  chart.fromZero = true;
   for (const auto& each : m_series) {
     using Look = LinesChart::Line::Look;
     LinesChart::Line line{each->what.label, thinned(each->points.points(), kExported)};

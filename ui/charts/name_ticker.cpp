@@ -5,6 +5,32 @@
 #include "ui/charts/build_parts.h"
 
 namespace deltascope::ui {
+namespace {
+
+/// "layers.0.q.weight", "layers.1.q.weight" → "0", "1": whole parts that all names share say nothing on an axis.
+QStringList withoutShared(const QStringList& names) {
+  if (names.size() < 2) return names;
+  std::vector<QStringList> parts;
+  qsizetype fewest = names.front().size();
+  for (const QString& name : names) {
+    parts.push_back(name.split(u'.'));
+    fewest = std::min(fewest, parts.back().size());
+  }
+  const auto allShare = [&parts](bool fromFront, qsizetype i) {
+    const auto part = [fromFront, i](const QStringList& p) { return p[fromFront ? i : p.size() - 1 - i]; };
+    return std::all_of(parts.begin(), parts.end(), [&](const QStringList& p) { return part(p) == part(parts.front()); });
+  };
+  qsizetype front = 0, back = 0;
+  while (front + 1 < fewest && allShare(true, front)) ++front;
+  while (front + back + 1 < fewest && allShare(false, back)) ++back;
+  QStringList out;
+  for (const QStringList& p : parts) out << p.mid(front, p.size() - front - back).join(u'.');
+  return out;
+}
+
+}  // namespace
+
+NameTicker::NameTicker(QCPAxis& axis, const QStringList& names) : m_axis(axis), m_names(withoutShared(names)) {}
 
 void NameTicker::generate(const QCPRange& range, const QLocale& locale, QChar formatChar, int precision, QVector<double>& ticks,
                           QVector<double>* subTicks, QVector<QString>* tickLabels) {

@@ -23,7 +23,7 @@ struct ChartStyle {
 /// Light, whatever the window looks like: for files that go on paper and slides.
 [[nodiscard]] ChartStyle exportStyle();
 
-/// The colour of the i-th of several series that are told apart; the first is the accent. At least 3:1 on the background.
+/// The colour of the i-th of several series that are told apart; the first is the accent. At least 4.5:1 on the background.
 [[nodiscard]] QColor seriesColour(const ChartStyle& style, std::size_t i);
 
 /// The font at `factor` times its size, whether that is in points or pixels.

@@ -8,6 +8,7 @@
 #include <QFileInfo>
 #include <QPageSize>
 #include <QPdfWriter>
+#include <QSvgGenerator>
 #include <QThread>
 #include <condition_variable>
 #include <memory>
@@ -137,13 +138,35 @@ QByteArray pdfBytes(const Chart& chart, const Caption& caption) {
   return buffer.data();
 }
 
+QByteArray svgBytes(const Chart& chart, const Caption& caption) {
+  if (isEmpty(chart)) return {};
+  QBuffer buffer;
+  buffer.open(QIODevice::WriteOnly);
+  {
+    QSvgGenerator generator;
+    generator.setOutputDevice(&buffer);
+    generator.setResolution(96);  // one logical pixel is one unit
+    generator.setSize(pictureSize(chart));
+    generator.setViewBox(QRect({0, 0}, pictureSize(chart)));
+    generator.setTitle(caption.title);
+    generator.setDescription(describe(chart));
+    QCPPainter painter(&generator);
+    painter.setMode(QCPPainter::pmVectorized);
+    painter.setMode(QCPPainter::pmNoCaching);
+    paintPicture(painter, chart, caption);
+  }
+  return buffer.data();
+}
+
 Result<void> writeChart(const Chart& chart, const Caption& caption, const QString& path) {
   if (isEmpty(chart))
     return fail(ErrorCode::InvalidArgument, "there is nothing to draw in \"" + caption.title.toStdString() + "\"");
   const QString suffix = QFileInfo(path).suffix().toLower();
   if (suffix == QLatin1String("png")) return writeWhole(path, pngBytes(renderChart(chart, caption)));
+  if (suffix == QLatin1String("svg")) return writeWhole(path, svgBytes(chart, caption));
   if (suffix == QLatin1String("pdf")) return writeWhole(path, pdfBytes(chart, caption));
-  return fail(ErrorCode::InvalidArgument, path.toStdString() + ": unknown kind of picture", "end the name in .png or .pdf");
+  return fail(ErrorCode::InvalidArgument, path.toStdString() + ": unknown kind of picture",
+              "end the name in .png, .svg or .pdf");
 }
 
 }  // namespace deltascope::ui

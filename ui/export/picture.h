@@ -32,7 +32,9 @@ struct Caption {
 [[nodiscard]] QByteArray pngBytes(const QImage& image);
 /// One page of exactly the picture's size, vectors and text. Thread: the window's.
 [[nodiscard]] QByteArray pdfBytes(const Chart& chart, const Caption& caption);
-/// By the path's suffix, .png or .pdf; whole or not at all. An empty chart is refused: never an empty picture.
+/// Vectors, and text as text. Thread: the window's.
+[[nodiscard]] QByteArray svgBytes(const Chart& chart, const Caption& caption);
+/// By the path's suffix, .png, .svg or .pdf; whole or not at all. An empty chart is refused: never an empty picture.
 [[nodiscard]] Result<void> writeChart(const Chart& chart, const Caption& caption, const QString& path);
 
 }  // namespace deltascope::ui

@@ -105,7 +105,7 @@ void PayloadPage::exportHeatMap() {
 void PayloadPage::exportChart(const Chart& chart, const QString& title, const QString& subtitle, const QString& suggested) {
   QString path =
       m_services.dialogs->saveFile(this, tr("Export %1").arg(title), suggestedPath(suggested + QStringLiteral(".png")),
-                                   tr("PNG picture (*.png);;PDF document (*.pdf)"));
+                                   tr("PNG picture (*.png);;SVG picture (*.svg);;PDF document (*.pdf)"));
   if (path.isEmpty()) return;
   path = withSuffix(path, QStringLiteral("png"));
   QString headline = title;
