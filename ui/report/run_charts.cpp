@@ -100,7 +100,10 @@ LinesChart memoryChart(const BenchmarkRun& run) {
     accounted = std::max(accounted, m.accounted);
     alike = alike && m.own == m.accounted;
   }
-  const Unit unit = byteUnit(std::max(own, accounted));
+  // A unit of 1 to 1,024, so that the axis has small numbers.
+  Unit unit{QStringLiteral("KiB"), 1024};
+  for (const char* larger : {"MiB", "GiB"})
+    if (double(std::max(own, accounted)) >= 1024 * unit.factor) unit = {QLatin1String(larger), unit.factor * 1024};
   const double scale = brief ? 1e3 : 1;
   chart.positionLabel =
       brief ? QStringLiteral("milliseconds since the run began") : QStringLiteral("seconds since the run began");
