@@ -28,7 +28,7 @@ tr.quiet td{color:var(--muted);font-style:italic}th.group{white-space:normal;pad
 code,pre{font:12.5px/1.5 ui-monospace,"DejaVu Sans Mono",monospace}pre{background:#f4f6f8;padding:10px 12px;border-radius:4px;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
 a{color:var(--accent)}
 @page{size:A4 landscape;margin:12mm}
-@media print{body{padding:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:9px}small{font-size:8px}th,td{padding:2px 4px}td.name{white-space:normal;overflow-wrap:anywhere}.charts{grid-template-columns:1fr 1fr}pre{border:1px solid var(--line);break-inside:avoid}.verdict{break-after:avoid}}
+@media print{body{padding:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:9px}small{font-size:8px}th,td{padding:2px 4px}td.name{white-space:normal;overflow-wrap:anywhere;min-width:16em}.charts{grid-template-columns:1fr 1fr}pre{border:1px solid var(--line);break-inside:avoid}.verdict{break-after:avoid}}
 )";
 
 QString escaped(const QString& text) { return text.toHtmlEscaped(); }
