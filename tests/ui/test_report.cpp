@@ -9,7 +9,9 @@
 #include <QtTest>
 #include <thread>
 
+#include "core/bench/record.h"
 #include "tests/ui/generated_model.h"
+#include "tests/ui/generated_run.h"
 #include "tests/ui/warnings.h"
 #include "ui/report/report.h"
 #include "ui/report/report_data.h"
@@ -31,7 +33,26 @@ struct Bench {
     request.base = generated.model->files.base;
     request.out = path("report");
     request.when = QDateTime(QDate(2026, 11, 23), QTime(14, 5));
+    request.closeUps = 0;  // drawing takes most of the time
+    request.benchmarks.clear();
+    request.engine.benchmark = [this](const BenchmarkRequest& asked, const JobContext&,
+                                      const BenchmarkHooks&) -> Result<BenchmarkRun> {
+      benchmarked.push_back(asked);
+      return asked.generate ? generatedGenerationRun() : generatedRun();
+    };
   }
+  /// Everything that a report has unless told otherwise.
+  Bench& whole() {
+    request.closeUps = ReportRequest().closeUps;
+    return measured();
+  }
+  Bench& measured() {
+    request.benchmarks = ReportRequest().benchmarks;
+    return *this;
+  }
+  std::vector<BenchmarkRequest> benchmarked;
+  QJsonObject json(const char* name) const { return QJsonDocument::fromJson(read(name)).object(); }
+  QString page() const { return QString::fromUtf8(read("index.html")); }
   std::filesystem::path path(const char* name) const { return folder.filePath(name).toStdString(); }
   QByteArray read(const char* name) const {
     QFile file(QDir(QString::fromStdString(request.out.string())).filePath(name));
@@ -52,6 +73,7 @@ class TestReport : public QObject {
 
   void theFolderHoldsTablesChartsAndAPage() {
     Bench bench;
+    bench.whole();
     const auto report = writeReport(bench.request, {});
     QVERIFY2(report, report ? "" : report.error().message.c_str());
     QCOMPARE(report->bitExact, std::optional(true));
@@ -65,15 +87,18 @@ class TestReport : public QObject {
     QStringList found = bench.entries("report");
     found.sort();
     QCOMPARE(found, listed);
-    for (const char* name :
-         {"index.html", "summary.json", "tensors.csv", "verdicts.csv", "heat-map-bits_per_weight.png", "heat-map-sparsity.png",
-          "bits-per-weight-by-layer.png", "bytes-by-codec.png", "histogram-1.png", "map-1.png", "histogram-3.png"})
+    for (const char* name : {"index.html", "summary.json", "tensors.csv", "verdicts.csv", "heat-map-bits_per_weight.png",
+                             "heat-map-sparsity.png", "bits-per-weight-by-layer.png", "bytes-by-codec.png", "histogram-1.png",
+                             "map-1.png", "histogram-3.png", "benchmark-small-and-large.json", "benchmark-small-and-large.csv",
+                             "benchmark-small-and-large-latency.png", "benchmark-small-and-large-saved.png",
+                             "benchmark-generation.json", "benchmark-generation.csv", "benchmark-generation-tokens.png"})
       QVERIFY2(found.contains(name), name);
     QCOMPARE(bench.read("tensors.csv"), QByteArray::fromStdString(toCsv(bench.generated.model->tensors)));
   }
 
   void thePageNeedsNothingElse() {
     Bench bench;
+    bench.whole();
     QVERIFY(writeReport(bench.request, {}));
     const QString page = QString::fromUtf8(bench.read("index.html"));
     QVERIFY(page.startsWith("<!DOCTYPE html>"));
@@ -90,6 +115,7 @@ class TestReport : public QObject {
 
   void chartsAreLightAndNotEmpty() {
     Bench bench;
+    bench.whole();
     QVERIFY(writeReport(bench.request, {}));
     for (const QString& name : bench.entries("report").filter(".png")) {
       const QImage image(bench.folder.filePath("report/" + name));
@@ -239,6 +265,140 @@ class TestReport : public QObject {
     QVERIFY(!report);
     QCOMPARE(report.error().message, std::string("base.safetensors, tensor q: another model's"));
     QVERIFY(bench.entries().isEmpty());
+  }
+
+  void eachBenchmarkHasItsRecordTableAndSection() {
+    Bench bench;
+    bench.measured();
+    bench.request.device = "cuda:0";
+    bench.request.memoryBudget = 64 << 20;
+    bench.request.repeat = 7;
+    const auto report = writeReport(bench.request, {});
+    QVERIFY(report && report->benchmarksPassed);
+    QCOMPARE(bench.benchmarked.size(), std::size_t{2});
+    for (const auto& asked : bench.benchmarked) {
+      QCOMPARE(asked.model.path, bench.request.path);
+      QCOMPARE(asked.model.base, bench.request.base);
+      QCOMPARE(asked.model.device, std::string("cuda:0"));
+      QCOMPARE(asked.model.memoryBudget, std::optional<std::uint64_t>(64 << 20));
+      QCOMPARE(asked.repeat, 7u);
+    }
+    QCOMPARE(bench.benchmarked[0].generate, 0u);
+    QCOMPARE(bench.benchmarked[1].generate, kBenchmarkTokens);
+    QCOMPARE(bench.read("benchmark-small-and-large.csv"), QByteArray::fromStdString(toCsv(generatedRun())));
+    QCOMPARE(bench.read("benchmark-generation.json"), QByteArray::fromStdString(toJsonText(generatedGenerationRun())));
+    const QString page = bench.page();
+    QVERIFY(page.contains("<h2>Benchmark: small-and-large</h2>") && page.contains("<h2>Benchmark: generation</h2>"));
+    QVERIFY(page.contains("jit: 1.10 ms with reconstruction against 0.188 ms resident; saves 1.00 MiB"));
+    QVERIFY(page.contains("700 tokens/s against 760 resident"));
+    QVERIFY(page.contains(" --device cuda:0 --memory-budget 67108864 --repeat 7\n"));
+    const QJsonArray benchmarks = bench.json("summary.json")["benchmarks"].toArray();
+    QCOMPARE(benchmarks.size(), 2);
+    QCOMPARE(benchmarks[0]["state"].toString(), "complete");
+    QCOMPARE(benchmarks[0]["passed"].toBool(), true);
+    QCOMPARE(benchmarks[1]["file"].toString(), "benchmark-generation.json");
+  }
+
+  void noBenchmarkIsRunWhenNoneIsWanted() {
+    Bench bench;
+    QVERIFY(writeReport(bench.request, {}));
+    QVERIFY(bench.benchmarked.empty());
+    QVERIFY(!bench.page().contains("<h2>Benchmark"));
+    QVERIFY(bench.page().contains(" --benchmark none\n"));
+  }
+
+  void aBenchmarkThatFailsFailsAlone() {
+    Bench bench;
+    bench.measured();
+    bench.request.engine.benchmark = [](const BenchmarkRequest& asked, const JobContext&,
+                                        const BenchmarkHooks&) -> Result<BenchmarkRun> {
+      if (asked.generate) return fail(ErrorCode::Unsupported, "architecture of <mamba> is not known", "ask for another");
+      BenchmarkRun run = generatedRun();
+      run.rows.resize(1);
+      run.state = BenchmarkState::Failed;
+      run.reason = "the device vanished";
+      return run;
+    };
+    const auto report = writeReport(bench.request, {});
+    QVERIFY2(report, report ? "" : report.error().message.c_str());
+    QCOMPARE(report->bitExact, std::optional(true));
+    const QString page = bench.page();
+    QVERIFY(page.contains("✕ failed after 1 result: the device vanished; bit-exact: "));
+    QVERIFY(page.contains("– not measured: architecture of &lt;mamba&gt; is not known"));
+    QVERIFY(bench.entries("report").contains("benchmark-small-and-large.json"));
+    QVERIFY(!bench.entries("report").contains("benchmark-generation.json"));
+    const QJsonArray benchmarks = bench.json("summary.json")["benchmarks"].toArray();
+    QCOMPARE(benchmarks[0]["state"].toString(), "failed");
+    QVERIFY(benchmarks[1]["problem"].toString().startsWith("architecture of <mamba> is not known"));
+  }
+
+  void aBenchmarkThatIsNotExactIsTold() {
+    Bench bench;
+    bench.request.benchmarks = {BenchmarkPreset::OneLayer};
+    bench.request.engine.benchmark = [](const auto&, const auto&, const auto&) -> Result<BenchmarkRun> {
+      BenchmarkRun run = generatedRun();
+      run.rows[1].bitExact = false;
+      run.rows[1].elementsDifferent = 3;
+      return run;
+    };
+    const auto report = writeReport(bench.request, {});
+    QVERIFY(report);
+    QVERIFY(!report->benchmarksPassed);
+    QVERIFY(bench.page().contains("✕ not bit-exact: 1 of 4 results; first embed_tokens jit: 3 of 2,097,152 differ"));
+    QVERIFY(bench.page().contains(" --benchmark one-layer\n"));
+  }
+
+  void aCancelledBenchmarkCancels_data() {
+    QTest::addColumn<bool>("begun");
+    QTest::newRow("while it ran") << true;
+    QTest::newRow("before it ran") << false;
+  }
+  void aCancelledBenchmarkCancels() {
+    QFETCH(bool, begun);
+    Bench bench;
+    bench.measured();
+    bench.request.engine.benchmark = [begun](const auto&, const auto&, const auto&) -> Result<BenchmarkRun> {
+      if (!begun) return fail(ErrorCode::Cancelled, "cancelled");
+      BenchmarkRun run = generatedRun();
+      run.state = BenchmarkState::Cancelled;
+      return run;
+    };
+    const auto report = writeReport(bench.request, {});
+    QVERIFY(!report);
+    QCOMPARE(report.error().code, ErrorCode::Cancelled);
+    QVERIFY(bench.entries().isEmpty());
+  }
+
+  void findingsOfTheOldScriptsAreListed() {
+    Bench bench(generatedModel(2, ModelFiles::Kind::Scripts));
+    bench.measured();
+    bench.generated.model->findings = {{"model.norm.weight", "chunks 0 to 63: the frames are <empty>"},
+                                       {"lm_head", "is in the payload, but not in the base"}};
+    const auto report = writeReport(bench.request, {});
+    QVERIFY2(report, report ? "" : report.error().message.c_str());
+    QVERIFY(bench.benchmarked.empty());
+    const QString page = bench.page();
+    QVERIFY(page.contains("<h2>Findings</h2>"));
+    QVERIFY(page.contains("✕ model.norm.weight: chunks 0 to 63: the frames are &lt;empty&gt;"));
+    QVERIFY(page.contains("– not measured: a payload of the old scripts cannot run; import converts it"));
+    QCOMPARE(bench.read("findings.csv"), QByteArray("tensor,finding\r\n"
+                                                    "model.norm.weight,chunks 0 to 63: the frames are <empty>\r\n"
+                                                    "lm_head,\"is in the payload, but not in the base\"\r\n"));
+    QCOMPARE(bench.json("summary.json")["findings"].toInteger(), 2);
+    bench.generated.model->findings.clear();
+    QVERIFY(writeReport(bench.request, {}));
+    QVERIFY(bench.page().contains("– nothing wrong as far as the headers of its frames tell"));
+    QVERIFY(!bench.entries("report").contains("findings.csv"));
+  }
+
+  void theOldScriptsAreVerifiedAgainstAFinal() {
+    Bench bench(generatedModel(2, ModelFiles::Kind::Scripts));
+    bench.request.final = "/models/final";
+    bench.request.closeUps = 3;
+    const auto report = writeReport(bench.request, {});
+    QVERIFY(report);
+    QCOMPARE(report->bitExact, std::optional(true));
+    QCOMPARE(bench.generated.closeUps, 0);
   }
 
   void aWorkerCanWriteIt() {

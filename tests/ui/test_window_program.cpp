@@ -60,6 +60,20 @@ void TestWindowProgram::answersWithoutADisplay_data() {
       << "deltascope: --report needs a model too: --report OUTDIR PATH. Try: deltascope --help";
   QTest::newRow("report without a folder") << QStringList{"--report"} << 2 << ""
                                            << "deltascope: --report needs a value. Try: deltascope --help";
+  QTest::newRow("unknown benchmark") << QStringList{"--report", "out", "p", "--benchmark", "all"} << 2 << ""
+                                     << "deltascope: --benchmark all is none of small-and-large, one-layer, whole-model, "
+                                        "generation and none. Try: deltascope --help";
+  QTest::newRow("none and another") << QStringList{"--report=o", "p", "--benchmark=none", "--benchmark=one-layer"} << 2 << ""
+                                    << "deltascope: --benchmark none and --benchmark one-layer exclude each other. "
+                                       "Try: deltascope --help";
+  QTest::newRow("device") << QStringList{"--report", "out", "p", "--device", "gpu"} << 2 << ""
+                          << "deltascope: --device gpu is not a device; cpu and cuda:N are. Try: deltascope --help";
+  QTest::newRow("budget") << QStringList{"--report", "out", "p", "--memory-budget", "much"} << 2 << ""
+                          << "deltascope: --memory-budget much is not a size such as 6GiB or 500MB. Try: deltascope --help";
+  QTest::newRow("repetitions") << QStringList{"--report", "out", "p", "--repeat", "0"} << 2 << ""
+                               << "deltascope: --repeat 0 is not a number from 1 to 100000. Try: deltascope --help";
+  QTest::newRow("benchmark without a report") << QStringList{"--benchmark=none", "p"} << 2 << ""
+                                              << "deltascope: --benchmark is for --report only. Try: deltascope --help";
   QTest::newRow("final without a report") << QStringList{"--final=x", "p"} << 2 << ""
                                           << "deltascope: --final is for --report only. Try: deltascope --help";
 }
@@ -82,11 +96,31 @@ void TestWindowProgram::writesAReport() {
   QCOMPARE(refused.status, 3);
   QVERIFY2(refused.error.contains("nothing"), qPrintable(refused.error));
   QVERIFY(!QFile::exists(out));
-  const Answer answer = run({"--report", out, QString(DELTASCOPE_DEMO) + "/chat"}, noDisplay());
+  const Answer answer = run({"--report", out, QString(DELTASCOPE_DEMO) + "/chat", "--benchmark", "small-and-large",
+                             "--benchmark=generation", "--repeat", "2", "--device", "cpu", "--memory-budget", "64MiB"},
+                            noDisplay());
   QVERIFY2(answer.status == 0, qPrintable(answer.error));
   QCOMPARE(answer.out.trimmed(), out + "/index.html");
   QVERIFY(QFile::exists(out + "/index.html"));
   QVERIFY(QFile::exists(out + "/tensors.csv"));
+  QVERIFY(QFile::exists(out + "/benchmark-generation.csv"));
+
+  // A run's record instead of a model, compared with itself.
+  const QString record = out + "/benchmark-small-and-large.json", ofRun = scratch.filePath("run");
+  QFile file(record);
+  QVERIFY(file.open(QIODevice::ReadOnly));
+  const QByteArray json = file.readAll();
+  QVERIFY(json.contains("\"repeat\": \"2\"") && json.contains("\"budget_bytes\": 67108864"));
+  const Answer second = run({"--report", ofRun, record, "--baseline", record}, noDisplay());
+  QVERIFY2(second.status == 0, qPrintable(second.error));
+  QFile copy(ofRun + "/run.json");
+  QVERIFY(copy.open(QIODevice::ReadOnly));
+  QCOMPARE(copy.readAll(), json);
+  QVERIFY(QFile::exists(ofRun + "/differences.csv"));
+  const Answer third =
+      run({"--report", scratch.filePath("none"), QString(DELTASCOPE_DEMO) + "/chat", "--baseline", record}, noDisplay());
+  QCOMPARE(third.status, 3);
+  QVERIFY2(third.error.contains("--baseline is for the report of a run"), qPrintable(third.error));
 }
 
 void TestWindowProgram::opensAndCloses() {

@@ -21,14 +21,14 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 20px;margin:0}dt{c
 figure{margin:0;break-inside:avoid}figure img{max-width:100%;height:auto;border:1px solid var(--line);border-radius:4px}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(520px,1fr));gap:16px;align-items:start}.wide{grid-column:1/-1}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13px}
-th,td{padding:3px 10px;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}th{color:var(--muted);font-weight:600;vertical-align:bottom}
-.n{text-align:right}.compact th{white-space:normal}.compact th,.compact td{padding:3px 7px}.compact .name{white-space:normal;overflow-wrap:anywhere;min-width:11em}.compact .w{white-space:normal;min-width:5em}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:12.5px}
+th,td{text-align:left;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top}th{color:var(--muted);font-weight:600;vertical-align:bottom}
+.n{text-align:right}th{white-space:normal}th,td{padding:3px 5px}td.w{white-space:normal;overflow-wrap:break-word}small{color:var(--muted);font-size:11px;white-space:nowrap}
 tr.quiet td{color:var(--muted);font-style:italic}th.group{white-space:normal;padding-top:12px;text-align:left}
 code,pre{font:12.5px/1.5 ui-monospace,"DejaVu Sans Mono",monospace}pre{background:#f4f6f8;padding:10px 12px;border-radius:4px;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
 a{color:var(--accent)}
 @page{size:A4 landscape;margin:12mm}
-@media print{body{padding:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:9px}th,td,.compact th,.compact td{padding:2px 5px;white-space:normal}.n{white-space:nowrap}.compact .name{min-width:0}.compact .w{min-width:0}.charts{grid-template-columns:1fr 1fr}pre{border:1px solid var(--line);break-inside:avoid}.verdict{break-after:avoid}}
+@media print{body{padding:0;max-width:none;font-size:11px}h2,h3{break-after:avoid}thead{display:table-header-group}tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:9px}small{font-size:8px}th,td{padding:2px 4px}td.name{white-space:normal;overflow-wrap:anywhere;min-width:16em}.charts{grid-template-columns:1fr 1fr}pre{border:1px solid var(--line);break-inside:avoid}.verdict{break-after:avoid}}
 )";
 
 QString escaped(const QString& text) { return text.toHtmlEscaped(); }
@@ -76,7 +76,7 @@ void HtmlPage::list(const QStringList& items, const QString& classes) {
 }
 
 void HtmlPage::table(const HtmlTable& table, const QString& file) {
-  m_html += QStringLiteral("<div class=\"scroll\"><table class=\"compact\">\n<thead><tr>");
+  m_html += QStringLiteral("<div class=\"scroll\"><table>\n<thead><tr>");
   for (const auto& header : table.headers)
     m_html += QStringLiteral("<th class=\"%1\">%2</th>").arg(classOf(header.kind), escaped(header.text));
   m_html += QStringLiteral("</tr></thead>\n<tbody>\n");
@@ -93,6 +93,7 @@ void HtmlPage::table(const HtmlTable& table, const QString& file) {
       const auto& cell = row.cells[i];
       const QString exact = cell.exact.isEmpty() ? QString() : QStringLiteral(" title=\"%1\"").arg(escaped(cell.exact));
       m_html += QStringLiteral("<td class=\"%1\"%2>").arg(classOf(table.headers[i].kind), exact) + escaped(cell.text) +
+                (cell.below.isEmpty() ? QString() : QStringLiteral("<br><small>%1</small>").arg(escaped(cell.below))) +
                 QStringLiteral("</td>");
     }
     m_html += QStringLiteral("</tr>\n");

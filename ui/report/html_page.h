@@ -19,6 +19,7 @@ struct HtmlTable {
   struct Cell {
     QString text;
     QString exact = {};  ///< shown when pointed at
+    QString below = {};  ///< a second line, smaller
   };
   struct Row {
     QList<Cell> cells;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostBars = 40;     // more are not read as bars
 constexpr std::size_t kMostPoints = 120;  // of a line over time
-constexpr double kShortRun = 10;          // seconds; below, an axis of whole seconds has no marks
+constexpr double kShortRun = 3;           // seconds; below, an axis of whole seconds has no marks
 
 /// The largest of every bucket: a thinned line keeps its peaks.
 std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points) {
@@ -100,7 +100,10 @@ LinesChart memoryChart(const BenchmarkRun& run) {
     accounted = std::max(accounted, m.accounted);
     alike = alike && m.own == m.accounted;
   }
-  const Unit unit = byteUnit(std::max(own, accounted));
+  // A unit of 1 to 1,024, so that the axis has small numbers.
+  Unit unit{QStringLiteral("KiB"), 1024};
+  for (const char* larger : {"MiB", "GiB"})
+    if (double(std::max(own, accounted)) >= 1024 * unit.factor) unit = {QLatin1String(larger), unit.factor * 1024};
   const double scale = brief ? 1e3 : 1;
   chart.positionLabel =
       brief ? QStringLiteral("milliseconds since the run began") : QStringLiteral("seconds since the run began");
@@ -137,8 +140,7 @@ BarsChart savedChart(const BenchmarkRun& run) {
     std::int64_t saved = 0;
     std::uint64_t final = 0, tensors = 0;
   };
-  std::size_t bars = 0;
-  for (const auto* rows : {&run.rows, &run.baselines}) bars += rows->size();
+  const bool each = run.rows.size() + run.baselines.size() <= kMostBars;
   std::map<QString, Sum> sums;
   std::vector<QString> order;
   bool any = false;
@@ -147,11 +149,11 @@ BarsChart savedChart(const BenchmarkRun& run) {
       // What is resident saves nothing, by what the word means.
       if (row.mode == "resident" || (row.mode == "static" && row.memorySavedBytes() == 0)) continue;
       any = any || row.memorySavedBytes() != 0;
-      const bool each = bars <= kMostBars || row.generation;
-      const QString label = each ? barLabel(row, baseline)
-                                 : QStringLiteral("all %1 · %2%3")
-                                       .arg(QString::fromStdString(tensorRole(row.tensor).kind), modeText(row.mode),
-                                            baseline ? QStringLiteral(", baseline") : QString());
+      if (baseline && !each) continue;
+      const QString label =
+          each || row.generation
+              ? barLabel(row, baseline)
+              : QStringLiteral("all %1 · %2").arg(QString::fromStdString(tensorRole(row.tensor).kind), modeText(row.mode));
       const auto [at, added] = sums.try_emplace(label);
       if (added) order.push_back(label);
       at->second.saved += row.memorySavedBytes();

@@ -11,7 +11,8 @@ namespace deltascope::ui {
 [[nodiscard]] LinesChart memoryChart(const BenchmarkRun& run);
 /// Median milliseconds by tensor and mode, resident first, as bars; many tensors become lines, one a mode.
 [[nodiscard]] Chart latencyChart(const BenchmarkRun& run);
-/// Memory saved against the resident weight, by tensor and mode; many tensors are summed by kind. Empty when all were resident.
+/// Memory saved against the resident weight, by tensor and mode; many tensors are summed by kind, without baselines. Empty when
+/// all were resident.
 [[nodiscard]] BarsChart savedChart(const BenchmarkRun& run);
 /// Tokens a second of each way of running, baselines included.
 [[nodiscard]] BarsChart tokensChart(const BenchmarkRun& run);

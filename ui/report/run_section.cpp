@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/report/run_section.h"
 
-#include "core/base/units.h"
+#include <algorithm>
+
 #include "ui/charts/numbers.h"
 #include "ui/report/run_charts.h"
 #include "ui/report/run_words.h"
@@ -67,8 +68,12 @@ QList<ReportChart> runCharts(const BenchmarkRun& run, const QString& prefix, con
   add("saved", QStringLiteral("Memory saved"), where, savedChart(run));
   add("tokens", QStringLiteral("Tokens a second"), where, tokensChart(run));
   add("tokens-by-repetition", QStringLiteral("Tokens a second, repetition by repetition"), where, tokensByRepetition(run));
+  std::uint64_t most = 0;
+  for (const auto& m : run.memory) most = std::max(most, m.accounted);
+  const QString above = run.budget && most > run.budget ? QStringLiteral("; baselines are not held to the budget") : QString();
   add("memory", QStringLiteral("Memory over time"),
-      run.memorySource.empty() ? where : QStringLiteral("%1; own memory as %2 tells it").arg(where, words(run.memorySource)),
+      (run.memorySource.empty() ? where : QStringLiteral("%1; own memory as %2 tells it").arg(where, words(run.memorySource))) +
+          above,
       memoryChart(run));
   return charts;
 }

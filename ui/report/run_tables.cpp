@@ -26,7 +26,16 @@ Cell saved(const BenchmarkRow& row) {
 Cell spread(const Timings& timings) {
   QStringList values;
   for (const double value : timings.values) values << exact(value);
-  return {spreadText(timings), values.mid(0, 100).join(QStringLiteral(", "))};
+  const QString range = timings.values.size() < 2
+                            ? QString()
+                            : QStringLiteral("%1–%2").arg(significant(timings.least()), significant(timings.most()));
+  return {timings.empty() ? QStringLiteral("–") : significant(timings.median()), values.mid(0, 100).join(QStringLiteral(", ")),
+          range};
+}
+/// "✓ bit-exact", and below it how many elements that is.
+Cell verdict(const BenchmarkRow& row) {
+  if (!row.bitExact || row.generation) return {rowVerdict(row)};
+  return {QStringLiteral("✓ bit-exact"), rowVerdict(row), QStringLiteral("all %1").arg(exactCount(row.elementsCompared))};
 }
 /// Of a figure that only exists where `timings` were taken.
 Cell measured(const Timings& timings, double value, const QString& text) {
@@ -35,21 +44,22 @@ Cell measured(const Timings& timings, double value, const QString& text) {
 
 HtmlTable::Row tensorRow(const BenchmarkRow& row) {
   const bool compared = !row.residentMs.empty() && !row.usedMs.empty();
-  return {{{words(row.tensor), words(row.operation) + QStringLiteral(", ") + words(shapeText(row.shape))},
-           {modeText(row.mode)},
-           {words(row.codec)},
-           size(row.layerBytes),
-           spread(row.residentMs),
-           spread(row.usedMs),
-           compared ? Cell{signedNumber(row.overheadMs()), exact(row.overheadMs())} : Cell{QStringLiteral("–")},
-           measured(row.rebuildMs, row.reconstructGbPerSecond(), significant(row.reconstructGbPerSecond())),
-           measured(row.rebuildMs, row.copyShare, percentText(row.copyShare)),
-           size(row.peakMemoryBytes),
-           saved(row),
-           {rowVerdict(row)},
-           {row.outputCount ? significant(row.outputNorm) : QStringLiteral("–"), exact(row.outputNorm)}},
-          false,
-          {}};
+  return {
+      {{shortTensor(row.tensor), words(row.tensor), words(row.operation) + QStringLiteral(", ") + words(shapeText(row.shape))},
+       {modeText(row.mode)},
+       {words(row.codec)},
+       size(row.layerBytes),
+       spread(row.residentMs),
+       spread(row.usedMs),
+       compared ? Cell{signedNumber(row.overheadMs()), exact(row.overheadMs())} : Cell{QStringLiteral("–")},
+       measured(row.rebuildMs, row.reconstructGbPerSecond(), significant(row.reconstructGbPerSecond())),
+       measured(row.rebuildMs, row.copyShare, percentText(row.copyShare)),
+       size(row.peakMemoryBytes),
+       saved(row),
+       verdict(row),
+       {row.outputCount ? significant(row.outputNorm) : QStringLiteral("–"), exact(row.outputNorm)}},
+      false,
+      {}};
 }
 
 QString placementsText(const GenerationFigures& g) {
@@ -76,7 +86,7 @@ HtmlTable::Row generationRow(const BenchmarkRow& row) {
            {placementsText(g)},
            {words(g.logitsHash).left(8), words(g.logitsHash)},
            {row.mode == "resident" ? QStringLiteral("–") : matches},
-           {rowVerdict(row)}},
+           verdict(row)},
           false,
           {}};
 }
@@ -200,7 +210,7 @@ HtmlTable differenceRows(const RunDiff& diff) {
     if (!row.inA) remarks << QStringLiteral("in this run only");
     if (!row.inB) remarks << QStringLiteral("in the baseline only");
     for (const auto& remark : row.remarks) remarks << words(remark);
-    const Cell name{words(row.tensor)}, mode{modeText(row.mode)}, none{QStringLiteral("–")};
+    const Cell name{shortTensor(row.tensor), words(row.tensor)}, mode{modeText(row.mode)}, none{QStringLiteral("–")};
     if (!remarks.isEmpty())
       table.rows << HtmlTable::Row{
           {name, mode, none, none, none, none, none, {QStringLiteral("≠ ") + remarks.join(QStringLiteral("; "))}}, false, {}};

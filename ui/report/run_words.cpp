@@ -154,6 +154,7 @@ QString runVerdict(const BenchmarkRun& run) {
   if (!run.rows.empty()) parts << (run.passed() ? exactWords(run) : failureWords(run));
   for (const QString& figures : {tensorFigures(run), generationFigures(run)})
     if (!figures.isEmpty()) parts << figures;
+  if (!run.rows.empty() && !run.skipped.empty()) parts << QStringLiteral("%1 not measured").arg(exactCount(run.skipped.size()));
   return (passed ? (*passed ? QStringLiteral("✓ ") : QStringLiteral("✕ ")) : QStringLiteral("– ")) +
          parts.join(QStringLiteral("; "));
 }

@@ -9,8 +9,8 @@
 namespace deltascope::ui {
 
 /// One sentence, verdict first: "✓ bit-exact: every reconstruction gave the resident weight's bits and output; embed_tokens
-/// 8192 × 256, jit: 0.880 ms with reconstruction against 0.0830 ms resident; saves 1.18 MiB". A run that did not come to its
-/// end says so first ("– cancelled after 3 results: …").
+/// 8192 × 256, jit: 0.880 ms with reconstruction against 0.0830 ms resident; saves 1.18 MiB". Skips are counted at the end. A
+/// run that did not come to its end says so first ("– cancelled after 3 results: …").
 [[nodiscard]] QString runVerdict(const BenchmarkRun& run);
 /// Whether runVerdict is good news (✓), bad (✕) or neither (–); empty: neither.
 [[nodiscard]] std::optional<bool> runPassed(const BenchmarkRun& run);
