@@ -573,7 +573,9 @@ class TestRunList : public QObject {
       const auto* table = list.view->table();
       const int height = table->rowHeight(0), width = table->columnWidth(int(RunColumn::Device));
       applyTheme(*qApp, theme, 150, look);
-      QCoreApplication::processEvents();
+      for (int i = 0; i < 3; ++i) QCoreApplication::processEvents();
+      for (const auto* button : list.view->findChildren<QToolButton*>(QRegularExpression("^run.*Button$")))
+        QVERIFY2(button->width() >= button->sizeHint().width(), qPrintable(button->objectName()));
       QVERIFY(table->rowHeight(0) > height * 5 / 4 && table->columnWidth(int(RunColumn::Device)) > width * 5 / 4);
       if (const QString folder = qEnvironmentVariable("DELTASCOPE_PICTURES"); !folder.isEmpty())
         list.view->grab().save(QDir(folder).filePath("runs-zoomed-" + nameOf(theme) + ".png"));
