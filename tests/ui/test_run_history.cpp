@@ -70,7 +70,7 @@ class TestRunHistory : public QObject {
     QCOMPARE(e.created, "2026-11-01T00:07:00Z");
     QCOMPARE(e.state, "complete");
     QCOMPARE(e.model, "chat-nf4");
-    QCOMPARE(e.device, "CPU · AMD EPYC 7B13");
+    QCOMPARE(e.device, "CPU · EPYC 7B13");
     QCOMPARE(e.settings, "32 tokens · all tensors · jit · 16.0 MiB · 2 threads · ×10");
     QCOMPARE(e.rows, 3u);
     QCOMPARE(e.tokensPerSecond, 206.0);
@@ -416,6 +416,9 @@ class TestRunHistory : public QObject {
     RunHistory history;
     QVERIFY(history.inMemory());
     QVERIFY(!history.newRunFile("x"));
+    QVERIFY(!history.refresh("no such") && !history.read("no such") && !history.rename("no such", "x"));
+    QVERIFY(history.remove({"no such"}).problem && history.restore({"no such"}).problem);
+    QVERIFY(!QFileInfo::exists("/index.sqlite"));
     const QString file = history.keep(sampleRun(3)).file;
     QVERIFY(history.rename(file, "kept"));
     const auto run = history.read(file);

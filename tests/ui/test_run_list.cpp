@@ -478,6 +478,58 @@ class TestRunList : public QObject {
     QCOMPARE(header->sectionSize(1), 300);
   }
 
+  void keysWorkWhereTheKeyboardIs() {
+    List list;
+    list.makeRuns(3);
+    RunListView& view = list.open();
+    view.activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(&view));
+    QSignalSpy activated(&view, &RunListView::runActivated);
+    list.choose({"1.json"});
+    auto* filter = view.findChild<QLineEdit*>("runFilter");
+    filter->setFocus();
+    filter->setText("run");
+    for (const auto key : {Qt::Key_Home, Qt::Key_Delete, Qt::Key_Delete, Qt::Key_Delete, Qt::Key_Return})
+      QTest::keyClick(filter, key);
+    list.wait();
+    QCOMPARE(filter->text(), "");
+    QCOMPARE(list.order().size(), 3);
+    QCOMPARE(activated.size(), 0);
+    list.choose({"1.json"});
+    view.table()->setFocus();
+    QTest::keyClick(view.table(), Qt::Key_Return);
+    QCOMPARE(activated.size(), 1);
+    QTest::keyClick(view.table(), Qt::Key_F2);
+    auto* editor = view.table()->viewport()->findChild<QLineEdit*>();
+    QVERIFY(editor);
+    editor->selectAll();
+    for (const auto key : {Qt::Key_Delete, Qt::Key_X, Qt::Key_Return}) QTest::keyClick(editor, key);
+    QTRY_COMPARE(list.shown("1.json", RunColumn::Name), "x");
+    QCOMPARE(activated.size(), 1);
+    list.choose({"1.json"});
+    view.table()->setFocus();
+    QTest::keyClick(view.table(), Qt::Key_Delete);
+    list.wait();
+    QCOMPARE(list.order(), (QStringList{"2.json", "0.json"}));
+    QTest::keyClick(view.table(), Qt::Key_Z, Qt::ControlModifier);
+    list.wait();
+    QCOMPARE(list.order().size(), 3);
+  }
+
+  void aClickOnTheStarPins() {
+    List list;
+    list.makeRuns(2);
+    RunListView& view = list.open();
+    const auto click = [&] {
+      const QRect star = view.table()->visualRect(list.shownRow("1.json", RunColumn::Baseline));
+      QTest::mouseClick(view.table()->viewport(), Qt::LeftButton, {}, star.center());
+    };
+    click();
+    QCOMPARE(view.baselineFile(), "1.json");
+    click();
+    QCOMPARE(view.baselineFile(), "");
+  }
+
   void everyControlHasANameAndEveryActionAKey() {
     List list;
     list.open();
@@ -518,6 +570,15 @@ class TestRunList : public QObject {
       backgrounds << picture.pixelColor(picture.width() - 3, picture.height() / 2);
       if (const QString folder = qEnvironmentVariable("DELTASCOPE_PICTURES"); !folder.isEmpty())
         picture.save(QDir(folder).filePath("runs-" + nameOf(theme) + ".png"));
+      const auto* table = list.view->table();
+      const int height = table->rowHeight(0), width = table->columnWidth(int(RunColumn::Device));
+      applyTheme(*qApp, theme, 150, look);
+      for (int i = 0; i < 3; ++i) QCoreApplication::processEvents();
+      for (const auto* button : list.view->findChildren<QToolButton*>(QRegularExpression("^run.*Button$")))
+        QVERIFY2(button->width() >= button->sizeHint().width(), qPrintable(button->objectName()));
+      QVERIFY(table->rowHeight(0) > height * 5 / 4 && table->columnWidth(int(RunColumn::Device)) > width * 5 / 4);
+      if (const QString folder = qEnvironmentVariable("DELTASCOPE_PICTURES"); !folder.isEmpty())
+        list.view->grab().save(QDir(folder).filePath("runs-zoomed-" + nameOf(theme) + ".png"));
     }
     applyTheme(*qApp, Theme::Light, 100, look);
     QVERIFY(backgrounds[0].lightness() > 200 && backgrounds[1].lightness() < 80);

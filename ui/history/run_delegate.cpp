@@ -34,7 +34,8 @@ RunTone toneAt(const QModelIndex& index, int role) { return static_cast<RunTone>
 void RunDelegate::initStyleOption(QStyleOptionViewItem* option, const QModelIndex& index) const {
   QStyledItemDelegate::initStyleOption(option, index);
   option->palette.setColor(QPalette::Text, colorOf(toneAt(index, RunListModel::ToneRole), option->palette));
-  if (index.data(RunListModel::IsBaselineRole).toBool()) option->font.setWeight(QFont::DemiBold);
+  if (static_cast<RunColumn>(index.column()) == RunColumn::Name && index.data(RunListModel::IsBaselineRole).toBool())
+    option->font.setWeight(QFont::DemiBold);
 }
 
 void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given, const QModelIndex& index) const {
@@ -49,7 +50,7 @@ void RunDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given, co
   const bool selected = option.state.testFlag(QStyle::State_Selected);
   const QFontMetrics metrics(option.font);
   const int margin = style->pixelMetric(QStyle::PM_FocusFrameHMargin, &option, option.widget) + 1;
-  const int room = metrics.horizontalAdvance(QStringLiteral(" (−88.8 %)"));
+  const int room = metrics.horizontalAdvance(QStringLiteral(" (−8.8 %)"));
   QRect value = option.rect.adjusted(margin, 0, -margin - room, 0), beside = option.rect.adjusted(margin, 0, -margin, 0);
   painter->save();
   painter->setFont(option.font);

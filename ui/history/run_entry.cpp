@@ -17,10 +17,11 @@ QString modelWords(const BenchmarkRun& run) {
   return run.baseOnly ? name + QStringLiteral(", base only") : name;
 }
 
-/// Makers' decoration costs the width of a column.
+/// Makers and their decoration cost the width of a column.
 QString deviceWords(const DeviceFacts& device) {
-  static const QRegularExpression decoration(QStringLiteral("\\((R|TM|C)\\)|\\b(CPU|Processor|\\d+-Core)\\b|@.*$"),
-                                             QRegularExpression::CaseInsensitiveOption);
+  static const QRegularExpression decoration(
+      QStringLiteral("\\((R|TM|C)\\)|\\b(AMD|Intel|NVIDIA|CPU|Processor|\\d+-Core)\\b|@.*$"),
+      QRegularExpression::CaseInsensitiveOption);
   const QString name = QString::fromStdString(device.name).remove(decoration).simplified();
   const QString kind = device.id == "cpu" ? QStringLiteral("CPU") : QStringLiteral("GPU");
   return name.isEmpty() ? kind : kind + QStringLiteral(" · ") + name;

@@ -20,7 +20,7 @@ struct RunEntry {
   QString state;             ///< "complete", "cancelled", "failed", "partial"; "unreadable" with a problem
   QString model;             ///< the last part of its path; "chat, base only"
   QString modelFingerprint;  ///< equal for the same model
-  QString device;            ///< "CPU · AMD EPYC 7B13", "GPU · NVIDIA H100"
+  QString device;            ///< "CPU · EPYC 7B13", "GPU · H100 80GB HBM3"
   QString settings;          ///< "32 tokens · 16.0 MiB · 2 threads"
   std::uint64_t rows = 0;
   double tokensPerSecond = kNone;         ///< median of the first generation

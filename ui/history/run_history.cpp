@@ -31,6 +31,8 @@ Error folderError(const QString& folder, const std::string& what) {
   return {ErrorCode::Io, at({native(folder), {}, {}}, what), "make it writable, or free the name"};
 }
 
+Error notKept(const QString& file) { return {ErrorCode::NotFound, "there is no run " + printable(file.toStdString()), {}}; }
+
 Result<void> makeFolder(const QString& folder) {
   if (QDir().mkpath(folder)) return {};
   return tl::make_unexpected(folderError(folder, "this folder cannot be made"));
@@ -172,6 +174,7 @@ Result<OpenedRuns> RunHistory::open(const JobContext& job) {
 
 /// Without an index, or where it cannot be written, the next open() finds out by itself.
 void RunHistory::noteInIndex(const std::vector<IndexedRun>& put, const QStringList& remove) const {
+  if (inMemory()) return;
   [[maybe_unused]] const auto noted = m_index.change(put, remove);
 }
 
@@ -195,6 +198,7 @@ Result<QString> RunHistory::newRunFile(const QString& stem) {
 
 Result<RunEntry> RunHistory::refresh(const QString& file) {
   if (const auto kept = m_kept.find(file); kept != m_kept.end()) return entryOf(file, kept->second);
+  if (inMemory()) return tl::make_unexpected(notKept(file));
   // The stamp comes first: should the file change in between, the index is stale and not wrong.
   std::error_code error;
   const fs::path path = native(pathOf(file));
@@ -240,6 +244,7 @@ RunEntry RunHistory::keep(BenchmarkRun run) {
 
 Result<BenchmarkRun> RunHistory::read(const QString& file) const {
   if (const auto kept = m_kept.find(file); kept != m_kept.end()) return kept->second;
+  if (inMemory()) return tl::make_unexpected(notKept(file));
   return readRun(native(pathOf(file)));
 }
 
@@ -270,6 +275,7 @@ Result<QString> RunHistory::trashOne(const QString& file) {
     m_keptTrash.insert(m_kept.extract(kept));
     return file;
   }
+  if (inMemory()) return tl::make_unexpected(notKept(file));
   const QString trash = pathOf(QLatin1String(kTrash));
   DELTASCOPE_TRY(makeFolder(trash));
   QDateTime now = QDateTime::currentDateTimeUtc();
@@ -287,6 +293,7 @@ Result<QString> RunHistory::restoreOne(const QString& trashed) {
     m_kept.insert(m_keptTrash.extract(kept));
     return trashed;
   }
+  if (inMemory()) return tl::make_unexpected(notKept(trashed));
   const QString from = pathOf(QLatin1String(kTrash)) + u'/' + trashed;
   const std::lock_guard lock(m_namesMutex);
   const QString wanted = trashed.section(u'~', 1);
@@ -307,7 +314,7 @@ MovedRuns RunHistory::remove(const QStringList& files) {
     moved.files << file;
     moved.trashed << *one;
   }
-  if (!inMemory() && !moved.files.isEmpty()) noteInIndex({}, moved.files);
+  if (!moved.files.isEmpty()) noteInIndex({}, moved.files);
   return moved;
 }
 

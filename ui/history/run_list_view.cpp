@@ -25,8 +25,11 @@
 namespace deltascope::ui {
 namespace {
 
-/// In average characters; together less than a page at 1366 pixels.
-constexpr std::array<double, kRunColumnCount> kWidths{4, 20, 17, 13, 17, 24, 10.5, 16, 16, 16, 16, 12.5, 12};
+/// What each column has room for. Names, settings and notes may be longer; their ends are in the tooltip.
+constexpr std::array<const char*, kRunColumnCount> kSamples{
+    "★",          "entropy, two lanes", "2026-11-26 10:35", "chat-nf4-delta", "CPU · EPYC 7B13-9", "32 tokens · all tensors",
+    "unreadable", "1,234 (−8.8 %)",     "1,234 (−8.8 %)",   "0.728 (−8.8 %)", "1,234 (−8.8 %)",    "✕ not passed",
+    "fan off"};
 
 QString runsFolder(const QString& dataFolder) {
   return dataFolder.isEmpty() ? QString() : dataFolder + QStringLiteral("/runs");
@@ -225,13 +228,20 @@ void RunListView::restoreState(const Settings& settings) {
   if (!header.isEmpty()) m_table->horizontalHeader()->restoreState(header);
 }
 
+int RunListView::widthOf(RunColumn column) const {
+  const QFontMetrics metrics(font());
+  const int words = std::max(metrics.horizontalAdvance(QString::fromUtf8(kSamples[static_cast<std::size_t>(column)])),
+                             metrics.horizontalAdvance(runHeaderText(column, {QStringLiteral("MiB"), 1})));
+  return words + steps(*this, column == RunColumn::Baseline ? 2 : 3);
+}
+
 void RunListView::resetLayout() {
   QHeaderView* header = m_table->horizontalHeader();
   m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
-  header->setMinimumSectionSize(characters(*this, 4));
+  header->setMinimumSectionSize(steps(*this, 4));
   for (int i = 0; i < kRunColumnCount; ++i) {
     header->moveSection(header->visualIndex(i), i);
-    header->resizeSection(i, characters(*this, kWidths[static_cast<std::size_t>(i)]));
+    header->resizeSection(i, widthOf(static_cast<RunColumn>(i)));
   }
   m_table->sortByColumn(static_cast<int>(RunColumn::Time), Qt::DescendingOrder);
 }
@@ -244,7 +254,7 @@ void RunListView::changeEvent(QEvent* event) {
   m_laidOutFor = font();
   m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   QHeaderView* header = m_table->horizontalHeader();
-  header->setMinimumSectionSize(characters(*this, 4));
+  header->setMinimumSectionSize(steps(*this, 4));
   for (int i = 0; i < kRunColumnCount; ++i) header->resizeSection(i, qRound(header->sectionSize(i) * zoom));
 }
 

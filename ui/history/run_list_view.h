@@ -74,6 +74,7 @@ class RunListView : public QWidget {
   void refresh();
   void setQuery(const QString& query, bool regex);
   void tellBaseline();
+  [[nodiscard]] int widthOf(RunColumn column) const;
   [[nodiscard]] const RunEntry* entryAt(const QModelIndex& index) const;  ///< of the filter; null: none
   [[nodiscard]] const RunEntry* current() const;
   [[nodiscard]] std::vector<const RunEntry*> selected() const;
