@@ -36,8 +36,7 @@ inline BenchmarkRow fakeRow(const std::string& tensor, const std::string& mode, 
 
 struct FakeBenchmark {
   Gate gate;  ///< every row but the first waits for it
-  std::vector<BenchmarkRow> rows{fakeRow("model.embed_tokens.weight", "jit", 0.8),
-                                 fakeRow("model.norm.weight", "static", 0.2)};
+  std::vector<BenchmarkRow> rows{fakeRow("model.embed_tokens.weight", "jit", 0.8), fakeRow("model.norm.weight", "static", 0.2)};
   std::optional<Error> refusal;        ///< of a request that cannot begin
   std::optional<std::string> failure;  ///< of the device, after the first row
   std::atomic<int> runs{0};

@@ -113,7 +113,8 @@ void TestFrame::saysWhyItDidNotOpen_data() {
                                       << "Could not open broken: DIR/broken, offset 8: header is not JSON"
                                       << "Copy it again";
   QTest::newRow("not a model") << "notes.txt"
-                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run"
+                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, "
+                                  "or .json for a benchmark run"
                                << "";
 }
 

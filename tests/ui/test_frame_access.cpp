@@ -136,8 +136,8 @@ void TestFrameAccess::sheetListsEveryAction() {
   QStringList listed;
   for (int i = 0; i < tree->topLevelItemCount(); ++i)
     for (int j = 0; j < tree->topLevelItem(i)->childCount(); ++j) listed << tree->topLevelItem(i)->child(j)->text(0);
-  for (const char* action : {"Open folder", "1 Start", "2 Payload", "3 Pack", "4 Benchmark", "5 Chat", "Verify", "Unpack", "Cancel job",
-                             "Try the demo", "Dark", "Pack", "Stop the answer", "New conversation"})
+  for (const char* action : {"Open folder", "1 Start", "2 Payload", "3 Pack", "4 Benchmark", "5 Chat", "Verify", "Unpack",
+                             "Cancel job", "Try the demo", "Dark", "Pack", "Stop the answer", "New conversation"})
     QVERIFY2(listed.contains(action), action);
   auto* filter = sheet->findChild<QLineEdit*>("shortcutFilter");
   filter->setText("unpack");

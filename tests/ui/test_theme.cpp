@@ -199,8 +199,9 @@ void TestTheme::dropsAreJudged_data() {
   QTest::addColumn<QString>("refusal");
   QTest::newRow("folder") << QStringList{"DIR"} << true << QString();
   QTest::newRow("safetensors") << QStringList{"DIR/a.safetensors"} << true << QString();
-  QTest::newRow("other file") << QStringList{"DIR/a.txt"} << false
-                              << "a.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run";
+  QTest::newRow("other file")
+      << QStringList{"DIR/a.txt"} << false
+      << "a.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run";
   QTest::newRow("missing") << QStringList{"DIR/no.safetensors"} << false << "DIR/no.safetensors does not exist";
   QTest::newRow("two") << QStringList{"DIR", "DIR"} << false << "one model at a time: 2 were dropped";
   QTest::newRow("remote") << QStringList{"https://x.org/a.safetensors"} << false

@@ -14,7 +14,8 @@ class ComparisonModel : public QAbstractTableModel {
   Q_OBJECT
  public:
   enum Fixed { Tensor, Mode, Baseline, FixedCount };
-  static constexpr int Value = 0, Absolute = 1, Relative = 2, OfCount = 3;  ///< columns of each other, from FixedCount; the last column is Remarks
+  static constexpr int Value = 0, Absolute = 1, Relative = 2,
+                       OfCount = 3;  ///< columns of each other, from FixedCount; the last column is Remarks
   static constexpr int kSortRole = Qt::UserRole + 1;
 
   using QAbstractTableModel::QAbstractTableModel;
