@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Keeps a run's record while it grows: memory over time, rows, and the file that a killed run leaves. Internal to core/bench.
+#include <algorithm>
 #include <chrono>
 
 #include "core/bench/bench.h"
@@ -17,7 +18,10 @@ class Recorder {
   /// Samples memory when the last sample is old enough. `device` is asked only then.
   template <class Device>
   void tick(std::uint64_t accounted, const Device& device) {
-    if (Clock::now() - m_lastSample >= m_sampleInterval) sample(accounted, device());
+    const auto start = Clock::now();
+    if (start - m_lastSample < m_sampleInterval) return;
+    sample(accounted, device());
+    m_sampleInterval = std::max(m_sampleInterval, kSampleShare * (Clock::now() - start));
   }
   void latency(std::string_view tensor, std::string_view mode, double milliseconds) const {
     if (m_hooks.onLatency) m_hooks.onLatency(tensor, mode, milliseconds);
@@ -31,13 +35,14 @@ class Recorder {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr int kSampleShare = 200;  // asking a driver may take long: a two-hundredth of the time at most
   void sample(std::uint64_t accounted, const kernels::DeviceMemoryUse& device);
 
   BenchmarkRun& m_run;
   const BenchmarkHooks& m_hooks;
   std::filesystem::path m_out;
   Clock::time_point m_start = Clock::now(), m_lastSample{}, m_lastWrite{};
-  Clock::duration m_sampleInterval = std::chrono::milliseconds(100), m_writeTook{};
+  Clock::duration m_sampleInterval = std::chrono::milliseconds(10), m_writeTook{};
 };
 
 }  // namespace deltascope

@@ -241,11 +241,12 @@ class TestRunReport : public QObject {
     BenchmarkRun run = generatedRun();
     run.budget = 6 << 20;
     const LinesChart chart = memoryChart(run);
-    QCOMPARE(chart.lines.size(), std::size_t{3});
+    QCOMPARE(chart.lines.size(), std::size_t{2});
     QCOMPARE(chart.valueLabel, "MiB");
     QCOMPARE(chart.lines[0].label, "accounted, peak 4.00 MiB");
     QCOMPARE(chart.lines[1].label, "own, peak 5.00 MiB");
-    QCOMPARE(chart.lines[2].label, "budget 6.00 MiB");
+    QVERIFY(chart.limit);
+    QCOMPARE(chart.limit->label, "budget 6.00 MiB");
     QCOMPARE(chart.lines[0].points.front().second, 1.0);
     run.memory.clear();
     for (int i = 0; i < 5000; ++i) run.memory.push_back({double(i), i == 4321 ? 9u << 20 : 1u << 20, 0, 0, 0});
@@ -256,13 +257,12 @@ class TestRunReport : public QObject {
     QCOMPARE(highest, 9.0);
   }
 
-  void manyWeightsAreLinesAndSums() {
+  void manyWeightsAreSeriesAndSums() {
     const BenchmarkRun run = generatedWholeRun(16);
-    const Chart latency = latencyChart(run);
-    const auto* lines = std::get_if<LinesChart>(&latency);
-    QVERIFY(lines);
-    QCOMPARE(lines->lines.size(), std::size_t{3});
-    for (const auto& line : lines->lines) QCOMPARE(line.points.size(), std::size_t{64});
+    const SpreadChart latency = latencyChart(run);
+    QCOMPARE(latency.series.size(), std::size_t{3});
+    QCOMPARE(latency.positions.size(), qsizetype{64});
+    for (const auto& series : latency.series) QCOMPARE(series.points.size(), std::size_t{64});
     const BarsChart saved = savedChart(run);
     QCOMPARE(saved.bars.size(), std::size_t{4});
     QCOMPARE(saved.bars[0].label, "all q · jit");

@@ -90,7 +90,17 @@ BenchmarkBar::BenchmarkBar(QWidget* parent) : QWidget(parent) {
   column->setContentsMargins(steps(*this, 3), steps(*this, 2), steps(*this, 3), steps(*this, 1));
   column->setSpacing(steps(*this, 1));
   column->addLayout(line);
-  column->addWidget(m_problem);
+  m_demo = new QPushButton("Benchmark the de&mo");
+  m_demo->setObjectName("benchDemo");
+  m_demo->setAutoDefault(false);
+  m_demo->setToolTip("Pack the model that comes with Deltascope if need be, then measure and verify its reconstruction");
+  auto* below = new QHBoxLayout;
+  below->setSpacing(steps(*this, 2));
+  below->addWidget(m_problem);
+  below->addWidget(m_demo);
+  below->addStretch(1);
+  column->addLayout(below);
+  connect(m_demo, &QPushButton::clicked, this, &BenchmarkBar::demoRequested);
 
   connect(m_run, &QPushButton::clicked, this, [this] {
     if (m_running)
@@ -164,13 +174,14 @@ void BenchmarkBar::check() {
   if (m_filling) return;
   m_wantedDevice = m_device->currentData().toString();
   showKind();
-  setState(m_running, m_cancelling, m_blocked);
+  setState(m_running, m_cancelling, m_blocked, m_offerDemo);
   emit changed();
 }
 
 bool BenchmarkBar::canRun() const { return !m_running && m_blocked.isEmpty() && problemOf(form()).isEmpty(); }
 
-void BenchmarkBar::setState(bool running, bool cancelling, const QString& blocked) {
+void BenchmarkBar::setState(bool running, bool cancelling, const QString& blocked, bool offerDemo) {
+  m_offerDemo = offerDemo;
   m_running = running;
   m_cancelling = cancelling;
   m_blocked = blocked;
@@ -178,6 +189,7 @@ void BenchmarkBar::setState(bool running, bool cancelling, const QString& blocke
   const QString words = !problem.isEmpty() ? "✕ " + problem : running ? QString() : blocked;
   m_problem->setText(words);
   m_problem->setVisible(!words.isEmpty());
+  m_demo->setVisible(offerDemo && problem.isEmpty() && !running);
   m_run->setText(running ? (cancelling ? "Cancelling" : "&Cancel") : "Run &benchmark");
   m_run->setToolTip(running ? "Stop; what was measured is kept (Shift+F5)" : "Measure and record (F5)");
   m_run->setEnabled(running ? !cancelling : canRun());

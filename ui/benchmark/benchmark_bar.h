@@ -26,13 +26,15 @@ class BenchmarkBar : public QWidget {
   void setForm(const BenchmarkForm& form);
   void setDevices(const std::vector<kernels::DeviceInfo>& devices);
   /// `blocked`: why nothing can run whatever the form says; empty: nothing stands in the way.
-  void setState(bool running, bool cancelling, const QString& blocked);
+  /// `offerDemo`: a button beside the reason.
+  void setState(bool running, bool cancelling, const QString& blocked, bool offerDemo);
   [[nodiscard]] bool canRun() const;
   [[nodiscard]] QWidget* firstFocus() const;
 
  signals:
   void runRequested();
   void cancelRequested();
+  void demoRequested();
   void changed();
 
  private:
@@ -44,11 +46,11 @@ class BenchmarkBar : public QWidget {
   QSpinBox *m_repeat, *m_tokens;
   QWidget *m_tokensLabel, *m_tensorsLabel;
   QCheckBox* m_baselines;
-  QPushButton* m_run;
+  QPushButton *m_run, *m_demo;
   TextLabel* m_problem;
   BenchmarkForm m_rest;  ///< what has no control here: warm-up, rows, seed
   QString m_blocked, m_wantedDevice;
-  bool m_filling = false, m_running = false, m_cancelling = false;
+  bool m_filling = false, m_running = false, m_cancelling = false, m_offerDemo = false;
 };
 
 }  // namespace deltascope::ui

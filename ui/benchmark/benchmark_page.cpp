@@ -27,6 +27,7 @@ QString nameOfModel(const Inspection& model) { return modelName(QString::fromStd
 void BenchmarkPage::connectParts() {
   connect(m_bar, &BenchmarkBar::runRequested, this, &BenchmarkPage::run);
   connect(m_bar, &BenchmarkBar::cancelRequested, this, &BenchmarkPage::cancel);
+  connect(m_bar, &BenchmarkBar::demoRequested, this, &BenchmarkPage::demoBenchmarkRequested);
   connect(m_bar, &BenchmarkBar::changed, this, &BenchmarkPage::updateState);
   connect(m_runs, &RunListView::runActivated, this, &BenchmarkPage::showFile);
   connect(m_runs, &RunListView::compareRequested, this, &BenchmarkPage::compare);
@@ -58,7 +59,7 @@ void BenchmarkPage::updateState() {
     blocked = "What the old scripts wrote cannot run as it is; convert it first.";
   else if (m_model->files.kind == ModelFiles::Kind::Payload && m_model->files.base.empty())
     blocked = "The payload's base is not known; give it first (Ctrl+B).";
-  m_bar->setState(running(), m_cancelling, blocked);
+  m_bar->setState(running(), m_cancelling, blocked, !m_model);
   m_actions.run->setEnabled(m_bar->canRun());
   m_actions.cancel->setEnabled(running() && !m_cancelling);
   m_actions.pause->setEnabled(running());
@@ -88,7 +89,7 @@ void BenchmarkPage::run() {
   m_shown.reset();
   m_rows->clear();
   m_summary->clear();
-  m_live->begin(request.model.memoryBudget.value_or(0));
+  m_live->begin(request.model.memoryBudget.value_or(0), request.generate > 0);
   m_tabs->setCurrentWidget(m_live);
   const Batcher<RunEvent> events([this](std::vector<RunEvent>&& batch) {
     m_live->take(batch);
@@ -201,7 +202,9 @@ void BenchmarkPage::compare(const QStringList& files) {
       return;
     }
     std::vector<NamedRun> named;
-    for (const BenchmarkRun& run : *runs) named.push_back({runTitle(run), run});
+    for (const BenchmarkRun& run : *runs)
+      named.push_back(
+          {QString("%1, %2").arg(runTitle(run), QString::fromStdString(run.created).replace('T', ' ').remove('Z')), run});
     m_comparison->showRuns(std::move(named));
     m_tabs->setCurrentWidget(m_comparison);
   });

@@ -47,6 +47,9 @@ class BenchmarkPage : public Page {
   void openRunFile(const QString& path);
   [[nodiscard]] const std::optional<BenchmarkRun>& shownRun() const { return m_shown; }
 
+ signals:
+  void demoBenchmarkRequested();  ///< open the demo and measure it
+
  private:
   // Construction (benchmark_page_layout.cpp).
   void makeActions();

@@ -35,7 +35,11 @@ BenchmarkPage::BenchmarkPage(const PageServices& services, QWidget* parent)
   m_tabs->addTab(m_live, "Char&ts");
   m_tabs->addTab(makeResults(), "Fi&gures");
   m_tabs->addTab(m_comparison, "Compar&ison");
-  m_tabs->setCornerWidget(m_export);
+  auto* corner = new QWidget;
+  auto* inner = new QHBoxLayout(corner);
+  inner->setContentsMargins(0, 0, steps(*this, 3), steps(*this, 1));
+  inner->addWidget(m_export);
+  m_tabs->setCornerWidget(corner);
   m_splitter = new QSplitter(Qt::Vertical);
   m_splitter->setObjectName("benchSplitter");
   m_splitter->setChildrenCollapsible(false);
@@ -74,6 +78,7 @@ QWidget* BenchmarkPage::makeResults() {
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   m_table->horizontalHeader()->setHighlightSections(false);
+  m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_summary = new QLabel;
   m_summary->setObjectName("benchSummary");

@@ -104,7 +104,8 @@ LiveRun::LiveRun(QWidget* parent) : QWidget(parent) {
   across->setChildrenCollapsible(false);
   across->addWidget(makePanel(Memory, m_memoryKind));
   across->addWidget(makePanel(Latency, new TextLabel(TextKind::Heading, "Latency by weight")));
-  across->addWidget(makePanel(Speed, new TextLabel(TextKind::Heading, "Tokens a second")));
+  m_speedPanel = makePanel(Speed, new TextLabel(TextKind::Heading, "Tokens a second"));
+  across->addWidget(m_speedPanel);
   across->setStretchFactor(0, 5);
   across->setStretchFactor(1, 6);
   across->setStretchFactor(2, 4);
@@ -166,11 +167,13 @@ void LiveRun::clear() {
   m_firstWrong.clear();
   m_running = false;
   m_pause->setEnabled(false);
+  m_speedPanel->setVisible(true);
   showVerdicts();
 }
 
-void LiveRun::begin(std::uint64_t budget) {
+void LiveRun::begin(std::uint64_t budget, bool generation) {
   clear();
+  m_speedPanel->setVisible(generation);
   m_running = true;
   m_pause->setChecked(false);
   m_pause->setEnabled(true);
@@ -242,6 +245,8 @@ void LiveRun::end(const BenchmarkRun& run) {
 
 void LiveRun::showRun(const BenchmarkRun& run) {
   clear();
+  const auto generated = [](const BenchmarkRow& row) { return row.generation.has_value(); };
+  m_speedPanel->setVisible(std::any_of(run.rows.begin(), run.rows.end(), generated));
   for (const auto& row : run.rows) countVerdict(row, false);
   m_panels[Memory].live->setLimit(run.budget ? std::optional(double(run.budget) / kMib) : std::nullopt,
                                   run.budget ? "budget " + byteText(run.budget) : QString());

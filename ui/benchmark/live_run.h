@@ -45,8 +45,8 @@ class LiveRun : public QWidget {
  public:
   explicit LiveRun(QWidget* parent = nullptr);
 
-  /// `budget`: bytes, 0: none.
-  void begin(std::uint64_t budget);
+  /// `budget`: bytes, 0: none; `generation`: tokens will come.
+  void begin(std::uint64_t budget, bool generation);
   void take(const std::vector<RunEvent>& events);
   /// The run ended: the latencies become medians with their spread.
   void end(const BenchmarkRun& run);
@@ -78,6 +78,7 @@ class LiveRun : public QWidget {
 
   std::array<Panel, PartCount> m_panels;
   QStackedWidget* m_memoryStack = nullptr;
+  QWidget* m_speedPanel = nullptr;
   QComboBox* m_memoryKind = nullptr;
   QToolButton *m_pause = nullptr, *m_follow = nullptr;
   TextLabel* m_verdicts = nullptr;

@@ -21,6 +21,7 @@ struct Head {
 constexpr std::array<Head, Model::ColumnCount> kHeads{{
     {"Tensor", "The weight that was used, or the whole model when it generated"},
     {"Mode", "Where the final weight comes from: static, jit or stream. additive, zstd, base and resident are baselines"},
+    {"Verdict", "Bitwise comparison of every element with the final"},
     {"Codec", "How the delta is stored"},
     {"Size MiB", "Bytes of the final weight"},
     {"Resident ms", "One use of the final weight kept in memory: the ground truth. Median of the repetitions"},
@@ -33,7 +34,6 @@ constexpr std::array<Head, Model::ColumnCount> kHeads{{
     {"Tokens/s", "Of generation, median"},
     {"First ms", "Time to the first token, median"},
     {"Output norm", "Of the product with a random input; 0 would mean a broken layer"},
-    {"Verdict", "Bitwise comparison of every element with the final"},
 }};
 
 std::optional<double> mib(double bytes) { return bytes / double(1u << 20); }
@@ -111,13 +111,13 @@ QString exactText(const BenchmarkRow& row, int column, double value) {
 QString words(const BenchmarkRow& row, bool baseline, int column) {
   switch (column) {
     case Model::Tensor:
-      return QString::fromStdString(row.tensor);
+      return shortTensor(row.tensor);
     case Model::Mode:
       return modeText(row.mode) + (baseline ? QString(" · baseline") : QString());
     case Model::Codec:
       return row.codec.empty() ? QString("–") : QString::fromStdString(row.codec);
     default:
-      return rowVerdict(row);
+      return rowVerdict(row).section(": ", 0, 0);  // the counts are in the tooltip
   }
 }
 
@@ -160,6 +160,7 @@ QVariant RunRowsModel::data(const QModelIndex& index, int role) const {
   if (role == Qt::TextAlignmentRole && isFigure(column)) return QVariant::fromValue(Qt::AlignRight | Qt::AlignVCenter);
   if (!isFigure(column)) {
     const bool tip = role == Qt::ToolTipRole;
+    if (tip && column == Tensor) return QString::fromStdString(row.tensor);
     if (tip && column == Verdict && !row.generation)
       return QString("%1 of %2 elements differ%3")
           .arg(exactCount(row.elementsDifferent), exactCount(row.elementsCompared),

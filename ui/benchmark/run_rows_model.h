@@ -16,6 +16,7 @@ class RunRowsModel : public QAbstractTableModel {
   enum Column {
     Tensor,
     Mode,
+    Verdict,
     Codec,
     Size,      ///< MiB of the final weight
     Resident,  ///< ms, one use of the resident weight
@@ -28,7 +29,6 @@ class RunRowsModel : public QAbstractTableModel {
     TokensPerSecond,
     FirstToken,  ///< ms
     Norm,
-    Verdict,
     ColumnCount
   };
   static constexpr int kSortRole = Qt::UserRole + 1;

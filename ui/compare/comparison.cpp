@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <map>
 
 #include "ui/charts/numbers.h"
@@ -124,24 +123,29 @@ QStringList notesOf(const TableComparison& comparison) {
   return notes;
 }
 
-LinesChart overlay(const TableComparison& comparison, const QString& metric, const std::vector<int>& rows) {
-  LinesChart chart;
+QString letterOf(std::ptrdiff_t side) {
+  return side < 26 ? QString(QChar(u'A' + static_cast<char16_t>(side))) : QString::number(side + 1);
+}
+
+SpreadChart overlay(const TableComparison& comparison, const QString& metric, const std::vector<int>& rows) {
+  SpreadChart chart;
   chart.positionLabel = "row of the table";
   chart.valueLabel = metricWords(metric);
   const std::string name = metric.toStdString();
-  chart.lines.resize(static_cast<std::size_t>(comparison.names.size()));
-  for (std::size_t line = 0; line < chart.lines.size(); ++line)
-    chart.lines[line].label = comparison.names[static_cast<qsizetype>(line)];
+  for (qsizetype side = 0; side < comparison.names.size(); ++side)
+    chart.series.push_back({letterOf(side), std::vector<SpreadChart::Point>(rows.size())});
+  const auto put = [&](std::size_t side, std::size_t at, std::optional<double> value) {
+    if (value) chart.series[side].points[at] = {*value, *value, *value, true};
+  };
   for (std::size_t at = 0; at < rows.size(); ++at) {
     const auto& row = comparison.rows[static_cast<std::size_t>(rows[at])];
-    std::optional<double> base;
+    chart.positions << shortTensor(row.tensor) + (row.mode.empty() ? QString() : " · " + modeText(row.mode));
     for (std::size_t other = 0; other < row.others.size(); ++other) {
       const DiffMetric* found = row.others[other] ? row.others[other]->find(name) : nullptr;
-      if (found && found->a) base = found->a;
-      chart.lines[other + 1].points.emplace_back(double(at + 1),
-                                                 found && found->b ? *found->b : std::numeric_limits<double>::quiet_NaN());
+      if (!found) continue;
+      put(0, at, found->a);
+      put(other + 1, at, found->b);
     }
-    chart.lines.front().points.emplace_back(double(at + 1), base.value_or(std::numeric_limits<double>::quiet_NaN()));
   }
   return chart;
 }

@@ -40,6 +40,8 @@ struct TableComparison {
 [[nodiscard]] TableComparison compareAll(const std::vector<NamedRun>& runs, double threshold);
 [[nodiscard]] TableComparison compareAll(const NamedTable& a, const NamedTable& b);
 
+/// "A", "B", … of a side, for headers and charts.
+[[nodiscard]] QString letterOf(std::ptrdiff_t side);
 /// Metrics that occur, as the record names them, in its order.
 [[nodiscard]] QStringList metricsOf(const TableComparison& comparison);
 /// "latency in use, ms"; as it is where there are no words.
@@ -48,8 +50,8 @@ struct TableComparison {
 [[nodiscard]] QString sentenceOf(const TableComparison& comparison, const QString& metric);
 /// What both sides should have in common and do not, one line each.
 [[nodiscard]] QStringList notesOf(const TableComparison& comparison);
-/// One line a run, over the rows: the metric of each.
-[[nodiscard]] LinesChart overlay(const TableComparison& comparison, const QString& metric, const std::vector<int>& rows);
+/// A series a side over the rows: the metric of each. Medians alone, the spread is in the table.
+[[nodiscard]] SpreadChart overlay(const TableComparison& comparison, const QString& metric, const std::vector<int>& rows);
 /// Rows given by index (RFC 4180): tensor, mode, other, side, metric, both values, differences, noise, verdict, remarks.
 [[nodiscard]] QByteArray toCsv(const TableComparison& comparison, const std::vector<int>& rows);
 

@@ -110,6 +110,7 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
   const int row = index.row(), column = index.column();
   const auto& one = m_comparison.rows[static_cast<std::size_t>(row)];
   const bool text = role == Qt::DisplayRole || role == kSortRole || role == Qt::ToolTipRole;
+  if (column == Tensor && role == Qt::DisplayRole) return shortTensor(one.tensor);
   if (column == Tensor) return text ? QString::fromStdString(one.tensor) : QVariant();
   if (column == Mode) return text ? modeText(one.mode) : QVariant();
   if (column == remarksColumn()) return text ? remarksAt(row) : QVariant();
@@ -145,16 +146,16 @@ QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, i
   if (section == Mode) return "Mode";
   if (section == remarksColumn()) return "Remarks";
   const bool tip = role == Qt::ToolTipRole;
-  if (section == Baseline)
-    return tip ? metricWords(m_metric) + " of the baseline " + m_comparison.names.front() : "★ " + m_comparison.names.front();
+  if (section == Baseline) return tip ? metricWords(m_metric) + " of the baseline " + m_comparison.names.front() : "★ A";
   const QString name = m_comparison.names[(section - FixedCount) / OfCount + 1];
   switch ((section - FixedCount) % OfCount) {
     case Value:
-      return tip ? metricWords(m_metric) + " of " + name : name;
+      return tip ? metricWords(m_metric) + " of " + name : letterOf((section - FixedCount) / OfCount + 1);
     case Absolute:
-      return tip ? name + " minus the baseline" : QString("Δ");
+      return tip ? name + " minus the baseline" : "Δ " + letterOf((section - FixedCount) / OfCount + 1);
     default:
-      return tip ? "The same as a share of the baseline's value, and whether it is beyond noise" : QString("Δ %");
+      return tip ? "The same as a share of the baseline's value, and whether it is beyond noise"
+                 : "Δ " + letterOf((section - FixedCount) / OfCount + 1) + " %";
   }
 }
 

@@ -41,7 +41,7 @@ LinesChart memoryOverlay(const std::vector<NamedRun>& runs) {
   chart.valueLabel = "accounted memory, MiB";
   for (const NamedRun& run : runs) {
     LinesChart::Line line;
-    line.label = run.name;
+    line.label = letterOf(&run - runs.data());
     line.dots = false;
     for (const BenchmarkMemory& sample : run.run.memory)
       line.points.emplace_back(sample.seconds, double(sample.accounted) / double(1u << 20));
@@ -126,6 +126,8 @@ QWidget* ComparisonView::makeToolbar() {
                        "Write the rows the filter shows, every metric, exact numbers", &ComparisonView::exportCsv);
   m_exportChart =
       action("compareExportChart", "Export comparison c&hart…", "Write the chart that is shown", &ComparisonView::exportChart);
+  m_exportCsv->setIconText("CSV…");  // of the buttons
+  m_exportChart->setIconText("Chart…");
   m_metric = new QComboBox;
   m_metric->setObjectName("compareMetric");
   m_metric->setAccessibleName("Metric");
@@ -160,7 +162,6 @@ QWidget* ComparisonView::makeToolbar() {
     auto* button = new QToolButton;
     button->setDefaultAction(one);
     button->setObjectName(one->objectName() + "Button");
-    button->setText(one == m_exportCsv ? "CSV…" : "Chart…");
     button->setAccessibleName(QString(one->text()).remove('&'));
     button->setFocusPolicy(Qt::StrongFocus);
     line->addWidget(button);
@@ -185,6 +186,7 @@ QWidget* ComparisonView::makeTable() {
   m_table->verticalHeader()->hide();
   m_table->verticalHeader()->setDefaultSectionSize(steps(*this, 6));
   m_table->horizontalHeader()->setHighlightSections(false);
+  m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setStretchLastSection(true);
   return m_table;
 }
@@ -241,7 +243,10 @@ void ComparisonView::fillMetrics() {
 }
 
 void ComparisonView::refresh() {
-  QStringList lines{sentenceOf(comparison(), m_model->metric())};
+  QStringList lines, names;
+  for (qsizetype side = 0; side < comparison().names.size(); ++side)
+    names << (side == 0 ? QString("★ ") : QString()) + letterOf(side) + ": " + comparison().names[side];
+  lines << names.join("   ") << sentenceOf(comparison(), m_model->metric());
   lines += notesOf(comparison());
   m_sentence->setText(lines.join('\n'));
   const auto rows = m_filter->shownRows();

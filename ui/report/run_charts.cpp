@@ -33,54 +33,6 @@ QString barLabel(const BenchmarkRow& row, bool baseline) {
       .arg(shortTensor(row.tensor), modeText(row.mode), baseline ? QStringLiteral(", baseline") : QString());
 }
 
-BarsChart latencyBars(const BenchmarkRun& run) {
-  BarsChart chart;
-  chart.valueLabel = QStringLiteral("ms a use, median (least–most)");
-  std::vector<std::string> order;
-  for (const auto& row : run.rows)
-    if (!row.generation && std::find(order.begin(), order.end(), row.tensor) == order.end()) order.push_back(row.tensor);
-  for (const auto& tensor : order) {
-    bool first = true;
-    for (const bool baseline : {false, true})
-      for (const auto& row : baseline ? run.baselines : run.rows) {
-        if (row.tensor != tensor || row.generation) continue;
-        if (first && !row.residentMs.empty())
-          chart.bars.push_back({shortTensor(tensor) + QStringLiteral(" · resident"), row.residentMs.median(),
-                                spreadText(row.residentMs) + QStringLiteral(" ms")});
-        first = false;
-        if (!row.usedMs.empty())
-          chart.bars.push_back({barLabel(row, baseline), row.usedMs.median(), spreadText(row.usedMs) + QStringLiteral(" ms")});
-      }
-  }
-  return chart;
-}
-
-/// Tensors in the run's order along the axis.
-LinesChart latencyLines(const BenchmarkRun& run) {
-  LinesChart chart;
-  chart.positionLabel = QStringLiteral("weight, in the table's order");
-  chart.valueLabel = QStringLiteral("ms a use, median");
-  std::map<std::string, std::size_t> places;
-  std::map<std::string, LinesChart::Line> lines;
-  const auto add = [&](const std::string& mode, std::size_t at, const Timings& timings) {
-    auto& points = lines[mode].points;
-    const auto place = static_cast<double>(at + 1);
-    if (!timings.empty() && (points.empty() || points.back().first < place)) points.emplace_back(place, timings.median());
-  };
-  for (const auto& row : run.rows) {
-    if (row.generation) continue;
-    const std::size_t at = places.try_emplace(row.tensor, places.size()).first->second;
-    add(row.mode, at, row.usedMs);
-    add("resident", at, row.residentMs);
-  }
-  for (const char* mode : {"jit", "stream", "static", "resident"})
-    if (auto line = lines.find(mode); line != lines.end() && !line->second.points.empty()) {
-      line->second.label = modeText(mode);
-      chart.lines.push_back(std::move(line->second));
-    }
-  return chart;
-}
-
 QString savedText(std::int64_t bytes, std::uint64_t final) {
   const QString share =
       final ? QStringLiteral(" (%1 of %2)").arg(percentText(double(bytes) / double(final)), sizeText(final)) : QString();
@@ -119,18 +71,37 @@ LinesChart memoryChart(const BenchmarkRun& run) {
   };
   line(alike ? QStringLiteral("accounted and own") : QStringLiteral("accounted"), &BenchmarkMemory::accounted);
   if (!alike) line(QStringLiteral("own"), &BenchmarkMemory::own);
-  if (run.budget) {
-    const double value = double(run.budget) / unit.factor;
-    chart.lines.push_back({QStringLiteral("budget ") + sizeText(run.budget),
-                           {{run.memory.front().seconds * scale, value}, {run.memory.back().seconds * scale, value}}});
-  }
+  if (run.budget)
+    chart.limit = LinesChart::Limit{double(run.budget) / unit.factor, QStringLiteral("budget ") + sizeText(run.budget)};
   return chart;
 }
 
-Chart latencyChart(const BenchmarkRun& run) {
-  BarsChart bars = latencyBars(run);
-  if (bars.bars.size() > kMostBars) return latencyLines(run);
-  return bars;
+SpreadChart latencyChart(const BenchmarkRun& run) {
+  SpreadChart chart;
+  chart.positionLabel = QStringLiteral("weight");
+  chart.valueLabel = QStringLiteral("ms a use, median and least to most");
+  std::vector<std::string> tensors;
+  for (const auto& row : run.rows)
+    if (!row.generation && std::find(tensors.begin(), tensors.end(), row.tensor) == tensors.end())
+      tensors.push_back(row.tensor);
+  for (const auto& tensor : tensors) chart.positions << shortTensor(tensor);
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < tensors.size(); ++i) places[tensors[i]] = i;
+  std::map<std::string, std::vector<SpreadChart::Point>> series;
+  const auto add = [&](const BenchmarkRow& row, const std::string& mode, const Timings& timings) {
+    const auto place = places.find(row.tensor);
+    if (row.generation || timings.empty() || place == places.end()) return;
+    auto& points = series.try_emplace(mode, tensors.size()).first->second;
+    points[place->second] = {timings.least(), timings.median(), timings.most(), true};
+  };
+  for (const auto* rows : {&run.rows, &run.baselines})
+    for (const auto& row : *rows) {
+      add(row, "resident", row.residentMs);
+      add(row, row.mode, row.usedMs);
+    }
+  for (const char* mode : {"resident", "static", "jit", "stream", "zstd", "additive", "base"})
+    if (const auto found = series.find(mode); found != series.end()) chart.series.push_back({modeText(mode), found->second});
+  return chart;
 }
 
 BarsChart savedChart(const BenchmarkRun& run) {

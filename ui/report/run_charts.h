@@ -9,8 +9,8 @@ namespace deltascope::ui {
 /// Over time: this process's own memory and what the run accounted, each with its peak; the budget as a line, where there was
 /// one. Long runs are thinned to their peaks. Empty below two samples.
 [[nodiscard]] LinesChart memoryChart(const BenchmarkRun& run);
-/// Median milliseconds by tensor and mode, resident first, as bars; many tensors become lines, one a mode.
-[[nodiscard]] Chart latencyChart(const BenchmarkRun& run);
+/// Milliseconds of one use by tensor, a series a mode, resident first and baselines last.
+[[nodiscard]] SpreadChart latencyChart(const BenchmarkRun& run);
 /// Memory saved against the resident weight, by tensor and mode; many tensors are summed by kind, without baselines. Empty when
 /// all were resident.
 [[nodiscard]] BarsChart savedChart(const BenchmarkRun& run);
