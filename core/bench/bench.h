@@ -93,7 +93,7 @@ struct BenchmarkSkip {
 
 struct BenchmarkMemory {
   double seconds = 0;           ///< since the run began
-  std::uint64_t accounted = 0;  ///< bytes of this run on the device
+  std::uint64_t accounted = 0;  ///< bytes of this run on the device; in the sample at a row's end, the most it held
   std::uint64_t own = 0;        ///< of this process, as the driver or system sees it
   std::uint64_t others = 0, total = 0;
 };

@@ -13,12 +13,16 @@ constexpr std::chrono::seconds kLeastWriteInterval{1};
 
 }  // namespace
 
-/// A long run keeps every second sample, and takes half as many from then on.
 void Recorder::sample(std::uint64_t accounted, const kernels::DeviceMemoryUse& device) {
   m_lastSample = Clock::now();
   const std::uint64_t used = device.total - std::min(device.total, device.free);
   const BenchmarkMemory now{seconds(), accounted, device.own, used - std::min(used, device.own), device.total};
   m_run.memorySource = device.source;
+  keep(now);
+}
+
+/// A long run keeps every second sample, and takes half as many from then on.
+void Recorder::keep(const BenchmarkMemory& now) {
   m_run.memory.push_back(now);
   if (m_run.memory.size() >= kMostSamples) {
     std::size_t kept = 0;
@@ -30,6 +34,12 @@ void Recorder::sample(std::uint64_t accounted, const kernels::DeviceMemoryUse& d
 }
 
 Result<void> Recorder::add(BenchmarkRow row, bool baseline) {
+  if (!m_run.memory.empty()) {  // the peak may have been between samples
+    BenchmarkMemory peak = m_run.memory.back();
+    peak.seconds = seconds();
+    peak.accounted = row.peakMemoryBytes;
+    keep(peak);
+  }
   auto& rows = baseline ? m_run.baselines : m_run.rows;
   rows.push_back(std::move(row));
   if (m_hooks.onRow) m_hooks.onRow(rows.back(), baseline);

@@ -36,6 +36,7 @@ class Recorder {
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr int kSampleShare = 200;  // asking a driver may take long: a two-hundredth of the time at most
+  void keep(const BenchmarkMemory& now);
   void sample(std::uint64_t accounted, const kernels::DeviceMemoryUse& device);
 
   BenchmarkRun& m_run;

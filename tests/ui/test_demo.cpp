@@ -5,7 +5,9 @@
 #include <QProgressBar>
 #include <QTableView>
 
+#include "core/bench/record.h"
 #include "tests/ui/frame_fixture.h"
+#include "ui/benchmark/benchmark_page.h"
 #include "ui/pack/pack_page.h"
 #include "ui/start/demo.h"
 
@@ -24,6 +26,7 @@ class TestDemo : public QObject {
   void packsTheDemoOnceAndOpensIt();
   void verifiesAndUnpacksTheDemo();
   void estimatesAndPacksByTheForm();
+  void benchmarksTheDemoInUnderAMinute();
   void cancelLeavesNothingBehind();
 
  private:
@@ -140,6 +143,34 @@ void TestDemo::estimatesAndPacksByTheForm() {
   QTRY_COMPARE(window.session().path(), form.out);
   const double bits = window.session().model()->totals.totalBitsPerWeight();
   QVERIFY2(bits > 10 && bits < 11.2, qPrintable(QString::number(bits)));
+}
+
+void TestDemo::benchmarksTheDemoInUnderAMinute() {
+  Frame frame;
+  useRealEngine(frame);
+  MainWindow& window = frame.open();
+  QElapsedTimer timer;
+  timer.start();
+  frame.find<QAbstractButton>("startBenchmarkDemo")->click();
+  auto* page = window.findChild<BenchmarkPage*>();
+  QTRY_VERIFY_WITH_TIMEOUT(page->shownRun().has_value(), 60000);
+  QCOMPARE(window.currentPage(), QString("benchmark"));
+  const BenchmarkRun run = *page->shownRun();
+  QVERIFY(run.passed());
+  const LiveRun* charts = window.findChild<LiveRun*>();
+  QVERIFY(charts->charts().size() >= 2);  // memory and latency at least
+  QCOMPARE(frame.find<QLabel>("liveVerdicts")->text(), QString("✓ bit-exact: %1 of %1 checks").arg(run.rows.size()));
+  frame.dialogs.save = frame.scratch.filePath("report");
+  frame.find<QAbstractButton>("messageAction")->click();
+  QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(frame.scratch.filePath("report/index.html")), 60000);
+  QVERIFY2(timer.elapsed() < 60000, qPrintable(QString::number(timer.elapsed())));
+  // What the window shows is what the record holds, and what the command line would read.
+  const QDir runs(frame.scratch.filePath("data/runs"));
+  const QStringList files = runs.entryList({"*.json"});
+  QCOMPARE(files.size(), 1);
+  const auto recorded = readRun(runs.filePath(files.front()).toStdString());
+  QVERIFY(recorded);
+  QCOMPARE(QString::fromStdString(toCsv(*recorded)), QString::fromStdString(toCsv(run)));
 }
 
 void TestDemo::cancelLeavesNothingBehind() {

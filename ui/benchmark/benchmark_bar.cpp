@@ -96,9 +96,8 @@ BenchmarkBar::BenchmarkBar(QWidget* parent) : QWidget(parent) {
   m_demo->setToolTip("Pack the model that comes with Deltascope if need be, then measure and verify its reconstruction");
   auto* below = new QHBoxLayout;
   below->setSpacing(steps(*this, 2));
-  below->addWidget(m_problem);
   below->addWidget(m_demo);
-  below->addStretch(1);
+  below->addWidget(m_problem, 1);
   column->addLayout(below);
   connect(m_demo, &QPushButton::clicked, this, &BenchmarkBar::demoRequested);
 

@@ -74,7 +74,7 @@ void BenchmarkPage::run() {
   const BenchmarkForm form = m_bar->form();
   BenchmarkRequest request = requestOf(form, *m_model);
   const QString model = nameOfModel(*m_model);
-  request.name = QString("%1: %2").arg(model, labelOf(form.what)).toStdString();
+  request.name = labelOf(form.what).toStdString();
   QString file;  // empty: the run is kept in memory
   if (!m_runs->folder().isEmpty()) {
     if (const auto fresh = m_runs->newRunFile(fileNameOf(model + u'-' + labelOf(form.what)))) {
@@ -89,7 +89,7 @@ void BenchmarkPage::run() {
   m_shown.reset();
   m_rows->clear();
   m_summary->clear();
-  m_live->begin(request.model.memoryBudget.value_or(0), request.generate > 0);
+  m_live->begin(request.model.memoryBudget.value_or(0), !request.tensors.empty(), request.generate > 0);
   m_tabs->setCurrentWidget(m_live);
   const Batcher<RunEvent> events([this](std::vector<RunEvent>&& batch) {
     m_live->take(batch);
@@ -203,8 +203,10 @@ void BenchmarkPage::compare(const QStringList& files) {
     }
     std::vector<NamedRun> named;
     for (const BenchmarkRun& run : *runs)
-      named.push_back(
-          {QString("%1, %2").arg(runTitle(run), QString::fromStdString(run.created).replace('T', ' ').remove('Z')), run});
+      named.push_back({QString("%1, %2, %3")
+                           .arg(modelName(QString::fromStdString(run.path)), runTitle(run),
+                                QString::fromStdString(run.created).replace('T', ' ').remove('Z')),
+                       run});
     m_comparison->showRuns(std::move(named));
     m_tabs->setCurrentWidget(m_comparison);
   });

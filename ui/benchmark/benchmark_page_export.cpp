@@ -10,6 +10,7 @@
 #include "ui/export/files.h"
 #include "ui/export/picture.h"
 #include "ui/frame/dialogs.h"
+#include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
 #include "ui/history/run_list_view.h"
 #include "ui/report/run_report.h"
@@ -25,8 +26,8 @@ QString withSuffix(const QString& path, const QString& suffix) {
 }  // namespace
 
 QString BenchmarkPage::runName() const {
-  const QString name = QString::fromStdString(m_shown->name);
-  return fileNameOf(name.isEmpty() ? QString("benchmark") : name);
+  const QString model = modelName(QString::fromStdString(m_shown->path)), name = QString::fromStdString(m_shown->name);
+  return fileNameOf(model + '-' + (name.isEmpty() ? QString("benchmark") : name));
 }
 
 QString BenchmarkPage::suggestedPath(const QString& name) const {
@@ -76,7 +77,7 @@ void BenchmarkPage::exportChart(const RunChart& chart) {
                                               "PNG picture (*.png);;SVG picture (*.svg);;PDF document (*.pdf)");
   if (path.isEmpty()) return;
   path = withSuffix(path, "png");
-  const Caption caption{chart.title, runVerdict(*m_shown), sourceLine(QString::fromStdString(m_shown->name), m_clock())};
+  const Caption caption{chart.title, runVerdict(*m_shown), sourceLine(runName(), m_clock())};
   if (const auto written = writeChart(chart.chart, caption, path); !written)
     emit messageRaised(errorMessage("Exporting the chart", written.error()));
   else

@@ -80,6 +80,7 @@ QWidget* BenchmarkPage::makeResults() {
   m_table->horizontalHeader()->setHighlightSections(false);
   m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setStretchLastSection(true);
+  m_table->horizontalHeader()->setResizeContentsPrecision(200);  // rows; names of thousands are alike
   m_summary = new QLabel;
   m_summary->setObjectName("benchSummary");
   m_summary->setTextFormat(Qt::PlainText);

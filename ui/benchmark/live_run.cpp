@@ -103,7 +103,8 @@ LiveRun::LiveRun(QWidget* parent) : QWidget(parent) {
   across->setObjectName("liveSplitter");
   across->setChildrenCollapsible(false);
   across->addWidget(makePanel(Memory, m_memoryKind));
-  across->addWidget(makePanel(Latency, new TextLabel(TextKind::Heading, "Latency by weight")));
+  m_latencyPanel = makePanel(Latency, new TextLabel(TextKind::Heading, "Latency by weight"));
+  across->addWidget(m_latencyPanel);
   m_speedPanel = makePanel(Speed, new TextLabel(TextKind::Heading, "Tokens a second"));
   across->addWidget(m_speedPanel);
   across->setStretchFactor(0, 5);
@@ -139,6 +140,7 @@ QWidget* LiveRun::makePanel(Part part, QWidget* head) {
   auto* column = new QVBoxLayout(panel);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(steps(*this, 1));
+  head->setMinimumHeight(m_memoryKind->sizeHint().height());
   column->addWidget(head, 0, Qt::AlignLeft);
   column->addWidget(part == Memory ? m_memoryStack : m_panels[static_cast<std::size_t>(part)].stack, 1);
   panel->setMinimumWidth(characters(*this, 34));
@@ -167,18 +169,25 @@ void LiveRun::clear() {
   m_firstWrong.clear();
   m_running = false;
   m_pause->setEnabled(false);
+  m_latencyPanel->setVisible(true);
   m_speedPanel->setVisible(true);
   showVerdicts();
 }
 
-void LiveRun::begin(std::uint64_t budget, bool generation) {
+/// Baselines are measured without it.
+void LiveRun::setBudget(std::uint64_t budget) {
+  m_panels[Memory].live->setLimit(budget ? std::optional(double(budget) / kMib) : std::nullopt,
+                                  budget ? "budget " + byteText(budget) + ", not of baselines" : QString());
+}
+
+void LiveRun::begin(std::uint64_t budget, bool tensors, bool generation) {
   clear();
+  m_latencyPanel->setVisible(tensors);
   m_speedPanel->setVisible(generation);
   m_running = true;
   m_pause->setChecked(false);
   m_pause->setEnabled(true);
-  m_panels[Memory].live->setLimit(budget ? std::optional(double(budget) / kMib) : std::nullopt,
-                                  budget ? "budget " + byteText(budget) : QString());
+  setBudget(budget);
   setFollow(true);
   showVerdicts();
 }
@@ -246,10 +255,10 @@ void LiveRun::end(const BenchmarkRun& run) {
 void LiveRun::showRun(const BenchmarkRun& run) {
   clear();
   const auto generated = [](const BenchmarkRow& row) { return row.generation.has_value(); };
+  m_latencyPanel->setVisible(!std::all_of(run.rows.begin(), run.rows.end(), generated));
   m_speedPanel->setVisible(std::any_of(run.rows.begin(), run.rows.end(), generated));
   for (const auto& row : run.rows) countVerdict(row, false);
-  m_panels[Memory].live->setLimit(run.budget ? std::optional(double(run.budget) / kMib) : std::nullopt,
-                                  run.budget ? "budget " + byteText(run.budget) : QString());
+  setBudget(run.budget);
   std::vector<RunEvent> events(run.memory.begin(), run.memory.end());
   take(events);
   showStill(Latency, latencyChart(run));

@@ -45,8 +45,8 @@ class LiveRun : public QWidget {
  public:
   explicit LiveRun(QWidget* parent = nullptr);
 
-  /// `budget`: bytes, 0: none; `generation`: tokens will come.
-  void begin(std::uint64_t budget, bool generation);
+  /// `budget`: bytes, 0: none; `tensors` and `generation`: what will come.
+  void begin(std::uint64_t budget, bool tensors, bool generation);
   void take(const std::vector<RunEvent>& events);
   /// The run ended: the latencies become medians with their spread.
   void end(const BenchmarkRun& run);
@@ -70,6 +70,7 @@ class LiveRun : public QWidget {
   };
   QWidget* makePanel(Part part, QWidget* head);
   QWidget* makeToolbar();
+  void setBudget(std::uint64_t budget);
   void showStill(Part part, const Chart& chart);
   void showLive(Part part);
   [[nodiscard]] int positionOf(const std::string& tensor);
@@ -78,7 +79,7 @@ class LiveRun : public QWidget {
 
   std::array<Panel, PartCount> m_panels;
   QStackedWidget* m_memoryStack = nullptr;
-  QWidget* m_speedPanel = nullptr;
+  QWidget *m_latencyPanel = nullptr, *m_speedPanel = nullptr;
   QComboBox* m_memoryKind = nullptr;
   QToolButton *m_pause = nullptr, *m_follow = nullptr;
   TextLabel* m_verdicts = nullptr;

@@ -188,6 +188,7 @@ QWidget* ComparisonView::makeTable() {
   m_table->horizontalHeader()->setHighlightSections(false);
   m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setStretchLastSection(true);
+  m_table->horizontalHeader()->setResizeContentsPrecision(200);  // rows; names of thousands are alike
   return m_table;
 }
 
