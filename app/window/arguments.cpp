@@ -157,7 +157,7 @@ Arguments parseArguments(const std::vector<std::string>& words) {
 const char* helpText() {
   return R"(Usage: deltascope [OPTIONS] [PATH]
 
-Opens a window on delta payloads: look inside, verify, pack, chat.
+Opens a window on delta payloads: look inside, verify, pack, benchmark, chat.
 PATH is a packed model, a payload or a checkpoint: a folder, a file, or a Hub id in the local Hugging Face cache.
 
 Options:
