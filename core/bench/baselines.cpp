@@ -142,7 +142,8 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;
   row.bitExact = compared.different == 0;
-  return place.recorder.add(std::move(row), true);
+  place.recorder.add(std::move(row), true);
+  return {};
 }
 
 /// The base as its products see it; how many weights it has right is the row's verdict.
@@ -171,7 +172,8 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;
   row.bitExact = compared.different == 0;
-  return place.recorder.add(std::move(row), true);
+  place.recorder.add(std::move(row), true);
+  return {};
 }
 
 }  // namespace

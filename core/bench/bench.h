@@ -133,8 +133,9 @@ struct BenchmarkHooks {
   std::function<void(const BenchmarkRow&, bool baseline)> onRow;
 };
 
-/// Measures. The run comes back with what was measured, also when it was stopped or its device failed (`state`); errors are for
-/// what could not begin: a request that makes no sense, a model that cannot be opened, a record that cannot be written.
+/// Measures. The run comes back with what was measured, also when it was stopped, its device failed, or its record could not be
+/// written at the end (`state`); errors are for what could not begin: a request that makes no sense, a model that cannot be
+/// opened, a record that cannot be begun.
 [[nodiscard]] Result<BenchmarkRun> benchmark(const BenchmarkRequest& request, const JobContext& job,
                                              const BenchmarkHooks& hooks = {});
 

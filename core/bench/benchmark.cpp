@@ -71,7 +71,10 @@ class Bench {
       m_run.reason = describe(done.error());
     }
     m_run.seconds = m_recorder.seconds();
-    DELTASCOPE_TRY(m_recorder.write());
+    if (const auto written = m_recorder.write(); !written) {  // what was measured is not lost with its record
+      m_run.state = BenchmarkState::Failed;
+      m_run.reason = "the record could not be written: " + describe(written.error());
+    }
     return std::move(m_run);
   }
 

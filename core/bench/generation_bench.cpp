@@ -97,7 +97,8 @@ class GenerationBench {
     row.outputHash = toHex(hash128(std::as_bytes(std::span(logits))));
     judge(mode, row, figures);
     row.generation = std::move(figures);
-    return m_recorder.add(std::move(row), baseline);
+    m_recorder.add(std::move(row), baseline);
+    return {};
   }
 
   Result<void> repeat(Session& session, std::string_view mode, BenchmarkRow& row, GenerationFigures& figures) {

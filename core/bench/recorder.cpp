@@ -33,7 +33,7 @@ void Recorder::keep(const BenchmarkMemory& now) {
   if (m_hooks.onMemory) m_hooks.onMemory(now);
 }
 
-Result<void> Recorder::add(BenchmarkRow row, bool baseline) {
+void Recorder::add(BenchmarkRow row, bool baseline) {
   if (!m_run.memory.empty()) {  // the peak may have been between samples
     BenchmarkMemory peak = m_run.memory.back();
     peak.seconds = seconds();
@@ -44,8 +44,9 @@ Result<void> Recorder::add(BenchmarkRow row, bool baseline) {
   rows.push_back(std::move(row));
   if (m_hooks.onRow) m_hooks.onRow(rows.back(), baseline);
   const auto wait = std::max<Clock::duration>(kLeastWriteInterval, kWriteShare * m_writeTook);
-  if (Clock::now() - m_lastWrite < wait) return {};
-  return write();
+  if (Clock::now() - m_lastWrite < wait) return;
+  // A disk that is full now may have room at the end, which tells.
+  if (!write()) m_lastWrite = Clock::now();
 }
 
 Result<void> Recorder::write() {

@@ -29,7 +29,7 @@ class Recorder {
   void token(double tokensPerSecond) const {
     if (m_hooks.onToken) m_hooks.onToken(seconds(), tokensPerSecond);
   }
-  [[nodiscard]] Result<void> add(BenchmarkRow row, bool baseline);
+  void add(BenchmarkRow row, bool baseline);
   void skip(BenchmarkSkip skip) { m_run.skipped.push_back(std::move(skip)); }
   [[nodiscard]] Result<void> write();  ///< now; nothing without a file
 

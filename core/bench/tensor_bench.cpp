@@ -58,7 +58,8 @@ class TensorBench {
     BenchmarkRow row = rowOf(m_place, m_origin, std::string(mode));
     row.residentMs = m_resident;
     row.problem = describe(error);
-    return m_place.recorder.add(std::move(row), false);
+    m_place.recorder.add(std::move(row), false);
+    return {};
   }
 
   /// The ground truth, without a budget: it is what the modes are compared with, not one of them.
@@ -131,7 +132,8 @@ class TensorBench {
     if (!row.rebuildMs.empty() && m_place.copyBytesPerSecond > 0)
       row.copyShare =
           static_cast<double>(row.storedBytes + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / m_place.copyBytesPerSecond;
-    return m_place.recorder.add(std::move(row), false);
+    m_place.recorder.add(std::move(row), false);
+    return {};
   }
 
   /// Streaming reads the delta for each use, which counts as reconstruction.

@@ -15,6 +15,9 @@
 #include "ui/frame/settings.h"
 #include "ui/history/run_list_view.h"
 #include "ui/jobs/batcher.h"
+#include "ui/payload/facts_view.h"
+#include "ui/report/run_command.h"
+#include "ui/report/run_section.h"
 #include "ui/report/run_words.h"
 
 namespace deltascope::ui {
@@ -65,6 +68,7 @@ void BenchmarkPage::updateState() {
   m_actions.pause->setEnabled(running());
   m_actions.report->setEnabled(m_shown && !running());
   m_actions.exportRows->setEnabled(m_shown.has_value());
+  m_actions.copyCommand->setEnabled(m_shown.has_value());
   m_actions.comparePayloads->setEnabled(m_model && m_model->files.kind != ModelFiles::Kind::Checkpoint &&
                                         m_model->files.kind != ModelFiles::Kind::Scripts);
 }
@@ -89,6 +93,7 @@ void BenchmarkPage::run() {
   m_shown.reset();
   m_rows->clear();
   m_summary->clear();
+  m_facts->setFacts({});
   m_live->begin(request.model.memoryBudget.value_or(0), !request.tensors.empty(), request.generate > 0);
   m_tabs->setCurrentWidget(m_live);
   const Batcher<RunEvent> events([this](std::vector<RunEvent>&& batch) {
@@ -170,6 +175,9 @@ void BenchmarkPage::showRun(const BenchmarkRun& run, bool keepLive) {
   m_shown = run;
   m_rows->setRun(run);
   m_summary->setText(runVerdict(run));
+  auto facts = runFacts(run);
+  facts << QPair{QString("The same again"), benchmarkCommand(run)};
+  m_facts->setFacts(facts);
   if (keepLive)
     m_live->end(run);
   else

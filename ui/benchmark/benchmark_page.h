@@ -19,6 +19,7 @@ namespace deltascope::ui {
 
 class BenchmarkBar;
 class ComparisonView;
+class FactsView;
 class RunListView;
 struct RunReportRequest;
 class RunRowsModel;
@@ -90,12 +91,13 @@ class BenchmarkPage : public Page {
   RunRowsModel* m_rows = nullptr;
   QTableView* m_table = nullptr;
   QLabel* m_summary = nullptr;
+  FactsView* m_facts = nullptr;
   ComparisonView* m_comparison = nullptr;
   RunListView* m_runs = nullptr;
   QToolButton* m_export = nullptr;
   QMenu* m_exportMenu = nullptr;
   struct Actions {
-    QAction *run, *cancel, *pause, *follow, *report, *exportRows, *comparePayloads;
+    QAction *run, *cancel, *pause, *follow, *report, *exportRows, *copyCommand, *comparePayloads;
   } m_actions{};
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The part of BenchmarkPage that puts its widgets together.
+#include <QClipboard>
+#include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -18,6 +20,8 @@
 #include "ui/frame/metrics.h"
 #include "ui/frame/settings.h"
 #include "ui/history/run_list_view.h"
+#include "ui/payload/facts_view.h"
+#include "ui/report/run_command.h"
 
 namespace deltascope::ui {
 
@@ -34,6 +38,10 @@ BenchmarkPage::BenchmarkPage(const PageServices& services, QWidget* parent)
   m_tabs->setDocumentMode(true);
   m_tabs->addTab(m_live, "Char&ts");
   m_tabs->addTab(makeResults(), "Fi&gures");
+  m_facts = new FactsView;
+  m_facts->setObjectName("benchFacts");
+  m_facts->setAccessibleName("How the run was measured");
+  m_tabs->addTab(m_facts, "Fa&cts");
   m_tabs->addTab(m_comparison, "Compar&ison");
   auto* corner = new QWidget;
   auto* inner = new QHBoxLayout(corner);
@@ -122,6 +130,10 @@ void BenchmarkPage::makeActions() {
                  "Write a folder with the run's tables, charts and a page that ties them together", [this] { writeReport(); });
   a.exportRows = makeAction("benchExportRows", "Export &figures as CSV…", QKeySequence("Ctrl+Shift+F"),
                             "Write the rows of the run, exact numbers", [this] { exportRows(); });
+  a.copyCommand = makeAction("benchCopyCommand", "Cop&y the run's command", QKeySequence("Ctrl+Shift+K"),
+                             "Copy the command line that measures the same again", [this] {
+                               if (m_shown) QGuiApplication::clipboard()->setText(benchmarkCommand(*m_shown));
+                             });
   a.comparePayloads =
       makeAction("benchComparePayloads", "Compare pay&loads…", QKeySequence("Ctrl+Shift+D"),
                  "Compare the open payload with another: codec, size and sparsity by tensor", [this] { comparePayloads(); });
@@ -143,7 +155,7 @@ PageActions BenchmarkPage::pageActions() const {
   PageActions actions;
   actions.file = QList<QAction*>{a.exportRows, a.report} + m_comparison->viewActions();
   actions.view = {a.pause, a.follow};
-  actions.run = {a.run, a.cancel, a.comparePayloads};
+  actions.run = {a.run, a.cancel, a.copyCommand, a.comparePayloads};
   actions.run += m_runs->listActions();
   return actions;
 }

@@ -271,6 +271,19 @@ class TestBenchmark : public QObject {
     QVERIFY(kept.state == BenchmarkState::Cancelled && kept.rows.size() == 1);
   }
 
+  void keepsWhatWasMeasuredWhenTheRecordCannotBeWritten() {
+    BenchmarkRequest asked = request("model.layers.0.*");
+    const std::filesystem::path folder = scratch("going");
+    std::filesystem::create_directory(folder);
+    asked.out = folder / "run.json";
+    BenchmarkHooks hooks;
+    hooks.onRow = [&](const BenchmarkRow&, bool) { std::filesystem::remove_all(folder); };
+    const BenchmarkRun run = take(benchmark(asked, {}, hooks));
+    QVERIFY(run.state == BenchmarkState::Failed);
+    QVERIFY2(run.reason.starts_with("the record could not be written: "), run.reason.c_str());
+    QVERIFY(run.rows.size() > 1 && run.passed());
+  }
+
   void recordingCostsLessThanAHundredth() {
     const auto backend = kernels::openBackend({});
     QVERIFY(backend);
