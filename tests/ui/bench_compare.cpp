@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "tests/ui/fake_benchmark.h"
+#include "tests/ui/sample_runs.h"
 #include "ui/compare/comparison_view.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/settings.h"
@@ -23,7 +23,8 @@ NamedRun made(const QString& name, int tensors, double scale) {
   named.run.state = BenchmarkState::Complete;
   for (int i = 0; i < tensors; ++i)
     for (const char* mode : {"static", "jit", "stream"})
-      named.run.rows.push_back(fakeRow("model.layers." + std::to_string(i) + ".weight", mode, scale * (1 + 0.001 * (i % 97))));
+      named.run.rows.push_back(
+          sampleRow("model.layers." + std::to_string(i) + ".weight", mode, scale * (1 + 0.001 * (i % 97))));
   return named;
 }
 

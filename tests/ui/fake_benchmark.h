@@ -5,38 +5,16 @@
 #include <mutex>
 
 #include "core/base/file.h"
-#include "core/bench/record.h"
 #include "tests/ui/gate.h"
+#include "tests/ui/sample_runs.h"
 #include "ui/engine.h"
 
 namespace deltascope::ui {
 
-inline BenchmarkRow fakeRow(const std::string& tensor, const std::string& mode, double milliseconds) {
-  BenchmarkRow row;
-  row.tensor = tensor;
-  row.mode = mode;
-  row.device = "cpu";
-  row.codec = "entropy";
-  row.operation = "product";
-  row.shape = {64, 64};
-  row.layerBytes = 8192;
-  row.storedBytes = row.residentBytes = 5704;
-  row.residentMs.values = {0.10, 0.11, 0.12};
-  row.usedMs.values = {milliseconds, milliseconds * 1.1, milliseconds * 1.2};
-  row.rebuildMs.values = {milliseconds * 0.8};
-  row.copyShare = 0.2;
-  row.peakMemoryBytes = 20000;
-  row.bitExact = true;
-  row.elementsCompared = 4096;
-  row.outputNorm = 7.5;
-  row.outputCount = 64;
-  row.outputHash = "0123456789abcdef0123456789abcdef";
-  return row;
-}
-
 struct FakeBenchmark {
   Gate gate;  ///< every row but the first waits for it
-  std::vector<BenchmarkRow> rows{fakeRow("model.embed_tokens.weight", "jit", 0.8), fakeRow("model.norm.weight", "static", 0.2)};
+  std::vector<BenchmarkRow> rows{sampleRow("model.embed_tokens.weight", "jit", 0.8),
+                                 sampleRow("model.norm.weight", "static", 0.2)};
   std::optional<Error> refusal;        ///< of a request that cannot begin
   std::optional<std::string> failure;  ///< of the device, after the first row
   std::atomic<int> runs{0};

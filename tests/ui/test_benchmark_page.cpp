@@ -126,20 +126,20 @@ void TestBenchmarkPage::saysWhyAFormCannotRun() {
 void TestBenchmarkPage::rowsAreATable() {
   RunRowsModel model;
   const QAbstractItemModelTester tester(&model);
-  BenchmarkRow wrong = fakeRow("a", "jit", 2);
+  BenchmarkRow wrong = sampleRow("a", "jit", 2);
   wrong.bitExact = false;
   wrong.elementsDifferent = 3;
   wrong.firstDifference = 17;
-  model.add(fakeRow("model.embed_tokens.weight", "jit", 0.8), false);
+  model.add(sampleRow("model.embed_tokens.weight", "jit", 0.8), false);
   model.add(wrong, false);
-  model.add(fakeRow("a", "additive", 20), true);
+  model.add(sampleRow("a", "additive", 20), true);
   const auto cell = [&](int row, int column, int role = Qt::DisplayRole) {
     return model.data(model.index(row, column), role).toString();
   };
-  QCOMPARE(cell(0, RunRowsModel::Used), QString("0.880"));
-  QCOMPARE(cell(0, RunRowsModel::Overhead), QString("+0.770"));
+  QCOMPARE(cell(0, RunRowsModel::Used), QString("1.60"));
+  QCOMPARE(cell(0, RunRowsModel::Overhead), QString("+1.10"));
   QCOMPARE(cell(0, RunRowsModel::Verdict), QString("✓ bit-exact"));
-  QCOMPARE(cell(1, RunRowsModel::Verdict), QString("✕ 3 of 4,096 differ"));
+  QCOMPARE(cell(1, RunRowsModel::Verdict), QString("✕ 3 of 65,536 differ"));
   QVERIFY(cell(1, RunRowsModel::Verdict, Qt::ToolTipRole).contains("first at 17"));
   QCOMPARE(cell(2, RunRowsModel::Mode), QString("old scripts (additive) · baseline"));
   QCOMPARE(cell(0, RunRowsModel::TokensPerSecond), QString("–"));

@@ -79,7 +79,7 @@ LinesChart memoryChart(const BenchmarkRun& run) {
 SpreadChart latencyChart(const BenchmarkRun& run) {
   SpreadChart chart;
   chart.positionLabel = QStringLiteral("weight");
-  chart.valueLabel = QStringLiteral("ms a use, median and least to most");
+  chart.valueLabel = QStringLiteral("one use, ms");
   std::vector<std::string> tensors;
   for (const auto& row : run.rows)
     if (!row.generation && std::find(tensors.begin(), tensors.end(), row.tensor) == tensors.end())
