@@ -69,8 +69,8 @@ struct BenchmarkRow {
   std::uint64_t residentBytes = 0;    ///< what stays in the device's memory for it
   Timings residentMs;                 ///< one use of the resident final weight: the ground truth
   Timings usedMs;                     ///< one use in this mode, reconstruction included
-  Timings rebuildMs;                  ///< reconstruction alone, of the whole tensor; empty where nothing is reconstructed
-  double copyShare = 0;               ///< stored and final bytes a second of rebuildMs, over the machine's copy rate
+  Timings rebuildMs;                  ///< reconstruction alone, of the whole tensor from what the mode keeps; empty: nothing is
+  double copyShare = 0;               ///< bytes read and written a second of rebuildMs, over the machine's copy rate
   std::uint64_t peakMemoryBytes = 0;  ///< the most accounted on the device in this mode
   bool bitExact = false;
   std::uint64_t elementsCompared = 0, elementsDifferent = 0;
