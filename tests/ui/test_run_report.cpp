@@ -194,7 +194,7 @@ class TestRunReport : public QObject {
     QCOMPARE(bench.json("summary.json")["differing_rows"].toInteger(), qint64(diff.differing()));
     QVERIFY(readRun(bench.request.out / "baseline.json"));
     const QString page = bench.page();
-    QVERIFY(page.contains("Baseline: before, "));
+    QVERIFY(page.contains(", before, "));
     QVERIFY(page.contains("different seeds, so outputs differ: 2 and 1"));
     for (const char* text : {"✓ better", "✕ worse", "−0.700", "−63.6 %", "−1.00 MiB", "−33.3 %"})
       QVERIFY2(page.contains(cell(text)), text);

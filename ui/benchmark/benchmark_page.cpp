@@ -211,10 +211,8 @@ void BenchmarkPage::compare(const QStringList& files) {
     }
     std::vector<NamedRun> named;
     for (const BenchmarkRun& run : *runs)
-      named.push_back({QString("%1, %2, %3")
-                           .arg(modelName(QString::fromStdString(run.path)), runTitle(run),
-                                QString::fromStdString(run.created).replace('T', ' ').remove('Z')),
-                       run});
+      named.push_back(
+          {QString("%1, %2").arg(runTitle(run), QString::fromStdString(run.created).replace('T', ' ').remove('Z')), run});
     m_comparison->showRuns(std::move(named));
     m_tabs->setCurrentWidget(m_comparison);
   });

@@ -205,9 +205,10 @@ QString signedNumber(double value) {
 }
 
 QString runTitle(const BenchmarkRun& run) {
-  if (!run.name.empty()) return words(run.name);
   const std::filesystem::path path = std::filesystem::path(run.path).lexically_normal();
   const std::string name = path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+  if (!run.name.empty())
+    return run.name.find(name) != std::string::npos ? words(run.name) : words(name) + QStringLiteral(", ") + words(run.name);
   QString what;
   for (const auto preset : {BenchmarkPreset::SmallAndLarge, BenchmarkPreset::OneLayer, BenchmarkPreset::WholeModel}) {
     BenchmarkRequest request;

@@ -31,7 +31,7 @@ namespace deltascope::ui {
 [[nodiscard]] QString signedNumber(double value);
 /// "1.18 MiB", as the command line writes sizes.
 [[nodiscard]] QString sizeText(std::uint64_t bytes);
-/// The run's name, or model and what was measured: "chat-nf4, generation".
+/// Model and the run's name, or what was measured: "chat-nf4, generation".
 [[nodiscard]] QString runTitle(const BenchmarkRun& run);
 
 }  // namespace deltascope::ui
