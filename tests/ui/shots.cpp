@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "tests/ui/fake_chat.h"
+#include "ui/benchmark/benchmark_page.h"
 #include "ui/chat/chat_page.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/main_window.h"
@@ -162,6 +163,18 @@ int main(int argc, char** argv) {
         spin(1500);
         shoot(window, folder, "4-verified" + suffix);
         window.findChild<QAction*>("actionJobs")->trigger();
+      }
+      window.showPage("benchmark");
+      shoot(window, folder, "9-benchmark-empty" + suffix);
+      if (argc > 2) {
+        auto* benchmark = window.findChild<BenchmarkPage*>();
+        benchmark->run();
+        while (benchmark->running()) spin(100);
+        shoot(window, folder, "9-benchmark" + suffix);
+        window.findChild<QTabWidget*>("benchTabs")->setCurrentIndex(1);
+        shoot(window, folder, "9-benchmark-figures" + suffix);
+        window.findChild<QTabWidget*>("benchTabs")->setCurrentIndex(2);
+        shoot(window, folder, "9-benchmark-facts" + suffix);
       }
       window.showPage("pack");
       PackForm form;

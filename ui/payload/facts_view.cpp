@@ -39,6 +39,7 @@ void FactsView::rebuild() {
     value->setTextFormat(Qt::PlainText);  // names come from files
     value->setAccessibleName(m_facts[i].first);
     value->setWordWrap(true);
+    value->setAlignment(Qt::AlignLeft | Qt::AlignTop);
     const int row = i % rows, column = 2 * (i / rows);
     grid->addWidget(label, row, column);
     grid->addWidget(value, row, column + 1);
