@@ -18,9 +18,9 @@ int speedRank(CodecId codec) {
 }
 
 /// Among those whose shared model is `allowed`; empty when none is left.
-std::optional<std::size_t> chooseOne(const std::vector<Candidate>& candidates, const std::vector<bool>& allowed, int without,
-                                     Prefer prefer) {
-  const auto usable = [&](const Candidate& c) {
+std::optional<std::size_t> chooseOne(const std::vector<CodecCandidate>& candidates, const std::vector<bool>& allowed,
+                                     int without, Prefer prefer) {
+  const auto usable = [&](const CodecCandidate& c) {
     return c.shared < 0 || (c.shared != without && allowed[static_cast<std::size_t>(c.shared)]);
   };
   double least = std::numeric_limits<double>::infinity();
@@ -31,7 +31,7 @@ std::optional<std::size_t> chooseOne(const std::vector<Candidate>& candidates, c
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const auto& c = candidates[i];
     if (!usable(c) || c.cost() > limit) continue;
-    const auto better = [&](const Candidate& b) {
+    const auto better = [&](const CodecCandidate& b) {
       const int rank = speedRank(c.codec), bestRank = speedRank(b.codec);
       return rank != bestRank ? rank < bestRank : c.cost() < b.cost();
     };
@@ -42,7 +42,7 @@ std::optional<std::size_t> chooseOne(const std::vector<Candidate>& candidates, c
 
 }  // namespace
 
-std::vector<std::size_t> chooseCandidates(std::span<const std::vector<Candidate>> tensors,
+std::vector<std::size_t> chooseCandidates(std::span<const std::vector<CodecCandidate>> tensors,
                                           std::span<const std::uint64_t> sharedBytes, Prefer prefer) {
   std::vector<bool> allowed(sharedBytes.size(), true);
   for (;;) {

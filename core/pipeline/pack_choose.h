@@ -11,7 +11,7 @@
 namespace deltascope {
 
 /// One way to store one tensor.
-struct Candidate {
+struct CodecCandidate {
   CodecId codec = CodecId::Raw;
   double bytes = 0;              ///< of all its chunks
   std::uint64_t modelBytes = 0;  ///< of a model that no other tensor uses
@@ -24,7 +24,7 @@ struct Candidate {
 /// Index of the chosen candidate of each tensor (there is at least one): the smallest, or with Prefer::Speed the fastest of
 /// those within 10 % of the smallest. A shared model is only used where all its users together gain more than its
 /// `sharedBytes`.
-[[nodiscard]] std::vector<std::size_t> chooseCandidates(std::span<const std::vector<Candidate>> tensors,
+[[nodiscard]] std::vector<std::size_t> chooseCandidates(std::span<const std::vector<CodecCandidate>> tensors,
                                                         std::span<const std::uint64_t> sharedBytes, Prefer prefer);
 
 }  // namespace deltascope

@@ -48,10 +48,10 @@ class Planner {
   bool isForced(std::size_t index) const;
   std::vector<DeltaSample> fitSample(const Group& group) const;
   double bitsOf(CodecId id, const CodecModel* model, std::span<const DeltaSample> samples) const;
-  Candidate sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const;
-  Result<std::vector<Candidate>> candidatesFor(std::size_t index) const;
-  Result<std::optional<Candidate>> ownModel(const Candidate& shared, const PackTensor& tensor,
-                                            const TensorSample& sample) const;
+  CodecCandidate sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const;
+  Result<std::vector<CodecCandidate>> candidatesFor(std::size_t index) const;
+  Result<std::optional<CodecCandidate>> ownModel(const CodecCandidate& shared, const PackTensor& tensor,
+                                                 const TensorSample& sample) const;
   unsigned threads() const { return m_job.threadCount(); }
   std::size_t window() const { return threads() + 2; }
 
@@ -63,7 +63,7 @@ class Planner {
   std::vector<std::size_t> m_sampled;   ///< indices of the tensors that are sampled
   std::vector<TensorSample> m_samples;  ///< as m_sampled
   std::vector<Fit> m_fits;
-  std::vector<std::vector<Candidate>> m_candidates;  ///< as m_sampled
+  std::vector<std::vector<CodecCandidate>> m_candidates;  ///< as m_sampled
 };
 
 Sameness samenessByConstruction(const PackSources& sources, const PackTensor& tensor) {
@@ -169,8 +169,8 @@ double Planner::bitsOf(CodecId id, const CodecModel* model, std::span<const Delt
 
 /// A model of the tensor's own, where it gains clearly more than it costs. Fitted on one half of the sample and judged on the
 /// other, lest it only knows the sample; of a tensor that is known whole, on all of it.
-Result<std::optional<Candidate>> Planner::ownModel(const Candidate& shared, const PackTensor& tensor,
-                                                   const TensorSample& sample) const {
+Result<std::optional<CodecCandidate>> Planner::ownModel(const CodecCandidate& shared, const PackTensor& tensor,
+                                                        const TensorSample& sample) const {
   const auto elements = static_cast<double>(tensor.stats.elements);
   const auto all = sample.deltaSamples();
   std::vector<DeltaSample> known, unknown;
@@ -187,7 +187,7 @@ Result<std::optional<Candidate>> Planner::ownModel(const Candidate& shared, cons
     DELTASCOPE_ASSIGN(model, codec(shared.codec).fit(all, m_request.codecOptions));
     if (!model) return std::nullopt;
   }
-  Candidate own;
+  CodecCandidate own;
   own.codec = shared.codec;
   own.bytes = shared.bytes - gain;
   own.modelBytes = model->serialize().size();
@@ -195,8 +195,8 @@ Result<std::optional<Candidate>> Planner::ownModel(const Candidate& shared, cons
   return own;
 }
 
-Candidate Planner::sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const {
-  Candidate candidate;
+CodecCandidate Planner::sharedCandidate(CodecId id, const PackTensor& tensor, std::span<const DeltaSample> samples) const {
+  CodecCandidate candidate;
   candidate.codec = id;
   for (std::size_t i = 0; i < m_fits.size(); ++i)
     if (m_fits[i].codec == id && m_fits[i].group == Group(tensor.stats.base, tensor.stats.dtype))
@@ -208,12 +208,12 @@ Candidate Planner::sharedCandidate(CodecId id, const PackTensor& tensor, std::sp
   return candidate;
 }
 
-Result<std::vector<Candidate>> Planner::candidatesFor(std::size_t index) const {
+Result<std::vector<CodecCandidate>> Planner::candidatesFor(std::size_t index) const {
   const auto& tensor = m_sources.tensors()[m_sampled[index]];
   const auto& sample = m_samples[index];
   const auto elements = static_cast<double>(tensor.stats.elements);
   const auto samples = sample.deltaSamples();
-  std::vector<Candidate> candidates;
+  std::vector<CodecCandidate> candidates;
   double least = std::numeric_limits<double>::infinity();
   for (const CodecId id : codecsFor(index)) {
     if (m_job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
@@ -225,11 +225,11 @@ Result<std::vector<Candidate>> Planner::candidatesFor(std::size_t index) const {
     const double modelBits = 8 * static_cast<double>(m_fits[static_cast<std::size_t>(candidates[i].shared)].bytes);
     if (kOwnModelHope * elements < kOwnModelMargin * modelBits) continue;
     if (m_job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_ASSIGN(std::optional<Candidate> own, ownModel(candidates[i], tensor, sample));
+    DELTASCOPE_ASSIGN(std::optional<CodecCandidate> own, ownModel(candidates[i], tensor, sample));
     if (own) candidates.push_back(std::move(*own));
   }
   if (sample.lowRankBytes > 0 && (!m_request.codec || isForced(index))) {
-    Candidate candidate;
+    CodecCandidate candidate;
     candidate.codec = CodecId::LowRank;
     candidate.bytes = sample.lowRankBits / 8 * elements;
     candidate.modelBytes = sample.lowRankBytes;
@@ -239,9 +239,9 @@ Result<std::vector<Candidate>> Planner::candidatesFor(std::size_t index) const {
 }
 
 Result<void> Planner::estimateAll() {
-  return runOrdered<std::vector<Candidate>>(
+  return runOrdered<std::vector<CodecCandidate>>(
       m_sampled.size(), threads(), window(), m_job.stop, [&](std::size_t i) { return candidatesFor(i); },
-      [&](std::size_t i, std::vector<Candidate>&& candidates) -> Result<void> {
+      [&](std::size_t i, std::vector<CodecCandidate>&& candidates) -> Result<void> {
         m_candidates.push_back(std::move(candidates));
         m_samples[i].runs.clear();
         m_meter.add(m_sources.tensors()[m_sampled[i]].stats.name, 0, false);

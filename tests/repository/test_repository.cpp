@@ -4,6 +4,8 @@
 #include <QRegularExpression>
 #include <QtTest>
 
+#include "tests/repository/types.h"
+
 namespace {
 
 const QDir kRoot(QStringLiteral(DELTASCOPE_SOURCE));
@@ -134,6 +136,57 @@ class TestRepository : public QObject {
     QFETCH(QString, file);
     const QStringList qt = includesOf(textOf(file), "<(Q[A-Za-z/]+|qcustomplot[^>]*)>");
     QVERIFY2(qt.isEmpty(), qPrintable(file + " includes <" + qt.value(0) + ">"));
+  }
+
+  void typesAreReadFromText_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QStringList>("types");
+    const auto row = [](const char* name, const char* text, const QStringList& types) { QTest::newRow(name) << text << types; };
+    row("each kind", "namespace a { struct S {}; class C { }; union U {}; enum E { x }; enum class F : char { y }; }",
+        {"a::S", "a::C", "a::U", "a::E", "a::F"});
+    row("nested namespaces", "namespace a::b { inline namespace c { struct S {}; } } struct T {};", {"a::b::c::S", "T"});
+    row("a base and final", "class C final : public std::vector<int> { };", {"C"});
+    row("attributes", "struct [[nodiscard]] alignas(16) S { int x[4]; };", {"S"});
+    row("a template and its specialization", "template <class T, auto... V> struct S {}; template <> struct S<int, 1> {};",
+        {"S", "S<int,1>"});
+    row("extern \"C\"", "extern \"C\" { struct S {}; }", {"S"});
+    row("a declaration and a variable", "struct S; struct S s = {1}; struct S f() { return {}; }", {});
+    row("types inside", "struct S { struct T {}; }; void f() { struct U {}; }", {"S"});
+    row("an anonymous namespace", "namespace a { namespace { struct S {}; } struct T {}; }", {"a::T"});
+    row("comments and literals", "// struct A {};\n/* struct B {}; */ char c = '{', q = '\"'; auto t = \"}{\"; struct C {};",
+        {"C"});
+    row("a raw literal", "auto t = R\"x(struct A { )\" ')x\"; struct B {};", {"B"});
+    row("marks in numbers", "int n = 1'000'000; struct S {};", {"S"});
+    row("preprocessor lines", "#define A struct B { \\\n struct C {\n  # define D {\nstruct E {};", {"E"});
+  }
+  void typesAreReadFromText() {
+    QFETCH(QString, text);
+    QFETCH(QStringList, types);
+    QStringList found;
+    for (const auto& type : deltascope::repository::TypeScanner::typesOf(text.toStdString()))
+      found << QString::fromStdString(type);
+    QCOMPARE(found, types);
+  }
+
+  // Two types of one name are one to the linker, which then keeps one of two different functions.
+  void everyTypeHasOneDefinition() {
+    QMap<QString, QStringList> files;
+    const auto scan = [&](const QStringList& folders, const auto& add) {
+      for (const QString& file : sources(folders)) {
+        QSet<QString> own;  // the branches of an #if may each define it
+        for (const auto& type : deltascope::repository::TypeScanner::typesOf(textOf(file).toStdString()))
+          own << QString::fromStdString(type);
+        for (const QString& type : std::as_const(own)) add(type, file);
+      }
+    };
+    scan({"app", "core", "kernels", "ui"}, [&](const QString& type, const QString& file) { files[type] << file; });
+    QVERIFY(files.size() > 500);
+    // Tests are programs apart from each other, but not from what they test.
+    scan({"tests"}, [&](const QString& type, const QString& file) {
+      if (files.contains(type)) files[type] << file;
+    });
+    for (auto it = files.cbegin(); it != files.cend(); ++it)
+      QVERIFY2(it->size() == 1, qPrintable(it.key() + " is defined in " + it->join(" and ")));
   }
 
   void everyFileSaysItsLicence_data() {

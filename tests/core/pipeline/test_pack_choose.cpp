@@ -11,8 +11,8 @@ using namespace deltascope::test;
 
 namespace {
 
-Candidate candidate(CodecId codec, double bytes, int shared = -1, std::uint64_t own = 0) {
-  Candidate c;
+CodecCandidate candidate(CodecId codec, double bytes, int shared = -1, std::uint64_t own = 0) {
+  CodecCandidate c;
   c.codec = codec;
   c.bytes = bytes;
   c.shared = shared;
@@ -20,7 +20,7 @@ Candidate candidate(CodecId codec, double bytes, int shared = -1, std::uint64_t 
   return c;
 }
 
-std::vector<CodecId> choose(const std::vector<std::vector<Candidate>>& tensors, std::vector<std::uint64_t> shared,
+std::vector<CodecId> choose(const std::vector<std::vector<CodecCandidate>>& tensors, std::vector<std::uint64_t> shared,
                             Prefer prefer = Prefer::Size) {
   std::vector<CodecId> codecs;
   const auto chosen = chooseCandidates(tensors, shared, prefer);
