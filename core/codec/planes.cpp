@@ -34,10 +34,11 @@ ZSTD_DCtx* decompressor() {
 
 }  // namespace
 
-void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out) {
+void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out, ZeroPlanes zeros) {
   const std::size_t start = out.size();
   out.resize(start + kHeader);
-  if (plane.empty() || std::all_of(plane.begin(), plane.end(), [](std::byte b) { return b == std::byte{0}; })) {
+  const auto isZero = [](std::byte b) { return b == std::byte{0}; };
+  if (plane.empty() || (zeros == ZeroPlanes::Bare && std::ranges::all_of(plane, isZero))) {
     putHeader(out.data() + start, kZero, 0);
     return;
   }

@@ -10,8 +10,13 @@
 
 namespace deltascope {
 
+enum class ZeroPlanes : bool {
+  Bare,   ///< mode 0
+  Framed  ///< mode 2 like any other: never smaller than a 32,768th of the plane, zstd's best
+};
 /// Appends `plane` (an empty one means all zero) in the smallest mode.
-void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out);
+void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<std::byte>& out,
+                 ZeroPlanes zeros = ZeroPlanes::Bare);
 /// Reads the plane at the start of `bytes` into `plane`, whose size is the expected one; returns the bytes used, padding
 /// included. Untrusted bytes: allocates nothing from sizes in the stream.
 [[nodiscard]] Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane);

@@ -6,6 +6,7 @@
 
 #include "core/codec/bytes.h"
 #include "core/codec/codecs.h"
+#include "core/codec/expansion.h"
 #include "core/codec/planes.h"
 #include "core/codec/residual_tiles.h"
 #include "kernels/backend.h"
@@ -126,9 +127,13 @@ class ZstdCodec final : public DeltaCodec {
       Runs next = runsOf(contexts);
       for (std::size_t i = 0; i < base.count; ++i) sorted[next[contexts[i]]++] = folded[i];
       split(sorted.data(), planes.data(), planes.data() + base.count, base.count);
-      appendPlane(std::span(planes).first(base.count), options.zstdLevel, out);
-      appendPlane(std::span(planes).last(base.count), options.zstdLevel, out);
-      if (wide) appendLowPlane(low, options.zstdLevel, out);
+      for (const ZeroPlanes zeros : {ZeroPlanes::Bare, ZeroPlanes::Framed}) {
+        out.resize(start + kHeader);
+        appendPlane(std::span(planes).first(base.count), options.zstdLevel, out, zeros);
+        appendPlane(std::span(planes).last(base.count), options.zstdLevel, out, zeros);
+        if (wide) appendLowPlane(low, options.zstdLevel, out);
+        if (base.kind != BaseKind::None || mayHold(out.size() - start, final.size())) break;
+      }
       if (out.size() - start <= kHeader + roundUp(final.size(), 16)) return ChunkStats{};
       out.resize(start + kHeader);
       out[start] = static_cast<std::byte>(kStored);

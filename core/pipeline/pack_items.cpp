@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 #include "core/pipeline/pack_work.h"
 
 namespace deltascope {
@@ -16,21 +17,26 @@ void addScales(std::vector<PackItem>& items, const PackSources& sources, const P
   const auto& tensor = sources.tensors()[t];
   const std::uint64_t chunk = plan.tensors[t].chunkElements;
   if (*sources.request().quantize == QuantFormat::Int8)
-    addRanges(items, PackItem::Kind::Scales, t, tensor.stats.shape[0],
-              std::max<std::uint64_t>(1, chunk / tensor.stats.shape[1]));
+    addRanges(items, PackItem::Kind::Scales, t, matrixRows(tensor.stats.shape),
+              std::max<std::uint64_t>(1, chunk / tensor.stats.shape.back()));
   else
     addRanges(items, PackItem::Kind::Scales, t, tensor.stats.elements, chunk);
 }
 
 }  // namespace
 
-std::vector<PackItem> packItems(const PackSources& sources, const PackPlan& plan, std::size_t window) {
+std::vector<PackItem> packItems(const PackSources& sources, const PackPlan& plan, std::size_t window, PackPass pass) {
   const auto& tensors = sources.tensors();
+  const auto taken = [&](std::size_t t) {
+    const auto& tensor = plan.tensors[t];
+    return pass == PackPass::Pack ? !tensor.compared : tensor.same == Sameness::Possible || tensor.same == Sameness::Unsure;
+  };
+  const auto needsScales = [&](std::size_t t) { return taken(t) && sources.needsScales(tensors[t]); };
   std::vector<PackItem> items;
   std::vector<std::size_t> ready(tensors.size(), 0);  // first position at which the tensor's chunks may start
   std::size_t scaled = 0;                             // tensors whose scales are among the items
   const auto addNextScales = [&] {
-    if (sources.needsScales(tensors[scaled])) {
+    if (needsScales(scaled)) {
       addScales(items, sources, plan, scaled);
       ready[scaled] = items.size() - 1 + window;
     }
@@ -40,13 +46,12 @@ std::vector<PackItem> packItems(const PackSources& sources, const PackPlan& plan
     while (scaled <= t) addNextScales();
     // While there is a gap, the next tensor's scales fill it.
     while (items.size() < ready[t]) {
-      if (scaled < tensors.size() && scaled <= t + 1 && sources.needsScales(tensors[scaled]))
+      if (scaled < tensors.size() && scaled <= t + 1 && needsScales(scaled))
         addNextScales();
       else
         items.push_back({});
     }
-    if (plan.tensors[t].compared) continue;
-    addRanges(items, PackItem::Kind::Chunk, t, tensors[t].stats.elements, plan.tensors[t].chunkElements);
+    if (taken(t)) addRanges(items, PackItem::Kind::Chunk, t, tensors[t].stats.elements, plan.tensors[t].chunkElements);
   }
   return items;
 }

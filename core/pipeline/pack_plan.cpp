@@ -105,7 +105,8 @@ Result<void> Planner::takeSamples(unsigned sampleTiles) {
       [&](std::size_t i) { return sampleTensor(m_sources, tensors[m_sampled[i]], tiles); },
       [&](std::size_t i, TensorSample&& sample) -> Result<void> {
         const auto& stats = tensors[m_sampled[i]].stats;
-        if (sample.equal) m_plan.tensors[m_sampled[i]].same = Sameness::Possible;
+        if (sample.equal || sample.unsure)
+          m_plan.tensors[m_sampled[i]].same = sample.equal ? Sameness::Possible : Sameness::Unsure;
         if (!codec(CodecId::LowRank).supports(stats.base, stats.dtype)) sample.lowRankBytes = 0;
         if (sample.lowRank && sample.lowRankBytes > 0) {
           // Estimated now, so that no more than a few tensors' factors are in memory.
@@ -288,6 +289,7 @@ void Planner::keepDifferent() {
   for (std::size_t i = 0; i < m_sampled.size(); ++i) {
     auto& same = m_plan.tensors[m_sampled[i]].same;
     if (same == Sameness::Possible) same = Sameness::Yes;
+    if (same == Sameness::Unsure) same = Sameness::No;
     if (same == Sameness::Yes) continue;
     if (kept != i) {
       m_sampled[kept] = m_sampled[i];

@@ -13,6 +13,7 @@ namespace deltascope {
 /// Whether a tensor equals its base.
 enum class Sameness : std::uint8_t {
   No,
+  Unsure,    ///< the sample differs, but only because its double quantization is not the whole's; the whole decides
   Possible,  ///< the sample is equal; the whole decides
   Yes,
 };
@@ -23,7 +24,7 @@ struct TensorHashes {
 
 struct TensorPlan {
   Sameness same = Sameness::No;
-  bool compared = false;         ///< its whole was read and found equal; the hashes are in PackPlan::hashes
+  bool compared = false;         ///< nothing is left to read or write: it equals its base, the hashes are in PackPlan::hashes
   CodecId codec = CodecId::Raw;  ///< when it is not identical
   bool forced = false;
   int model = -1;  ///< index into PackPlan::models
@@ -50,7 +51,7 @@ struct PackPlan {
 using CompareWhole = std::function<Result<void>(PackPlan&)>;
 
 /// Samples every tensor (at most `sampleTiles` tiles each, and about 128 MB in all), fits the models that tensors share and
-/// those that pay for themselves, estimates every codec and chooses. Without `compare`, what may be equal is taken to be.
+/// those that pay for themselves, estimates every codec and chooses. Without `compare`, Possible is taken for Yes.
 /// Parallel; stops within a few milliseconds.
 [[nodiscard]] Result<PackPlan> planPack(const PackSources& sources, unsigned sampleTiles, const CompareWhole& compare,
                                         const JobContext& job, Meter& meter);

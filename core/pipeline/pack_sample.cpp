@@ -47,7 +47,7 @@ Result<std::vector<std::vector<float>>> sampleScales(const PackSources& sources,
   std::vector<std::vector<float>> scales;
   if (!tensor.quantize) return scales;
   if (*request.quantize == QuantFormat::Int8) {
-    const std::uint64_t columns = tensor.stats.shape[1];
+    const std::uint64_t columns = tensor.stats.shape.back();
     for (const auto& run : runs) {
       const std::uint64_t row = run.first / columns;
       const std::uint64_t end = (run.first + run.count - 1) / columns + 1;
@@ -74,6 +74,13 @@ Result<std::vector<std::vector<float>>> sampleScales(const PackSources& sources,
   return scales;
 }
 
+/// Whether the base would give the range back if its scales were not quantized too.
+Result<bool> isExactUnnested(const PackSources& sources, const PackTensor& tensor, const Run& run) {
+  PairSlice pair;
+  DELTASCOPE_TRY(sources.read(tensor, run.first, run.count, {}, nullptr, pair));
+  return std::ranges::equal(pair.base.slice.values, pair.final);
+}
+
 }  // namespace
 
 std::vector<DeltaSample> TensorSample::deltaSamples() const {
@@ -94,14 +101,19 @@ Result<TensorSample> sampleTensor(const PackSources& sources, const PackTensor& 
     if (sample.lowRank) sample.lowRankBytes = sample.lowRank->serialize().size();
   }
   sample.equal = tensor.stats.base != BaseKind::None;
+  sample.unsure = !sample.whole && tensor.quantize && sources.request().doubleQuant;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     PairSlice pair;
     const std::span<const float> scales =
         sample.scales.empty() ? std::span<const float>() : std::span<const float>(sample.scales[i]);
     DELTASCOPE_TRY(sources.read(tensor, runs[i].first, runs[i].count, scales, terms.get(), pair));
     sample.equal = sample.equal && std::ranges::equal(pair.base.slice.values, pair.final);
+    if (sample.unsure && !sample.equal) {
+      DELTASCOPE_ASSIGN(sample.unsure, isExactUnnested(sources, tensor, runs[i]));
+    }
     sample.runs.push_back(std::move(pair));
   }
+  sample.unsure = sample.unsure && !sample.equal;
   return sample;
 }
 

@@ -12,6 +12,7 @@ struct TensorSample {
   std::vector<std::vector<float>> scales;  ///< of each run, where they were needed
   bool whole = false;                      ///< the runs are the tensor
   bool equal = false;                      ///< the final equals the base in all of it
+  bool unsure = false;                     ///< it does not, but may with the scales of the whole
   ModelPtr lowRank;                        ///< the adapters' factors, where the codec can store them
   std::uint64_t lowRankBytes = 0;          ///< serialized; 0 where there is none
   double lowRankBits = 0;                  ///< estimated bits/weight of its corrections

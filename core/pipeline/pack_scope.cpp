@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 
+#include "core/checkpoint/matrices.h"
 #include "core/pipeline/pack_sources.h"
 
 namespace deltascope {
@@ -16,8 +17,9 @@ constexpr std::string_view kWeight = ".weight";
 }  // namespace
 
 bool isQuantizedBy(PackScope scope, const TensorInfo& tensor) {
-  if (tensor.shape.size() != 2 || tensor.elements == 0 || !isCodedFloat(tensor.dtype)) return false;
-  if (scope == PackScope::All) return true;
+  if (tensor.elements == 0 || !isCodedFloat(tensor.dtype)) return false;
+  if (scope == PackScope::All) return matricesOf(tensor.name, tensor.shape).has_value();
+  if (tensor.shape.size() != 2) return false;
   std::string_view name = tensor.name;
   if (!name.ends_with(kWeight)) return false;
   name.remove_suffix(kWeight.size());

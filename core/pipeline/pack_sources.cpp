@@ -166,7 +166,7 @@ void PackSources::quantizeHere(const PackTensor& tensor, std::span<const float> 
   const QuantFormat format = *m_request.quantize;
   slice.kind = tensor.stats.base;
   if (format == QuantFormat::Int8) {
-    slice.group = tensor.stats.shape[1];
+    slice.group = tensor.stats.shape.back();
     slice.scales = scales;
     into.base.codes.resize(slice.count);
     quantizeInt8(slice.finalType, into.final, slice.first % slice.group, slice.group, scales,
@@ -210,7 +210,7 @@ Result<void> PackSources::read(const PackTensor& tensor, std::uint64_t first, st
 
 Result<std::vector<float>> PackSources::rowScales(const PackTensor& tensor, std::uint64_t row, std::uint64_t count) const {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;  // elements read at once, however wide the rows
-  const std::uint64_t columns = tensor.stats.shape[1];
+  const std::uint64_t columns = tensor.stats.shape.back();
   std::vector<float> scales(count, 0.0F);
   std::vector<std::byte> bytes;
   const std::uint64_t rowsAtOnce = std::max<std::uint64_t>(1, kPiece / columns);

@@ -46,7 +46,7 @@ class PackSources {
   [[nodiscard]] Result<void> read(const PackTensor& tensor, std::uint64_t first, std::size_t count,
                                   std::span<const float> scales, const LoadedTerms* terms, PairSlice& into) const;
   [[nodiscard]] Result<void> readFinal(const PackTensor& tensor, std::uint64_t first, std::span<std::byte> into) const;
-  /// Largest magnitudes of whole rows [row, row + count): the scales of INT8.
+  /// Largest magnitudes of whole rows [row, row + count), those of a stack counted through: the scales of INT8.
   [[nodiscard]] Result<std::vector<float>> rowScales(const PackTensor& tensor, std::uint64_t row, std::uint64_t count) const;
 
  private:
@@ -64,8 +64,8 @@ class PackSources {
   std::uint64_t m_baseOnly = 0;
 };
 
-/// Whether `scope` quantizes this tensor: a matrix of floats and, for Linear, the weight of a linear layer that bitsandbytes
-/// would take in transformers (no embedding, output head, router or norm).
+/// Whether `scope` quantizes this tensor of floats: for All a matrix or a stack of them (matricesOf), for Linear the weight of
+/// a linear layer that bitsandbytes would take in transformers (a matrix; no embedding, output head, router or norm).
 [[nodiscard]] bool isQuantizedBy(PackScope scope, const TensorInfo& tensor);
 
 }  // namespace deltascope

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/pack_work.h"
 
+#include <algorithm>
+
 #include "core/base/ordered.h"
 #include "core/base/units.h"
 #include "core/codec/statistics.h"
+#include "core/pipeline/pack_scales.h"
 
 namespace deltascope {
 namespace {
@@ -44,23 +47,10 @@ class ItemPool {
   std::vector<PackedPtr> m_free;
 };
 
-/// A tensor between its first item and its last. Scales are written by the committing thread before any reader starts.
-struct TensorState {
-  std::optional<PairHasher> hasher;
-  std::vector<float> scales;  ///< absmax or row maxima of the whole tensor, as quantized
-  std::vector<float> seen;    ///< the same as a reader of the base sees them, where they differ
-  std::optional<NestedAbsmax> nested;
-};
-
 class TensorPacker {
  public:
   TensorPacker(const PackSources& sources, const PackPlan& plan, TermsCache& terms, PackOutput& output, Meter& meter)
-      : m_sources(sources),
-        m_plan(plan),
-        m_terms(terms),
-        m_output(output),
-        m_meter(meter),
-        m_states(sources.tensors().size()) {}
+      : m_sources(sources), m_plan(plan), m_terms(terms), m_output(output), m_meter(meter), m_scales(sources) {}
 
   Result<PackedPtr> work(const PackItem& item);
   Result<void> commit(const PackItem& item, PackedPtr packed);
@@ -69,13 +59,10 @@ class TensorPacker {
   std::vector<TensorStats> takeRows() { return std::move(m_rows); }
 
  private:
-  Result<void> scalesOf(const PackItem& item, PackedItem& packed) const;
   Result<void> packChunk(const PackItem& item, PackedItem& packed);
   Result<void> commitChunk(const PackItem& item, const PackedItem& packed);
-  std::span<const float> scalesFor(const PackItem& item) const;
-  Result<void> commitScales(const PackItem& item, const PackedItem& packed);
   Result<void> writeToBase(const PackItem& item, const PackedItem& packed);
-  Result<void> writeBaseParts(std::size_t index, const TensorState& state);
+  Result<void> writeBaseParts(std::size_t index);
   Result<void> finish(std::size_t index, const TensorHashes& hashes);
   Result<ModelPtr> modelOf(std::size_t index);
   TensorStats rowOf(std::size_t index) const;
@@ -85,7 +72,8 @@ class TensorPacker {
   TermsCache& m_terms;
   PackOutput& m_output;
   Meter& m_meter;
-  std::vector<std::unique_ptr<TensorState>> m_states;
+  ScaleKeeper m_scales;
+  std::optional<PairHasher> m_hasher;  ///< of the tensor being committed
   ItemPool m_pool;
   std::vector<TensorStats> m_rows;
   TensorStats m_row;  ///< of the tensor being committed
@@ -115,39 +103,19 @@ Result<ModelPtr> TensorPacker::modelOf(std::size_t index) {
   return terms->onlyLowRank();
 }
 
-Result<void> TensorPacker::scalesOf(const PackItem& item, PackedItem& packed) const {
-  const auto& tensor = m_sources.tensors()[item.tensor];
-  if (*m_sources.request().quantize == QuantFormat::Int8) {
-    DELTASCOPE_ASSIGN(packed.scales, m_sources.rowScales(tensor, item.first, item.count));
-    return {};
-  }
-  const unsigned blocksize = m_sources.request().blocksize;
-  auto& bytes = packed.pair.final;
-  bytes.resize(item.count * bytesOf(tensor.stats.dtype));
-  DELTASCOPE_TRY(m_sources.readFinal(tensor, item.first, bytes));
-  packed.scales.resize(ceilDiv(item.count, blocksize));
-  blockAbsmax(tensor.stats.dtype, bytes, blocksize, packed.scales);
-  return {};
-}
-
-/// Of the blocks or rows that the chunk touches; empty where they follow from the chunk itself.
-std::span<const float> TensorPacker::scalesFor(const PackItem& item) const {
-  const auto& tensor = m_sources.tensors()[item.tensor];
-  if (!m_sources.needsScales(tensor)) return {};
-  const auto* state = m_states[item.tensor].get();
-  const bool int8 = *m_sources.request().quantize == QuantFormat::Int8;
-  const std::uint64_t group = int8 ? tensor.stats.shape[1] : m_sources.request().blocksize;
-  const std::uint64_t begin = item.first / group, end = (item.first + item.count - 1) / group + 1;
-  return std::span(int8 ? state->scales : state->seen).subspan(begin, end - begin);
-}
-
 Result<void> TensorPacker::packChunk(const PackItem& item, PackedItem& packed) {
   const auto& tensor = m_sources.tensors()[item.tensor];
   const auto& plan = m_plan.tensors[item.tensor];
   DELTASCOPE_ASSIGN(const TermsPtr terms, m_terms.get(item.tensor));
-  DELTASCOPE_TRY(m_sources.read(tensor, item.first, item.count, scalesFor(item), terms.get(), packed.pair));
-  if (plan.same == Sameness::Yes) return {};
+  DELTASCOPE_TRY(m_sources.read(tensor, item.first, item.count, m_scales.of(item), terms.get(), packed.pair));
   const auto& slice = packed.pair.base.slice;
+  if (plan.same == Sameness::Yes) {
+    if (std::ranges::equal(slice.values, packed.pair.final)) return {};
+    return fail(ErrorCode::Mismatch,
+                at({m_sources.finalCheckpoint()->fileOf(*tensor.final), tensor.stats.name, std::nullopt},
+                   "it changed while it was packed"),
+                "pack again once nothing writes to it");
+  }
   DELTASCOPE_ASSIGN(const ModelPtr model, modelOf(item.tensor));
   const auto& coder = codec(plan.codec);
   packed.stored.reserve(coder.bound(slice.finalType, slice.count));
@@ -163,27 +131,21 @@ Result<void> TensorPacker::packChunk(const PackItem& item, PackedItem& packed) {
 Result<PackedPtr> TensorPacker::work(const PackItem& item) {
   if (item.kind == PackItem::Kind::Nothing) return PackedPtr();
   auto packed = m_pool.take();
-  DELTASCOPE_TRY(item.kind == PackItem::Kind::Scales ? scalesOf(item, *packed) : packChunk(item, *packed));
+  if (item.kind == PackItem::Kind::Scales) {
+    DELTASCOPE_ASSIGN(packed->scales, m_scales.measure(item, packed->pair.final));
+  } else {
+    DELTASCOPE_TRY(packChunk(item, *packed));
+  }
   return packed;
 }
 
 Result<void> TensorPacker::commit(const PackItem& item, PackedPtr packed) {
   if (item.kind == PackItem::Kind::Nothing) return {};
-  DELTASCOPE_TRY(item.kind == PackItem::Kind::Scales ? commitScales(item, *packed) : commitChunk(item, *packed));
+  if (item.kind == PackItem::Kind::Scales)
+    m_scales.add(item, packed->scales);
+  else
+    DELTASCOPE_TRY(commitChunk(item, *packed));
   m_pool.give(std::move(packed));
-  return {};
-}
-
-Result<void> TensorPacker::commitScales(const PackItem& item, const PackedItem& packed) {
-  const auto& tensor = m_sources.tensors()[item.tensor];
-  auto& state = m_states[item.tensor];
-  if (!state) state = std::make_unique<TensorState>();
-  state->scales.insert(state->scales.end(), packed.scales.begin(), packed.scales.end());
-  if (*m_sources.request().quantize == QuantFormat::Int8) return {};
-  if (item.first + item.count < tensor.stats.elements) return {};
-  state->nested = nestAbsmax(state->scales);
-  state->seen.resize(state->scales.size());
-  unnestAbsmax(*state->nested, 0, state->seen);
   return {};
 }
 
@@ -200,23 +162,20 @@ Result<void> TensorPacker::writeToBase(const PackItem& item, const PackedItem& p
 Result<void> TensorPacker::commitChunk(const PackItem& item, const PackedItem& packed) {
   const std::size_t index = item.tensor;
   const auto& tensor = m_sources.tensors()[index];
-  auto& state = m_states[index];
   if (item.first == 0) {
     DELTASCOPE_TRY(finishUpTo(index));
     m_row = rowOf(index);
-    if (!state) state = std::make_unique<TensorState>();
-    state->hasher.emplace(m_sources, tensor);
+    m_hasher.emplace(m_sources, tensor);
     const int model = m_row.model;
     if (model >= 0 && !m_plan.models[static_cast<std::size_t>(model)].model) {
       DELTASCOPE_ASSIGN(const ModelPtr factors, modelOf(index));
       DELTASCOPE_TRY(m_output.payload().writeModel(static_cast<std::size_t>(model), factors->serialize()));
     }
   }
-  state->hasher->add(packed.pair);
+  m_hasher->add(packed.pair);
   if (m_sources.request().quantize) {
     DELTASCOPE_TRY(writeToBase(item, packed));
-    if (tensor.quantize && !m_sources.needsScales(tensor))
-      state->scales.insert(state->scales.end(), packed.pair.scales.begin(), packed.pair.scales.end());
+    if (tensor.quantize && !m_sources.needsScales(tensor)) m_scales.add(item, packed.pair.scales);
   }
   if (m_row.codec != CodecId::Identical) {
     DELTASCOPE_TRY(m_output.payload().appendChunk(index, packed.stored));
@@ -227,16 +186,17 @@ Result<void> TensorPacker::commitChunk(const PackItem& item, const PackedItem& p
   const bool last = item.first + item.count == tensor.stats.elements;
   m_meter.add(tensor.stats.name, packed.pair.final.size(), last);
   if (!last) return {};
-  if (tensor.quantize) DELTASCOPE_TRY(writeBaseParts(index, *state));
-  DELTASCOPE_ASSIGN(const TensorHashes hashes, state->hasher->finish(state->seen.empty() ? state->scales : state->seen));
+  if (tensor.quantize) DELTASCOPE_TRY(writeBaseParts(index));
+  DELTASCOPE_ASSIGN(const TensorHashes hashes, m_hasher->finish(m_scales.all(index).asRead()));
   return finish(index, hashes);
 }
 
-Result<void> TensorPacker::writeBaseParts(std::size_t index, const TensorState& state) {
+Result<void> TensorPacker::writeBaseParts(std::size_t index) {
+  const TensorScales& scales = m_scales.all(index);
   const auto& stats = m_sources.tensors()[index].stats;
   const auto& request = m_sources.request();
-  const auto parts = quantizedParts(stats.name, *request.quantize, stats.shape, stats.dtype, request.blocksize, state.scales,
-                                    state.nested ? &*state.nested : nullptr);
+  const auto parts = quantizedParts(stats.name, *request.quantize, stats.shape, stats.dtype, request.blocksize, scales.own,
+                                    scales.nested ? &*scales.nested : nullptr);
   for (const auto& part : parts) DELTASCOPE_TRY(m_output.writeBase(index, part.name, 0, part.bytes));
   return {};
 }
@@ -246,7 +206,7 @@ Result<void> TensorPacker::finish(std::size_t index, const TensorHashes& hashes)
   m_row.baseHash = hashes.base;
   DELTASCOPE_TRY(m_output.payload().finishTensor(index, m_row));
   m_rows.push_back(std::move(m_row));
-  m_states[index].reset();
+  m_scales.release(index);
   m_terms.release(index);
   return {};
 }
@@ -275,7 +235,7 @@ Result<std::vector<TensorStats>> packTensors(const PackSources& sources, const P
   for (std::size_t i = 0; i < plan.models.size(); ++i)
     if (const auto& model = plan.models[i].model) DELTASCOPE_TRY(output.payload().writeModel(i, model->serialize()));
   const std::size_t window = job.threadCount() + kItemsAhead;
-  const auto items = packItems(sources, plan, window);
+  const auto items = packItems(sources, plan, window, PackPass::Pack);
   TensorPacker packer(sources, plan, terms, output, meter);
   auto done = runOrdered<PackedPtr>(
       items.size(), job.threadCount(), window, job.stop, [&](std::size_t i) { return packer.work(items[i]); },

@@ -9,7 +9,8 @@ namespace deltascope {
 /// Items that may be in work or waiting to be written besides one a thread: what bounds memory.
 inline constexpr std::size_t kItemsAhead = 2;
 
-/// Reads the tensors whose sample equals the base in whole: each is then Yes, with its hashes, or No.
+/// Reads the tensors that may equal their base in whole: each is then Yes or No. One whose base exists is then compared, with
+/// its hashes; one that is quantized here has its base still to be written.
 [[nodiscard]] Result<void> compareWholes(const PackSources& sources, PackPlan& plan, TermsCache& terms, const JobContext& job,
                                          Meter& meter);
 
@@ -25,7 +26,10 @@ struct PackItem {
   std::uint64_t first = 0;  ///< element; Scales of INT8: row
   std::uint64_t count = 0;
 };
+/// Which tensors a pass goes over: those that may equal their base, or all that are not settled.
+enum class PackPass : std::uint8_t { Compare, Pack };
 /// Every item that runs while at most `window` items are started and not yet written finds its tensor's scales complete.
-[[nodiscard]] std::vector<PackItem> packItems(const PackSources& sources, const PackPlan& plan, std::size_t window);
+[[nodiscard]] std::vector<PackItem> packItems(const PackSources& sources, const PackPlan& plan, std::size_t window,
+                                              PackPass pass);
 
 }  // namespace deltascope

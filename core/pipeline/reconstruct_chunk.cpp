@@ -2,13 +2,13 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/codec/expansion.h"
 #include "core/pipeline/reconstruct.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kMostChunkBytes = std::uint64_t{16} << 30;
-constexpr std::uint64_t kMostExpansion = 1 << 16;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ Result<void> decodeChunk(const ReconstructionSource& source, const TensorStats& 
                          ChunkDecoder* decoder) {
   const std::uint64_t size = ceilDiv(chunk.elements * bitsOf(tensor.dtype), 8);
   // With a base its own size bounds the final; without one only what is stored can.
-  if (size > kMostChunkBytes || (tensor.base == BaseKind::None && size / kMostExpansion > bytes.size()))
+  if (size > kMostChunkBytes || (tensor.base == BaseKind::None && !mayHold(bytes.size(), size)))
     return fail(ErrorCode::Corrupt,
                 "a chunk of " + std::to_string(bytes.size()) + " bytes claims to hold " + std::to_string(size) + " bytes",
                 "the payload is damaged; make it again");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 #include "core/quant/bitsandbytes.h"
 #include "core/quant/parts.h"
 #include "core/quant/state.h"
@@ -174,14 +175,15 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
   PartReader parts(checkpoint, w, evidence);
   QuantizedTensor tensor;
   DELTASCOPE_ASSIGN(tensor.codes, parts.require(w));
-  if (tensor.codes->dtype != DType::I8 || tensor.codes->shape.size() != 2)
+  if (tensor.codes->dtype != DType::I8 || tensor.codes->shape.size() < 2)
     return parts.error(ErrorCode::Corrupt, {},
                        "is " + std::string(nameOf(tensor.codes->dtype)) + " " + shapeText(tensor.codes->shape) +
                            ", but beside an SCB it must be a matrix of I8");
+  const std::uint64_t rows = matrixRows(tensor.codes->shape);  // of a stack's matrices together
   if (reading == ScaleReading::Read) {
-    DELTASCOPE_ASSIGN(tensor.scales, parts.floats(int8PartName(w, kScb), tensor.codes->shape[0]));
+    DELTASCOPE_ASSIGN(tensor.scales, parts.floats(int8PartName(w, kScb), rows));
   } else {
-    DELTASCOPE_TRY(parts.fitting(int8PartName(w, kScb), DType::F32, tensor.codes->shape[0]));
+    DELTASCOPE_TRY(parts.fitting(int8PartName(w, kScb), DType::F32, rows));
   }
   if (const std::string name = int8PartName(w, kWeightFormat); checkpoint.find(name)) {
     DELTASCOPE_ASSIGN(const auto layout, parts.bytes(name, DType::U8, 1));
@@ -192,7 +194,7 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
   tensor.dtype = modelDtype(checkpoint.config());
   tensor.shape = tensor.codes->shape;
   tensor.elements = tensor.codes->elements;
-  tensor.columns = tensor.codes->shape[1];
+  tensor.columns = tensor.codes->shape.back();
   parts.commit(std::move(tensor), into);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 #include "core/quant/bitsandbytes.h"
 #include "core/quant/parts.h"
 
@@ -14,10 +15,6 @@ std::uint64_t elementsOf(const std::vector<std::uint64_t>& shape) {
   std::uint64_t n = 1;
   for (auto dim : shape) n *= dim;
   return n;
-}
-
-std::uint64_t rowsOf(const std::vector<std::uint64_t>& shape) {
-  return shape.empty() ? 1 : elementsOf({shape.begin(), shape.end() - 1});
 }
 
 template <class T>
@@ -33,7 +30,7 @@ std::vector<TensorSpec> quantizedSpecs(std::string_view name, QuantFormat format
   const std::string w(name);
   if (format == QuantFormat::Int8)
     return {{w, DType::I8, shape},
-            {int8PartName(w, kScb), DType::F32, {rowsOf(shape)}},
+            {int8PartName(w, kScb), DType::F32, {matrixRows(shape)}},
             {int8PartName(w, kWeightFormat), DType::U8, {}}};
   const std::uint64_t n = elementsOf(shape), blocks = ceilDiv(n, blocksize);
   std::vector<TensorSpec> specs{{w, DType::U8, {ceilDiv(n, 2), 1}},
@@ -54,7 +51,7 @@ std::vector<TensorBytes> quantizedParts(std::string_view name, QuantFormat forma
                                         const NestedAbsmax* nested) {
   const std::string w(name);
   if (format == QuantFormat::Int8) {
-    assert(scales.size() == rowsOf(shape));
+    assert(scales.size() == matrixRows(shape));
     return {{int8PartName(w, kScb), bytesOfSpan(scales)}, {int8PartName(w, kWeightFormat), {std::byte{0}}}};  // 0: row-major
   }
   assert(nested || scales.size() == ceilDiv(elementsOf(shape), blocksize));

@@ -116,7 +116,8 @@ void TestPackChoose::quantizesWhatBitsandbytesWould() {
   QVERIFY(isQuantizedBy(PackScope::All, matrix(text.c_str())));
   for (const auto scope : {PackScope::Linear, PackScope::All}) {
     QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64})));
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {2, 3, 4})));
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64, 64, 3})) || text.find("moe") != std::string::npos ||
+            text.find("expert") != std::string::npos);
     QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {0, 4})));
     QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::F64)));
     QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::U8)));
@@ -160,7 +161,7 @@ void TestPackChoose::scalesAreCompleteBeforeTheirChunks() {
   QFETCH(int, window);
   const Workspace space;
   const auto sources = sourcesOf(space, static_cast<QuantFormat>(format), format != static_cast<int>(QuantFormat::Int8));
-  const auto items = packItems(sources, planOf(sources), static_cast<std::size_t>(window));
+  const auto items = packItems(sources, planOf(sources), static_cast<std::size_t>(window), PackPass::Pack);
   std::map<std::uint32_t, std::size_t> lastScales;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (items[i].kind == PackItem::Kind::Scales) lastScales[items[i].tensor] = i;
@@ -177,7 +178,7 @@ void TestPackChoose::coversEveryElementOnce() {
   const auto sources = sourcesOf(space, QuantFormat::Int8, false);
   std::map<std::uint32_t, std::uint64_t> chunks, scales;
   std::uint32_t latest = 0;
-  for (const auto& item : packItems(sources, planOf(sources), 4)) {
+  for (const auto& item : packItems(sources, planOf(sources), 4, PackPass::Pack)) {
     if (item.kind == PackItem::Kind::Nothing) continue;
     auto& reached = (item.kind == PackItem::Kind::Chunk ? chunks : scales)[item.tensor];
     QCOMPARE(item.first, reached);
