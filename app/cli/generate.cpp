@@ -47,7 +47,8 @@ Json toJson(const MemoryPlan& plan) {
           {"tensors", std::move(tensors)}};
 }
 
-Json toJson(const Generation& g, const MemoryPlan& plan) {
+Json toJson(const Generation& g, const Model& model) {
+  const MemoryPlan& plan = model.plan();
   Json placements;
   for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream})
     placements[std::string(nameOf(placement))] = plan.count(placement);
@@ -68,6 +69,7 @@ Json toJson(const Generation& g, const MemoryPlan& plan) {
           {"placements", std::move(placements)},
           {"context", plan.context},
           {"device", plan.device},
+          {"companions", companionsJson(model.companions())},
           {"stop_reason", nameOf(g.stopReason)},
           {"logits_hash", g.logitsHash}};
 }
@@ -135,6 +137,7 @@ int generate(Invocation& invocation, const Options& o) {
   auto model = runJob(invocation, [&](const JobContext& job) { return Model::load(request, job); });
   if (!model) return report(model.error());
   if (common.verbose) fmt::print(stderr, "{}", describePlan((*model)->plan()));
+  noteBorrowed(**model, common);
   auto session = Session::create(*model);
   if (!session) return report(session.error());
 
@@ -151,7 +154,7 @@ int generate(Invocation& invocation, const Options& o) {
   const auto result = (*session)->generate(generating, invocation.stop);
   if (!result) return report(result.error());
   if (common.json) {
-    printJson(toJson(*result, (*model)->plan()));
+    printJson(toJson(*result, **model));
   } else {
     stream(result->text.substr(std::min(streamed, result->text.size())) + "\n", terminal);
     if (!(*model)->text().tokenizer) printText(fmt::format("ids: {}\n", fmt::join(result->ids, ",")));

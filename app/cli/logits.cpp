@@ -42,6 +42,7 @@ void addLogits(CLI::App& app, Invocation& invocation) {
       if (!request.context) request.context = fitContext(request, options->prompt.size());
       auto model = runJob(invocation, [&](const JobContext& job) { return Model::load(request, job); });
       if (!model) return report(model.error());
+      noteBorrowed(**model, invocation.common);
       auto session = Session::create(*model);
       if (!session) return report(session.error());
       const auto logits = (*session)->logits(options->prompt, invocation.stop);
@@ -54,6 +55,7 @@ void addLogits(CLI::App& app, Invocation& invocation) {
                    {"logits", logits->size()},
                    {"highest_id", top - logits->begin()},
                    {"highest", *top},
+                   {"companions", companionsJson((*model)->companions())},
                    {"logits_hash", hash}});
       else
         printText(fmt::format("wrote {} logits to {} · highest {:.4f} at id {} · hash {}\n", logits->size(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/model_options.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "core/base/units.h"
@@ -75,6 +77,18 @@ void addModelOptions(CLI::App& command, ModelOptions& o) {
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+}
+
+void noteBorrowed(const Model& model, const CommonOptions& common) {
+  const std::string& note = model.companions().note;
+  if (!note.empty() && !common.quiet) fmt::print(stderr, "deltascope-cli: note: {}\n", printable(note));
+}
+
+Json companionsJson(const ModelCompanions& companions) {
+  Json list = Json::array();
+  for (const auto& use : companions.files)
+    list.push_back({{"name", use.name}, {"file", use.file.string()}, {"borrowed", use.borrowed}});
+  return list;
 }
 
 LoadRequest toRequest(const ModelOptions& o, const CommonOptions& common) {

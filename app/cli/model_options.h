@@ -2,6 +2,7 @@
 #pragma once
 /// Options of the commands that run a model.
 #include "app/cli/command.h"
+#include "app/cli/print.h"
 #include "core/runtime/runtime.h"
 
 namespace deltascope::cli {
@@ -18,6 +19,9 @@ void addModelFiles(CLI::App& command, ModelOptions& options);
 /// These, --static-threshold, --placement, --context, --compute, --no-expand and --kv-cache.
 void addModelOptions(CLI::App& command, ModelOptions& options);
 [[nodiscard]] LoadRequest toRequest(const ModelOptions& options, const CommonOptions& common);
+/// Says on standard error whose configuration and tokenizer a payload that carries none is run with; nothing with --quiet.
+void noteBorrowed(const Model& model, const CommonOptions& common);
+[[nodiscard]] Json companionsJson(const ModelCompanions& companions);
 /// "cpu", "cuda" or "cuda:N"; else a message.
 [[nodiscard]] std::string checkDevice(std::string& device);
 /// Token ids "1,2,3"; refused with a usage message.

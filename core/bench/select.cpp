@@ -93,7 +93,7 @@ Result<std::vector<std::size_t>> chooseTensors(const Variant& variant, const std
 std::shared_ptr<Variant> onlyTensor(const Variant& variant, std::size_t index) {
   auto one = std::make_shared<Variant>();
   one->config = variant.config;
-  one->folder = variant.folder;
+  one->files = variant.files;
   one->base = variant.base;
   one->payloads = variant.payloads;
   one->keepScales = true;

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "core/base/file.h"
 #include "core/base/units.h"
-#include "core/checkpoint/json.h"
-#include "core/model/fields.h"
 #include "core/model/kv_cache.h"
-#include "core/pipeline/scripts.h"
 #include "core/runtime/device_tiles.h"
 #include "core/runtime/model_state.h"
 
@@ -84,33 +80,6 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   return makePlan(plan);
 }
 
-Result<std::vector<TokenId>> endIdsIn(const Fields& fields, const ModelConfig& config) {
-  std::vector<TokenId> ids;
-  const auto* value = fields.find("eos_token_id");
-  if (!value) return ids;
-  const auto list = value->is_array() ? *value : nlohmann::json::array({*value});
-  for (const auto& id : list) {
-    if (!id.is_number_integer() || id < 0 || id >= config.vocabulary)
-      return fields.corrupt("eos_token_id", "is not the id of a token");
-    ids.push_back(id.get<TokenId>());
-  }
-  return ids;
-}
-
-/// generation_config.json speaks before config.json.
-Result<std::vector<TokenId>> readEndIds(const std::filesystem::path& folder, const ModelConfig& config) {
-  for (const char* name : {"generation_config.json", "config.json"}) {
-    const auto path = folder / name;
-    std::error_code ignored;
-    if (!std::filesystem::is_regular_file(path, ignored)) continue;
-    DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
-    DELTASCOPE_ASSIGN(const auto json, parseJson(text, path));
-    DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(json, path), config));
-    if (!ids.empty()) return ids;
-  }
-  return std::vector<TokenId>{};
-}
-
 }  // namespace
 
 Result<std::vector<TokenId>> ModelText::encode(std::string_view text) const {
@@ -126,20 +95,13 @@ Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
 }
 
 Result<ModelText> openModelText(const LoadRequest& request) {
-  DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(request.path, request.base));
-  DELTASCOPE_TRY(refuseScripts(files));
-  const auto folder = modelFolder(files);
-  std::error_code ignored;
-  if (files.kind == ModelFiles::Kind::Payload && files.base.empty() &&
-      !std::filesystem::exists(folder / "config.json", ignored))
-    return fail(ErrorCode::NotFound, at({files.payload, {}, {}}, "a delta needs its base, which holds the tokenizer too"),
-                "give it with --base DIR");
-  return ModelText{Tokenizer::open(folder), ChatTemplate::open(folder)};
+  DELTASCOPE_ASSIGN(const auto files, openCompanions(request));
+  return ModelText{Tokenizer::open(*files), ChatTemplate::open(*files)};
 }
 
 std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {
-  const auto files = locateModel(request.path, request.base);
-  const auto config = files ? readModelConfig(modelFolder(*files)) : tl::make_unexpected(files.error());
+  const auto files = openCompanions(request);
+  const auto config = files ? readModelConfig(**files) : tl::make_unexpected(files.error());
   const std::uint64_t most = config ? config->maxPositions : kUsualContext;
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(tokens, 1, most));
 }
@@ -173,8 +135,10 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   DELTASCOPE_ASSIGN(Transformer transformer,
                     Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens));
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
-  DELTASCOPE_ASSIGN(state->endIds, readEndIds(state->variant->folder, state->variant->config));
-  state->text = {Tokenizer::open(state->variant->folder), ChatTemplate::open(state->variant->folder)};
+  const StackedCompanions& files = *state->variant->files;
+  DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
+  state->text = {Tokenizer::open(files), ChatTemplate::open(files)};
+  state->companions = companionsUsed(files, !state->variant->payloads.empty());
   return std::shared_ptr<Model>(new Model(std::move(state)));
 }
 
@@ -188,5 +152,6 @@ kernels::MemoryUse Model::memory() const { return m_state->host->backend().memor
 kernels::DeviceMemoryUse Model::deviceMemory() const { return m_state->host->backend().deviceMemory(); }
 const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
 const ModelText& Model::text() const { return m_state->text; }
+const ModelCompanions& Model::companions() const { return m_state->companions; }
 
 }  // namespace deltascope

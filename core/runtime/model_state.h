@@ -15,6 +15,7 @@ struct Model::State {
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<Transformer> transformer;  ///< under host->running()
   std::vector<TokenId> endIds;
+  ModelCompanions companions;
   ModelText text{fail(ErrorCode::NotFound, "no tokenizer"), fail(ErrorCode::NotFound, "no chat template")};
 };
 

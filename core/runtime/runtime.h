@@ -38,7 +38,18 @@ struct LoadRequest {
 /// can.
 [[nodiscard]] Result<MemoryPlan> planModel(const LoadRequest& request);
 
-/// Between text and tokens: what lies in the model's folder, or why it is not there.
+/// Where a file beside the weights comes from.
+struct CompanionUse {
+  std::string name;            ///< "config.json"
+  std::filesystem::path file;  ///< as messages name it
+  bool borrowed = false;       ///< the payload carries none: it is that of another model, as a rule the base's
+};
+struct ModelCompanions {
+  std::vector<CompanionUse> files;  ///< those that are read and exist
+  std::string note;                 ///< for the user, where some are borrowed: which, and whose; else empty
+};
+
+/// Between text and tokens: what lies beside the weights, or why it is not there.
 struct ModelText {
   Result<Tokenizer> tokenizer;
   Result<ChatTemplate> chatTemplate;
@@ -72,6 +83,7 @@ class Model {
   [[nodiscard]] kernels::DeviceMemoryUse deviceMemory() const;  ///< on the thread that generates
   [[nodiscard]] const std::vector<TokenId>& endIds() const;     ///< tokens that end an answer
   [[nodiscard]] const ModelText& text() const;
+  [[nodiscard]] const ModelCompanions& companions() const;  ///< config, end tokens and text come from these
 
   struct State;
 

@@ -2,10 +2,7 @@
 #include "core/runtime/variant.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "core/base/file.h"
-#include "core/checkpoint/json.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/scripts.h"
 
@@ -14,11 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool isFile(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 /// Opens the files that the request names.
 class Opener {
  public:
@@ -26,18 +18,32 @@ class Opener {
       : m_request(request), m_scales(scales), m_variant(std::make_shared<Variant>()) {}
 
   Result<std::shared_ptr<Variant>> open() {
+    DELTASCOPE_TRY(openPayloads());
+    DELTASCOPE_TRY(openBase());
+    DELTASCOPE_TRY(readConfig());
+    return m_variant;
+  }
+
+  Result<std::shared_ptr<const StackedCompanions>> openFiles() {
+    DELTASCOPE_TRY(openPayloads());
+    auto files = stackCompanions(m_files, m_variant->payloads);
+    if (m_files.kind == ModelFiles::Kind::Payload && m_files.base.empty() && !files->has(kConfigFile))
+      return fail(ErrorCode::NotFound, at({m_files.payload, {}, {}}, "a delta needs its base, which holds the tokenizer too"),
+                  "give it with --base DIR");
+    return files;
+  }
+
+ private:
+  Result<void> openPayloads() {
     if (m_request.baseOnly && !m_request.payloads.empty())
       return fail(ErrorCode::InvalidArgument, "the base alone was asked for, and payloads over it", "leave out one of the two");
     DELTASCOPE_ASSIGN(m_files, locateModel(m_request.path, m_request.base));
     DELTASCOPE_TRY(refuseScripts(m_files));
     if (!m_request.baseOnly && m_files.kind != ModelFiles::Kind::Checkpoint) DELTASCOPE_TRY(addPayload(m_files.payload));
     for (const auto& path : m_request.payloads) DELTASCOPE_TRY(addStacked(path));
-    DELTASCOPE_TRY(openBase());
-    DELTASCOPE_TRY(readConfig());
-    return m_variant;
+    return {};
   }
 
- private:
   Result<void> addPayload(const fs::path& path) {
     DELTASCOPE_ASSIGN(Payload payload, Payload::open(path));
     m_variant->payloads.push_back(std::make_shared<const Payload>(std::move(payload)));
@@ -71,8 +77,8 @@ class Opener {
   }
 
   Result<void> readConfig() {
-    m_variant->folder = modelFolder(m_files);
-    DELTASCOPE_ASSIGN(m_variant->config, readModelConfig(m_variant->folder));
+    m_variant->files = stackCompanions(m_files, m_variant->payloads);
+    DELTASCOPE_ASSIGN(m_variant->config, readModelConfig(*m_variant->files));
     return {};
   }
 
@@ -213,25 +219,8 @@ bool holdsHead(const Variant& variant) {
 
 }  // namespace
 
-fs::path modelFolder(const ModelFiles& files) {
-  const auto folderOf = [](const fs::path& path) {
-    std::error_code ignored;
-    if (fs::is_directory(path, ignored)) return path;
-    return path.parent_path().empty() ? fs::path(".") : path.parent_path();
-  };
-  if (files.payload.empty()) return folderOf(files.path);
-  const fs::path own = folderOf(files.payload);
-  return files.base.empty() || isFile(own / kConfigName) ? own : folderOf(files.base);
-}
-
-Result<ModelConfig> readModelConfig(const fs::path& folder) {
-  const fs::path path = folder / kConfigName;
-  nlohmann::json config;
-  if (isFile(path)) {
-    DELTASCOPE_ASSIGN(const std::string text, readTextFile(path));
-    DELTASCOPE_ASSIGN(config, parseJson(text, path));
-  }
-  return parseModelConfig(config, path);
+Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadRequest& request) {
+  return Opener(request, ScaleReading::CheckOnly).openFiles();
 }
 
 Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales) {

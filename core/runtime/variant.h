@@ -9,7 +9,7 @@
 #include "core/payload/payload.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/source.h"
-#include "core/runtime/runtime.h"
+#include "core/runtime/companions.h"
 
 namespace deltascope {
 
@@ -36,15 +36,14 @@ struct TensorOrigin {
 /// Headers and directories only, and the base's scales if asked for. Pointers live as long as the object, which is not moved.
 struct Variant {
   ModelConfig config;
-  std::filesystem::path folder;     ///< of config.json and the tokenizer
-  std::shared_ptr<BaseModel> base;  ///< null when no weight needs one
-  std::vector<std::shared_ptr<const Payload>> payloads;
+  std::shared_ptr<const StackedCompanions> files;  ///< config.json, the tokenizer …
+  std::shared_ptr<BaseModel> base;                 ///< null when no weight needs one
+  Payloads payloads;
   std::vector<TensorOrigin> tensors;  ///< in the order of a forward pass
   bool keepScales = false;            ///< loading leaves the base its scales: more weights will be read from it
 };
-/// The folder that speaks for the final: the payload's own where it has a config.json, else the base's.
-[[nodiscard]] std::filesystem::path modelFolder(const ModelFiles& files);
-[[nodiscard]] Result<ModelConfig> readModelConfig(const std::filesystem::path& folder);
+/// The files beside the weights alone, without the weights. NotFound where the request's payload needs a base for them.
+[[nodiscard]] Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadRequest& request);
 /// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.
 [[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales);
 

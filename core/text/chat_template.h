@@ -55,6 +55,8 @@ class ChatTemplate {
   /// string or a list of {"name", "template"}. Special tokens (bos_token …) come from tokenizer_config.json and
   /// special_tokens_map.json. NotFound where the folder has no such template. Untrusted: as parse().
   [[nodiscard]] static Result<ChatTemplate> open(const std::filesystem::path& modelFolder, std::string_view name = "default");
+  /// The same of a model's files, wherever they lie.
+  [[nodiscard]] static Result<ChatTemplate> open(const CompanionSource& files, std::string_view name = "default");
   /// `specials`: variables such as bos_token. `shownAs`: the file that errors name. A malformed template is Corrupt; a tag,
   /// filter or test that is not supported is Unsupported; both say the line. Memory is bounded by the size of the source.
   [[nodiscard]] static Result<ChatTemplate> parse(std::string_view source, std::map<std::string, std::string> specials,

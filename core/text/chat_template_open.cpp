@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a model's folder keeps its chat templates and special tokens; transformers' order of precedence.
-#include "core/base/file.h"
+#include "core/checkpoint/companion_source.h"
 #include "core/checkpoint/json.h"
 #include "core/text/chat_template_state.h"
 
@@ -10,7 +10,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::string_view kTemplateFile = "chat_template.jinja";
 constexpr std::string_view kFolder = "additional_chat_templates";
 constexpr const char* kRaw =
     "prompt it without a template (--raw), or copy the chat_template.jinja of the model into its folder";
@@ -20,15 +19,11 @@ struct Source {
   fs::path file;
 };
 
-bool isThere(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 /// The JSON object of a file, or an empty one where there is no such file.
-Result<json> readObject(const fs::path& file) {
-  if (!isThere(file)) return json::object();
-  DELTASCOPE_ASSIGN(const std::string text, readTextFile(file));
+Result<json> readObject(const CompanionSource& files, std::string_view name) {
+  if (!files.has(name)) return json::object();
+  DELTASCOPE_ASSIGN(const std::string text, files.read(name));
+  const auto file = files.shown(name);
   DELTASCOPE_ASSIGN(json root, parseJson(text, file));
   if (!root.is_object()) return fail(ErrorCode::Corrupt, at({file, {}, {}}, "is not a JSON object"));
   return root;
@@ -38,19 +33,19 @@ bool isName(std::string_view name) {
   return !name.empty() && name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
-Result<std::optional<Source>> fromFiles(const fs::path& folder, std::string_view name) {
-  std::vector<fs::path> places;
-  if (name == "default") places.push_back(folder / kTemplateFile);
-  if (isName(name)) places.push_back(folder / kFolder / (std::string(name) + ".jinja"));
+Result<std::optional<Source>> fromFiles(const CompanionSource& files, std::string_view name) {
+  std::vector<std::string> places;
+  if (name == "default") places.emplace_back(kTemplateFile);
+  if (isName(name)) places.push_back(std::string(kFolder) + '/' + std::string(name) + ".jinja");
   for (const auto& file : places) {
-    if (!isThere(file)) continue;
-    DELTASCOPE_ASSIGN(std::string text, readTextFile(file));
-    return Source{std::move(text), file};
+    if (!files.has(file)) continue;
+    DELTASCOPE_ASSIGN(std::string text, files.read(file));
+    return Source{std::move(text), files.shown(file)};
   }
   return std::nullopt;
 }
 
-bool hasTemplateFiles(const fs::path& folder) { return isThere(folder / kTemplateFile) || isThere(folder / kFolder); }
+bool hasTemplateFiles(const CompanionSource& files) { return files.has(kTemplateFile) || files.hasFolder(kFolder); }
 
 /// "chat_template" of tokenizer_config.json; `names` gets the names of a list.
 Result<std::optional<Source>> fromConfig(const json& config, const fs::path& file, std::string_view name, std::string& names) {
@@ -95,12 +90,12 @@ void addSpecials(const json& object, std::map<std::string, std::string>& special
   }
 }
 
-Result<std::map<std::string, std::string>> readSpecials(const json& config, const fs::path& folder) {
+Result<std::map<std::string, std::string>> readSpecials(const json& config, const CompanionSource& files) {
   std::map<std::string, std::string> specials;
   addSpecials(config, specials);
   // The older file counts where the configuration does not spell the added tokens itself.
   if (!config.contains("added_tokens_decoder")) {
-    DELTASCOPE_ASSIGN(const json map, readObject(folder / "special_tokens_map.json"));
+    DELTASCOPE_ASSIGN(const json map, readObject(files, "special_tokens_map.json"));
     addSpecials(map, specials);
   }
   return specials;
@@ -109,19 +104,22 @@ Result<std::map<std::string, std::string>> readSpecials(const json& config, cons
 }  // namespace
 
 Result<ChatTemplate> ChatTemplate::open(const fs::path& modelFolder, std::string_view name) {
-  const auto configFile = modelFolder / "tokenizer_config.json";
-  DELTASCOPE_ASSIGN(const json config, readObject(configFile));
-  DELTASCOPE_ASSIGN(auto source, fromFiles(modelFolder, name));
+  return open(FolderCompanions(modelFolder), name);
+}
+
+Result<ChatTemplate> ChatTemplate::open(const CompanionSource& files, std::string_view name) {
+  DELTASCOPE_ASSIGN(const json config, readObject(files, kTokenizerConfigFile));
+  DELTASCOPE_ASSIGN(auto source, fromFiles(files, name));
   std::string names;
-  if (!source && !hasTemplateFiles(modelFolder)) {
-    DELTASCOPE_ASSIGN(source, fromConfig(config, configFile, name, names));
+  if (!source && !hasTemplateFiles(files)) {
+    DELTASCOPE_ASSIGN(source, fromConfig(config, files.shown(kTokenizerConfigFile), name, names));
   }
   if (!source) {
-    const std::string what = name == "default" ? "the folder has no chat template"
-                                               : "the folder has no chat template \"" + printable(name, 60) + "\"";
-    return fail(ErrorCode::NotFound, at({modelFolder, {}, {}}, what + (names.empty() ? "" : "; it has " + names)), kRaw);
+    const std::string what =
+        name == "default" ? "has no chat template" : "has no chat template \"" + printable(name, 60) + "\"";
+    return fail(ErrorCode::NotFound, at({files.shown(), {}, {}}, what + (names.empty() ? "" : "; it has " + names)), kRaw);
   }
-  DELTASCOPE_ASSIGN(auto specials, readSpecials(config, modelFolder));
+  DELTASCOPE_ASSIGN(auto specials, readSpecials(config, files));
   return parse(source->text, std::move(specials), source->file);
 }
 

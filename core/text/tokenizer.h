@@ -15,6 +15,7 @@
 
 namespace deltascope {
 
+class CompanionSource;
 using TokenId = std::uint32_t;
 
 /// A part of a text that is encoded as one. Where `mayContainSpecialTokens` is false, "<|eot_id|>" is ten letters and signs:
@@ -30,6 +31,8 @@ class Tokenizer {
   /// `path`: a tokenizer.json, or a folder that holds one. A missing file is NotFound; a stage, option or kind of model that is
   /// not supported is Unsupported and named; contradictions are Corrupt. Untrusted: memory is bounded by the file's size.
   [[nodiscard]] static Result<Tokenizer> open(const std::filesystem::path& path);
+  /// The same of a model's files, wherever they lie.
+  [[nodiscard]] static Result<Tokenizer> open(const CompanionSource& files, std::string_view name = "tokenizer.json");
 
   /// `addSpecial`: with the tokens that the post-processor puts around a text (BOS). Text that came out of a chat template has
   /// them already. Text that is not UTF-8 or is 2 GiB long is InvalidArgument; a regular expression of the tokenizer that takes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "core/base/file.h"
+#include "core/checkpoint/companion_source.h"
 #include "core/checkpoint/json.h"
 #include "core/text/tokenizer_state.h"
 
@@ -12,14 +12,6 @@ using text::Stage;
 
 constexpr std::size_t kLongestPattern = 1024;
 
-Result<std::filesystem::path> findFile(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const auto file = std::filesystem::is_directory(path, ignored) ? path / "tokenizer.json" : path;
-  if (std::filesystem::exists(file, ignored)) return file;
-  return fail(ErrorCode::NotFound, at({file, {}, {}}, "there is no such file"),
-              "copy the tokenizer.json of the model into its folder");
-}
-
 Stage stageOf(const nlohmann::json& root, const std::filesystem::path& file, const char* key) {
   static const nlohmann::json kNull;
   const auto entry = root.find(key);
@@ -29,8 +21,17 @@ Stage stageOf(const nlohmann::json& root, const std::filesystem::path& file, con
 }  // namespace
 
 Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path) {
-  DELTASCOPE_ASSIGN(const auto file, findFile(path));
-  DELTASCOPE_ASSIGN(std::string json, readTextFile(file));
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return open(FolderCompanions(path));
+  return open(FolderCompanions(path.parent_path()), path.filename().string());
+}
+
+Result<Tokenizer> Tokenizer::open(const CompanionSource& files, std::string_view name) {
+  const auto file = files.shown(name);
+  if (!files.has(name))
+    return fail(ErrorCode::NotFound, at({file, {}, {}}, "there is no such file"),
+                "copy the tokenizer.json of the model into its folder");
+  DELTASCOPE_ASSIGN(std::string json, files.read(name));
   DELTASCOPE_ASSIGN(const auto root, parseJson(json, file));
   json = {};
   const Stage top(root, file, "tokenizer");

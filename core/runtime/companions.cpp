@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/companions.h"
+
+#include "core/checkpoint/json.h"
+#include "core/model/fields.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path folderOf(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return path;
+  return path.parent_path().empty() ? fs::path(".") : path.parent_path();
+}
+
+fs::path lowestFolder(const ModelFiles& files) {
+  if (files.payload.empty()) return folderOf(files.path);
+  const fs::path own = folderOf(files.payload);
+  return files.base.empty() || FolderCompanions(own).has(kConfigFile) ? own : folderOf(files.base);
+}
+
+Result<std::vector<TokenId>> endIdsIn(const Fields& fields, const ModelConfig& config) {
+  std::vector<TokenId> ids;
+  const auto* value = fields.find("eos_token_id");
+  if (!value) return ids;
+  const auto list = value->is_array() ? *value : nlohmann::json::array({*value});
+  for (const auto& id : list) {
+    if (!id.is_number_integer() || id < 0 || id >= config.vocabulary)
+      return fields.corrupt("eos_token_id", "is not the id of a token");
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+}  // namespace
+
+std::shared_ptr<const StackedCompanions> stackCompanions(const ModelFiles& files, const Payloads&) {
+  return std::make_shared<StackedCompanions>(std::make_shared<FolderCompanions>(lowestFolder(files)));
+}
+
+Result<ModelConfig> readModelConfig(const CompanionSource& files) {
+  nlohmann::json config;
+  const fs::path path = files.shown(kConfigFile);
+  if (files.has(kConfigFile)) {
+    DELTASCOPE_ASSIGN(const std::string text, files.read(kConfigFile));
+    DELTASCOPE_ASSIGN(config, parseJson(text, path));
+  }
+  return parseModelConfig(config, path);
+}
+
+Result<std::vector<TokenId>> readEndIds(const CompanionSource& files, const ModelConfig& config) {
+  for (const auto name : {kGenerationConfigFile, kConfigFile}) {
+    if (!files.has(name)) continue;
+    const fs::path path = files.shown(name);
+    DELTASCOPE_ASSIGN(const std::string text, files.read(name));
+    DELTASCOPE_ASSIGN(const auto json, parseJson(text, path));
+    DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(json, path), config));
+    if (!ids.empty()) return ids;
+  }
+  return std::vector<TokenId>{};
+}
+
+ModelCompanions companionsUsed(const StackedCompanions& files, bool payloads) {
+  ModelCompanions used;
+  std::string lacking;
+  fs::path from;
+  for (const auto name : {kConfigFile, kGenerationConfigFile, kTokenizerFile, kTokenizerConfigFile, kTemplateFile}) {
+    const auto* source = files.sourceOf(name);
+    if (!source) continue;
+    const bool borrowed = payloads && source != &files.uppermost();
+    used.files.push_back({std::string(name), source->shown(name), borrowed});
+    if (!borrowed) continue;
+    lacking += (lacking.empty() ? "" : ", ") + std::string(name);
+    from = source->shown();
+  }
+  if (!lacking.empty())
+    used.note = files.uppermost().shown().string() + " carries no " + lacking + ": used as they lie in " + from.string();
+  return used;
+}
+
+}  // namespace deltascope
