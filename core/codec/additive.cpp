@@ -8,6 +8,7 @@
 
 #include "core/codec/bytes.h"
 #include "core/codec/codecs.h"
+#include "core/codec/zstd_frame.h"
 #include "core/quant/quant.h"
 
 namespace deltascope {
@@ -18,7 +19,6 @@ constexpr std::size_t kBlock = 4096;  ///< elements converted at a time
 
 struct FreeContext {
   void operator()(ZSTD_CCtx* c) const { ZSTD_freeCCtx(c); }
-  void operator()(ZSTD_DCtx* d) const { ZSTD_freeDCtx(d); }
 };
 
 std::uint32_t bitsAt(std::span<const std::byte> bytes, std::size_t i, unsigned size) {
@@ -69,14 +69,9 @@ std::size_t compressInto(ZSTD_CCtx* context, std::span<const std::byte> from, in
   return size;
 }
 
-/// A frame that must hold exactly `into.size()` bytes, which is known before anything is allocated for it.
 Result<void> decompress(std::span<const std::byte> chunk, std::size_t at, std::size_t size, std::span<std::byte> into) {
-  const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
-  if (!context) return fail(ErrorCode::OutOfMemory, "additive: not enough memory to decompress");
-  const auto got = ZSTD_decompressDCtx(context.get(), into.data(), into.size(), chunk.data() + at, size);
-  if (ZSTD_isError(got)) return corruptAt(CodecId::Additive, at, ZSTD_getErrorName(got));
-  if (got != into.size()) return corruptAt(CodecId::Additive, at, "the frame is too short");
-  return {};
+  const auto done = inflateFrame(chunk.subspan(at, size), into);
+  return done ? Result<void>() : corruptAt(CodecId::Additive, at, done.error().message);
 }
 
 struct Listed {
@@ -181,6 +176,12 @@ class AdditiveCodec final : public DeltaCodec {
     DELTASCOPE_ASSIGN(const Listed listed, readListed(chunk, base.count));
     DELTASCOPE_TRY(addDifferences(base, listed.positions, listed.differences, final));
     return correct(base, chunk, listed.correctionsAt, listed.corrections, final);
+  }
+
+  /// readListed and decode() have seen everything else.
+  Result<ChunkStats> check(const BaseSlice&, std::span<const std::byte> chunk, const CodecModel*, bool) const override {
+    if (chunk.size() < kHeader) return corruptAt(id(), 0, "it ends inside its header");
+    return ChunkStats{.patches = loadAs<std::uint32_t>(chunk.data() + 4), .rawTiles = 0};
   }
 
  private:

@@ -46,6 +46,15 @@ inline void padTo16(std::vector<std::byte>& out, std::size_t begin) {
   return bytes.size() < 16 && std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
+/// What is not damaged but made by a program that knows more; it ends a verification.
+[[nodiscard]] inline tl::unexpected<Error> needsNewer(std::string_view what) {
+  return fail(ErrorCode::Unsupported, "needs a newer deltascope: " + std::string(what), "update this program");
+}
+[[nodiscard]] inline Result<void> knownModelVersion(CodecId codec, unsigned version) {
+  if (version == 1) return {};
+  return needsNewer("a model of version " + std::to_string(version) + " of the codec " + std::string(nameOf(codec)));
+}
+
 [[nodiscard]] inline tl::unexpected<Error> corruptAt(CodecId codec, std::size_t offset, std::string_view what) {
   return fail(ErrorCode::Corrupt,
               std::string(nameOf(codec)) + " chunk, offset " + std::to_string(offset) + ": " + std::string(what),

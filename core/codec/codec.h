@@ -116,6 +116,11 @@ class DeltaCodec {
   /// find.
   [[nodiscard]] virtual Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
                                             std::span<std::byte> final) const = 0;
+  /// What decoding alone does not tell of a chunk of base.count elements: that its parts fill it, with zeros where nothing is
+  /// said, and (`count`) the statistics that encode() gave. `base` needs values where decode() does. Untrusted bytes. Corrupt
+  /// with the offset inside the chunk.
+  [[nodiscard]] virtual Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk,
+                                                 const CodecModel* model, bool count) const = 0;
   /// Where decodeRange may cut a chunk of `chunkElements`: at multiples of this. kTileElements where tiles can be found alone,
   /// else the whole chunk. At least 1.
   [[nodiscard]] virtual std::uint64_t rangeStep(DType finalType, std::uint64_t chunkElements) const;

@@ -81,6 +81,10 @@ class LowRankCodec final : public DeltaCodec {
     return decodeRange(base, base.count, 0, chunk, model, final);
   }
 
+  Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*, bool) const override {
+    return correctionStats(chunk, base.count);
+  }
+
   std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
 
   Result<void> decodeRange(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,

@@ -140,6 +140,13 @@ ChunkStats encodeCorrections(unsigned elementBytes, std::span<const std::byte> a
   return {.patches = raw ? 0 : places.size(), .rawTiles = raw ? ceilDiv(count, kTileElements) : 0};
 }
 
+ChunkStats correctionStats(std::span<const std::byte> chunk, std::uint64_t chunkElements) {
+  if (chunk.size() < kHeader) return {};
+  const auto corrections = loadAs<std::uint32_t>(chunk.data());
+  const bool raw = corrections == kRaw && loadAs<std::uint32_t>(chunk.data() + 4) == 0;
+  return {.patches = raw ? 0 : corrections, .rawTiles = raw ? ceilDiv(chunkElements, kTileElements) : 0};
+}
+
 Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte> chunk, std::uint64_t chunkElements,
                                std::uint64_t offset, std::span<std::byte> final) {
   const auto bad = [](std::size_t at, std::string_view what) { return corruptAt(CodecId::LowRank, at, what); };

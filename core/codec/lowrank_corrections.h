@@ -20,6 +20,8 @@ namespace deltascope {
 /// Untrusted bytes, as DeltaCodec::decode.
 [[nodiscard]] Result<void> decodeCorrections(unsigned elementBytes, std::span<const std::byte> chunk,
                                              std::uint64_t chunkElements, std::uint64_t offset, std::span<std::byte> final);
+/// What encodeCorrections said of the chunk; decodeCorrections has seen the whole.
+[[nodiscard]] ChunkStats correctionStats(std::span<const std::byte> chunk, std::uint64_t chunkElements);
 /// The largest chunk for elements that take `finalBytes`.
 [[nodiscard]] std::size_t correctionsBound(std::size_t finalBytes);
 

@@ -98,7 +98,7 @@ std::vector<std::byte> LowRankModel::serialize() const {
 
 Result<ModelPtr> parseLowRankModel(std::span<const std::byte> bytes) {
   if (bytes.size() < kHeader) return corruptModel(bytes.size(), "it ends inside its header");
-  if (loadAs<std::uint8_t>(bytes.data()) != 1) return corruptModel(0, "unknown version");
+  DELTASCOPE_TRY(knownModelVersion(CodecId::LowRank, loadAs<std::uint8_t>(bytes.data())));
   const auto transposed = loadAs<std::uint8_t>(bytes.data() + 1);
   if (transposed > 1 || loadAs<std::uint32_t>(bytes.data() + 4) != 0) return corruptModel(1, "unknown flags");
   const std::size_t count = loadAs<std::uint16_t>(bytes.data() + 2);

@@ -8,6 +8,9 @@
 #include <cstring>
 #include <memory>
 
+#include "core/codec/bytes.h"
+#include "core/codec/zstd_frame.h"
+
 namespace deltascope {
 namespace {
 
@@ -25,10 +28,6 @@ void putHeader(std::byte* at, std::uint32_t mode, std::uint64_t bytes) {
 
 ZSTD_CCtx* compressor() {
   thread_local const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-  return context.get();
-}
-ZSTD_DCtx* decompressor() {
-  thread_local const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   return context.get();
 }
 
@@ -57,26 +56,34 @@ void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<st
   out.resize(start + kHeader + padded(stored));
 }
 
-Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane) {
+Result<std::size_t> planeBytes(std::span<const std::byte> bytes) {
   if (bytes.size() < kHeader) return fail(ErrorCode::Corrupt, "byte plane is cut off");
-  std::uint32_t mode;
-  std::uint64_t stored;
-  std::memcpy(&mode, bytes.data(), 4);
-  std::memcpy(&stored, bytes.data() + 8, 8);
-  if (stored > bytes.size() - kHeader) return fail(ErrorCode::Corrupt, "byte plane runs past the chunk");
+  const auto stored = loadAs<std::uint64_t>(bytes.data() + 8);
+  if (loadAs<std::uint32_t>(bytes.data() + 4) != 0) return fail(ErrorCode::Corrupt, "byte plane: reserved bytes are not zero");
+  if (stored > bytes.size() - kHeader || padded(stored) > bytes.size() - kHeader)
+    return fail(ErrorCode::Corrupt, "byte plane runs past the chunk");
+  if (!isPadding(bytes.subspan(kHeader + stored, padded(stored) - stored)))
+    return fail(ErrorCode::Corrupt, "byte plane: its padding is not zero");
+  return kHeader + padded(stored);
+}
+
+Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane) {
+  DELTASCOPE_ASSIGN(const std::size_t used, planeBytes(bytes));
+  const auto mode = loadAs<std::uint32_t>(bytes.data());
+  const auto stored = loadAs<std::uint64_t>(bytes.data() + 8);
   const auto body = bytes.subspan(kHeader, stored);
   if (mode == kZero && stored == 0) {
     std::fill(plane.begin(), plane.end(), std::byte{0});
   } else if (mode == kStored && stored == plane.size()) {
     std::copy(body.begin(), body.end(), plane.begin());
   } else if (mode == kZstd) {
-    const std::size_t n = ZSTD_decompressDCtx(decompressor(), plane.data(), plane.size(), body.data(), body.size());
-    if (ZSTD_isError(n)) return fail(ErrorCode::Corrupt, std::string("byte plane: zstd says ") + ZSTD_getErrorName(n));
-    if (n != plane.size()) return fail(ErrorCode::Corrupt, "byte plane has the wrong size");
+    if (auto done = inflateFrame(body, plane); !done) return fail(done.error().code, "byte plane: " + done.error().message);
+  } else if (mode > kZstd) {
+    return needsNewer("a byte plane of mode " + std::to_string(mode));
   } else {
-    return fail(ErrorCode::Corrupt, "byte plane has an unknown mode or the wrong size");
+    return fail(ErrorCode::Corrupt, "byte plane has the wrong size");
   }
-  return std::min(bytes.size(), kHeader + padded(stored));
+  return used;
 }
 
 Result<InflatedPlane> inflatePlane(std::span<const std::byte> bytes, std::size_t planeBytes, std::span<std::byte> into) {

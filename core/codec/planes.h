@@ -20,6 +20,8 @@ void appendPlane(std::span<const std::byte> plane, int zstdLevel, std::vector<st
 /// Reads the plane at the start of `bytes` into `plane`, whose size is the expected one; returns the bytes used, padding
 /// included. Untrusted bytes: allocates nothing from sizes in the stream.
 [[nodiscard]] Result<std::size_t> parsePlane(std::span<const std::byte> bytes, std::span<std::byte> plane);
+/// The bytes that the plane at the start of `bytes` takes, padding included, without reading it. Untrusted.
+[[nodiscard]] Result<std::size_t> planeBytes(std::span<const std::byte> bytes);
 /// Writes the plane of `planeBytes` at the start of `bytes` to `into` in mode 0 or 1; returns the bytes used of each, padding
 /// included. `into` has room for planeBound(planeBytes).
 struct InflatedPlane {

@@ -46,6 +46,9 @@ class IdenticalCodec final : public DeltaCodec {
     copyBytes(base.values, final);
     return {};
   }
+  Result<ChunkStats> check(const BaseSlice&, std::span<const std::byte>, const CodecModel*, bool) const override {
+    return ChunkStats{};
+  }
 
   std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }
 };
@@ -78,6 +81,12 @@ class RawCodec final : public DeltaCodec {
                        "the chunk should have " + std::to_string(bound(base.finalType, base.count)) + " bytes");
     copyBytes(chunk.first(final.size()), final);
     return {};
+  }
+  Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*, bool) const override {
+    const std::size_t bytes = bytesFor(base.finalType, base.count);
+    if (chunk.size() < bytes || !isPadding(chunk.subspan(bytes)))
+      return corruptAt(id(), bytes, "zeros should follow the elements");
+    return ChunkStats{.patches = 0, .rawTiles = ceilDiv(base.count, kTileElements)};
   }
 
   std::uint64_t rangeStep(DType, std::uint64_t) const override { return kTileElements; }

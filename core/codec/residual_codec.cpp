@@ -5,6 +5,7 @@
 
 #include "core/codec/bytes.h"
 #include "core/codec/codecs.h"
+#include "core/codec/planes.h"
 #include "core/codec/residual.h"
 #include "core/codec/residual_encode.h"
 #include "core/codec/residual_model.h"
@@ -77,6 +78,51 @@ Scratch& scratch() {
   return *own;
 }
 
+/// Where the parts of a tile end that is not raw.
+Result<std::size_t> endOfTile(CodecId id, std::span<const std::byte> bytes, std::size_t at) {
+  if (bytes.size() < 16) return corruptAt(id, at, "tile of an impossible size");
+  const auto head = loadAs<std::uint32_t>(bytes.data());
+  std::size_t end = 4 + (head & 0xffff) * std::size_t{4};
+  if (id == CodecId::Entropy) {
+    if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id, at, "tile header is cut off");
+    std::uint64_t lanes = 0;
+    for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += laneBits(bytes, lane);
+    end = kPrefixHeaderWords * 4 + static_cast<std::size_t>(ceilDiv(lanes, 32)) * 4;
+  }
+  end += (head >> 16) * std::size_t{4};
+  if (end > bytes.size()) return corruptAt(id, at, "patches run past the tile");
+  return end;
+}
+
+Result<ChunkStats> checkTiles(CodecId id, const BaseSlice& base, std::span<const std::byte> chunk) {
+  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, base.count));
+  ChunkStats stats;
+  if (!isPadding(chunk.subspan(4 * (table.tiles + 1), tableBytes(table.tiles) - 4 * (table.tiles + 1))))
+    return corruptAt(id, 4 * (table.tiles + 1), "zeros should follow the tile table");
+  if (table.raw(table.tiles)) return corruptAt(id, 4 * table.tiles, "the end of the last tile is marked as raw");
+  for (std::size_t t = 0; t < table.tiles; ++t) {
+    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
+    std::size_t end = std::min<std::size_t>(base.count - t * kernels::kTile, kernels::kTile) * kHalf;
+    if (table.raw(t)) {
+      ++stats.rawTiles;
+    } else {
+      DELTASCOPE_ASSIGN(end, endOfTile(id, bytes, table.begin(t)));
+      stats.patches += loadAs<std::uint32_t>(bytes.data()) >> 16;
+    }
+    if (end > bytes.size() || !isPadding(bytes.subspan(end)))
+      return corruptAt(id, table.begin(t) + end, "zeros should follow the tile");
+  }
+  std::size_t end = table.begin(table.tiles);
+  if (end > chunk.size()) return corruptAt(id, 4 * table.tiles, "the last tile ends outside the chunk");
+  if (base.finalType == DType::F32) {
+    const auto plane = planeBytes(chunk.subspan(end));
+    if (!plane) return corruptAt(id, end, plane.error().message);
+    end += *plane;
+  }
+  if (end != chunk.size()) return corruptAt(id, end, "bytes follow the last tile");
+  return stats;
+}
+
 template <class Model>
 class ResidualCodec : public DeltaCodec {
  public:
@@ -131,6 +177,11 @@ class ResidualCodec : public DeltaCodec {
   [[nodiscard]] Result<void> decode(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* anyModel,
                                     std::span<std::byte> final) const override {
     return decodeRange(base, base.count, 0, chunk, anyModel, final);
+  }
+
+  [[nodiscard]] Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*,
+                                         bool) const override {
+    return checkTiles(id(), base, chunk);
   }
 
   /// The low plane of 32-bit finals is one frame.

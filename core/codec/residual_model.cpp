@@ -36,7 +36,7 @@ tl::unexpected<Error> badModel(std::string_view what) {
 Result<ModelHead> parseHead(std::span<const std::byte> bytes, unsigned& prefixBits) {
   if (bytes.size() < kHeadBytes) return badModel("cut off");
   const auto byte = [&](std::size_t i) { return std::to_integer<unsigned>(bytes[i]); };
-  if (byte(0) != kModelVersion) return badModel("version " + std::to_string(byte(0)) + " is not known");
+  if (byte(0) != kModelVersion) return needsNewer("a residual model of version " + std::to_string(byte(0)));
   if (byte(1) > 4 || byte(2) > 2) return badModel("unknown base kind or type");
   ModelHead head;
   head.base = static_cast<BaseKind>(byte(1));
@@ -63,6 +63,8 @@ Result<ModelHead> parseHead(std::span<const std::byte> bytes, unsigned& prefixBi
     return badModel("absmax bits out of range");
   for (std::size_t c = 0; c < 16; ++c) rule.lo[c] = loadAs<std::uint16_t>(bytes.data() + 8 + 2 * c);
   if (loadAs<std::uint16_t>(bytes.data() + 6) != rule.contexts()) return badModel("wrong number of contexts");
+  if (rule.kind != AnchorKind::Nibble && std::ranges::any_of(rule.lo, [](std::uint16_t lo) { return lo != 0; }))
+    return badModel("edges of bins without a four-bit base");
   return head;
 }
 
@@ -158,6 +160,7 @@ Result<ModelPtr> PrefixModel::parse(std::span<const std::byte> bytes) {
     }
     if (kraft > 1u << prefixBits) return badModel("prefix code is over-full");
   }
+  if (!isPadding(bytes.subspan(at))) return badModel("bytes follow the last bucket");
   return std::make_shared<const PrefixModel>(std::move(head), prefixBits, std::move(buckets));
 }
 
@@ -188,7 +191,9 @@ Result<ModelPtr> FieldModel::parse(std::span<const std::byte> bytes) {
     table.isSigned[c] = static_cast<std::uint8_t>(packed >> 7);
     table.offset[c] = loadAs<std::uint16_t>(entry + 2);
     if (table.width[c] < 1 || table.width[c] > 16) return badModel("field width out of range");
+    if (entry[1] != std::byte{0}) return badModel("reserved bytes are not zero");
   }
+  if (!isPadding(bytes.subspan(kHeadBytes + 4 * contexts))) return badModel("bytes follow the last field");
   return std::make_shared<const FieldModel>(std::move(head), table);
 }
 

@@ -77,11 +77,44 @@ class SparseCodec final : public DeltaCodec {
                            std::span<const std::byte> chunk, const CodecModel* model,
                            std::span<std::byte> final) const override {
     DELTASCOPE_TRY(checkRange(base, chunkElements, offset));
-    DELTASCOPE_ASSIGN(const auto* const m, check(base, final.size(), model));
+    DELTASCOPE_ASSIGN(const auto* const m, modelOf(base, final.size(), model));
     if (chunk.empty()) {
       if (!final.empty()) std::memcpy(final.data(), base.values.data(), final.size());
       return {};
     }
+    return eachTile(base, chunkElements, offset, chunk,
+                    [&](std::size_t first, std::size_t count, std::span<const std::byte> tile) {
+                      const auto element = bytesOf(base.finalType);
+                      auto* into = final.data() + first * element;
+                      if (tile.size() < count * element)
+                        return decodeSparseTile(*m, tile, base.values.data() + first * element, count, into);
+                      std::memcpy(into, tile.data(), tile.size());
+                      return static_cast<const char*>(nullptr);
+                    });
+  }
+
+  /// decode() has seen everything else.
+  Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel* model,
+                           bool count) const override {
+    ChunkStats stats;
+    if (chunk.empty() || !count) return stats;
+    DELTASCOPE_ASSIGN(const auto* const m, modelOf(base, bytesFor(base.finalType, base.count), model));
+    DELTASCOPE_TRY(eachTile(base, base.count, 0, chunk, [&](std::size_t first, std::size_t n, std::span<const std::byte> tile) {
+      const auto element = bytesOf(base.finalType);
+      const bool raw = tile.size() == n * element;
+      stats.rawTiles += raw;
+      if (!raw) stats.patches += countSparseEscapes(*m, tile, base.values.data() + first * element, n);
+      return static_cast<const char*>(nullptr);
+    }));
+    return stats;
+  }
+
+ private:
+  /// Calls `visit(first, count, bytes)` for the tiles of the range, `first` counted from its start; what it returns is wrong
+  /// with the tile, if anything.
+  template <class Visit>
+  Result<void> eachTile(const BaseSlice& base, std::uint64_t chunkElements, std::uint64_t offset,
+                        std::span<const std::byte> chunk, const Visit& visit) const {
     if (chunk.size() < kHeader) return corruptAt(id(), chunk.size(), "it ends inside its header");
     const std::size_t least = loadAs<std::uint16_t>(chunk.data());
     const auto width = static_cast<unsigned>(chunk[2]);
@@ -97,26 +130,19 @@ class SparseCodec final : public DeltaCodec {
     for (std::size_t t = before; t < end; ++t) {
       const auto first = (t - before) * kTileElements;
       const auto count = std::min<std::size_t>(kTileElements, base.count - first);
-      const auto raw = count * element;
       const auto size = least + tableEntry(table, t, width);
-      if (size > raw)
+      if (size > count * element)
         return corruptAt(id(), kHeader + t * width / 8, "tile " + std::to_string(t) + " is larger than its elements");
       if (size > chunk.size() - at) return corruptAt(id(), chunk.size(), "it ends inside tile " + std::to_string(t));
-      auto* into = final.data() + first * element;
-      if (size == raw) {
-        std::memcpy(into, chunk.data() + at, raw);
-      } else if (const char* wrong =
-                     decodeSparseTile(*m, chunk.subspan(at, size), base.values.data() + first * element, count, into)) {
+      if (const char* wrong = visit(first, count, chunk.subspan(at, size)))
         return corruptAt(id(), at, "tile " + std::to_string(t) + ": " + wrong);
-      }
       at += size;
     }
     if (end == tiles && !isPadding(chunk.subspan(at))) return corruptAt(id(), at, "bytes follow the last tile");
     return {};
   }
 
- private:
-  Result<const SparseModel*> check(const BaseSlice& base, std::size_t finalBytes, const CodecModel* model) const {
+  Result<const SparseModel*> modelOf(const BaseSlice& base, std::size_t finalBytes, const CodecModel* model) const {
     const auto* m = dynamic_cast<const SparseModel*>(model);
     if (!m) return fail(ErrorCode::InvalidArgument, "sparse: the tensor has no sparse model", "fit one first");
     if (m->type != base.finalType)
@@ -128,7 +154,7 @@ class SparseCodec final : public DeltaCodec {
 
   Result<ChunkStats> encodeChunk(const BaseSlice& base, std::span<const std::byte> final, const CodecModel* model,
                                  std::vector<std::byte>& out, std::size_t& unpadded) const {
-    DELTASCOPE_ASSIGN(const auto* const m, check(base, final.size(), model));
+    DELTASCOPE_ASSIGN(const auto* const m, modelOf(base, final.size(), model));
     const auto tiles = tilesOf(base.count);
     const auto element = bytesOf(base.finalType);
     ChunkStats stats;

@@ -95,4 +95,29 @@ const char* decodeSparseTile(const SparseModel& model, std::span<const std::byte
   return (type.bits == 32 ? decode32 : decode16)(model, padded.data(), stream.size(), order, values, final);
 }
 
+std::uint64_t countSparseEscapes(const SparseModel& model, std::span<const std::byte> stream, const std::byte* values,
+                                 std::size_t count) {
+  SparseOrder order;
+  orderTile(sparseType(model.type), model.top, values, count, order);
+  std::uint64_t escapes = 0, at = 0;
+  const auto bitsAt = [&](std::uint64_t bit, unsigned bits) {
+    std::uint64_t value = 0;
+    for (unsigned b = 0; b < bits && (bit + b) / 8 < stream.size(); ++b)
+      value |= std::uint64_t{std::to_integer<unsigned>(stream[(bit + b) / 8]) >> ((bit + b) % 8) & 1} << b;
+    return value;
+  };
+  for (auto c = kSparseClasses; c-- > 0 && at < 8 * stream.size();) {
+    const auto& code = model.classes[c];
+    for (std::size_t i = 0; i < order.size[c] && at < 8 * stream.size();) {
+      const SparseEntry e = code.entries[bitsAt(at, kSparseMaxCode)];
+      i += (static_cast<std::size_t>(e >> 23 & 7) << code.k) + bitsAt(at + (e >> 6 & 15), e >> 10 & 15);
+      const bool used = e >> 26 & 1;
+      escapes += used && (e >> 20 & 3) == 0;  // others have a magnitude
+      i += used;
+      at += e & 63;
+    }
+  }
+  return escapes;
+}
+
 }  // namespace deltascope

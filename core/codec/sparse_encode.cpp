@@ -100,9 +100,13 @@ std::size_t encodeSparseTile(const SparseModel& model, const std::byte* values, 
   const auto type = sparseType(model.type);
   const auto raw = count * (type.bits / 8);
   if (std::memcmp(values, final, raw) == 0) return 0;
-  const auto size = type.bits == 32 ? encodeBits<std::uint32_t>(model, type, values, final, count, out, escapes)
-                                    : encodeBits<std::uint16_t>(model, type, values, final, count, out, escapes);
-  if (size < raw) return size;
+  std::uint64_t escaped = 0;
+  const auto size = type.bits == 32 ? encodeBits<std::uint32_t>(model, type, values, final, count, out, escaped)
+                                    : encodeBits<std::uint16_t>(model, type, values, final, count, out, escaped);
+  if (size < raw) {
+    escapes += escaped;
+    return size;
+  }
   std::memcpy(out, final, raw);
   return raw;
 }

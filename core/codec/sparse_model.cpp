@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/codec/bytes.h"
+#include "core/codec/zstd_frame.h"
 
 namespace deltascope {
 namespace {
@@ -36,7 +37,7 @@ std::vector<std::byte> SparseModel::serialize() const {
 
 Result<ModelPtr> parseSparseModel(std::span<const std::byte> bytes) {
   if (bytes.size() < kHeader) return corruptModel(bytes.size(), "it ends inside its header");
-  if (bytes[0] != std::byte{1}) return corruptModel(0, "unknown version");
+  DELTASCOPE_TRY(knownModelVersion(CodecId::Sparse, static_cast<unsigned>(bytes[0])));
   const auto index = static_cast<std::size_t>(bytes[1]);
   if (index >= kTypes.size() || bytes[3] != std::byte{0}) return corruptModel(1, "unknown type");
   const std::size_t size = loadAs<std::uint32_t>(bytes.data() + 4);
@@ -48,8 +49,8 @@ Result<ModelPtr> parseSparseModel(std::span<const std::byte> bytes) {
   model->top = static_cast<unsigned>(bytes[2]);
   const auto type = sparseType(model->type);
   std::vector<std::uint8_t> lengths(kSparseClasses * type.symbols());
-  const auto got = ZSTD_decompress(lengths.data(), lengths.size(), bytes.data() + kHeader, size);
-  if (ZSTD_isError(got) || got != lengths.size()) return corruptModel(kHeader, "the code lengths cannot be decompressed");
+  if (const auto done = inflateFrame(bytes.subspan(kHeader, size), std::as_writable_bytes(std::span(lengths))); !done)
+    return corruptModel(kHeader, "the code lengths: " + done.error().message);
   for (std::size_t c = 0; c < kSparseClasses; ++c) {
     auto& into = model->classes[c];
     into.k = static_cast<unsigned>(bytes[8 + c]);

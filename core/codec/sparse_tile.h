@@ -29,6 +29,10 @@ inline constexpr std::size_t kSparseTileRoom = kTileElements * 4 + kTileElements
 [[nodiscard]] const char* decodeSparseTile(const SparseModel& model, std::span<const std::byte> stream, const std::byte* values,
                                            std::size_t count, std::byte* final);
 
+/// The escaped elements of a tile that decodes.
+[[nodiscard]] std::uint64_t countSparseEscapes(const SparseModel& model, std::span<const std::byte> stream,
+                                               const std::byte* values, std::size_t count);
+
 template <class T>
 [[nodiscard]] constexpr T toOrdered(T bits) {
   if constexpr (sizeof(T) == 2)

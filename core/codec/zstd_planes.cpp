@@ -84,6 +84,12 @@ Scratch& scratch() {
   return own;
 }
 
+/// A plane that only newer programs read is not damaged.
+tl::unexpected<Error> planeError(std::size_t at, const Error& error) {
+  if (error.code != ErrorCode::Corrupt) return tl::make_unexpected(error);
+  return corruptAt(CodecId::Zstd, at, error.message);
+}
+
 class ZstdCodec final : public DeltaCodec {
  public:
   [[nodiscard]] CodecId id() const override { return CodecId::Zstd; }
@@ -152,7 +158,7 @@ class ZstdCodec final : public DeltaCodec {
       if (!final.empty()) std::memcpy(final.data(), chunk.data() + kHeader, final.size());
       return {};
     }
-    if (chunk[0] != static_cast<std::byte>(kPlanes)) return corruptAt(id(), 0, "unknown form");
+    if (chunk[0] != static_cast<std::byte>(kPlanes)) return needsNewer("a zstd chunk of form " + std::to_string(int(chunk[0])));
     AnchorRule rule = defaultRule(base.kind, base.finalType, {});
     rule.topExponent = std::to_integer<unsigned>(chunk[1]);
     const bool wide = base.finalType == DType::F32;
@@ -162,11 +168,11 @@ class ZstdCodec final : public DeltaCodec {
     for (int p = 0; p < 2; ++p) {
       const auto plane = std::span(planes).subspan(static_cast<std::size_t>(p) * base.count, base.count);
       auto used = parsePlane(chunk.subspan(at), plane);
-      if (!used) return corruptAt(id(), at, used.error().message);
+      if (!used) return planeError(at, used.error());
       at += *used;
     }
     if (wide) {
-      if (auto parsed = parseLowPlane(chunk.subspan(at), low); !parsed) return corruptAt(id(), at, parsed.error().message);
+      if (auto parsed = parseLowPlane(chunk.subspan(at), low); !parsed) return planeError(at, parsed.error());
     }
     // First all contexts, to know where each run begins; then the weights in order, each from its run.
     const auto tile = std::make_unique<Tile>();
@@ -186,6 +192,26 @@ class ZstdCodec final : public DeltaCodec {
       storeFinal(rule, base, *tile, offset, final);
     }
     return {};
+  }
+
+  [[nodiscard]] Result<ChunkStats> check(const BaseSlice& base, std::span<const std::byte> chunk, const CodecModel*,
+                                         bool) const override {
+    if (chunk.size() < kHeader) return corruptAt(id(), 0, "header is cut off");
+    if (!std::ranges::all_of(chunk.subspan(2, kHeader - 2), [](std::byte b) { return b == std::byte{0}; }))
+      return corruptAt(id(), 2, "reserved bytes are not zero");
+    if (chunk[0] == static_cast<std::byte>(kStored)) {
+      const std::size_t end = kHeader + bytesFor(base.finalType, base.count);
+      if (end > chunk.size() || !isPadding(chunk.subspan(end))) return corruptAt(id(), end, "zeros should follow the weights");
+      return ChunkStats{0, tileCount(base.count)};
+    }
+    std::size_t at = kHeader;
+    for (int plane = 0; plane < (base.finalType == DType::F32 ? 3 : 2); ++plane) {
+      const auto bytes = planeBytes(chunk.subspan(at));
+      if (!bytes) return planeError(at, bytes.error());
+      at += *bytes;
+    }
+    if (at != chunk.size()) return corruptAt(id(), at, "bytes follow the last plane");
+    return ChunkStats{};
   }
 };
 

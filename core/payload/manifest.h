@@ -18,7 +18,16 @@ struct Manifest {
   std::vector<TensorStats> tensors;
   std::map<std::string, std::string> facts;
   ShardLayout shards;
+  std::vector<Companion> companions;  ///< of a plan: path and bytes; the rest comes with writing
+  int fileVersion = 0;                ///< as read; writing takes version()
+
+  /// The least version of the format that says all this.
+  [[nodiscard]] int version() const;
 };
+
+/// Whether a final of shape `final` can be a delta over a base that has other rows: the other sides are equal, no side is 0,
+/// and there are at most kMostGrowth rows for each of the base's. False for equal shapes.
+[[nodiscard]] bool mayGrow(const std::vector<std::uint64_t>& base, const std::vector<std::uint64_t>& final);
 
 /// Where a stream lies, from the start of the data.
 struct StreamRange {
@@ -28,6 +37,7 @@ struct StreamRange {
 
 /// The name of model stream `index`: "deltascope.model.3". No tensor's name may start with "deltascope.".
 [[nodiscard]] std::string modelStreamName(std::size_t index);
+[[nodiscard]] std::string companionStreamName(std::size_t index);  ///< "deltascope.companion.0"
 inline constexpr std::string_view kReservedPrefix = "deltascope.";
 
 /// A stream's entry in the header, with the comma before it.

@@ -17,12 +17,7 @@ std::uint64_t thousandths(float bits) {
   return static_cast<std::uint64_t>(std::clamp(std::llround(double(bits) * 1000), 1LL, 1'000'000LL));
 }
 
-json row(const TensorStats& t) {
-  json fields = json::array(
-      {t.name, nameOf(t.dtype), t.shape, static_cast<int>(t.codec), static_cast<int>(t.base), t.baseBytes, toHex(t.finalHash)});
-  const bool sameHash = t.base == BaseKind::None || t.baseHash == t.finalHash;
-  fields.push_back(sameHash ? std::string() : toHex(t.baseHash));
-  if (t.codec == CodecId::Identical) return fields;
+void addCoded(const TensorStats& t, json& fields) {
   for (const std::uint64_t n : {t.chunkElements, t.zeroDeltas, t.patches, t.rawTiles}) fields.push_back(n);
   fields.push_back(t.model);
   fields.push_back(t.forced ? 1 : 0);
@@ -32,6 +27,15 @@ json row(const TensorStats& t) {
       fields.push_back(bits);
     }
   }
+}
+
+json row(const TensorStats& t) {
+  json fields = json::array(
+      {t.name, nameOf(t.dtype), t.shape, static_cast<int>(t.codec), static_cast<int>(t.base), t.baseBytes, toHex(t.finalHash)});
+  const bool sameHash = t.base == BaseKind::None || t.baseHash == t.finalHash;
+  fields.push_back(sameHash ? std::string() : toHex(t.baseHash));
+  if (t.codec != CodecId::Identical) addCoded(t, fields);
+  if (!t.baseShape.empty()) fields.push_back({{"base", t.baseShape}});
   return fields;
 }
 
@@ -58,9 +62,24 @@ json shardRuns(const Manifest& manifest) {
   return all;
 }
 
+json companionRows(const std::vector<Companion>& companions) {
+  json rows = json::array();
+  for (const auto& c : companions) rows.push_back({c.path, c.bytes, toHex(c.hash), c.compressed ? 1 : 0});
+  return rows;
+}
+
 }  // namespace
 
+int Manifest::version() const {
+  const bool newRows = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseShape.empty(); });
+  return newRows || !companions.empty() ? 2 : 1;
+}
+
 std::string modelStreamName(std::size_t index) { return std::string(kReservedPrefix) + "model." + std::to_string(index); }
+
+std::string companionStreamName(std::size_t index) {
+  return std::string(kReservedPrefix) + "companion." + std::to_string(index);
+}
 
 std::string streamEntry(std::string_view name, std::uint64_t bytes, std::uint64_t begin, std::uint64_t end) {
   std::string text(",");
@@ -73,19 +92,20 @@ Result<std::string> renderHeader(const Manifest& manifest, std::span<const Strea
   json rows = json::array();
   for (const auto& tensor : manifest.tensors) rows.push_back(row(tensor));
   std::map<std::string, std::string> metadata{
-      {"deltascope.version", std::to_string(kPayloadVersion)},
+      {"deltascope.version", std::to_string(manifest.version())},
       {"deltascope.base", baseFingerprint(manifest.tensors)},
       {"deltascope.manifest", rows.dump()},
       {"deltascope.facts", json(manifest.facts).dump()},
       {"deltascope.shards", shardRuns(manifest).dump()},
   };
+  if (!manifest.companions.empty()) metadata.emplace("deltascope.companions", companionRows(manifest.companions).dump());
   metadata.emplace("deltascope.checksum", metadataChecksum(metadata));
   std::string text = "{\"__metadata__\":" + json(metadata).dump();
   for (const auto& stream : streams) text.append(streamEntry(stream.name, stream.end - stream.begin, stream.begin, stream.end));
   text.append("}");
   return text;
 } catch (const json::exception&) {
-  return fail(ErrorCode::InvalidArgument, "a tensor name or fact is not UTF-8 text");
+  return fail(ErrorCode::InvalidArgument, "the name of a tensor or companion, or a fact, is not UTF-8 text");
 }
 
 }  // namespace deltascope

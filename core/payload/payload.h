@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/hash.h"
@@ -16,7 +17,8 @@
 
 namespace deltascope {
 
-inline constexpr int kPayloadVersion = 1;
+/// The newest version of the format that is read. A payload is written in the least one that can hold it.
+inline constexpr int kPayloadVersion = 2;
 
 /// One checksummed piece of a tensor's delta.
 struct ChunkInfo {
@@ -28,7 +30,7 @@ struct ChunkInfo {
 };
 
 /// One tensor of a payload, as its table row. `storedBytes` is what the payload holds for it: stream, directory, and its share
-/// of a model; sums over tensors plus the header give the file's size.
+/// of a model; sums over tensors and companions plus the header give the file's size.
 struct TensorStats {
   std::string name;
   DType dtype = DType::BF16;  ///< of the final
@@ -49,11 +51,35 @@ struct TensorStats {
   bool forced = false;                        ///< the codec was asked for, not chosen
   Hash128 finalHash;                          ///< hash128 of the final tensor's bytes
   Hash128 baseHash;                           ///< hash128 of the base tensor's stored bytes (see FORMAT.md for quantized ones)
+  Hash128 baseState;  ///< of Nf4 and Fp4: hash128 of its tables and block sizes; zeros in payloads that do not say
+  /// The base's own, where it has more or fewer rows than the final; else empty. What lies past its end counts as zeros.
+  std::vector<std::uint64_t> baseShape;
+
+  [[nodiscard]] const std::vector<std::uint64_t>& shapeOfBase() const { return baseShape.empty() ? shape : baseShape; }
 
   [[nodiscard]] double sparsity() const { return elements ? double(zeroDeltas) / double(elements) : 1.0; }
   [[nodiscard]] double bitsPerWeight() const { return elements ? 8.0 * double(storedBytes) / double(elements) : 0.0; }
   [[nodiscard]] double ratio() const { return storedBytes ? double(finalBytes) / double(storedBytes) : 0.0; }
 };
+
+/// A file that belongs to the final beside its weights: config.json, tokenizer.json, a template, a licence.
+struct Companion {
+  std::string path;               ///< relative to the final's folder, see isCompanionPath
+  std::uint64_t bytes = 0;        ///< at most kMostCompanionBytes
+  Hash128 hash;                   ///< hash128 of its bytes
+  bool compressed = false;        ///< in its stream, as one zstd frame
+  std::uint64_t storedBytes = 0;  ///< of its stream
+};
+inline constexpr std::uint64_t kMostCompanionBytes = std::uint64_t{1} << 30;
+
+/// Whether a payload can carry a file under this name: parts separated by '/', none empty, ".", ".." or ".git", at most 255
+/// bytes each and 1,024 together; UTF-8 without control characters and backslashes.
+[[nodiscard]] bool isCompanionPath(std::string_view path);
+/// The first of `companions` that cannot lie beside those before it or among `files` (names in the same folder): a path that
+/// isCompanionPath refuses, one that occurs twice (letters A to Z count as small ones), or one that is a folder to another.
+/// Nothing when all can.
+[[nodiscard]] std::optional<std::size_t> firstMisplaced(const std::vector<Companion>& companions,
+                                                        const std::vector<std::string>& files);
 
 /// "entropy: 6.71 bits/weight, the smallest of entropy 6.71, bitpack 7.20, zstd 7.41": why this codec, in words.
 [[nodiscard]] std::string explainChoice(const TensorStats& stats);
@@ -77,6 +103,13 @@ class Payload {
   [[nodiscard]] const std::map<std::string, std::string>& facts() const;  ///< tool, options, base name … as stored, for display
   /// How the final checkpoint was laid out: file name → tensor names; unpack writes the same shards. May be empty.
   [[nodiscard]] const std::vector<std::pair<std::string, std::vector<std::string>>>& shards() const;
+
+  /// Files of the final beside its weights, in the order they were written; open() does not read them.
+  [[nodiscard]] const std::vector<Companion>& companions() const;
+  /// The whole file, of companion.bytes; both checksums are checked. `companion` is one of companions(), or a copy.
+  [[nodiscard]] Result<std::vector<std::byte>> readCompanion(const Companion& companion) const;
+
+  [[nodiscard]] int version() const;  ///< of the format, as the file says
 
   [[nodiscard]] Result<std::vector<ChunkInfo>> chunks(const TensorStats& tensor) const;  ///< reads its directory
   [[nodiscard]] Result<ModelPtr> model(const TensorStats& tensor) const;  ///< loaded once, then shared; null if none

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/units.h"
+#include "core/codec/zstd_frame.h"
 
 namespace deltascope {
 namespace {
@@ -17,7 +18,10 @@ constexpr std::uint64_t kAlignment = 16;
 constexpr std::uint64_t kDirectoryEntry = 16;
 constexpr std::uint64_t kModelPrefix = 16;
 
-std::uint64_t modelStreamBytes(std::uint64_t modelBytes) { return kModelPrefix + roundUp(modelBytes, kAlignment); }
+constexpr int kCompanionLevel = 9;  ///< of zstd: a tokenizer of 30 MB takes a second, a third more than level 3 saves
+
+/// Of a model or companion.
+std::uint64_t wholeStreamBytes(std::uint64_t bytes) { return kModelPrefix + roundUp(bytes, kAlignment); }
 
 Result<void> checkNames(const Manifest& manifest) {
   std::set<std::string_view> names;
@@ -27,6 +31,14 @@ Result<void> checkNames(const Manifest& manifest) {
     if (!names.insert(t.name).second)
       return fail(ErrorCode::InvalidArgument, "tensor " + printable(t.name) + ": the name occurs twice");
   }
+  std::vector<std::string> files;
+  for (const auto& [file, held] : manifest.shards) files.push_back(file);
+  if (const auto bad = firstMisplaced(manifest.companions, files))
+    return fail(ErrorCode::InvalidArgument,
+                "companion " + printable(manifest.companions[*bad].path) + ": the name is not fit for a payload, or taken");
+  for (const auto& companion : manifest.companions)
+    if (companion.bytes > kMostCompanionBytes)
+      return fail(ErrorCode::InvalidArgument, "companion " + printable(companion.path) + ": is larger than 1 GiB");
   return {};
 }
 
@@ -35,7 +47,9 @@ Result<std::uint64_t> headerBound(const PayloadPlan& plan) {
   Manifest widest = plan.manifest;
   std::vector<std::pair<std::string, std::uint64_t>> streams;
   for (std::size_t i = 0; i < plan.modelBytes.size(); ++i)
-    streams.emplace_back(modelStreamName(i), modelStreamBytes(plan.modelBytes[i]));
+    streams.emplace_back(modelStreamName(i), wholeStreamBytes(plan.modelBytes[i]));
+  for (std::size_t i = 0; i < plan.manifest.companions.size(); ++i)
+    streams.emplace_back(companionStreamName(i), wholeStreamBytes(plan.manifest.companions[i].bytes));
   for (std::size_t i = 0; i < widest.tensors.size(); ++i) {
     auto& t = widest.tensors[i];
     t.finalHash = {1, 0};
@@ -70,14 +84,32 @@ Result<PayloadWriter> PayloadWriter::create(const std::filesystem::path& path, P
 Result<void> PayloadWriter::writeModel(std::size_t index, std::span<const std::byte> model) {
   if (m_streamOpen || index >= m_plan.modelBytes.size() || model.size() != m_plan.modelBytes[index])
     return fail(ErrorCode::Internal, "a payload model that was not planned");
-  std::vector<std::byte> bytes(modelStreamBytes(model.size()));
-  const std::array<std::uint64_t, 2> prefix{model.size(), hash64(model)};
-  std::memcpy(bytes.data(), prefix.data(), sizeof prefix);
-  if (!model.empty()) std::memcpy(bytes.data() + kModelPrefix, model.data(), model.size());
-  DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
-  m_streams.push_back({modelStreamName(index), m_position - m_headerSpace, m_position - m_headerSpace + bytes.size()});
-  m_position += bytes.size();
+  DELTASCOPE_TRY(writeWhole(modelStreamName(index), model));
   ++m_models;
+  return {};
+}
+
+Result<void> PayloadWriter::writeCompanion(std::size_t index, std::span<const std::byte> bytes) {
+  if (m_streamOpen || index >= m_plan.manifest.companions.size() || bytes.size() != m_plan.manifest.companions[index].bytes)
+    return fail(ErrorCode::Internal, "a payload companion that was not planned");
+  auto& companion = m_plan.manifest.companions[index];
+  const std::vector<std::byte> frame = deflateFrame(bytes, kCompanionLevel);
+  companion.hash = hash128(bytes);
+  companion.compressed = !frame.empty();
+  DELTASCOPE_TRY(writeWhole(companionStreamName(index), companion.compressed ? frame : bytes));
+  ++m_companions;
+  return {};
+}
+
+/// A stream that is known as a whole.
+Result<void> PayloadWriter::writeWhole(std::string name, std::span<const std::byte> content) {
+  std::vector<std::byte> bytes(wholeStreamBytes(content.size()));
+  const std::array<std::uint64_t, 2> prefix{content.size(), hash64(content)};
+  std::memcpy(bytes.data(), prefix.data(), sizeof prefix);
+  if (!content.empty()) std::memcpy(bytes.data() + kModelPrefix, content.data(), content.size());
+  DELTASCOPE_TRY(m_file.writeAt(m_position, bytes));
+  m_streams.push_back({std::move(name), m_position - m_headerSpace, m_position - m_headerSpace + bytes.size()});
+  m_position += bytes.size();
   return {};
 }
 
@@ -130,6 +162,8 @@ Result<void> PayloadWriter::finishTensor(std::size_t index, const TensorStats& s
 Result<void> PayloadWriter::commit() {
   if (m_next != m_plan.manifest.tensors.size()) return fail(ErrorCode::Internal, "a payload tensor was not finished");
   if (m_models != m_plan.modelBytes.size()) return fail(ErrorCode::Internal, "a payload model was not written");
+  if (m_companions != m_plan.manifest.companions.size())
+    return fail(ErrorCode::Internal, "a payload companion was not written");
   DELTASCOPE_ASSIGN(std::string text, renderHeader(m_plan.manifest, m_streams));
   if (text.size() + 8 > m_headerSpace) return fail(ErrorCode::Internal, "the payload's header outgrew its space");
   text.resize(m_headerSpace - 8, ' ');

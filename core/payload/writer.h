@@ -13,7 +13,8 @@
 namespace deltascope {
 
 /// What is known before the first byte is written. `manifest.tensors` are in natural order of names; of each, all must be set
-/// but zeroDeltas, patches, rawTiles, the hashes and the sizes; a tensor planned as identical stays so.
+/// but zeroDeltas, patches, rawTiles, the hashes and the sizes; a tensor planned as identical stays so. Of
+/// `manifest.companions`, path and bytes.
 struct PayloadPlan {
   Manifest manifest;
   std::vector<std::uint64_t> streamBounds;  ///< for each tensor: bytes its chunks cannot exceed
@@ -24,16 +25,21 @@ struct PayloadPlan {
 /// What was not committed is removed by the destructor.
 class PayloadWriter {
  public:
-  /// Creates the temporary file. InvalidArgument: a reserved, repeated or non-UTF-8 name.
+  /// Creates the temporary file. InvalidArgument: a reserved, repeated or non-UTF-8 name of a tensor, or a
+  /// companion's that isCompanionPath refuses, that clashes with another or a shard, or that is too large.
   [[nodiscard]] static Result<PayloadWriter> create(const std::filesystem::path& path, PayloadPlan plan);
 
   /// Appends model `index`, of the size the plan gave; before or between tensors, each once.
   [[nodiscard]] Result<void> writeModel(std::size_t index, std::span<const std::byte> bytes);
+  /// Appends companion `index` of the plan, whole, of the size the plan gave; before or between tensors, each once. It is
+  /// compressed where that makes it smaller.
+  [[nodiscard]] Result<void> writeCompanion(std::size_t index, std::span<const std::byte> bytes);
   /// Appends the next chunk of tensor `index`; chunks come in order, tensors in ascending order.
   [[nodiscard]] Result<void> appendChunk(std::size_t index, std::span<const std::byte> bytes);
   /// All chunks were appended: writes the directory and takes over what was counted. Identical tensors have no chunks.
   [[nodiscard]] Result<void> finishTensor(std::size_t index, const TensorStats& stats);
-  /// Writes the header and puts the file in its place. All models must be written and all tensors finished.
+  /// Writes the header and puts the file in its place. All models and companions must be written and all tensors
+  /// finished.
   [[nodiscard]] Result<void> commit();
 
   [[nodiscard]] std::uint64_t fileSize() const { return m_position; }
@@ -42,6 +48,7 @@ class PayloadWriter {
  private:
   explicit PayloadWriter(AtomicFile file) : m_file(std::move(file)) {}
   Result<void> openStream(std::size_t index);
+  Result<void> writeWhole(std::string name, std::span<const std::byte> bytes);
 
   AtomicFile m_file;
   PayloadPlan m_plan;
@@ -51,7 +58,8 @@ class PayloadWriter {
   std::uint64_t m_position = 0;            ///< end of the file so far
   std::uint64_t m_streamStart = 0;
   std::size_t m_models = 0;  ///< written
-  std::size_t m_next = 0;    ///< tensor being written
+  std::size_t m_companions = 0;
+  std::size_t m_next = 0;  ///< tensor being written
   bool m_streamOpen = false;
 };
 

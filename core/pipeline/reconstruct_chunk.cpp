@@ -6,12 +6,6 @@
 #include "core/pipeline/reconstruct.h"
 
 namespace deltascope {
-namespace {
-
-constexpr std::uint64_t kMostChunkBytes = std::uint64_t{16} << 30;
-
-}  // namespace
-
 Result<void> readBase(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk, bool withValues,
                       SliceBuffer& into) {
   if (tensor.base != BaseKind::None)

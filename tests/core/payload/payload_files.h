@@ -78,11 +78,8 @@ inline PayloadPlan smallPlan() {
   return plan;
 }
 
-inline PayloadWriter filledWriter(const fs::path& path) {
-  auto plan = smallPlan();
-  const auto rows = plan.manifest.tensors;
-  auto writer = take(PayloadWriter::create(path, std::move(plan)));
-  take(writer.writeModel(0, tinyLowRank()->serialize()));
+/// Writes every tensor of `rows`, as smallPlan() has them.
+inline void fillTensors(PayloadWriter& writer, const std::vector<TensorStats>& rows) {
   for (std::size_t t = 0; t < rows.size(); ++t) {
     TensorStats stats = rows[t];
     stats.finalHash = {t + 1, 2};
@@ -94,6 +91,14 @@ inline PayloadWriter filledWriter(const fs::path& path) {
     for (std::uint64_t c = 0; c < chunks; ++c) take(writer.appendChunk(t, chunkBytes(t, c)));
     take(writer.finishTensor(t, stats));
   }
+}
+
+inline PayloadWriter filledWriter(const fs::path& path) {
+  auto plan = smallPlan();
+  const auto rows = plan.manifest.tensors;
+  auto writer = take(PayloadWriter::create(path, std::move(plan)));
+  take(writer.writeModel(0, tinyLowRank()->serialize()));
+  fillTensors(writer, rows);
   return writer;
 }
 
