@@ -26,7 +26,6 @@ struct Piece {
 /// What a worker hands over. Recycled: a fresh buffer for every chunk would cost more page faults than decoding costs time.
 struct Rebuilt {
   SliceBuffer base;
-  std::vector<std::byte> converted;       ///< the base's stored bytes, where `base` holds them in another type
   std::span<const std::byte> baseStored;  ///< what the base's hash covers
   std::vector<std::byte> final;
   std::optional<Error> problem;
@@ -141,13 +140,7 @@ class Rebuilder {
       item.baseStored = std::as_bytes(item.base.slice.codes);
       return {};
     }
-    item.baseStored = item.base.slice.values;
-    const Checkpoint& base = m_source.base->checkpoint();
-    const TensorInfo* info = base.find(tensor.name);
-    if (!info || info->dtype == tensor.dtype) return {};
-    item.converted.resize(bytesOfElements(info->dtype, chunk.elements));
-    DELTASCOPE_TRY(base.read(*info, bytesOfElements(info->dtype, chunk.first), item.converted));
-    item.baseStored = item.converted;
+    item.baseStored = item.base.stored.empty() ? item.base.slice.values : std::span<const std::byte>(item.base.stored);
     return {};
   }
 

@@ -81,6 +81,29 @@ class TestVerify : public QObject {
     QVERIFY2(result.error().message.find(kUp) != std::string::npos, result.error().message.c_str());
   }
 
+  void theBaseIsReadOnce_data() {
+    QTest::addColumn<int>("type");
+    QTest::newRow("of the final's type") << static_cast<int>(DType::BF16);
+    QTest::newRow("of another type") << static_cast<int>(DType::F32);
+  }
+  /// Counted by the system; what is read besides (headers, directories, programs' own files) is far below half a base.
+  void theBaseIsReadOnce() {
+    QFETCH(int, type);
+    const auto bytesRead = [] {
+      QFile file("/proc/self/io");
+      return file.open(QIODevice::ReadOnly) ? file.readLine().mid(7).toULongLong() : 0;  // "rchar: N"
+    };
+    const std::uint64_t before = bytesRead();
+    if (before == 0) QSKIP("this system does not count what a program reads (/proc/self/io)");
+    const TunedModel model(std::nullopt, smallLlama(static_cast<DType>(type)), smallLlama(DType::BF16, 2));
+    const std::uint64_t base = fs::file_size(model.at("base/model.safetensors")), payload = fs::file_size(model.payload());
+    const std::uint64_t start = bytesRead();
+    QVERIFY(take(verify(requestFor(model, false), {})).bitExact);
+    const std::uint64_t read = bytesRead() - start;
+    QVERIFY2(read >= base, qPrintable(QString("%1 of %2").arg(read).arg(base)));
+    QVERIFY2(read < payload + base + base / 2, qPrintable(QString("%1 of %2 + %3").arg(read).arg(base).arg(payload)));
+  }
+
   void damageStaysInItsTensor() {
     const TunedModel model(CodecId::Zstd);
     const auto offset = lastChunkOffset(model.payload(), kUp);
