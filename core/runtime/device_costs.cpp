@@ -37,7 +37,8 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
   cost.name = origin.spec.name;
   cost.finalBytes = origin.elements * size;
   cost.staticBytes = held(cost.finalBytes);
-  cost.baseBytes = origin.quantized ? origin.quantized->storedBytes : origin.plain ? origin.plain->bytes : 0;
+  cost.baseBytes = storedBaseBytes(origin);
+  cost.deltaBytes = storedDeltaBytes(origin);
   cost.matrix = isMatrix(origin.spec.role);
   const bool embedding = origin.spec.role == WeightRole::Embedding;
   cost.lookedUp = embedding && !variant.config.tiedEmbeddings;
@@ -58,7 +59,6 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
     }
     return cost;
   }
-  for (const auto& chunk : origin.steps.back().chunks) cost.deltaBytes += chunk.bytes;
   if (!hasTiles(origin)) {
     const DeviceShape shapeThere = deviceShape(origin);
     const std::uint64_t values = origin.plain ? held(residentBaseBytes(origin)) : 0;

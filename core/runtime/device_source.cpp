@@ -66,12 +66,6 @@ std::vector<Range> piecesOf(const TensorOrigin& origin) {
   return pieces;
 }
 
-std::uint64_t itemBytes(const std::vector<std::uint64_t>& parts) {
-  std::uint64_t bytes = 0;
-  for (const auto part : parts) bytes += roundUp(part, kAlign);
-  return bytes;
-}
-
 std::uint64_t decoderBound(const DeltaStep& step) {
   constexpr std::uint64_t kTable = 64 << 10;
   switch (step.stats->codec) {
@@ -109,7 +103,6 @@ DeviceShape deviceShape(const TensorOrigin& origin) {
     shape.decoderBytes += decoderBound(step);
     for (const auto& chunk : step.chunks) shape.deltaBytes += roundUp(formBytes(step, chunk), kAlign);
   }
-  for (const auto& parts : deviceItems(origin)) shape.pieceBytes = std::max(shape.pieceBytes, itemBytes(parts));
   for (const auto& piece : piecesOf(origin)) {
     shape.pieces.push_back(piece.first);
     shape.step = std::max(shape.step, piece.last - piece.first);
@@ -120,30 +113,6 @@ DeviceShape deviceShape(const TensorOrigin& origin) {
   shape.pieces.push_back(origin.elements);
   shape.step = std::max<std::uint64_t>(shape.step, 1);
   return shape;
-}
-
-std::vector<std::vector<std::uint64_t>> deviceItems(const TensorOrigin& origin) {
-  std::vector<std::vector<std::uint64_t>> items;
-  for (const auto& piece : piecesOf(origin)) {
-    const auto ranges = rangesOf(origin, piece);
-    auto& parts = items.emplace_back();
-    for (std::size_t s = 0; s < ranges.size(); ++s)
-      for (std::size_t c = ranges[s].begin; c < ranges[s].end; ++c)
-        parts.push_back(formBytes(origin.steps[s], origin.steps[s].chunks[c]));
-  }
-  return items;
-}
-
-Result<void> readDevicePart(const TensorOrigin& origin, std::size_t piece, std::size_t part, std::span<std::byte> into) {
-  const auto pieces = piecesOf(origin);
-  if (piece >= pieces.size()) return fail(ErrorCode::Internal, origin.spec.name + " has no such piece");
-  const auto ranges = rangesOf(origin, pieces[piece]);
-  for (std::size_t s = 0; s < ranges.size(); ++s) {
-    const std::size_t chunks = ranges[s].end - ranges[s].begin;
-    if (part < chunks) return readForm(origin.steps[s], origin.steps[s].chunks[ranges[s].begin + part], into);
-    part -= chunks;
-  }
-  return fail(ErrorCode::Internal, origin.spec.name + " has no such part");
 }
 
 Result<std::shared_ptr<const DeviceDeltas>> loadDeviceDeltas(kernels::Backend& backend, const TensorOrigin& origin,
@@ -193,8 +162,7 @@ Result<std::shared_ptr<const kernels::Decoder>> DeviceWork::decoder(const DeltaS
 Result<std::unique_ptr<DeviceSource>> DeviceSource::create(DeviceWork& work, const TensorOrigin& origin,
                                                            DeviceWeightPlaces places) {
   auto source = std::unique_ptr<DeviceSource>(new DeviceSource(work, origin, std::move(places)));
-  if (!source->m_places.deltas && !source->m_places.feed)
-    return fail(ErrorCode::Internal, origin.spec.name + " has no deltas on the device");
+  if (!source->m_places.deltas) return fail(ErrorCode::Internal, origin.spec.name + " has no deltas on the device");
   if (origin.bottom != BaseKind::None && !source->m_places.base)
     return fail(ErrorCode::Internal, origin.spec.name + " has no base on the device");
   source->m_shape = deviceShape(origin);
@@ -219,11 +187,10 @@ kernels::DeviceBase DeviceSource::bottom() const {
   return base;
 }
 
-kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, const std::byte* item, std::byte* into) const {
+kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, std::byte* into) const {
   const auto ranges = rangesOf(m_origin, piecesOf(m_origin)[piece]);
   const std::uint64_t size = bytesOf(m_origin.dtype);
   kernels::DeviceBase base = bottom();
-  std::uint64_t at = 0;
   for (std::size_t s = 0; s < ranges.size(); ++s) {
     std::byte* const level = s + 1 == ranges.size() ? into : m_work.between(s);
     std::vector<kernels::DecodeArgs> chunks;
@@ -235,10 +202,9 @@ kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, const std::byt
       args.base.first = chunk.first;
       args.base.count = chunk.elements;
       args.chunkBytes = formBytes(m_origin.steps[s], chunk);
-      args.chunk = item ? item + at : m_places.deltas->bytes.as<std::byte>() + m_places.deltas->offsets[s][c];
+      args.chunk = m_places.deltas->bytes.as<std::byte>() + m_places.deltas->offsets[s][c];
       args.into = level + (chunk.first - ranges[s].first) * size;
       args.number = static_cast<std::uint32_t>(c);
-      at += roundUp(args.chunkBytes, kAlign);
     }
     if (auto done = m_work.backend().decode(chunks); !done) return done;
     base = deviceBase(BaseKind::Same, m_origin.dtype, 1);
@@ -255,15 +221,7 @@ kernels::Outcome<void> DeviceSource::make(std::size_t piece, std::uint64_t first
   };
   if (piece >= pieces() || first != pieceBegin(piece) || count != pieceBegin(piece + 1) - first)
     return located({kernels::Failure::Kind::Unsupported, "a device makes whole pieces", {}});
-  if (m_places.deltas) {
-    if (auto done = makePiece(piece, nullptr, into); !done) return located(done.error());
-    return {};
-  }
-  const auto item = m_places.feed->acquire(m_places.firstItem + piece);
-  if (!item) return located(item.error());
-  const auto done = makePiece(piece, *item, into);
-  m_places.feed->release(m_places.firstItem + piece);
-  if (!done) return located(done.error());
+  if (auto done = makePiece(piece, into); !done) return located(done.error());
   return {};
 }
 

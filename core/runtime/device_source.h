@@ -17,19 +17,12 @@ struct DeviceShape {
   std::vector<std::uint64_t> pieces;  ///< first element of each, and the end: some chunks of the last step, together
   std::uint64_t step = 0;             ///< elements of the largest piece, which is made in one call
   std::uint64_t deltaBytes = 0;       ///< of all chunks, resident (DeviceDeltas)
-  std::uint64_t pieceBytes = 0;       ///< of the largest piece's chunks, as one item of a feed
   /// Of each of the two buffers between steps that all weights share (DeviceWork::reserve); 0 for a single step.
   std::uint64_t workBytes = 0;
   /// At most: code tables, FP32 factors, scratch. Weights that share a model share its decoder.
   std::uint64_t decoderBytes = 0;
 };
 [[nodiscard]] DeviceShape deviceShape(const TensorOrigin& origin);
-
-/// The items of a feed that bring a weight, one a piece: the sizes of its parts, which are its chunks, step by step.
-[[nodiscard]] std::vector<std::vector<std::uint64_t>> deviceItems(const TensorOrigin& origin);
-/// Reads a part of an item into host memory of its size: FeedRequest::read for one weight. Any thread.
-[[nodiscard]] Result<void> readDevicePart(const TensorOrigin& origin, std::size_t piece, std::size_t part,
-                                          std::span<std::byte> into);
 
 /// A weight's chunks in a device's memory, in the form that it decodes: by step, by chunk.
 struct DeviceDeltas {
@@ -62,10 +55,8 @@ class DeviceWork {
 
 /// Where a weight's bytes are; all on the device.
 struct DeviceWeightPlaces {
-  std::shared_ptr<const ResidentBase> base;    ///< null where the weight has no bottom
-  std::shared_ptr<const DeviceDeltas> deltas;  ///< null: they come with the feed
-  kernels::Feed* feed = nullptr;               ///< that brings piece p as its item firstItem + p
-  std::size_t firstItem = 0;
+  std::shared_ptr<const ResidentBase> base;  ///< null where the weight has no bottom
+  std::shared_ptr<const DeviceDeltas> deltas;
 };
 
 /// Elements of one weight: every step decoded over the one below it, down to the base. make() writes device memory and begins
@@ -89,7 +80,7 @@ class DeviceSource final : public kernels::ElementSource {
   DeviceSource(DeviceWork& work, const TensorOrigin& origin, DeviceWeightPlaces places)
       : m_work(work), m_origin(origin), m_places(std::move(places)) {}
   [[nodiscard]] kernels::DeviceBase bottom() const;
-  kernels::Outcome<void> makePiece(std::size_t piece, const std::byte* item, std::byte* into) const;
+  kernels::Outcome<void> makePiece(std::size_t piece, std::byte* into) const;
 
   DeviceWork& m_work;
   const TensorOrigin& m_origin;

@@ -27,8 +27,9 @@ struct TensorPlacement {
   Placement placement = Placement::Static;
   bool expanded = false;  ///< Jit on a GPU: in the form that is decoded fastest, at more bytes
   std::uint64_t residentBytes = 0;
-  std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
-  std::uint64_t loadBytes = 0;  ///< a GPU: what is held besides while it is put in its form
+  std::uint64_t finalBytes = 0;
+  std::uint64_t baseBytes = 0, deltaBytes = 0;  ///< that the files hold for it: base with scales, all payloads of a stack
+  std::uint64_t loadBytes = 0;                  ///< a GPU: what is held besides while it is put in its form
 };
 
 struct MemoryPlan {

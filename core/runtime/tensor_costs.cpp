@@ -11,17 +11,13 @@ namespace {
 /// Elements of a quantized weight that are dequantized at a time while it is made static.
 constexpr std::uint64_t kDequantizeStep = 32 * kTileElements;
 
-std::uint64_t storedBaseBytes(const TensorOrigin& origin) {
-  if (origin.quantized) return origin.quantized->storedBytes;
-  return origin.plain ? origin.plain->bytes : 0;
-}
-
 TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host* host) {
   const std::uint64_t size = bytesOf(origin.dtype);
   TensorCost cost;
   cost.name = origin.spec.name;
   cost.finalBytes = cost.staticBytes = origin.elements * size;
   cost.baseBytes = storedBaseBytes(origin);
+  cost.deltaBytes = storedDeltaBytes(origin);
   cost.matrix = isMatrix(origin.spec.role);
   cost.lookedUp = origin.spec.role == WeightRole::Embedding && !variant.config.tiedEmbeddings;
   cost.rowBytes = origin.spec.shape.back() * size;
@@ -41,7 +37,6 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
     return cost;
   }
   const PieceShape shape = pieceShape(origin);
-  cost.deltaBytes = shape.deltaBytes;
   cost.loadBytes = shape.pieceBytes + shape.workBytes + 2 * shape.step * size;
   if (!cost.matrix) return cost;
   cost.jitBytes = baseBytes + shape.deltaBytes;

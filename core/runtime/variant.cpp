@@ -219,6 +219,17 @@ bool holdsHead(const Variant& variant) {
 
 }  // namespace
 
+std::uint64_t storedBaseBytes(const TensorOrigin& origin) {
+  if (origin.quantized) return origin.quantized->storedBytes;
+  return origin.plain ? origin.plain->bytes : 0;
+}
+
+std::uint64_t storedDeltaBytes(const TensorOrigin& origin) {
+  std::uint64_t bytes = 0;
+  for (const auto& step : origin.steps) bytes += step.stats->storedBytes;
+  return bytes;
+}
+
 Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadRequest& request) {
   return Opener(request, ScaleReading::CheckOnly).openFiles();
 }

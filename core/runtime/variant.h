@@ -33,6 +33,10 @@ struct TensorOrigin {
   std::optional<Hash128> finalHash;  ///< that the final has
 };
 
+/// Bytes that files hold for a weight: the base, scales included; all its payloads, each as its row says.
+[[nodiscard]] std::uint64_t storedBaseBytes(const TensorOrigin& origin);
+[[nodiscard]] std::uint64_t storedDeltaBytes(const TensorOrigin& origin);
+
 /// Headers and directories only, and the base's scales if asked for. Pointers live as long as the object, which is not moved.
 struct Variant {
   ModelConfig config;

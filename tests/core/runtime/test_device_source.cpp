@@ -4,6 +4,7 @@
 
 #include "core/runtime/delta_source.h"
 #include "core/runtime/device_source.h"
+#include "core/runtime/weight_store.h"
 #include "tests/core/emulated_backend.h"
 
 using namespace deltascope;
@@ -24,35 +25,6 @@ std::shared_ptr<kernels::Backend> openGpu() {
   return nullptr;
 }
 
-/// A feed whose ring is one item.
-class PlainFeed final : public kernels::Feed {
- public:
-  PlainFeed(kernels::Backend& backend, const TensorOrigin& origin, std::uint64_t bytes)
-      : m_backend(backend), m_origin(origin), m_memory(*backend.allocate(bytes, "feed")) {}
-  kernels::Outcome<const std::byte*> acquire(std::size_t item) override {
-    const auto parts = deviceItems(m_origin)[item - kFirst];
-    std::uint64_t at = 0;
-    for (std::size_t part = 0; part < parts.size(); ++part) {
-      std::vector<std::byte> bytes(parts[part]);
-      if (!readDevicePart(m_origin, item - kFirst, part, bytes)) qFatal("a part cannot be read");
-      if (at + bytes.size() > m_memory.bytes()) qFatal("an item is larger than was said");
-      m_backend.copyIn(m_memory.as<std::byte>() + at, bytes.data(), bytes.size());
-      at += (bytes.size() + 255) / 256 * 256;
-    }
-    ++held;
-    return m_memory.as<std::byte>();
-  }
-  void release(std::size_t) override { --held; }
-  kernels::FeedUse use() const override { return {}; }
-  static constexpr std::size_t kFirst = 5;
-  int held = 0;
-
- private:
-  kernels::Backend& m_backend;
-  const TensorOrigin& m_origin;
-  kernels::Buffer m_memory;
-};
-
 }  // namespace
 
 class TestDeviceSource : public QObject {
@@ -61,6 +33,8 @@ class TestDeviceSource : public QObject {
   void initTestCase();
   void makesTheBitsOfTheProcessor_data();
   void makesTheBitsOfTheProcessor();
+  void bytesOfFilesAreTheSameForEveryDevice_data() { makesTheBitsOfTheProcessor_data(); }
+  void bytesOfFilesAreTheSameForEveryDevice();
   void refusesPartsOfPieces();
 
  private:
@@ -131,38 +105,29 @@ void TestDeviceSource::makes(const TensorOrigin& origin, const Variant& variant,
     backend->copyIn(base->scales.data(), buffer.slice.scales.data(), buffer.slice.scales.size_bytes());
   }
   const DeviceShape shape = deviceShape(origin);
-  for (const bool fed : {false, true}) {
-    DeviceWork work(backend);
-    PlainFeed feed(*backend, origin, shape.pieceBytes);
-    DeviceWeightPlaces places;
-    places.base = base;
-    if (fed) {
-      places.feed = &feed;
-      places.firstItem = PlainFeed::kFirst;
-    } else {
-      const std::uint64_t before = backend->memory().use().current;
-      auto deltas = loadDeviceDeltas(*backend, origin, {});
-      QVERIFY2(deltas, deltas ? "" : describe(deltas.error()).c_str());
-      places.deltas = *deltas;
-      QCOMPARE(backend->memory().use().current - before, shape.deltaBytes);
-    }
-    const auto source = DeviceSource::create(work, origin, std::move(places));
-    QVERIFY2(source, source ? "" : describe(source.error()).c_str());
-    QVERIFY((*source)->onDevice());
-    QCOMPARE(work.reserved(), shape.workBytes);
-    std::vector<std::byte> back(want.size());
-    const auto memory = *backend->allocate(shape.step * size, "a piece");
-    for (std::size_t piece = 0; piece < (*source)->pieces(); ++piece) {
-      const std::uint64_t first = (*source)->pieceBegin(piece), count = (*source)->pieceBegin(piece + 1) - first;
-      const auto made = (*source)->make(piece, first, count, memory.as<std::byte>());
-      QVERIFY2(made, made ? "" : made.error().message.c_str());
-      backend->copyOut(back.data() + first * size, memory.data(), count * size);
-      const auto done = backend->synchronize();
-      QVERIFY2(done, done ? "" : done.error().message.c_str());
-      QCOMPARE(feed.held, 0);
-    }
-    QVERIFY2(back == want, origin.spec.name.c_str());
+  DeviceWork work(backend);
+  DeviceWeightPlaces places;
+  places.base = base;
+  const std::uint64_t before = backend->memory().use().current;
+  auto deltas = loadDeviceDeltas(*backend, origin, {});
+  QVERIFY2(deltas, deltas ? "" : describe(deltas.error()).c_str());
+  places.deltas = *deltas;
+  QCOMPARE(backend->memory().use().current - before, shape.deltaBytes);
+  const auto source = DeviceSource::create(work, origin, std::move(places));
+  QVERIFY2(source, source ? "" : describe(source.error()).c_str());
+  QVERIFY((*source)->onDevice());
+  QCOMPARE(work.reserved(), shape.workBytes);
+  std::vector<std::byte> back(want.size());
+  const auto memory = *backend->allocate(shape.step * size, "a piece");
+  for (std::size_t piece = 0; piece < (*source)->pieces(); ++piece) {
+    const std::uint64_t first = (*source)->pieceBegin(piece), count = (*source)->pieceBegin(piece + 1) - first;
+    const auto made = (*source)->make(piece, first, count, memory.as<std::byte>());
+    QVERIFY2(made, made ? "" : made.error().message.c_str());
+    backend->copyOut(back.data() + first * size, memory.data(), count * size);
+    const auto done = backend->synchronize();
+    QVERIFY2(done, done ? "" : done.error().message.c_str());
   }
+  QVERIFY2(back == want, origin.spec.name.c_str());
 }
 
 void TestDeviceSource::makesTheBitsOfTheProcessor() {
@@ -183,6 +148,28 @@ void TestDeviceSource::makesTheBitsOfTheProcessor() {
     if (QTest::currentTestFailed()) return;
   }
   QVERIFY(payload.isEmpty() == (stacks == 0));
+}
+
+/// What a plan says of files is no matter of the device: the base's bytes, and those of all payloads of a stack.
+void TestDeviceSource::bytesOfFilesAreTheSameForEveryDevice() {
+  QFETCH(QString, base);
+  QFETCH(QString, payload);
+  LoadRequest request;
+  request.path = scratch(base.toStdString());
+  if (!payload.isEmpty()) request.payloads = {scratch(payload.toStdString() + ".delta.safetensors")};
+  const auto variant = openVariant(request, ScaleReading::Read);
+  QVERIFY2(variant, variant ? "" : describe(variant.error()).c_str());
+  const EmulatedBackend device;
+  const auto there = deviceCosts(**variant, nullptr, device), here = tensorCosts(**variant, nullptr);
+  QCOMPARE(there.size(), here.size());
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    std::uint64_t stored = 0;
+    for (const auto& step : (*variant)->tensors[i].steps) stored += step.stats->storedBytes;
+    QCOMPARE(here[i].deltaBytes, stored);
+    QCOMPARE(there[i].deltaBytes, stored);
+    QCOMPARE(there[i].baseBytes, here[i].baseBytes);
+    QCOMPARE(there[i].finalBytes, here[i].finalBytes);
+  }
 }
 
 void TestDeviceSource::refusesPartsOfPieces() {
