@@ -40,7 +40,29 @@ Outcome<void> Backend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& ga
   return {};
 }
 
-void Backend::attend(const AttendArgs& args) {
+Outcome<void> Backend::checkAttention(const AttentionArgs& args) const {
+  const KvLayer& cache = args.cache;
+  const auto refuse = [&](const std::string& what, const char* hint) {
+    return tl::unexpected(Failure{Failure::Kind::Unsupported, "attention on " + device().id + ": " + what, hint});
+  };
+  if (cache.headDim > mostHeadDim())
+    return refuse("heads of " + std::to_string(cache.headDim) + " elements are wider than the " +
+                      std::to_string(mostHeadDim()) + " that it has room for",
+                  "use the device cpu");
+  if (cache.headDim == 0 || cache.kvHeads == 0 || args.heads % cache.kvHeads != 0)
+    return refuse(std::to_string(args.heads) + " heads of " + std::to_string(cache.headDim) + " elements over " +
+                      std::to_string(cache.kvHeads) + " key-value heads",
+                  "");
+  if (args.tokens > cache.capacity || args.firstPosition > cache.capacity - args.tokens)
+    return refuse(std::to_string(args.tokens) + " tokens from position " + std::to_string(args.firstPosition) +
+                      " in a cache of " + std::to_string(cache.capacity),
+                  "");
+  return {};
+}
+
+Outcome<void> Backend::attend(const AttendArgs& args) {
+  const AttentionArgs attention = attentionOf(args);
+  if (auto fits = checkAttention(attention); !fits) return fits;
   const KvLayer& cache = args.cache;
   if (args.queryNorm)
     rmsNorm({args.q, args.q, args.queryNorm, args.normType, args.tokens * args.heads, cache.headDim, args.epsilon});
@@ -49,16 +71,7 @@ void Backend::attend(const AttendArgs& args) {
   rope({args.q, args.cosine, args.sine, args.tokens, args.heads, cache.headDim});
   rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim});
   storeKv({cache, args.k, args.v, args.tokens, args.firstPosition});
-  AttentionArgs attention;
-  attention.q = args.q;
-  attention.out = args.out;
-  attention.cache = cache;
-  attention.tokens = args.tokens;
-  attention.firstPosition = args.firstPosition;
-  attention.heads = args.heads;
-  attention.window = args.window;
-  attention.scale = args.scale;
-  this->attention(attention);
+  return this->attention(attention);
 }
 
 Outcome<bool> Backend::beginPass(const PassArgs&) { return false; }

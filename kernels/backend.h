@@ -92,7 +92,11 @@ class Backend {
   virtual void rmsNorm(const RmsNormArgs& args) = 0;
   virtual void rope(const RopeArgs& args) = 0;
   virtual void storeKv(const StoreKvArgs& args) = 0;
-  virtual void attention(const AttentionArgs& args) = 0;
+  /// The widest head of a model that can run here.
+  [[nodiscard]] virtual std::uint32_t mostHeadDim() const { return ~std::uint32_t{0}; }
+  /// Unsupported, with nothing read or written: heads wider than mostHeadDim(), heads that the key-value heads do not share
+  /// evenly, tokens that end beyond the cache. The same of attend().
+  [[nodiscard]] virtual Outcome<void> attention(const AttentionArgs& args) = 0;
   virtual void siluMultiply(const SiluMultiplyArgs& args) = 0;
 
   // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
@@ -100,7 +104,7 @@ class Backend {
   [[nodiscard]] virtual Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args);
   /// The same for two, and then gate.y = silu(gate.y) · up.y.
   [[nodiscard]] virtual Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up);
-  virtual void attend(const AttendArgs& args);
+  [[nodiscard]] virtual Outcome<void> attend(const AttendArgs& args);
 
   /// Announces a forward pass. True: the device has done the operations that `pass.key` stands for, recorded when they were
   /// last called, and those up to endPass must not be called. A pass that was not ended is forgotten. What differs between such
@@ -129,6 +133,9 @@ class Backend {
   /// Marks of time on the device, for measurements.
   [[nodiscard]] virtual std::unique_ptr<Timer> makeTimer();
   [[nodiscard]] virtual DeviceMemoryUse deviceMemory() const;
+
+ protected:
+  [[nodiscard]] Outcome<void> checkAttention(const AttentionArgs& args) const;
 };
 
 /// How a GPU's products take activations: whole (three BF16 parts, FP32 sums), or rounded to BF16 (FP32 sums). A processor

@@ -123,7 +123,7 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.heads = config.heads;
   args.window = config.windows[index];
   args.scale = 1.0f / std::sqrt(static_cast<float>(config.headDim));
-  backend.attend(args);
+  DELTASCOPE_TRY(fromBackend(backend.attend(args)));
   auto output = productOf(layer.output, normed, x, tokens, layer.outputBias);
   output.accumulate = true;
   return fromBackend(backend.matmul(output));

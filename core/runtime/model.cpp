@@ -53,6 +53,11 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   if (request.context > config.maxPositions)
     return fail(ErrorCode::InvalidArgument, "a context of " + formatCount(request.context) + " tokens is more than the " +
                                                 formatCount(config.maxPositions) + " that the model was made for");
+  if (const std::uint32_t most = host.backend().mostHeadDim(); config.headDim > most)
+    return fail(ErrorCode::Unsupported,
+                "the model's heads have " + formatCount(config.headDim) + " elements each; " + request.device +
+                    " has room for at most " + formatCount(most),
+                "use the device cpu");
   PlanRequest plan;
   const bool onHost = host.backend().onHost();
   plan.tensors =

@@ -81,7 +81,11 @@ class CpuBackend final : public Backend {
   void rmsNorm(const RmsNormArgs& args) override { kernels::rmsNorm(m_context, args); }
   void rope(const RopeArgs& args) override { kernels::rope(m_context, args); }
   void storeKv(const StoreKvArgs& args) override { kernels::storeKv(m_context, args); }
-  void attention(const AttentionArgs& args) override { kernels::attention(m_context, args); }
+  Outcome<void> attention(const AttentionArgs& args) override {
+    if (auto fits = checkAttention(args); !fits) return fits;
+    kernels::attention(m_context, args);
+    return {};
+  }
   void siluMultiply(const SiluMultiplyArgs& args) override { kernels::siluMultiply(m_context, args); }
 
  private:

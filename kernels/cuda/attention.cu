@@ -13,9 +13,13 @@ namespace {
 constexpr unsigned kThreads = 256, kWarps = kThreads / kWarp;
 constexpr std::uint32_t kSpan = 64;      ///< positions whose scores are held at a time
 constexpr std::uint32_t kMostHeads = 4;  ///< query heads of one key-value head that are done together
-constexpr std::uint32_t kMostDim = 256;
-constexpr std::uint32_t kOutputs = kMostHeads * kMostDim / kThreads;
+constexpr std::uint32_t kOutputs = 4;    ///< a thread's
 constexpr std::uint32_t kMostSegments = 64;
+
+/// Wide heads go two at a time, so that a block needs no more memory for them.
+constexpr std::uint32_t kWideHeads = 2;
+[[nodiscard]] constexpr std::uint32_t mostDim(std::uint32_t heads) { return kOutputs * kThreads / heads; }
+static_assert(mostDim(kWideHeads) == kMostHeadDim);
 
 /// For one token: what comes before the attention itself.
 struct Preparation {
@@ -41,27 +45,30 @@ struct Args {
   Preparation prepare;  ///< k null: everything is in place
 };
 
-/// What a block has seen so far: per head maximum and sum, per thread its share of the values.
+/// What a block of kHeads heads has seen so far: per head maximum and sum, per thread its share of the values.
+template <std::uint32_t kHeads>
 struct Seen {
-  float most[kMostHeads], sum[kMostHeads];
+  float most[kHeads], sum[kHeads];
   float values[kOutputs];
 };
 
+template <std::uint32_t kHeads>
 struct Shared {
-  float q[kMostHeads][kMostDim];
-  float scores[kMostHeads][kSpan];
-  float most[kMostHeads], sum[kMostHeads];
+  float q[kHeads][mostDim(kHeads)];
+  float scores[kHeads][kSpan];
+  float most[kHeads], sum[kHeads];
   bool last;
 };
 
 /// e^(a − b) where a ≤ b, and 0 where nothing was seen.
 __device__ __forceinline__ float ratio(float a, float b) { return a == -INFINITY ? 0.0f : expf(__fsub_rn(a, b)); }
 
-__device__ __forceinline__ void merge(Seen& seen, const float* most, const float* sum, const float (&values)[kOutputs],
+template <std::uint32_t kHeads>
+__device__ __forceinline__ void merge(Seen<kHeads>& seen, const float* most, const float* sum, const float (&values)[kOutputs],
                                       std::uint32_t count, std::uint32_t dim) {
-  float own[kMostHeads], other[kMostHeads];
+  float own[kHeads], other[kHeads];
 #pragma unroll
-  for (std::uint32_t h = 0; h < kMostHeads; ++h)
+  for (std::uint32_t h = 0; h < kHeads; ++h)
     if (h < count) {
       const float top = fmaxf(seen.most[h], most[h]);
       own[h] = ratio(seen.most[h], top);
@@ -76,7 +83,7 @@ __device__ __forceinline__ void merge(Seen& seen, const float* most, const float
     const std::uint32_t h = (threadIdx.x + o * kThreads) / dim;
     float a = 0, b = 0;
 #pragma unroll
-    for (std::uint32_t i = 0; i < kMostHeads; ++i)
+    for (std::uint32_t i = 0; i < kHeads; ++i)
       if (i == h) a = own[i], b = other[i];
     seen.values[o] = __fadd_rn(__fmul_rn(seen.values[o], a), __fmul_rn(values[o], b));
   }
@@ -92,23 +99,23 @@ template <ElementType kType>
 }
 
 /// Positions [begin, end), at most kSpan, into `seen`.
-template <ElementType kType>
+template <std::uint32_t kHeads, ElementType kType>
 __device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t count, std::uint32_t begin,
-                                           std::uint32_t end, Shared& shared, Seen& seen) {
+                                           std::uint32_t end, Shared<kHeads>& shared, Seen<kHeads>& seen) {
   const std::uint32_t dim = args.cache.headDim, n = end - begin;
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const std::size_t base = (static_cast<std::size_t>(kvHead) * args.cache.capacity + begin) * dim;
 #pragma unroll 2
   for (std::uint32_t p = warp; p < n; p += kWarps) {
-    float dots[kMostHeads] = {};
+    float dots[kHeads] = {};
     for (std::uint32_t d = lane; d < dim; d += kWarp) {
       const float k = cached<kType>(args.cache.keys, base + static_cast<std::size_t>(p) * dim + d);
 #pragma unroll
-      for (std::uint32_t h = 0; h < kMostHeads; ++h)
+      for (std::uint32_t h = 0; h < kHeads; ++h)
         if (h < count) dots[h] = __fmaf_rn(shared.q[h][d], k, dots[h]);
     }
 #pragma unroll
-    for (std::uint32_t h = 0; h < kMostHeads; ++h)
+    for (std::uint32_t h = 0; h < kHeads; ++h)
       if (h < count) {
         const float dot = sumOfLanes(dots[h]);
         if (lane == 0) shared.scores[h][p] = __fmul_rn(dot, args.scale);
@@ -145,8 +152,9 @@ __device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHea
   __syncthreads();
 }
 
+template <std::uint32_t kHeads>
 __device__ __forceinline__ void write(const Args& args, std::uint32_t token, std::uint32_t head0, std::uint32_t count,
-                                      const Seen& seen) {
+                                      const Seen<kHeads>& seen) {
   const std::uint32_t dim = args.cache.headDim;
 #pragma unroll
   for (std::uint32_t o = 0; o < kOutputs; ++o) {
@@ -154,15 +162,16 @@ __device__ __forceinline__ void write(const Args& args, std::uint32_t token, std
     if (h >= count) continue;
     float sum = 1;
 #pragma unroll
-    for (std::uint32_t j = 0; j < kMostHeads; ++j)
+    for (std::uint32_t j = 0; j < kHeads; ++j)
       if (j == h) sum = seen.sum[j];
     args.out[(static_cast<std::size_t>(token) * args.heads + head0 + h) * dim + i % dim] = __fdiv_rn(seen.values[o], sum);
   }
 }
 
 /// One token's heads: query heads to shared memory, and by the block of the last segment key and value to the cache.
+template <std::uint32_t kHeads>
 __device__ void prepare(const Args& args, std::uint32_t kvHead, std::uint32_t head0, std::uint32_t count,
-                        std::uint32_t position, bool stores, Shared& shared) {
+                        std::uint32_t position, bool stores, Shared<kHeads>& shared) {
   const Preparation& p = args.prepare;
   const KvLayer& cache = args.cache;
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
@@ -170,10 +179,10 @@ __device__ void prepare(const Args& args, std::uint32_t kvHead, std::uint32_t he
   if (warp < count)
     rotateHead(args.q + (head0 + warp) * cache.headDim, cache.headDim, {p.queryNorm, p.normType, p.epsilon}, p.cosine, p.sine,
                lane, [&](std::uint32_t d, float value) { shared.q[warp][d] = value; });
-  else if (warp == kMostHeads && stores)
+  else if (warp == kHeads && stores)
     rotateHead(p.k + kvHead * cache.headDim, cache.headDim, {p.keyNorm, p.normType, p.epsilon}, p.cosine, p.sine, lane,
                [&](std::uint32_t d, float value) { fromFloat(cache.keys, cache.type, place + d, value); });
-  else if (warp == kMostHeads + 1 && stores)
+  else if (warp == kHeads + 1 && stores)
     for (std::uint32_t d = lane; d < cache.headDim; d += kWarp)
       fromFloat(cache.values, cache.type, place + d, p.v[kvHead * cache.headDim + d]);
 }
@@ -188,15 +197,15 @@ __device__ __forceinline__ void bringNearer(const Args& args) {
 }
 
 /// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens.
-template <bool kSplit, ElementType kType>
+template <bool kSplit, ElementType kType, std::uint32_t kHeads>
 __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constant__ Args args) {
-  __shared__ Shared shared;
+  __shared__ Shared<kHeads> shared;
   letNextBegin();
   if (kSplit && blockIdx.z == 1) return bringNearer(args);
   const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
-  const std::uint32_t groups = (perKey + kMostHeads - 1) / kMostHeads;
+  const std::uint32_t groups = (perKey + kHeads - 1) / kHeads;
   const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
-  const std::uint32_t head0 = kvHead * perKey + group * kMostHeads, count = min(kMostHeads, perKey - group * kMostHeads);
+  const std::uint32_t head0 = kvHead * perKey + group * kHeads, count = min(kHeads, perKey - group * kHeads);
   const std::uint32_t token = kSplit ? 0 : blockIdx.z, end = *args.position + token + 1;
   const std::uint32_t from = args.window && end > args.window ? end - args.window : 0;
   const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
@@ -212,21 +221,21 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
   }
   __syncthreads();
 
-  Seen all;
-  const auto clear = [](Seen& seen) {
+  Seen<kHeads> all;
+  const auto clear = [](Seen<kHeads>& seen) {
 #pragma unroll
-    for (std::uint32_t h = 0; h < kMostHeads; ++h) seen.most[h] = -INFINITY, seen.sum[h] = 0;
+    for (std::uint32_t h = 0; h < kHeads; ++h) seen.most[h] = -INFINITY, seen.sum[h] = 0;
 #pragma unroll
     for (std::uint32_t o = 0; o < kOutputs; ++o) seen.values[o] = 0;
   };
   clear(all);
   const std::uint32_t begin = kSplit ? blockIdx.x : firstSegment, stop = kSplit ? blockIdx.x : lastSegment;
   for (std::uint32_t segment = begin; segment <= stop; ++segment) {
-    Seen own;
+    Seen<kHeads> own;
     clear(own);
     const std::uint32_t segmentEnd = min((segment + 1) * args.segmentLength, end);
     for (std::uint32_t at = max(segment * args.segmentLength, from); at < segmentEnd; at += kSpan)
-      attendSpan<kType>(args, kvHead, count, at, min(at + kSpan, segmentEnd), shared, own);
+      attendSpan<kHeads, kType>(args, kvHead, count, at, min(at + kSpan, segmentEnd), shared, own);
     merge(all, own.most, own.sum, own.values, count, dim);
   }
   if constexpr (!kSplit) return write(args, token, head0, count, all);
@@ -241,7 +250,7 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
     if (i / dim < count) partialOf(blockIdx.x, i / dim)[2 + i % dim] = all.values[o];
   }
 #pragma unroll
-  for (std::uint32_t h = 0; h < kMostHeads; ++h)
+  for (std::uint32_t h = 0; h < kHeads; ++h)
     if (h < count && threadIdx.x == h) {
       partialOf(blockIdx.x, h)[0] = all.most[h];
       partialOf(blockIdx.x, h)[1] = all.sum[h];
@@ -258,9 +267,9 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
   __threadfence();
   clear(all);
   for (std::uint32_t segment = firstSegment; segment <= lastSegment; ++segment) {
-    float most[kMostHeads] = {}, sum[kMostHeads] = {}, values[kOutputs] = {};
+    float most[kHeads] = {}, sum[kHeads] = {}, values[kOutputs] = {};
 #pragma unroll
-    for (std::uint32_t h = 0; h < kMostHeads; ++h)
+    for (std::uint32_t h = 0; h < kHeads; ++h)
       if (h < count) {
         most[h] = __ldcg(partialOf(segment, h));
         sum[h] = __ldcg(partialOf(segment, h) + 1);
@@ -307,9 +316,22 @@ Args argsOf(const AttentionArgs& args, const std::uint32_t* position, void* scra
           {}};
 }
 
+bool isWide(const KvLayer& cache) { return cache.headDim > mostDim(kMostHeads); }
+
 std::uint32_t headBlocks(std::uint32_t heads, const KvLayer& cache) {
-  const std::uint32_t perKey = heads / cache.kvHeads;
-  return cache.kvHeads * ((perKey + kMostHeads - 1) / kMostHeads);
+  const std::uint32_t perKey = heads / cache.kvHeads, together = isWide(cache) ? kWideHeads : kMostHeads;
+  return cache.kvHeads * ((perKey + together - 1) / together);
+}
+
+template <bool kSplit>
+void launch(const Machine& machine, const Args& args, dim3 grid) {
+  const auto with = [&](auto* narrow, auto* wide) {
+    launchDependent(machine, isWide(args.cache) ? wide : narrow, grid, kThreads, 0, args);
+  };
+  if (args.cache.type == ElementType::F32)
+    with(attentionKernel<kSplit, ElementType::F32, kMostHeads>, attentionKernel<kSplit, ElementType::F32, kWideHeads>);
+  else
+    with(attentionKernel<kSplit, ElementType::BF16, kMostHeads>, attentionKernel<kSplit, ElementType::BF16, kWideHeads>);
 }
 
 bool canSplit(std::uint32_t tokens, std::uint32_t heads, const KvLayer& cache) {
@@ -319,9 +341,7 @@ bool canSplit(std::uint32_t tokens, std::uint32_t heads, const KvLayer& cache) {
 void launchSplit(const Machine& machine, const Args& args) {
   const dim3 grid((args.cache.capacity + args.segmentLength - 1) / args.segmentLength, headBlocks(args.heads, args.cache),
                   args.aheadBytes > 0 ? 2 : 1);
-  const bool wide = args.cache.type == ElementType::F32;
-  launchDependent(machine, wide ? attentionKernel<true, ElementType::F32> : attentionKernel<true, ElementType::BF16>, grid,
-                  kThreads, 0, args);
+  launch<true>(machine, args, grid);
 }
 
 }  // namespace
@@ -331,22 +351,13 @@ void attention(const Machine& machine, const AttentionArgs& args, const std::uin
   if (args.tokens == 0) return;
   const Args all = argsOf(args, position, scratch, scratchBytes);
   if (canSplit(args.tokens, args.heads, args.cache)) return launchSplit(machine, all);
-  const bool wide = args.cache.type == ElementType::F32;
-  launchDependent(machine, wide ? attentionKernel<false, ElementType::F32> : attentionKernel<false, ElementType::BF16>,
-                  dim3(1, headBlocks(args.heads, args.cache), args.tokens), kThreads, 0, all);
+  launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
 }
 
 bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
                  std::uint64_t scratchBytes) {
   if (!canSplit(args.tokens, args.heads, args.cache)) return false;
-  AttentionArgs attention;
-  attention.q = args.q;
-  attention.out = args.out;
-  attention.cache = args.cache;
-  attention.heads = args.heads;
-  attention.window = args.window;
-  attention.scale = args.scale;
-  Args all = argsOf(attention, position, scratch, scratchBytes);
+  Args all = argsOf(attentionOf(args), position, scratch, scratchBytes);
   all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.cosine, args.sine};
   if (args.next) {
     all.ahead = residentBytes(*args.next, all.aheadBytes);

@@ -17,7 +17,8 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
-constexpr std::uint32_t kMostHeads = 64, kMostHeadDim = 128;
+/// Attention of one token has all its segments up to here.
+constexpr std::uint32_t kUsualHeads = 64, kUsualHeadDim = 128;
 
 class EventTimer final : public Timer {
  public:
@@ -88,7 +89,7 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   auto pool = DevicePool::create(index, options.memoryLimit);
   if (!pool) return tl::make_unexpected(pool.error());
   m_pool = std::move(*pool);
-  m_workspaceBytes = kHeadBytes + attentionScratchBytes(kMostHeads, kMostHeadDim);
+  m_workspaceBytes = kHeadBytes + attentionScratchBytes(kUsualHeads, kUsualHeadDim);
   auto workspace = m_pool->allocate(m_workspaceBytes, "the workspace");
   if (!workspace) return tl::make_unexpected(workspace.error());
   m_workspace = std::move(*workspace);
@@ -210,11 +211,13 @@ void CudaBackend::storeKv(const StoreKvArgs& args) {
   launched("filling the cache");
 }
 
-void CudaBackend::attention(const AttentionArgs& args) {
+Outcome<void> CudaBackend::attention(const AttentionArgs& args) {
+  if (auto fits = checkAttention(args); !fits) return fits;
   setPosition(args.firstPosition);
   cuda::attention(m_machine, args, m_workspace.as<std::uint32_t>(), m_workspace.as<std::byte>() + kHeadBytes,
                   m_workspaceBytes - kHeadBytes);
   launched("attention");
+  return noted();
 }
 
 Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
@@ -238,22 +241,17 @@ Outcome<void> CudaBackend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs
   return noted();
 }
 
-void CudaBackend::attend(const AttendArgs& args) {
+Outcome<void> CudaBackend::attend(const AttendArgs& args) {
+  const AttentionArgs attention = attentionOf(args);
+  if (auto fits = checkAttention(attention); !fits) return fits;
   setPosition(args.firstPosition);
   if (attendToken(m_machine, args, m_workspace.as<std::uint32_t>(), m_workspace.as<std::byte>() + kHeadBytes,
-                  m_workspaceBytes - kHeadBytes))
-    return launched("attention");
+                  m_workspaceBytes - kHeadBytes)) {
+    launched("attention");
+    return noted();
+  }
   prepareHeads(m_machine, args, m_workspace.as<std::uint32_t>());
-  AttentionArgs attention;
-  attention.q = args.q;
-  attention.out = args.out;
-  attention.cache = args.cache;
-  attention.tokens = args.tokens;
-  attention.firstPosition = args.firstPosition;
-  attention.heads = args.heads;
-  attention.window = args.window;
-  attention.scale = args.scale;
-  this->attention(attention);
+  return this->attention(attention);
 }
 
 void CudaBackend::dropRecording() {

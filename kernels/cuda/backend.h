@@ -43,11 +43,12 @@ class CudaBackend final : public Backend {
   void rmsNorm(const RmsNormArgs& args) override;
   void rope(const RopeArgs& args) override;
   void storeKv(const StoreKvArgs& args) override;
-  void attention(const AttentionArgs& args) override;
+  [[nodiscard]] std::uint32_t mostHeadDim() const override { return kMostHeadDim; }
+  [[nodiscard]] Outcome<void> attention(const AttentionArgs& args) override;
   void siluMultiply(const SiluMultiplyArgs& args) override;
   [[nodiscard]] Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) override;
   [[nodiscard]] Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) override;
-  void attend(const AttendArgs& args) override;
+  [[nodiscard]] Outcome<void> attend(const AttendArgs& args) override;
   [[nodiscard]] Outcome<bool> beginPass(const PassArgs& pass) override;
   [[nodiscard]] Outcome<void> endPass() override;
 

@@ -73,6 +73,8 @@ void rope(const Machine& machine, const RopeArgs& args);
 void siluMultiply(const Machine& machine, const SiluMultiplyArgs& args);
 /// `position`: the device's, of the pass's first token.
 void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_t* position);
+/// The widest head that attention's blocks have memory for.
+inline constexpr std::uint32_t kMostHeadDim = 512;
 /// Scratch of attention for one token at its best; with less, fewer blocks work at it. Zero at first, and left so.
 [[nodiscard]] std::uint64_t attentionScratchBytes(std::uint32_t heads, std::uint32_t headDim);
 void attention(const Machine& machine, const AttentionArgs& args, const std::uint32_t* position, void* scratch,

@@ -25,6 +25,11 @@ struct AttendArgs {
   const Matrix* next = nullptr;  ///< that is read after this: a device with idle memory may bring it nearer. May be null.
 };
 
+/// Its last step.
+[[nodiscard]] inline AttentionArgs attentionOf(const AttendArgs& args) {
+  return {args.q, args.out, args.cache, args.tokens, args.firstPosition, args.heads, args.window, args.scale};
+}
+
 /// One forward pass.
 struct PassArgs {
   std::uint32_t tokens = 0, firstPosition = 0;

@@ -167,7 +167,7 @@ class EmulatedBackend final : public Backend {
   void rmsNorm(const RmsNormArgs& args) override { m_cpu->rmsNorm(args); }
   void rope(const RopeArgs& args) override { m_cpu->rope(args); }
   void storeKv(const StoreKvArgs& args) override { m_cpu->storeKv(args); }
-  void attention(const AttentionArgs& args) override { m_cpu->attention(args); }
+  Outcome<void> attention(const AttentionArgs& args) override { return m_cpu->attention(args); }
   void siluMultiply(const SiluMultiplyArgs& args) override { m_cpu->siluMultiply(args); }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override {
     return std::make_unique<EmulatedDecoder>(args);

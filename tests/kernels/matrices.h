@@ -68,6 +68,25 @@ struct TestMatrix {
   std::shared_ptr<TestSource> source;
 };
 
+/// The matrix as a backend's operations take it.
+class MatrixThere {
+ public:
+  MatrixThere(Backend& backend, const TestMatrix& m)
+      : m_elements(backend, m.elements), m_codes(backend, m.codes), m_scales(backend, m.scales), matrix(m.matrix) {
+    if (matrix.elements) matrix.elements = m_elements.data();
+    if (matrix.codes) matrix.codes = m_codes.data();
+    if (matrix.scales) matrix.scales = m_scales.data();
+  }
+
+ private:
+  There<std::byte> m_elements;
+  There<std::uint8_t> m_codes;
+  There<float> m_scales;
+
+ public:
+  Matrix matrix;
+};
+
 inline TestMatrix startMatrix(Matrix::Form form, ElementType type, std::uint64_t rows, std::uint64_t columns) {
   TestMatrix m;
   m.matrix.form = form;

@@ -19,17 +19,19 @@ class TestGatherRows : public QObject {
     for (const auto& [name, m] : everyMatrix(23, width, 5)) {
       std::vector<float> want;
       for (std::uint32_t row : rows) want.insert(want.end(), &m.wide[row * width], &m.wide[row * width] + width);
-      for (const auto& [backendName, backend] : everyBackend()) {
-        if (m.source) m.source->restart();
-        std::vector<float> got(want.size());
-        GatherRowsArgs args;
-        args.table = m.matrix;
-        args.rows = rows.data();
-        args.count = static_cast<std::uint32_t>(rows.size());
-        args.into = got.data();
-        QVERIFY(backend->gatherRows(args).has_value());
-        QVERIFY2(difference(got, want).empty(), qPrintable(QString::fromStdString(name + "; " + backendName)));
-      }
+      for (const auto& device : everyDevice())
+        for (const auto& [backendName, backend] : device) {
+          if (m.source) m.source->restart();
+          const There<float> got(*backend, std::vector<float>(want.size()));
+          const MatrixThere table(*backend, m);
+          GatherRowsArgs args;
+          args.table = table.matrix;
+          args.rows = rows.data();
+          args.count = static_cast<std::uint32_t>(rows.size());
+          args.into = got.data();
+          QVERIFY(backend->gatherRows(args).has_value());
+          QVERIFY2(difference(got.back(), want).empty(), qPrintable(QString::fromStdString(name + "; " + backendName)));
+        }
       if (m.source) QCOMPARE(m.source->misuses.load(), 0);
     }
   }
@@ -53,16 +55,21 @@ class TestGatherRows : public QObject {
     TestMatrix m = madeOf(dense, {0, 3200}, 128);
     m.source->failing = 1;
     const std::uint32_t rows[] = {99};
-    std::vector<float> got(64);
-    GatherRowsArgs args;
-    args.table = m.matrix;
-    args.rows = rows;
-    args.count = 1;
-    args.into = got.data();
-    const auto done = everyBackend().back().backend->gatherRows(args);
-    QVERIFY(!done);
-    QCOMPARE(done.error().message, std::string("piece 1 is damaged"));
+    for (const auto& device : everyDevice()) {
+      m.source->restart();
+      const There<float> got(*device.back().backend, std::vector<float>(64));
+      GatherRowsArgs args;
+      args.table = m.matrix;
+      args.rows = rows;
+      args.count = 1;
+      args.into = got.data();
+      const auto done = device.back().backend->gatherRows(args);
+      QVERIFY(!done);
+      QCOMPARE(done.error().message, std::string("piece 1 is damaged"));
+    }
   }
+
+  void everyDeviceTakesPart() { skipWithoutGpu(); }
 };
 
 QTEST_APPLESS_MAIN(TestGatherRows)
