@@ -10,9 +10,16 @@
 namespace deltascope::kernels {
 namespace {
 
+/// The backend, in words: for whom it was built, or why there is none.
+std::string backendText() {
+  const GpuLibraryFound& backend = gpuLibrary();
+  return backend.library ? std::string("CUDA backend for ") + backend.library->architectures : backend.reason;
+}
+
 DeviceInfo noGpu(std::string reason) {
   DeviceInfo info;
   info.id = "cuda";
+  info.detail = backendText();
   info.reason = std::move(reason);
   return info;
 }

@@ -47,7 +47,12 @@ GpuLibraryFound find() {
     std::error_code error;
     if (fs::exists(path, error)) return openAt(path.string());
   }
-  return {nullptr, std::string("the CUDA backend is not installed (") + kFile + ")"};
+#if defined(DELTASCOPE_WITHOUT_CUDA)
+  return {nullptr, "there is no CUDA backend: " DELTASCOPE_WITHOUT_CUDA};
+#else
+  return {nullptr, std::string("the CUDA backend is not there: ") + kFile +
+                       " is neither beside the program nor in lib/deltascope; build its target deltascope_cuda"};
+#endif
 }
 
 }  // namespace

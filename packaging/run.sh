@@ -3,6 +3,8 @@
 # Installs what is missing, builds, and opens the window on PATH (a packed model, payload or checkpoint), else on the demo model.
 # Without a display it does the same job from the command line: pack, verify, write a report folder.
 #   packaging/run.sh [PATH [--base DIR] [--final DIR]]
+# The CUDA backend is built where there are an NVIDIA GPU and the CUDA toolkit, for that GPU alone; DELTASCOPE_CUDA=ON or OFF in the
+# environment says otherwise.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -14,10 +16,21 @@ done
 
 "$root/packaging/setup.sh"
 cd "$root"
-if [ ! -f build/release/build.ninja ] || [ CMakePresets.json -nt build/release/build.ninja ]; then
-  cmake --preset release --log-level=WARNING
+. packaging/gpu.sh
+settings=("-DDELTASCOPE_CUDA=$DELTASCOPE_CUDA" ${gpus:+"-DCMAKE_CUDA_ARCHITECTURES=$gpus"})
+chosen=build/release/chosen-by-run.sh
+if [ ! -f build/release/build.ninja ] || [ CMakePresets.json -nt build/release/build.ninja ] ||
+   [ "${settings[*]}" != "$(cat $chosen 2>/dev/null)" ]; then
+  cmake --preset release --log-level=WARNING "${settings[@]}"
+  echo "${settings[*]}" >$chosen
+  echo "== build: the first time takes some minutes, later ones only what changed" >&2
 fi
 cmake --build --preset release --target deltascope deltascope-cli
+if grep -q '^build deltascope_cuda:' build/release/build.ninja; then
+  echo "== build the CUDA backend" >&2
+  cmake --build --preset release --target deltascope_cuda ||
+    echo "== the CUDA backend could not be built; everything else goes on without it" >&2
+fi
 window=build/release/app/window/deltascope
 cli=build/release/app/cli/deltascope-cli
 

@@ -46,7 +46,7 @@ void describeDevice(int index, DeviceInfo& info) {
   int driver = 0;
   cudaDriverGetVersion(&driver);
   info.detail = "compute capability " + capability + ", " + std::to_string(properties.multiProcessorCount) +
-                " multiprocessors, driver for CUDA " + versionText(driver);
+                " multiprocessors, driver for CUDA " + versionText(driver) + ", backend for " DELTASCOPE_CUDA_ARCHITECTURES;
   if (properties.major < kLeastMajor) {
     info.reason = "its compute capability " + capability + " is below " + std::to_string(kLeastMajor) + ".0";
     return;
@@ -57,6 +57,12 @@ void describeDevice(int index, DeviceInfo& info) {
   if (error != cudaSuccess) {
     static_cast<void>(cudaGetLastError());
     info.reason = "it does not answer: " + describe(error);
+    return;
+  }
+  if (!hasCode()) {
+    info.reason = "the CUDA backend was built for other GPUs (" DELTASCOPE_CUDA_ARCHITECTURES
+                  "): build it again with CMAKE_CUDA_ARCHITECTURES=" +
+                  std::to_string(properties.major) + std::to_string(properties.minor);
     return;
   }
   info.memoryFreeBytes = free;
@@ -100,6 +106,7 @@ std::optional<TileTable> tileTable(const AnchorRule& rule, const PrefixTable* pr
 
 extern "C" __attribute__((visibility("default"))) const deltascope::kernels::GpuLibrary* deltascopeGpuLibrary() {
   using namespace deltascope::kernels;
-  static const GpuLibrary library{kGpuLibraryVersion, &cuda::describeDevice, &cuda::CudaBackend::open};
+  static const GpuLibrary library{kGpuLibraryVersion, &cuda::describeDevice, &cuda::CudaBackend::open,
+                                  DELTASCOPE_CUDA_ARCHITECTURES};
   return &library;
 }

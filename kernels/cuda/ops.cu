@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/heads.cuh"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/library.h"
 
 namespace deltascope::kernels::cuda {
 namespace {
@@ -101,6 +102,13 @@ __global__ void __launch_bounds__(kWarp * 4)
 }
 
 }  // namespace
+
+bool hasCode() {
+  cudaFuncAttributes attributes{};
+  const bool found = cudaFuncGetAttributes(&attributes, ropeKernel) == cudaSuccess;
+  static_cast<void>(cudaGetLastError());
+  return found;
+}
 
 void rmsNorm(const Machine& machine, const RmsNormArgs& args) {
   if (args.rows == 0) return;

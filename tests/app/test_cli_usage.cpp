@@ -120,6 +120,10 @@ class TestCliUsage : public QObject {
     QVERIFY(devices[0]["memory_bytes"].get<std::uint64_t>() >= devices[0]["memory_free_bytes"].get<std::uint64_t>());
     for (std::size_t i = 1; i < devices.size(); ++i)
       QVERIFY(devices[i]["usable"].get<bool>() || !devices[i]["reason"].get<std::string>().empty());
+    // Without a GPU too it is said whether there is a backend, and for which GPUs, or why there is none.
+    if (devices[1]["id"].get<std::string>() == "cuda")
+      QVERIFY2(devices[1]["detail"].get<std::string>().find("CUDA backend") != std::string::npos,
+               devices[1]["detail"].get<std::string>().c_str());
     QVERIFY(runCli({"devices"}).out.startsWith("cpu: ready"));
   }
 
@@ -144,6 +148,8 @@ class TestCliUsage : public QObject {
     QTest::addColumn<QString>("says");
     QTest::newRow("switched off") << "none"
                                   << "switched off";
+    QTest::newRow("as it was built") << ""
+                                     << "CUDA";
     QTest::newRow("absent") << "/nowhere/libdeltascope_cuda.so"
                             << "cannot be loaded";
     QTest::newRow("another library") << QString(FAKE_CUDA "/libcuda.so.1") << "is not a CUDA backend";
@@ -153,7 +159,7 @@ class TestCliUsage : public QObject {
     QFETCH(QString, says);
     auto environment = QProcessEnvironment::systemEnvironment();
     environment.insert("LD_LIBRARY_PATH", FAKE_CUDA);
-    environment.insert("DELTASCOPE_CUDA_LIBRARY", library);
+    if (!library.isEmpty()) environment.insert("DELTASCOPE_CUDA_LIBRARY", library);
     const auto devices = runCli({"devices", "--json"}, {}, {}, environment).json()["devices"];
     QCOMPARE(devices.size(), 3u);
     QVERIFY(devices[0]["usable"].get<bool>());
