@@ -181,7 +181,8 @@ Outcome<void> CudaBackend::gatherRows(const GatherRowsArgs& args) {
   return noted();
 }
 
-/// Of a made matrix only the steps that hold the rows; those of a host source are brought over.
+/// Of a made matrix only the steps that hold the rows, each once and in the source's order; those of a host source are brought
+/// over.
 Outcome<void> CudaBackend::gatherMade(const GatherRowsArgs& args) {
   const Matrix& table = args.table;
   const ElementSource& source = *table.source;
@@ -191,22 +192,26 @@ Outcome<void> CudaBackend::gatherMade(const GatherRowsArgs& args) {
   const auto memory = scratch((there ? source.step() : table.columns) * size);
   if (!memory) return tl::make_unexpected(memory.error());
   std::byte* const made = there ? *memory : alignedIn(step);
-  for (std::uint32_t i = 0; i < args.count; ++i) {
-    const std::uint64_t begin = args.rows[i] * table.columns, end = begin + table.columns;
-    for (std::size_t piece = 0; piece < source.pieces() && source.pieceBegin(piece) < end; ++piece) {
-      const std::uint64_t pieceEnd = source.pieceBegin(piece + 1);
-      if (pieceEnd <= begin) continue;
-      for (std::uint64_t at = source.pieceBegin(piece); at < pieceEnd; at += source.step()) {
-        const std::uint64_t count = std::min(source.step(), pieceEnd - at);
-        const std::uint64_t from = std::max(at, begin), to = std::min(at + count, end);
-        if (from >= to) continue;
-        if (auto done = source.make(piece, at, count, made); !done) return done;
+  std::vector<std::uint32_t> order(args.count);
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return args.rows[a] < args.rows[b]; });
+  const auto beginOf = [&](std::uint32_t i) { return args.rows[i] * table.columns; };
+  auto first = order.begin();  ///< whose row does not end before the step
+  for (std::size_t piece = 0; piece < source.pieces() && first != order.end(); ++piece) {
+    const std::uint64_t pieceEnd = source.pieceBegin(piece + 1);
+    for (std::uint64_t at = source.pieceBegin(piece); at < pieceEnd; at += source.step()) {
+      const std::uint64_t count = std::min(source.step(), pieceEnd - at);
+      while (first != order.end() && beginOf(*first) + table.columns <= at) ++first;
+      if (first == order.end() || beginOf(*first) >= at + count) continue;
+      if (auto done = source.make(piece, at, count, made); !done) return done;
+      for (auto row = first; row != order.end() && beginOf(*row) < at + count; ++row) {
+        const std::uint64_t begin = beginOf(*row), from = std::max(at, begin), to = std::min(at + count, begin + table.columns);
         const std::byte* elements = made + (from - at) * size;
         if (!there) {
           copyIn(*memory, elements, (to - from) * size);
           elements = *memory;
         }
-        widen(m_machine, table.type, elements, to - from, args.into + i * table.columns + (from - begin));
+        widen(m_machine, table.type, elements, to - from, args.into + *row * table.columns + (from - begin));
       }
     }
   }
