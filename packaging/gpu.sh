@@ -21,9 +21,10 @@ elif [ -n "$gpus" ]; then
 elif [ -n "$found" ]; then
   DELTASCOPE_CUDA=OFF
   echo "== CUDA backend: left out. There is a GPU, but no CUDA toolkit: install version 12 or later and run this again" >&2
+elif [ -n "$nvcc" ]; then
+  DELTASCOPE_CUDA=AUTO
+  gpus=80-virtual
+  echo "== CUDA backend: built with $nvcc for any GPU of compute capability 8.0 or later, as there is none here; a driver translates it at its first use" >&2
 else
   DELTASCOPE_CUDA=OFF
-  if [ -n "$nvcc" ]; then
-    echo "== CUDA backend: left out. There is a CUDA toolkit, but no GPU for it (compute capability 8.0 or later); DELTASCOPE_CUDA=ON builds it all the same, in some minutes" >&2
-  fi
 fi

@@ -3,8 +3,8 @@
 # Installs what is missing, builds, and opens the window on PATH (a packed model, payload or checkpoint), else on the demo model.
 # Without a display it does the same job from the command line: pack, verify, write a report folder.
 #   packaging/run.sh [PATH [--base DIR] [--final DIR]]
-# The CUDA backend is built where there are an NVIDIA GPU and the CUDA toolkit, for that GPU alone; DELTASCOPE_CUDA=ON or OFF in the
-# environment says otherwise.
+# The CUDA backend is built where the CUDA toolkit is found: for the GPU that is there, else in the form that any can use.
+# DELTASCOPE_CUDA=OFF in the environment leaves it out.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

@@ -26,8 +26,8 @@ check '9.0' '80 86 89 90' 'AUTO 90-real' 'for the GPU that is here'
 check '9.0\n9.0\n8.6' '80 86 89 90' 'AUTO 86-real;90-real' 'for the GPU that is here'
 check '12.0' '80 86 89 90' 'AUTO 90' 'for the GPU that is here'   # newer than the toolkit: code that its driver compiles
 [ -x /usr/local/cuda/bin/nvcc ] || check '9.0' - 'OFF ' 'no CUDA toolkit'
-check '7.5' '75 80 90' 'OFF ' 'no GPU for it'
-check '[N/A]' '80 90' 'OFF ' 'no GPU for it'
-check - '80 90' 'OFF ' 'no GPU for it'
-check - - "OFF " ""  # whether or not there is a toolkit in /usr/local
+check '7.5' '75 80 90' 'AUTO 80-virtual' 'there is none here'
+check '[N/A]' '80 90' 'AUTO 80-virtual' 'there is none here'
+check - '80 90' 'AUTO 80-virtual' 'there is none here'
+[ -x /usr/local/cuda/bin/nvcc ] || check - - "OFF " ""
 exit $((failures > 0))
