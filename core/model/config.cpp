@@ -47,42 +47,6 @@ Result<void> refuseUnknownMeaning(const Fields& fields) {
   return {};
 }
 
-Result<RopeConfig> parseRope(const Fields& fields, const std::filesystem::path& path, std::uint32_t positions) {
-  RopeConfig rope;
-  // The older spelling wins where both are there; an empty one counts as absent.
-  const auto* older = fields.find("rope_scaling");
-  const char* name = older && !older->empty() ? "rope_scaling" : "rope_parameters";
-  const auto* object = fields.find(name);
-  DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", 10000.0));
-  if (object) {
-    if (!object->is_object()) return fields.corrupt(name, "is not an object");
-    const Fields scaling(*object, path, std::string(name) + ".");
-    if (std::any_of(object->begin(), object->end(), [](const json& value) { return value.is_object(); }))
-      return fields.unsupported(name, "rotary embeddings that differ between layers");
-    DELTASCOPE_ASSIGN(rope.theta, scaling.number("rope_theta", rope.theta));
-    DELTASCOPE_ASSIGN(const std::string shortName, scaling.text("type", std::string("default")));
-    DELTASCOPE_ASSIGN(const std::string type, scaling.text("rope_type", shortName));
-    if (type == "linear" || type == "llama3") {
-      rope.scaling = type == "linear" ? RopeConfig::Scaling::Linear : RopeConfig::Scaling::Llama3;
-      DELTASCOPE_ASSIGN(rope.factor, scaling.number("factor", std::nullopt));
-    } else if (type != "default") {
-      return scaling.unsupported("rope_type", printable(type, 60) + " is not supported",
-                                 "supported are default, linear and llama3");
-    }
-    if (rope.scaling == RopeConfig::Scaling::Llama3) {
-      DELTASCOPE_ASSIGN(rope.lowFrequencyFactor, scaling.number("low_freq_factor", std::nullopt));
-      DELTASCOPE_ASSIGN(rope.highFrequencyFactor, scaling.number("high_freq_factor", std::nullopt));
-      constexpr const char* kOriginal = "original_max_position_embeddings";
-      DELTASCOPE_ASSIGN(const std::uint32_t own, scaling.size(kOriginal, positions, kMostPositions));
-      DELTASCOPE_ASSIGN(rope.originalPositions, fields.size(kOriginal, own, kMostPositions));
-      if (!(rope.highFrequencyFactor > rope.lowFrequencyFactor) || !(rope.lowFrequencyFactor > 0))
-        return scaling.corrupt("high_freq_factor", "is not above low_freq_factor");
-    }
-  }
-  if (!(rope.theta > 0) || !(rope.factor > 0)) return fields.corrupt(name, "has a theta or factor that is not positive");
-  return rope;
-}
-
 /// As transformers 5: layer_types when it is there, else what the family's rule says.
 Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Family& family, std::uint32_t layers) {
   std::vector<std::uint32_t> windows(layers, 0);
@@ -169,7 +133,6 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
   c.rmsEpsilon = static_cast<float>(epsilon);
   DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", false));
-  DELTASCOPE_ASSIGN(c.rope, parseRope(fields, path, c.maxPositions));
   DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
   c.qkvBias = family->qkvBias || (family->attentionBiasField && attentionBias);
@@ -177,6 +140,13 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   c.mlpBias = family->mlpBiasField && mlpBias;
   c.qkNorm = family->qkNorm;
   DELTASCOPE_ASSIGN(c.windows, parseWindows(fields, *family, c.layers));
+  const bool layersDiffer = family->windows == WindowRule::Switched;
+  DELTASCOPE_ASSIGN(
+      auto ropes, readRopes({fields, path, c.maxPositions, c.headDim, layersDiffer ? c.windows : std::span<std::uint32_t>()}));
+  for (const auto& rope : ropes.ropes) c.maxPositions = std::max(c.maxPositions, ropePositions(rope, c.maxPositions));
+  c.ropes = std::move(ropes.ropes);
+  c.ropeOf = std::move(ropes.byLayer);
+  c.ropeOf.resize(c.layers);
   return c;
 }
 

@@ -8,28 +8,19 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/model/rope.h"
 
 namespace deltascope {
-
-/// Frequencies of the rotary embedding: theta^(−2j/headDim), then scaled. Llama3: Llama 3.1's own rule (transformers,
-/// modeling_rope_utils.py).
-struct RopeConfig {
-  enum class Scaling : std::uint8_t { None, Linear, Llama3 };
-  Scaling scaling = Scaling::None;
-  double theta = 10000;
-  double factor = 1;
-  double lowFrequencyFactor = 1, highFrequencyFactor = 4;  ///< Llama3
-  std::uint32_t originalPositions = 8192;                  ///< Llama3
-};
 
 struct ModelConfig {
   std::string architecture;  ///< "LlamaForCausalLM"
   std::string family;        ///< "Llama"
   std::uint32_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kvHeads = 0, headDim = 0, vocabulary = 0;
-  std::uint32_t maxPositions = 0;  ///< positions the model was made for
+  std::uint32_t maxPositions = 0;  ///< positions the model was made for, RoPE scaling included
   float rmsEpsilon = 1e-6f;
-  RopeConfig rope;
-  bool tiedEmbeddings = false;  ///< the head is the embedding
+  std::vector<RopeConfig> ropes{1};  ///< one, or one for each kind of layer
+  std::vector<std::uint8_t> ropeOf;  ///< by layer: index into ropes
+  bool tiedEmbeddings = false;       ///< the head is the embedding
   bool qkvBias = false, outputBias = false, mlpBias = false;
   bool qkNorm = false;                 ///< an RMSNorm of each head of q and k before the rotary embedding
   std::vector<std::uint32_t> windows;  ///< by layer: positions a token sees; 0: all before it
@@ -42,8 +33,5 @@ struct ModelConfig {
 
 /// "LlamaForCausalLM", "MistralForCausalLM" …
 [[nodiscard]] std::vector<std::string> supportedArchitectures();
-
-/// Angles a position: headDim / 2 frequencies, FP32 as transformers computes them.
-[[nodiscard]] std::vector<float> ropeFrequencies(const ModelConfig& config);
 
 }  // namespace deltascope

@@ -23,11 +23,15 @@ class KvCache {
   [[nodiscard]] std::uint32_t length() const { return m_length; }  ///< positions filled
   [[nodiscard]] std::uint32_t number() const { return m_number; }  ///< unlike any other cache's
   void setLength(std::uint32_t length) { m_length = length; }      ///< forgets what is past it
+  /// Tokens of the text that is read as one, those in the cache included; what follows is generated. Rotary angles may depend
+  /// on it (RopeAngles), so it is set before the first token is read, and only what was read under the same angles is kept.
+  void setPromptLength(std::uint32_t length) { m_promptLength = length; }
+  [[nodiscard]] std::uint32_t promptLength() const { return m_promptLength; }
 
  private:
   kernels::Buffer m_memory;
   kernels::KvLayer m_shape;
-  std::uint32_t m_length = 0, m_number = 0;
+  std::uint32_t m_length = 0, m_promptLength = 0, m_number = 0;
 };
 
 }  // namespace deltascope

@@ -41,8 +41,8 @@ struct ActivationLayout {
     value = add(tokens * keys);
     gate = add(tokens * c.intermediate);
     up = add(tokens * c.intermediate);
-    cosine = add(tokens * (c.headDim / 2));
-    sine = add(tokens * (c.headDim / 2));
+    cosine = add(c.ropes.size() * tokens * (c.headDim / 2));
+    sine = add(c.ropes.size() * tokens * (c.headDim / 2));
     logits = add(c.vocabulary);
   }
   std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
@@ -60,7 +60,9 @@ struct ActivationLayout {
 
 struct Transformer::State {
   State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t most)
-      : backend(b), config(c), weights(w), mostTokens(most), layout(c, most), frequencies(ropeFrequencies(c)) {}
+      : backend(b), config(c), weights(w), mostTokens(most), layout(c, most) {
+    for (const auto& rope : c.ropes) angles.emplace_back(rope, c.headDim);
+  }
 
   kernels::Backend& backend;
   const std::uint64_t number = nextNumber();  ///< unlike any other's, dead ones included
@@ -68,12 +70,14 @@ struct Transformer::State {
   Weights& weights;
   std::uint32_t mostTokens;
   ActivationLayout layout;
-  std::vector<float> frequencies, angles;
+  std::vector<RopeAngles> angles;  ///< of each of the config's ropes
+  std::vector<float> cosine, sine;
   kernels::Buffer memory;
 
   [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
   [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
-  void setAngles(std::uint32_t first, std::uint32_t tokens);
+  [[nodiscard]] std::size_t angleCount(std::uint32_t tokens) const { return std::size_t{config.headDim / 2} * tokens; }
+  void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
   Result<void> readOut(std::uint32_t tokens);
@@ -84,18 +88,15 @@ kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, Vector
   return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon};
 }
 
-/// Angles in FP32, as the reference has them: position · frequency.
-void Transformer::State::setAngles(std::uint32_t first, std::uint32_t tokens) {
-  const std::size_t half = frequencies.size(), count = half * tokens;
-  angles.resize(2 * count);
-  for (std::size_t t = 0; t < tokens; ++t)
-    for (std::size_t j = 0; j < half; ++j) {
-      const float angle = static_cast<float>(first + t) * frequencies[j];
-      angles[t * half + j] = std::cos(angle);
-      angles[count + t * half + j] = std::sin(angle);
-    }
-  backend.copyIn(at(layout.cosine), angles.data(), count * sizeof(float));
-  backend.copyIn(at(layout.sine), angles.data() + count, count * sizeof(float));
+void Transformer::State::setAngles(const KvCache& cache, std::uint32_t tokens) {
+  const std::size_t count = angleCount(tokens);
+  cosine.resize(angles.size() * count);
+  sine.resize(angles.size() * count);
+  for (std::size_t i = 0; i < angles.size(); ++i)
+    angles[i].compute(cache.length(), cache.promptLength(), std::span(cosine).subspan(i * count, count),
+                      std::span(sine).subspan(i * count, count));
+  backend.copyIn(at(layout.cosine), cosine.data(), cosine.size() * sizeof(float));
+  backend.copyIn(at(layout.sine), sine.data(), sine.size() * sizeof(float));
 }
 
 Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
@@ -113,8 +114,8 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.keyNorm = layer.keyNorm.data;
   args.normType = layer.queryNorm.type;
   args.epsilon = config.rmsEpsilon;
-  args.cosine = at(layout.cosine);
-  args.sine = at(layout.sine);
+  args.cosine = at(layout.cosine) + config.ropeOf[index] * angleCount(tokens);
+  args.sine = at(layout.sine) + config.ropeOf[index] * angleCount(tokens);
   args.cache = cache.layer(index);
   args.out = normed;
   args.next = &layer.output;
@@ -198,12 +199,17 @@ Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache
 
   DELTASCOPE_ASSIGN(const kernels::Matrix embedding, s.weights.embedding());
   DELTASCOPE_TRY(fromBackend(s.backend.gatherRows({embedding, tokens.data(), count, s.at(s.layout.hidden)})));
-  s.setAngles(cache.length(), count);
+  s.setAngles(cache, count);
   DELTASCOPE_TRY(s.run(count, cache, !logits.empty(), stop));
   if (!logits.empty()) s.backend.copyOut(logits.data(), s.at(s.layout.logits), logits.size_bytes());
   DELTASCOPE_TRY(fromBackend(s.backend.synchronize()));
   cache.setLength(cache.length() + count);
   return {};
+}
+
+bool Transformer::sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const {
+  return std::ranges::all_of(m_state->angles,
+                             [&](const RopeAngles& angles) { return angles.sameFor(promptLength, otherPromptLength); });
 }
 
 }  // namespace deltascope

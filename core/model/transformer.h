@@ -12,7 +12,8 @@
 
 namespace deltascope {
 
-/// The same bits for a prompt whether it comes in one call or token by token. One call at a time.
+/// The same bits for a prompt whether it comes in one call or token by token, with its length told to the cache. One call at a
+/// time.
 class Transformer {
  public:
   /// Activations for `mostTokens` tokens a call, bytes on the device.
@@ -29,6 +30,9 @@ class Transformer {
   /// as it was.
   [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
                                      const std::stop_token& stop);
+
+  /// Whether what a cache holds of a prompt of one length serves a prompt of the other.
+  [[nodiscard]] bool sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const;
 
  private:
   struct State;

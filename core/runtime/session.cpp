@@ -97,9 +97,12 @@ Result<std::uint32_t> Session::State::readPrompt(std::span<const TokenId> prompt
                                                  const std::function<void(std::uint32_t, std::uint32_t)>& onPrompt,
                                                  const std::stop_token& stop) {
   const auto common = std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first - tokens.begin();
-  const auto reused = std::min(static_cast<std::size_t>(common), prompt.size() - 1);
+  const auto length = static_cast<std::uint32_t>(prompt.size());
+  const bool sameAngles = parts().transformer->sameAngles(cache.promptLength(), length);
+  const auto reused = sameAngles ? std::min(static_cast<std::size_t>(common), prompt.size() - 1) : 0;
   tokens.resize(reused);
   cache.setLength(static_cast<std::uint32_t>(reused));
+  cache.setPromptLength(length);
   const std::size_t most = parts().plan.prefillTokens;
   for (std::size_t at = reused; at < prompt.size();) {
     const std::size_t count = std::min(most, prompt.size() - at);

@@ -19,6 +19,11 @@ nlohmann::json cases(const char* list) {
   return text ? nlohmann::json::parse(*text).at(list) : nlohmann::json();
 }
 
+nlohmann::json ropeCases() {
+  const auto text = readTextFile(kData / "rope_cases.json");
+  return text ? nlohmann::json::parse(*text) : nlohmann::json();
+}
+
 Result<std::unique_ptr<Session>> open(const std::string& model, unsigned threads = 2) {
   LoadRequest request;
   request.path = kData / model;
@@ -27,8 +32,8 @@ Result<std::unique_ptr<Session>> open(const std::string& model, unsigned threads
   return Session::create(std::move(loaded));
 }
 
-std::vector<float> golden(const std::string& key) {
-  const auto file = SafetensorsFile::open(kData / "logits.safetensors");
+std::vector<float> golden(const std::string& key, const char* name = "logits.safetensors") {
+  const auto file = SafetensorsFile::open(kData / name);
   const TensorInfo* info = file ? file->find(key) : nullptr;
   std::vector<float> logits(info ? info->elements : 0);
   if (!info || !file->read(*info, 0, std::as_writable_bytes(std::span(logits)))) return {};
@@ -42,6 +47,10 @@ class TestFamilies : public QObject {
  private slots:
   void matchesTransformers_data();
   void matchesTransformers();
+  void rotatesAsTransformers_data();
+  void rotatesAsTransformers();
+  void cutsAPromptAnywhere_data();
+  void cutsAPromptAnywhere();
   void refusesWhatIsNotBuilt_data();
   void refusesWhatIsNotBuilt();
 };
@@ -82,6 +91,68 @@ void TestFamilies::matchesTransformers() {
   const auto generated = (*session)->generate(request, {});
   QVERIFY2(generated, generated ? "" : describe(generated.error()).c_str());
   QCOMPARE(generated->ids, greedy);
+}
+
+void TestFamilies::rotatesAsTransformers_data() {
+  QTest::addColumn<int>("index");
+  int index = 0;
+  for (const auto& c : ropeCases()) QTest::newRow(c.at("logits").get<std::string>().c_str()) << index++;
+}
+
+/// Bounds as above. The greedy ids cross the length that the frequencies were trained on.
+void TestFamilies::rotatesAsTransformers() {
+  QFETCH(int, index);
+  const auto row = ropeCases().at(static_cast<std::size_t>(index));
+  const auto session = open(row.at("model"));
+  QVERIFY2(session, session ? "" : describe(session.error()).c_str());
+  GenerateRequest request;
+  request.prompt = row.at("ids").get<std::vector<TokenId>>();
+  const auto expected = golden(row.at("logits"), "rope_logits.safetensors");
+  const auto logits = (*session)->logits(request.prompt, {});
+  QVERIFY2(logits, logits ? "" : describe(logits.error()).c_str());
+  QCOMPARE(logits->size(), expected.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    worst = std::max(worst, std::abs(static_cast<double>((*logits)[i]) - static_cast<double>(expected[i])));
+  QVERIFY2(worst <= 2e-4, qPrintable(QString::number(worst)));
+
+  QVERIFY(row.at("margin").get<double>() > 1e-3);
+  const auto greedy = row.at("greedy").get<std::vector<TokenId>>();
+  request.maxNewTokens = static_cast<std::uint32_t>(greedy.size());
+  request.ignoreEnd = true;
+  const auto generated = (*session)->generate(request, {});
+  QVERIFY2(generated, generated ? "" : describe(generated.error()).c_str());
+  QCOMPARE(generated->ids, greedy);
+}
+
+void TestFamilies::cutsAPromptAnywhere_data() {
+  QTest::addColumn<QString>("model");
+  for (const char* model : {"rope-dynamic-type", "rope-longrope", "rope-yarn-type", "rope-by-layer"})
+    QTest::newRow(model) << model;
+}
+
+/// The same bits whatever was read before: a shorter prompt, a part of this one, an answer.
+void TestFamilies::cutsAPromptAnywhere() {
+  QFETCH(QString, model);
+  std::vector<TokenId> prompt;
+  for (const auto& row : ropeCases())
+    if (row.at("model") == model.toStdString()) prompt = row.at("ids").get<std::vector<TokenId>>();
+  QVERIFY(prompt.size() > 64);
+  const auto fresh = open(model.toStdString());
+  QVERIFY2(fresh, fresh ? "" : describe(fresh.error()).c_str());
+  const auto expected = (*fresh)->logits(prompt, {});
+  QVERIFY(expected);
+  for (const std::size_t cut :
+       {std::size_t{1}, std::size_t{20}, std::size_t{31}, std::size_t{32}, std::size_t{33}, prompt.size() - 1}) {
+    GenerateRequest part;
+    part.prompt.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(cut));
+    part.maxNewTokens = 8;
+    part.ignoreEnd = true;
+    QVERIFY((*fresh)->generate(part, {}));
+    const auto again = (*fresh)->logits(prompt, {});
+    QVERIFY(again);
+    QVERIFY2(*again == *expected, qPrintable(QString::number(cut)));
+  }
 }
 
 void TestFamilies::refusesWhatIsNotBuilt_data() {

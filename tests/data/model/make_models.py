@@ -6,9 +6,8 @@
 cases.json has two lists, "cases" and "refused" (what a plain forward pass may decline, with the config fields that ask for more, in "fields").
 A row is one prompt of one case: {"model": its folder, "ids": the prompt, "greedy": the ids that follow, "margin": the smallest lead of the
 best logit over the second on the way, "logits": the key in logits.safetensors of the logits after the prompt's last token, "spread": how far
-these are from what transformers itself gets token by token with its cache, by rounding, and in dynamic and longrope cases by cached keys that
-keep the positions of a shorter text}. Everything is computed in FP32 from the weights as stored, eager attention, read back from the folder.
-Greedy goes on past an end token, but none of the ids in generation_config.json occurs in it.
+these are from what transformers itself gets token by token with its cache, by rounding}. Everything is computed in FP32 from the weights as
+stored, eager attention, read back from the folder. Greedy goes on past an end token, but none of the ids in generation_config.json occurs in it.
 
 Seeds are searched until every margin is at least MARGIN and the greedy ids vary; "matters" lists changes of the config that must move some
 logit by MOVES, or the case would prove nothing. Made with transformers 5.24, torch 2.15.
@@ -89,13 +88,6 @@ CASES = {
                                            tie_word_embeddings=ABSENT, attention_bias=ABSENT), dict(matters=[dict(rope_theta=500.0)])),
 }
 REFUSED = {
-    "llama-yarn": (LLAMA | TINY | dict(rope_theta=10000.0, rope_scaling=dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32)),
-                   dict(fields=["rope_scaling.rope_type"])),
-    "llama-dynamic": (LLAMA | TINY | dict(rope_theta=10000.0, max_position_embeddings=32, rope_scaling=dict(type="dynamic", factor=2.0)),
-                      dict(fields=["rope_scaling.type"])),
-    "llama-longrope": (LLAMA | TINY | dict(rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, factor=4.0, short_factor=[1.0] * 4,
-                                                                long_factor=[1.0, 1.5, 2.0, 3.0], original_max_position_embeddings=32)),
-                       dict(fields=["rope_parameters.rope_type"])),
     "llama-gelu": (LLAMA | TINY | dict(rope_theta=10000.0, hidden_act="gelu"), dict(fields=["hidden_act"])),
 }
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/model/fields.h"
+#include "core/model/rope.h"
+
+namespace deltascope {
+namespace {
+
+using Scaling = RopeConfig::Scaling;
+
+constexpr std::uint32_t kMostPositions = 1u << 26;
+constexpr const char* kOriginal = "original_max_position_embeddings";
+
+Result<Scaling> scalingOf(const std::string& type, const Fields& fields) {
+  static constexpr std::pair<std::string_view, Scaling> kTypes[] = {
+      {"default", Scaling::None}, {"linear", Scaling::Linear},   {"llama3", Scaling::Llama3},
+      {"yarn", Scaling::Yarn},    {"dynamic", Scaling::Dynamic}, {"longrope", Scaling::LongRope}};
+  for (const auto& [name, scaling] : kTypes)
+    if (name == type) return scaling;
+  return fields.unsupported("rope_type", printable(type, 60) + " is not supported",
+                            "supported are default, linear, llama3, yarn, dynamic and longrope");
+}
+
+/// A number above 0; absent, null or 0 gives the fallback, as Python's `or` does.
+Result<double> positive(const Fields& fields, const char* name, double fallback) {
+  DELTASCOPE_ASSIGN(const double number, fields.number(name, fallback));
+  if (number < 0) return fields.corrupt(name, "is negative");
+  return number > 0 ? number : fallback;
+}
+
+/// A null factor is the growth of the context.
+Result<double> factorOf(const RopeConfig& rope, const Fields& fields, std::uint32_t positions) {
+  const auto* factor = fields.raw("factor");
+  const bool mayLack = rope.scaling == Scaling::LongRope || (rope.scaling == Scaling::Yarn && factor);
+  std::optional<double> fallback;
+  if (mayLack) fallback = static_cast<double>(positions) / rope.originalPositions;
+  return fields.number("factor", fallback);
+}
+
+Result<void> readLlama3(const Fields& fields, RopeConfig& rope) {
+  DELTASCOPE_ASSIGN(rope.lowFrequencyFactor, fields.number("low_freq_factor", std::nullopt));
+  DELTASCOPE_ASSIGN(rope.highFrequencyFactor, fields.number("high_freq_factor", std::nullopt));
+  if (!(rope.highFrequencyFactor > rope.lowFrequencyFactor) || !(rope.lowFrequencyFactor > 0))
+    return fields.corrupt("high_freq_factor", "is not above low_freq_factor");
+  return {};
+}
+
+double yarnScale(double factor, double weight) { return factor <= 1 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0; }
+
+Result<void> readYarn(const Fields& fields, RopeConfig& rope) {
+  DELTASCOPE_ASSIGN(rope.fastRotations, positive(fields, "beta_fast", 32));
+  DELTASCOPE_ASSIGN(rope.slowRotations, positive(fields, "beta_slow", 1));
+  const auto* truncate = fields.raw("truncate");
+  DELTASCOPE_ASSIGN(rope.wholeDimensions, fields.flag("truncate", !truncate));  // a null is false there
+  DELTASCOPE_ASSIGN(const double scale, fields.number("mscale", 0.0));
+  DELTASCOPE_ASSIGN(const double scaleOfAll, fields.number("mscale_all_dim", 0.0));
+  const bool both = std::abs(scale) > 0 && std::abs(scaleOfAll) > 0;
+  const double own = both ? yarnScale(rope.factor, scale) / yarnScale(rope.factor, scaleOfAll) : yarnScale(rope.factor, 1);
+  if (!std::isfinite(own)) return fields.corrupt("mscale_all_dim", "makes the attention's factor infinite");
+  DELTASCOPE_ASSIGN(rope.attentionFactor, fields.number("attention_factor", own));
+  if (std::abs(std::log(rope.theta)) < 1e-9) return fields.corrupt("rope_theta", "is 1, with which all frequencies are one");
+  return {};
+}
+
+Result<std::vector<float>> readFactors(const Fields& fields, const char* name, std::size_t count) {
+  const auto* list = fields.find(name);
+  if (!list || !list->is_array() || list->size() != count)
+    return fields.corrupt(name, "is not a list of " + std::to_string(count) + " numbers, half of a head's size");
+  std::vector<float> factors;
+  for (const auto& factor : *list) {
+    const auto value = factor.is_number() ? static_cast<float>(factor.get<double>()) : 0.0f;
+    if (!(value > 0) || !std::isfinite(value)) return fields.corrupt(name, "has an entry that is not a number above 0");
+    factors.push_back(value);
+  }
+  return factors;
+}
+
+Result<void> readLongRope(const Fields& fields, std::size_t count, RopeConfig& rope) {
+  DELTASCOPE_ASSIGN(rope.shortFactors, readFactors(fields, "short_factor", count));
+  DELTASCOPE_ASSIGN(rope.longFactors, readFactors(fields, "long_factor", count));
+  if (rope.originalPositions < 2) return fields.corrupt(kOriginal, "is below 2");
+  const double own = rope.factor <= 1 ? 1.0 : std::sqrt(1 + std::log(rope.factor) / std::log(rope.originalPositions));
+  DELTASCOPE_ASSIGN(rope.attentionFactor, fields.number("attention_factor", own));
+  return {};
+}
+
+Result<void> readScaling(const RopeRequest& request, const Fields& fields, RopeConfig& rope) {
+  if (rope.scaling == Scaling::Dynamic) {
+    rope.originalPositions = request.positions;
+    if (request.headDim <= 2) return fields.unsupported("rope_type", "dynamic needs heads of more than 2 numbers");
+  } else if (rope.scaling != Scaling::Linear) {
+    DELTASCOPE_ASSIGN(const std::uint32_t own, fields.size(kOriginal, request.positions, kMostPositions));
+    DELTASCOPE_ASSIGN(rope.originalPositions, request.config.size(kOriginal, own, kMostPositions));
+    if (!rope.originalPositions) return fields.corrupt(kOriginal, "is 0");
+  }
+  DELTASCOPE_ASSIGN(rope.factor, factorOf(rope, fields, request.positions));
+  if (!(rope.factor > 0)) return fields.corrupt("factor", "is not positive");
+  DELTASCOPE_ASSIGN(const double rotary, fields.number("partial_rotary_factor", 1.0));
+  if (rotary < 1 || rotary > 1) return fields.unsupported("partial_rotary_factor", "rotary embeddings of a part of each head");
+  if (rope.scaling == Scaling::Llama3) return readLlama3(fields, rope);
+  if (rope.scaling == Scaling::Yarn) return readYarn(fields, rope);
+  if (rope.scaling == Scaling::LongRope) return readLongRope(fields, request.headDim / 2, rope);
+  return {};
+}
+
+/// One dictionary of rope settings; `theta` where it has none.
+Result<RopeConfig> readOne(const RopeRequest& request, const nlohmann::json& object, const std::string& name, double theta) {
+  RopeConfig rope;
+  const Fields fields(object, request.path, name.empty() ? name : name + ".");
+  DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", theta));
+  if (!(rope.theta > 0)) return fields.corrupt("rope_theta", "is not positive");
+  DELTASCOPE_ASSIGN(const std::string shortName, fields.text("type", std::string("default")));
+  DELTASCOPE_ASSIGN(const std::string type, fields.text("rope_type", shortName));
+  DELTASCOPE_ASSIGN(rope.scaling, scalingOf(type, fields));
+  if (rope.scaling != Scaling::None) DELTASCOPE_TRY(readScaling(request, fields, rope));
+  return rope;
+}
+
+Result<LayerRopes> readByLayer(const RopeRequest& request, const nlohmann::json& object, const std::string& name,
+                               double theta) {
+  if (request.windows.empty())
+    return request.config.unsupported(name.c_str(),
+                                      "rotary embeddings that differ between layers are not built for this family");
+  static constexpr const char* kKinds[] = {"full_attention", "sliding_attention"};
+  for (const auto& [key, value] : object.items())
+    if (value.is_object() && key != kKinds[0] && key != kKinds[1])
+      return request.config.unsupported(name.c_str(), "layers of the kind " + printable(key, 60) + " are not supported");
+  LayerRopes result;
+  for (const auto window : request.windows) result.byLayer.push_back(window ? 1 : 0);
+  for (std::uint8_t kind = 0; kind < 2; ++kind) {
+    const std::string own = name + "." + kKinds[kind];
+    const auto entry = object.find(kKinds[kind]);
+    const bool used = std::ranges::find(result.byLayer, kind) != result.byLayer.end();
+    RopeConfig rope;
+    if (entry != object.end() && entry->is_object()) {
+      DELTASCOPE_ASSIGN(rope, readOne(request, *entry, own, theta));
+    } else if (used) {
+      return request.config.corrupt(own.c_str(), "is missing, and layers of this kind are there");
+    }
+    result.ropes.push_back(std::move(rope));
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<LayerRopes> readRopes(const RopeRequest& request) {
+  // The older spelling wins where both are there; an empty one counts as absent.
+  const auto* older = request.config.find("rope_scaling");
+  const char* name = older && !older->empty() ? "rope_scaling" : "rope_parameters";
+  const auto* object = request.config.find(name);
+  static const nlohmann::json kNone = nlohmann::json::object();
+  if (object && !object->is_object()) return request.config.corrupt(name, "is not an object");
+  DELTASCOPE_ASSIGN(const double theta, request.config.number("rope_theta", 10000.0));
+  if (object && std::ranges::any_of(*object, [](const auto& value) { return value.is_object(); }))
+    return readByLayer(request, *object, name, theta);
+  DELTASCOPE_ASSIGN(RopeConfig rope, readOne(request, object ? *object : kNone, object ? name : "", theta));
+  return LayerRopes{{std::move(rope)}, std::vector<std::uint8_t>(request.windows.size(), 0)};
+}
+
+}  // namespace deltascope
