@@ -11,8 +11,8 @@ namespace deltascope::jinja {
 namespace {
 
 // Methods that Python has and templates may call, but that are not available here: refused rather than taken for undefined.
-constexpr std::string_view kOtherText[] = {"casefold",     "encode",    "expandtabs",  "format_map", "isascii",   "isdecimal",
-                                           "isidentifier", "isnumeric", "isprintable", "istitle",    "maketrans", "translate"};
+constexpr std::string_view kOtherText[] = {"casefold", "encode",    "format_map", "isidentifier",
+                                           "istitle",  "maketrans", "translate"};
 constexpr std::string_view kOtherDict[] = {"fromkeys"};
 // Methods that would change what they are called on: Jinja's sandbox refuses them too.
 constexpr std::string_view kChanging[] = {"append",  "clear",  "extend",     "insert", "pop",
@@ -47,8 +47,8 @@ Result<Value> loopAttribute(const LoopRef& loop, std::string_view name, bool& kn
   if (name == "first") return index == 0;
   if (name == "last") return index + 1 == n;
   if (name == "length") return n;
-  if (name == "depth") return std::int64_t{1};
-  if (name == "depth0") return std::int64_t{0};
+  if (name == "depth") return std::int64_t{loop->depth} + 1;
+  if (name == "depth0") return std::int64_t{loop->depth};
   if (name == "previtem") {
     if (index == 0) return makeUndefined("there is no previous item");
     return loop->items->items[loop->index - 1];
@@ -68,7 +68,15 @@ Result<std::optional<Value>> pythonAttribute(const Value& object, std::string_vi
     budget.spend((*space)->attributes.size() / 16);
     for (const auto& [known, value] : (*space)->attributes)
       if (known == name) return value;
+    const bool cycles = (*space)->role == Namespace::Role::Cycler && !(*space)->cycle.empty();
+    if (cycles && name == "current") return (*space)->cycle[(*space)->next];
+    if (cycles && findMethod(object, name))
+      return CallableRef(std::make_shared<Callable>(Callable{std::string(name), object, nullptr, nullptr}));
     return std::nullopt;
+  }
+  if (const auto* sequence = sequenceOf(object); sequence && sequence->isGroup) {
+    if (name == "grouper") return sequence->items[0];
+    if (name == "list") return sequence->items[1];
   }
   if (const auto* loop = std::get_if<LoopRef>(&object)) {
     bool known = false;

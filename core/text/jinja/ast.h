@@ -91,6 +91,7 @@ enum class StmtKind {
   CallBlock,    // exprs[0] the call, parameters, bodies[0]
   FilterBlock,  // exprs[0] filters over BlockText, bodies[0]
   With,         // targets and values in parameters, bodies[0]
+  Block,        // name, bodies[0]
   Generation,   // bodies[0]
   Break,
   Continue,
@@ -112,6 +113,8 @@ struct Stmt {
   Symbol symbol = 0;
   std::string name;
   std::vector<Parameter> parameters;
+  bool recursive = false;       ///< a For whose loop may be called
+  bool scoped = false;          ///< a Block that sees the variables around it
   bool takesMore = false;       ///< a macro that mentions varargs
   bool takesMoreNamed = false;  ///< … kwargs
 };

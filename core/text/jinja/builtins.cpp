@@ -9,9 +9,15 @@ namespace deltascope::jinja {
 
 Runtime::~Runtime() {
   // All are held here while they are emptied, so that nothing is destroyed from inside of something.
-  for (const auto& space : namespaces) space->attributes.clear();
+  for (const auto& space : namespaces) {
+    space->attributes.clear();
+    space->cycle.clear();
+  }
   for (const auto& scope : scopes) scope->clear();
-  for (const auto& loop : loops) loop->changed.reset();
+  for (const auto& loop : loops) {
+    loop->changed.reset();
+    loop->around.reset();
+  }
 }
 
 Result<Parameters> Parameters::of(const Call& call, std::initializer_list<std::string_view> names, std::size_t required) {
@@ -51,8 +57,9 @@ Result<OriginText> Parameters::text(std::size_t i, std::string_view fallback) co
 }
 
 Builtin findFilter(std::string_view name) {
-  const Builtin found = findTextFilter(name);
-  return found ? found : findSequenceFilter(name);
+  for (const auto find : {findTextFilter, findSequenceFilter, findLayoutFilter})
+    if (const Builtin found = find(name)) return found;
+  return nullptr;
 }
 
 }  // namespace deltascope::jinja

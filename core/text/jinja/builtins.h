@@ -65,6 +65,7 @@ class Parameters {
 [[nodiscard]] Builtin findFilter(std::string_view name);  ///< or null
 [[nodiscard]] Builtin findTest(std::string_view name);
 [[nodiscard]] Builtin findFunction(std::string_view name);
+[[nodiscard]] Result<Value> callJoiner(Call& call);  ///< nothing the first time, then its separator
 /// A method that values of this type have here.
 [[nodiscard]] Builtin findMethod(const Value& self, std::string_view name);
 
@@ -72,6 +73,7 @@ class Parameters {
 using BuiltinRow = std::pair<std::string_view, Builtin>;
 [[nodiscard]] Builtin findTextFilter(std::string_view name);
 [[nodiscard]] Builtin findSequenceFilter(std::string_view name);
+[[nodiscard]] Builtin findLayoutFilter(std::string_view name);
 [[nodiscard]] Builtin findStringMethod(std::string_view name);
 
 // --- object.name, object[key]

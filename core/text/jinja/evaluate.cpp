@@ -7,8 +7,8 @@ namespace deltascope::jinja {
 namespace {
 
 constexpr Symbol kNoSymbol = ~Symbol{0};
-// Functions of Jinja that a chat template has no use for.
-constexpr std::string_view kOtherFunctions[] = {"cycler", "joiner", "lipsum"};
+// A function of Jinja whose result is random.
+constexpr std::string_view kOtherFunctions[] = {"lipsum"};
 
 }  // namespace
 
@@ -209,6 +209,11 @@ Result<Value> Interpreter::call(const Expr& expr, const Value* caller) {
   if (m_budget.exceeded()) return None{};
   if (caller) args.named.emplace_back("caller", *caller);
   if (is<Undefined>(function)) return undefinedError(function);
+  if (const auto* loop = std::get_if<LoopRef>(&function)) return callLoop(*loop, args);
+  if (const auto* space = std::get_if<NamespaceRef>(&function); space && (*space)->role == Namespace::Role::Joiner) {
+    Call joiner{m_runtime, m_budget, "joiner", function, args};
+    return callJoiner(joiner);
+  }
   const auto* callable = std::get_if<CallableRef>(&function);
   if (!callable) return typeError("a value of type " + std::string(typeName(function)) + " cannot be called");
   if ((*callable)->macro) return callMacro(**callable, std::move(args));

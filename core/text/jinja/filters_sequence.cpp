@@ -329,6 +329,59 @@ Result<Value> batch(Call& call) {
   return iterator(call.budget, std::move(lines));
 }
 
+Result<Value> slice(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"slices", "fill_with"}, 1));
+  DELTASCOPE_ASSIGN(const auto slices, given.integer(0, 1));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  if (slices == 0) return call.refuse("there cannot be 0 slices");
+  if (slices > kMostRange) return call.unsupported("more than 100000 slices are not supported");
+  const bool fills = given.get(1) && !is<None>(*given.get(1));
+  std::vector<Value> lists;
+  const auto n = static_cast<std::int64_t>(all.size());
+  std::int64_t begin = 0;
+  for (std::int64_t i = 0; i < slices && call.budget.spend(1); ++i) {
+    const bool longer = i < n % slices;
+    const std::int64_t end = begin + n / slices + (longer ? 1 : 0);
+    std::vector<Value> list(all.begin() + begin, all.begin() + end);
+    if (fills && !longer) list.push_back(*given.get(1));
+    lists.push_back(makeList(call.budget, std::move(list)));
+    begin = end;
+  }
+  return iterator(call.budget, std::move(lists));
+}
+
+/// Pairs of a key and the items that have it, by ascending keys.
+Result<Value> groupBy(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"attribute", "default", "case_sensitive"}, 1));
+  DELTASCOPE_ASSIGN(const auto all, items(call));
+  const Value* instead = given.get(1) && !is<None>(*given.get(1)) ? given.get(1) : nullptr;
+  std::vector<Value> real, keys;
+  for (const Value& item : all) {
+    DELTASCOPE_ASSIGN(Value key, deepItem(item, *given.get(0), call.budget, instead));
+    keys.push_back(given.flag(2) ? key : lowered(key, call.budget));
+    real.push_back(std::move(key));
+  }
+  std::vector<Value> order;
+  for (std::size_t i = 0; i < all.size(); ++i) order.emplace_back(static_cast<std::int64_t>(i));
+  DELTASCOPE_ASSIGN(order, sorted(order, keys, false, call.budget));
+  std::vector<Value> groups, members;
+  const auto indexOf = [&](std::size_t place) { return static_cast<std::size_t>(*integerOf(order[place])); };
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < order.size() && !call.budget.exceeded(); ++i) {
+    members.push_back(all[indexOf(i)]);
+    if (i + 1 < order.size() && equals(keys[indexOf(i)], keys[indexOf(i + 1)], call.budget)) continue;
+    const Value list = makeList(call.budget, std::exchange(members, {}));
+    const Value group = makeSequence(call.budget, SequenceKind::Tuple, {real[indexOf(first)], list});
+    if (const auto* made = std::get_if<SequenceRef>(&group)) {
+      Sequence named = {
+          SequenceKind::Tuple, (*made)->items, {}, (*made)->nesting, Charge(call.budget, sizeof(Sequence)), 0, true};
+      groups.emplace_back(SequenceRef(std::make_shared<Sequence>(std::move(named))));
+    }
+    first = i + 1;
+  }
+  return makeList(call.budget, std::move(groups));
+}
+
 Result<Value> attribute(Call& call) {
   DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"name"}, 1));
   DELTASCOPE_ASSIGN(const OriginText name, given.text(0, {}));
@@ -345,6 +398,7 @@ constexpr BuiltinRow kFilters[] = {{"attr", attribute},
                                    {"default", fallback},
                                    {"dictsort", dictSort},
                                    {"first", first},
+                                   {"groupby", groupBy},
                                    {"items", pairs},
                                    {"join", join},
                                    {"last", last},
@@ -358,6 +412,7 @@ constexpr BuiltinRow kFilters[] = {{"attr", attribute},
                                    {"reverse", reverse},
                                    {"select", select<true, false>},
                                    {"selectattr", select<true, true>},
+                                   {"slice", slice},
                                    {"sort", sort},
                                    {"sum", sum},
                                    {"unique", unique}};

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // "%s" % value and "{}".format(value): the conversions that templates use. Others are refused by name.
-#include <cmath>
-
+#include "core/text/jinja/format.h"
 #include "core/text/jinja/builtins.h"
 #include "core/text/jinja/characters.h"
-#include "core/text/jinja/format.h"
 #include "core/text/jinja/numbers.h"
 #include "core/text/jinja/show.h"
 
@@ -17,77 +15,30 @@ tl::unexpected<Error> unsupported(std::string_view spec) {
   return fail(ErrorCode::Unsupported, "the format \"" + printable(spec, 60) + "\" is not supported");
 }
 
-/// Zero-padded or right-aligned number, without a conversion to text in between.
-void addPadded(TextBuilder& out, std::string number, const FormatSpec& spec) {
-  if (number.size() < spec.width) {
-    const std::size_t signs = number.starts_with('-') && spec.zeros ? 1 : 0;
-    number.insert(signs, spec.width - number.size(), spec.zeros ? '0' : ' ');
+/// ".name[key]" of a value.
+Result<Value> followPath(Value at, std::string_view path, Budget& budget) {
+  while (!path.empty() && budget.spend(1)) {
+    const bool bracket = path[0] == '[';
+    const std::size_t end = bracket ? path.find(']') : std::min(path.find_first_of(".[", 1), path.size());
+    if ((path[0] != '.' && !bracket) || end == std::string_view::npos || end < 2)
+      return typeError("a format has an empty name");
+    const std::string_view key = path.substr(1, end - 1);
+    path.remove_prefix(bracket ? end + 1 : end);
+    if (!bracket) {
+      DELTASCOPE_ASSIGN(at, attributeOf(at, key, budget));
+      continue;
+    }
+    Value item = makeText(budget, key, Origin::Template);
+    if (key.size() < 18 && key.find_first_not_of("0123456789") == std::string_view::npos) {
+      DELTASCOPE_ASSIGN(const auto index, parseInteger(key, 10));
+      item = *index;
+    }
+    DELTASCOPE_ASSIGN(at, itemOf(at, item, budget));
   }
-  out.add(number);
+  return at;
 }
 
 }  // namespace
-
-std::optional<FormatSpec> FormatSpec::read(std::string_view text) {
-  FormatSpec spec;
-  std::size_t at = 0;
-  if (at < text.size() && text[at] == '0') spec.zeros = true;
-  const auto number = [&](std::size_t& value) {
-    for (value = 0; at < text.size() && isDigit(text[at]); ++at) {
-      value = value * 10 + static_cast<std::size_t>(text[at] - '0');
-      if (value > 300) return false;
-    }
-    return true;
-  };
-  if (!number(spec.width)) return std::nullopt;
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    std::size_t digits = 0;
-    if (at >= text.size() || !isDigit(text[at]) || !number(digits)) return std::nullopt;
-    spec.digits = static_cast<int>(digits);
-  }
-  if (at < text.size()) spec.type = text[at++];
-  if (at != text.size()) return std::nullopt;
-  return spec;
-}
-
-Result<void> addFormatted(const Value& value, const FormatSpec& spec, std::string_view shown, TextBuilder& out) {
-  const bool plain = spec.width == 0 && !spec.zeros && !spec.digits;
-  if (is<Undefined>(value) && spec.type != 's' && spec.type != 'r') return undefinedError(value);
-  switch (spec.type) {
-    case 's':
-      if (!plain) return unsupported(shown);
-      show(value, out);
-      return {};
-    case 'r':
-      if (!plain) return unsupported(shown);
-      represent(value, out);
-      return {};
-    case 'd':
-    case 'i': {
-      const auto number = numberOf(value);
-      if (!number)
-        return typeError("the format " + printable(shown, 60) + " needs a number, not " + std::string(typeName(value)));
-      if (spec.digits) return unsupported(shown);
-      auto whole = integerOf(value);
-      if (!whole) {
-        DELTASCOPE_ASSIGN(whole, truncated(*number));
-      }
-      addPadded(out, std::to_string(*whole), spec);
-      return {};
-    }
-    case 'f': {
-      const auto number = numberOf(value);
-      if (!number)
-        return typeError("the format " + printable(shown, 60) + " needs a number, not " + std::string(typeName(value)));
-      if (spec.zeros && !std::isfinite(*number)) return unsupported(shown);
-      addPadded(out, formatFixed(*number, spec.digits.value_or(6)), spec);
-      return {};
-    }
-    default:
-      return unsupported(shown);
-  }
-}
 
 Result<Value> formatPercent(const OriginText& format, const Value& value, Budget& budget) {
   const auto* tuple = listOf(value);
@@ -112,7 +63,8 @@ Result<Value> formatPercent(const OriginText& format, const Value& value, Budget
       named = true;
     }
     const std::size_t from = end;
-    while (end < text.size() && (isDigit(text[end]) || text[end] == '.')) ++end;
+    while (end < text.size() && (isDigit(text[end]) || std::string_view("-+ #.").find(text[end]) != std::string_view::npos))
+      ++end;
     if (end >= text.size()) return typeError("a format is incomplete");
     plain = end + 1;
     const std::string_view shown = text.substr(at, plain - at);
@@ -126,7 +78,7 @@ Result<Value> formatPercent(const OriginText& format, const Value& value, Budget
       argument = tuple ? &tuple->items[used] : &value;
       ++used;
     }
-    const auto spec = FormatSpec::read(text.substr(from, plain - from));
+    const auto spec = FormatSpec::readPercent(text.substr(from, plain - from));
     if (!spec) return unsupported(shown);
     DELTASCOPE_TRY(addFormatted(*argument, *spec, shown, out));
   }
@@ -154,10 +106,10 @@ Result<Value> formatBraces(const OriginText& format, const Arguments& args, Budg
     const std::string_view field = text.substr(at + 1, end - at - 1);
     plain = end + 1;
     const std::size_t nameEnd = std::min(field.find_first_of("!:"), field.size());
-    const std::string_view name = field.substr(0, nameEnd);
+    const std::string_view path = field.substr(0, nameEnd);
+    const std::string_view name = path.substr(0, path.find_first_of(".["));
     std::string_view rest = field.substr(nameEnd);
-    if (name.find_first_of(".[{") != std::string_view::npos || rest.find('{') != std::string_view::npos)
-      return unsupported(field);
+    if (path.find('{') != std::string_view::npos || rest.find('{') != std::string_view::npos) return unsupported(field);
     const Value* argument = nullptr;
     if (name.empty() || name.find_first_not_of("0123456789") == std::string_view::npos) {
       std::size_t index = automatic;
@@ -174,6 +126,11 @@ Result<Value> formatBraces(const OriginText& format, const Arguments& args, Budg
         if (known == name) argument = &value;
       if (!argument) return typeError("the format names " + printable(name, 60) + ", which is not given");
     }
+    Value reached;
+    if (name.size() < path.size()) {
+      DELTASCOPE_ASSIGN(reached, followPath(*argument, path.substr(name.size()), budget));
+      argument = &reached;
+    }
     bool represents = false;
     if (rest.starts_with('!')) {
       if (rest.size() < 2 || (rest[1] != 's' && rest[1] != 'r')) return unsupported(field);
@@ -181,15 +138,19 @@ Result<Value> formatBraces(const OriginText& format, const Arguments& args, Budg
       rest.remove_prefix(2);
     }
     if (rest.starts_with(':')) rest.remove_prefix(1);
-    if (represents || rest.empty()) {
-      if (!rest.empty()) return unsupported(field);
-      represents ? represent(*argument, out) : show(*argument, out);
+    Value converted;
+    if (represents) {
+      TextBuilder shown(budget);
+      represent(*argument, shown);
+      converted = shown.finish();
+      argument = &converted;
+    }
+    if (rest.empty()) {
+      show(*argument, out);
       continue;
     }
-    const auto spec = FormatSpec::read(rest);
-    if (!spec || spec->type == 'r' || spec->type == 'i' || (spec->type == 'd' && !integerOf(*argument)) ||
-        (spec->type == 's' && !is<StringRef>(*argument)))
-      return unsupported(field);
+    const auto spec = FormatSpec::readBraces(rest);
+    if (!spec) return unsupported(field);
     DELTASCOPE_TRY(addFormatted(*argument, *spec, field, out));
   }
   out.add(format, plain, text.size());

@@ -34,7 +34,7 @@ Result<Value> range(Call& call) {
   call.budget.spend(items.size());
   Charge charge(call.budget, sizeof(Sequence) + items.size() * sizeof(Value));
   return SequenceRef(std::make_shared<Sequence>(
-      Sequence{SequenceKind::Range, std::move(items), {start, stop, step}, 1, std::move(charge), 0}));
+      Sequence{SequenceKind::Range, std::move(items), {start, stop, step}, 1, std::move(charge), 0, false}));
 }
 
 /// The items of dict(…) and namespace(…): a dict or a list of pairs, then named values.
@@ -103,10 +103,40 @@ Result<Value> formatNow(Call& call) {
   return makeText(call.budget, text, Origin::Template);
 }
 
-constexpr BuiltinRow kFunctions[] = {
-    {"dict", dict}, {"namespace", makeNamespace}, {"raise_exception", raise}, {"range", range}, {"strftime_now", formatNow}};
+Value makeCycle(Call& call, Namespace::Role role, std::vector<Value> items) {
+  auto space = std::make_shared<Namespace>();
+  call.budget.spend(8);
+  call.budget.take(sizeof(Namespace) + items.size() * sizeof(Value));
+  space->role = role;
+  space->cycle = std::move(items);
+  call.runtime.namespaces.push_back(space);
+  return space;
+}
+
+Result<Value> cycler(Call& call) {
+  if (!call.args.named.empty()) return call.refuse("takes no named arguments");
+  if (call.args.positional.empty()) return call.refuse("at least one item has to be provided");
+  return makeCycle(call, Namespace::Role::Cycler, call.args.positional);
+}
+
+Result<Value> joiner(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"sep"}));
+  const Value separator = given.get(0) ? *given.get(0) : makeText(call.budget, ", ", Origin::Template);
+  return makeCycle(call, Namespace::Role::Joiner, {separator});
+}
+
+constexpr BuiltinRow kFunctions[] = {{"cycler", cycler},           {"joiner", joiner},         {"dict", dict},
+                                     {"namespace", makeNamespace}, {"raise_exception", raise}, {"range", range},
+                                     {"strftime_now", formatNow}};
 
 }  // namespace
+
+Result<Value> callJoiner(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  auto& space = *std::get<NamespaceRef>(call.self);
+  if (space.next++ == 0) return makeText(call.budget, {}, Origin::Template);
+  return space.cycle.empty() ? Value(None{}) : space.cycle[0];
+}
 
 Builtin findFunction(std::string_view name) {
   for (const auto& [known, function] : kFunctions)

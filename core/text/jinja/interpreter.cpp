@@ -64,6 +64,14 @@ Result<OriginText> Interpreter::run() {
   m_out = &out;
   m_scope = inside(m_scope);
   m_runtime.scopes.push_back(m_scope);
+  m_top = m_scope;
+  if (known("self") != kNoSymbol) {
+    auto self = std::make_shared<Namespace>();
+    self->role = Namespace::Role::Blocks;
+    m_runtime.namespaces.push_back(self);
+    offerBlocks(m_program.body, self);
+    m_scope->outer->set(known("self"), self, m_budget);
+  }
   const auto flow = execute(m_program.body);
   m_out = nullptr;
   if (m_budget.exceeded())
@@ -124,6 +132,9 @@ Result<Interpreter::Flow> Interpreter::execute(const Stmt& stmt) {
     case StmtKind::With:
       DELTASCOPE_TRY(with(stmt));
       break;
+    case StmtKind::Block:
+      DELTASCOPE_TRY(block(stmt));
+      break;
     case StmtKind::Generation: {
       const Restored scope(m_scope, inside(m_scope));
       DELTASCOPE_TRY(execute(stmt.bodies[0]));
@@ -147,8 +158,23 @@ Result<Interpreter::Flow> Interpreter::ifStatement(const Stmt& stmt) {
   return stmt.bodies.size() > stmt.exprs.size() ? execute(stmt.bodies.back()) : Flow::Next;
 }
 
-Result<SequenceRef> Interpreter::loopItems(const Stmt& stmt) {
-  DELTASCOPE_ASSIGN(const Value over, evaluate(*stmt.exprs[0]));
+Result<void> Interpreter::block(const Stmt& stmt) {
+  const Restored scope(m_scope, inside(stmt.scoped ? m_scope : m_top));
+  DELTASCOPE_TRY(execute(stmt.bodies[0]));
+  return {};
+}
+
+/// What self.name() calls.
+void Interpreter::offerBlocks(const Body& body, NamespaceRef& self) {
+  const Depth depth(m_budget);
+  for (const Stmt& stmt : body) {
+    if (!m_budget.spend(1)) return;
+    if (stmt.kind == StmtKind::Block) self->attributes.emplace_back(stmt.name, makeMacro(stmt));
+    for (const Body& inner : stmt.bodies) offerBlocks(inner, self);
+  }
+}
+
+Result<SequenceRef> Interpreter::loopItems(const Stmt& stmt, const Value& over) {
   DELTASCOPE_ASSIGN(auto items, iterate(over, m_budget));
   if (stmt.exprs[1]) {
     const Restored scope(m_scope, inside(m_scope));
@@ -166,13 +192,40 @@ Result<SequenceRef> Interpreter::loopItems(const Stmt& stmt) {
 }
 
 Result<Interpreter::Flow> Interpreter::forStatement(const Stmt& stmt) {
-  DELTASCOPE_ASSIGN(const SequenceRef items, loopItems(stmt));
+  DELTASCOPE_ASSIGN(const Value over, evaluate(*stmt.exprs[0]));
+  DELTASCOPE_ASSIGN(const SequenceRef items, loopItems(stmt, over));
+  return runLoop(stmt, items, 0);
+}
+
+Result<Value> Interpreter::callLoop(const LoopRef& loop, const Arguments& args) {
+  if (!loop->recursive) return typeError("only the loop of a recursive for can be called");
+  if (args.positional.size() != 1 || !args.named.empty()) return typeError("a loop is called with what it goes through");
+  TextBuilder text(m_budget);
+  {
+    const Restored scope(m_scope, std::shared_ptr<Scope>(loop->around));
+    const Restored out(m_out, &text);
+    const Depth depth(m_budget);
+    if (m_budget.exceeded()) return None{};
+    DELTASCOPE_ASSIGN(const SequenceRef items, loopItems(*loop->recursive, args.positional[0]));
+    DELTASCOPE_TRY(runLoop(*loop->recursive, items, loop->depth + 1));
+  }
+  return text.finish();
+}
+
+Result<Interpreter::Flow> Interpreter::runLoop(const Stmt& stmt, const SequenceRef& items, unsigned depth) {
   if (items->items.empty() && stmt.bodies.size() > 1) {
     const Restored scope(m_scope, inside(m_scope));
     return execute(stmt.bodies[1]);
   }
   const auto loop = std::make_shared<Loop>();
   loop->items = items;
+  loop->depth = depth;
+  if (stmt.recursive) {
+    loop->recursive = &stmt;
+    loop->around = m_scope;
+    m_runtime.loops.push_back(loop);
+    m_budget.take(sizeof(Loop));
+  }
   const Restored scope(m_scope, std::shared_ptr<Scope>(m_scope));
   const auto outer = m_scope;
   for (std::size_t i = 0; i < items->items.size() && m_budget.spend(1); ++i) {
@@ -207,7 +260,7 @@ Result<void> Interpreter::assign(const Expr& target, const Value& value) {
 Result<void> Interpreter::assignAttribute(const Expr& target, const Value& value) {
   const Value* found = m_scope->find(target.args[0]->symbol, m_budget);
   const auto* space = found ? std::get_if<NamespaceRef>(found) : nullptr;
-  if (!space)
+  if (!space || (*space)->role != Namespace::Role::Plain)
     return typeError("only a namespace's attributes can be set, and " + printable(target.args[0]->name, 60) + " is none");
   if (target.name.starts_with('_')) return typeError("a namespace's attribute must not begin with an underscore");
   m_budget.spend((*space)->attributes.size() / 16);

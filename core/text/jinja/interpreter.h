@@ -25,7 +25,11 @@ class Interpreter {
   Result<Flow> execute(const Stmt& stmt);
   Result<Flow> ifStatement(const Stmt& stmt);
   Result<Flow> forStatement(const Stmt& stmt);
-  Result<SequenceRef> loopItems(const Stmt& stmt);
+  Result<SequenceRef> loopItems(const Stmt& stmt, const Value& over);
+  Result<Flow> runLoop(const Stmt& stmt, const SequenceRef& items, unsigned depth);
+  Result<Value> callLoop(const LoopRef& loop, const Arguments& args);
+  Result<void> block(const Stmt& stmt);
+  void offerBlocks(const Body& body, NamespaceRef& self);
   Result<void> setBlock(const Stmt& stmt);
   Result<void> callBlock(const Stmt& stmt);
   Result<void> with(const Stmt& stmt);
@@ -58,6 +62,7 @@ class Interpreter {
   Budget& m_budget;
   const std::filesystem::path& m_file;
   std::shared_ptr<Scope> m_scope;
+  std::shared_ptr<Scope> m_top;  ///< of the template's own variables
   TextBuilder* m_out = nullptr;
   const Value* m_blockText = nullptr;
   unsigned m_line = 1;

@@ -75,6 +75,23 @@ constexpr BuiltinRow kList[] = {{"copy", copy}, {"count", count}, {"index", inde
 constexpr BuiltinRow kTuple[] = {{"count", count}, {"index", index}};
 constexpr BuiltinRow kLoop[] = {{"changed", changed}, {"cycle", cycle}};
 
+Result<Value> nextOfCycle(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  auto& space = *std::get<NamespaceRef>(call.self);
+  if (space.cycle.empty()) return None{};  // emptied at the end
+  Value value = space.cycle[space.next];
+  space.next = (space.next + 1) % space.cycle.size();
+  return value;
+}
+
+Result<Value> resetCycle(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  std::get<NamespaceRef>(call.self)->next = 0;
+  return None{};
+}
+
+constexpr BuiltinRow kCycler[] = {{"next", nextOfCycle}, {"reset", resetCycle}};
+
 template <std::size_t n>
 Builtin among(const BuiltinRow (&rows)[n], std::string_view name) {
   for (const auto& [known, method] : rows)
@@ -88,6 +105,8 @@ Builtin findMethod(const Value& self, std::string_view name) {
   if (is<StringRef>(self)) return findStringMethod(name);
   if (is<DictRef>(self)) return among(kDict, name);
   if (is<LoopRef>(self)) return among(kLoop, name);
+  if (const auto* space = std::get_if<NamespaceRef>(&self))
+    return (*space)->role == Namespace::Role::Cycler ? among(kCycler, name) : nullptr;
   const auto* list = listOf(self);
   if (!list) return nullptr;
   return list->kind == SequenceKind::List ? among(kList, name) : among(kTuple, name);

@@ -219,17 +219,55 @@ Result<Value> zeroFilled(Call& call) {
   return out.finish();
 }
 
+Result<Value> isAsciiText(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  call.budget.spend(self(call).size() / 64);
+  return text::isAscii(self(call).bytes());
+}
+
+Result<Value> isPrintableText(Call& call) {
+  DELTASCOPE_TRY(Parameters::of(call, {}));
+  bool all = true;
+  call.budget.spend(self(call).size() / 16);
+  forEachCharacter(self(call).bytes(), [&](std::size_t, std::size_t, char32_t c) { all = all && isPrintable(c); });
+  return all;
+}
+
+Result<Value> expandTabs(Call& call) {
+  DELTASCOPE_ASSIGN(const auto given, Parameters::of(call, {"tabsize"}));
+  DELTASCOPE_ASSIGN(const auto size, given.integer(0, 8));
+  if (size > kMostWidth) return call.unsupported("a width of more than 100000 is not supported");
+  TextBuilder out(call.budget);
+  std::int64_t column = 0;
+  forEachCharacter(self(call).bytes(), [&](std::size_t begin, std::size_t end, char32_t c) {
+    if (c != '\t') {
+      out.add(self(call), begin, end);
+      column = c == '\n' || c == '\r' ? 0 : column + 1;
+    } else if (size > 0 && !out.full()) {
+      const std::int64_t missing = size - column % size;
+      column += missing;
+      out.add(std::string(static_cast<std::size_t>(missing), ' '));
+    }
+  });
+  return out.finish();
+}
+
 constexpr BuiltinRow kMethods[] = {{"capitalize", changed<Case::Capitalize>},
                                    {"center", padded<Side::Both>},
                                    {"count", count},
                                    {"endswith", has<false>},
+                                   {"expandtabs", expandTabs},
                                    {"find", find<false, false>},
                                    {"format", format},
                                    {"index", find<false, true>},
                                    {"isalnum", all<isAlnum>},
                                    {"isalpha", all<isAlpha>},
+                                   {"isascii", isAsciiText},
+                                   {"isdecimal", all<isDecimal>},
                                    {"isdigit", all<isDecimal>},
                                    {"islower", allCased<isLower, isUpper>},
+                                   {"isnumeric", all<text::isNumeric>},
+                                   {"isprintable", isPrintableText},
                                    {"isspace", all<isSpace>},
                                    {"isupper", allCased<isUpper, isLower>},
                                    {"join", join},

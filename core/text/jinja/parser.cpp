@@ -2,6 +2,7 @@
 #include "core/text/jinja/parser.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/text/jinja/token_stream.h"
 
@@ -106,7 +107,8 @@ class Parser {
         {"set", &Parser::setTag},       {"macro", &Parser::macroTag},
         {"call", &Parser::callTag},     {"filter", &Parser::filterTag},
         {"with", &Parser::withTag},     {"break", &Parser::loopTag},
-        {"continue", &Parser::loopTag}, {"generation", &Parser::generationTag}};
+        {"continue", &Parser::loopTag}, {"generation", &Parser::generationTag},
+        {"block", &Parser::blockTag}};
     for (const auto& [tag, parse] : kTags) {
       if (tag != name) continue;
       DELTASCOPE_ASSIGN(Stmt stmt, (this->*parse)());
@@ -155,7 +157,7 @@ class Parser {
     if (m_tokens.skipName("if")) {
       DELTASCOPE_ASSIGN(stmt.exprs[1], m_expressions.expression());
     }
-    if (m_tokens.atName("recursive")) return m_tokens.refuse("a recursive loop is not supported", ErrorCode::Unsupported);
+    stmt.recursive = m_tokens.skipName("recursive");
     ++m_loops;
     auto body = block({"else", "endfor"});
     --m_loops;
@@ -285,6 +287,19 @@ class Parser {
     return stmt;
   }
 
+  /// A template of its own, which does not see the variables of loops around it unless it is "scoped".
+  Result<Stmt> blockTag() {
+    Stmt stmt = make(StmtKind::Block);
+    m_tokens.next();
+    DELTASCOPE_ASSIGN(stmt.name, m_tokens.expectName());
+    if (!m_blocks.insert(stmt.name).second) return m_tokens.refuse("the block " + printable(stmt.name, 60) + " is there twice");
+    stmt.scoped = m_tokens.skipName("scoped");
+    if (m_tokens.atName("required")) return m_tokens.refuse("a required block is not supported", ErrorCode::Unsupported);
+    DELTASCOPE_TRY(inner(stmt, "endblock"));
+    if (m_tokens.atName(stmt.name)) m_tokens.next();
+    return stmt;
+  }
+
   Result<Stmt> loopTag() {
     const bool isBreak = m_tokens.atName("break");
     Stmt stmt = make(isBreak ? StmtKind::Break : StmtKind::Continue);
@@ -295,6 +310,7 @@ class Parser {
 
   TokenStream m_tokens;
   ExpressionParser m_expressions;
+  std::set<std::string> m_blocks;
   unsigned m_loops = 0;  ///< around the current statement, in the same function
 };
 

@@ -57,6 +57,7 @@ struct Sequence {
   unsigned nesting = 1;
   Charge charge;
   mutable std::size_t next = 0;  ///< Iterator: what was taken already
+  bool isGroup = false;          ///< a Tuple whose two items are also .grouper and .list
 };
 
 struct Dict {
@@ -67,9 +68,14 @@ struct Dict {
   Charge charge;
 };
 
-/// Owned by the interpreter too, which empties it at the end: a namespace may hold itself.
+/// Owned by the interpreter too, which empties it at the end: a namespace may hold itself. A cycler and a joiner are namespaces
+/// that a template cannot set.
 struct Namespace {
+  enum class Role : std::uint8_t { Plain, Blocks, Cycler, Joiner };
   std::vector<std::pair<std::string, Value>> attributes;
+  Role role = Role::Plain;
+  std::vector<Value> cycle;  ///< a cycler's items; a joiner's separator
+  std::size_t next = 0;      ///< item of the cycle; a joiner: 0 before the first call
 };
 
 /// A function of the interpreter, a method bound to its object, or a macro with the scope that it was defined in.
@@ -85,6 +91,8 @@ struct Loop {
   std::size_t index = 0;
   unsigned depth = 0;  ///< 0 for a loop that is not in a loop's recursion
   std::optional<Value> changed;
+  const Stmt* recursive = nullptr;  ///< a statement whose loop may be called
+  std::shared_ptr<Scope> around;    ///< a recursive one's
 };
 
 // --- making values
