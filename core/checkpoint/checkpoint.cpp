@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "core/base/units.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/torch_file.h"
 #include "core/checkpoint/weights_layout.h"
@@ -37,37 +38,78 @@ struct Checkpoint::State {
   std::unordered_map<std::string_view, std::size_t> byName;  // views into `tensors`, which never changes once filled
   std::map<std::string, std::string> metadata;
   nlohmann::json config;
+  std::optional<Error> configError;
   std::uint64_t totalBytes = 0;
+
+  [[nodiscard]] Result<void> dropCopies();
 };
 
 namespace {
 
 constexpr std::uint64_t kLargestConfig = 64u << 20;
 
-Result<TensorFile> openShard(const std::filesystem::path& shard, const std::filesystem::path& index) {
+Result<TensorFile> openShard(const std::filesystem::path& shard) {
   if (isTorchName(shard)) {
     DELTASCOPE_ASSIGN(TorchFile file, TorchFile::open(shard));
     return TensorFile(std::move(file));
   }
   auto file = SafetensorsFile::open(shard);
   if (file) return TensorFile(std::move(*file));
-  if (!index.empty() && file.error().code == ErrorCode::NotFound)
-    return fail(ErrorCode::NotFound, at({shard, {}, {}}, "is missing, " + index.filename().string() + " names it"),
-                "copy or download the shard");
   return tl::make_unexpected(std::move(file).error());
+}
+
+Result<TensorFile> openListed(const std::filesystem::path& shard, const std::filesystem::path& index) {
+  auto file = openShard(shard);
+  if (file || index.empty() || file.error().code != ErrorCode::NotFound || isNamed(shard)) return file;
+  return fail(ErrorCode::NotFound, at({shard, {}, {}}, "is missing, " + index.filename().string() + " names it"),
+              downloadAgain(shard));
 }
 
 Result<nlohmann::json> readConfig(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return nullptr;
-  DELTASCOPE_ASSIGN(const auto text, readTextFile(path, kLargestConfig));
-  DELTASCOPE_ASSIGN(auto config, parseJson(text, path));
+  if (!isNamed(path)) return nullptr;
+  DELTASCOPE_ASSIGN(auto config, readModelJson(path, kLargestConfig));
   if (!config.is_object()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, "is not a JSON object"));
   return config;
 }
 
+/// Type, shape and bytes.
+Result<bool> sameTensor(const TensorFile& fileA, const TensorInfo& a, const TensorFile& fileB, const TensorInfo& b) {
+  if (a.dtype != b.dtype || a.shape != b.shape) return false;
+  constexpr std::uint64_t kPiece = 1u << 20;
+  std::vector<std::byte> left, right;
+  for (std::uint64_t begin = 0; begin < a.bytes; begin += kPiece) {
+    left.resize(static_cast<std::size_t>(std::min(kPiece, a.bytes - begin)));
+    right.resize(left.size());
+    DELTASCOPE_TRY(std::visit([&](const auto& file) { return file.read(a, begin, left); }, fileA));
+    DELTASCOPE_TRY(std::visit([&](const auto& file) { return file.read(b, begin, right); }, fileB));
+    if (left != right) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+/// Of the tensors, sorted by name, those that are in a second shard, with the same bytes.
+Result<void> Checkpoint::State::dropCopies() {
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < tensors.size(); ++i) {
+    if (tensors[kept].name != tensors[i].name) {
+      if (++kept != i) tensors[kept] = std::move(tensors[i]);
+      continue;
+    }
+    const auto &first = files[tensors[kept].file], &second = files[tensors[i].file];
+    DELTASCOPE_ASSIGN(const bool same, sameTensor(first, tensors[kept], second, tensors[i]));
+    if (!same)
+      return fail(ErrorCode::Corrupt,
+                  at({pathOf(second), tensors[i].name, tensors[i].offset},
+                     "is in " + pathOf(first).filename().string() + " too, with other bytes"),
+                  "one of the two shards is of another version of the model; " + downloadAgain(pathOf(second)));
+    totalBytes -= tensors[i].bytes;
+  }
+  if (!tensors.empty()) tensors.resize(kept + 1);
+  return {};
+}
 
 Checkpoint::Checkpoint(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
@@ -80,7 +122,7 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
   DELTASCOPE_ASSIGN(state->layout, locateWeights(path, stem));
   const auto& layout = state->layout;
   for (const auto& shard : layout.shards) {
-    DELTASCOPE_ASSIGN(auto file, openShard(shard, layout.index));
+    DELTASCOPE_ASSIGN(auto file, openListed(shard, layout.index));
     for (auto tensor : tensorsOf(file)) {
       tensor.file = static_cast<std::uint32_t>(state->files.size());
       const auto total = checkedAdd(state->totalBytes, tensor.bytes);
@@ -91,24 +133,16 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
     state->files.push_back(std::move(file));
   }
   auto& tensors = state->tensors;
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorInfo& a, const TensorInfo& b) { return naturalLess(a.name, b.name); });
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const TensorInfo& a, const TensorInfo& b) { return naturalLess(a.name, b.name); });
+  DELTASCOPE_TRY(state->dropCopies());
   state->byName.reserve(tensors.size());
-  for (std::size_t i = 0; i < tensors.size(); ++i)
-    if (const auto [other, isNew] = state->byName.try_emplace(tensors[i].name, i); !isNew)
-      return fail(ErrorCode::Corrupt,
-                  at({pathOf(state->files[tensors[i].file]), tensors[i].name, tensors[i].offset},
-                     "is in " + pathOf(state->files[tensors[other->second].file]).filename().string() + " too"));
-  for (const auto& [name, shard] : layout.mapped) {
-    const auto found = state->byName.find(name);
-    if (found == state->byName.end() || tensors[found->second].file != shard)
-      return fail(
-          ErrorCode::Corrupt,
-          at({layout.shards[shard], name, {}}, "is not in this file, though " + layout.index.filename().string() + " says so"),
-          "copy or download the checkpoint again");
-  }
+  for (std::size_t i = 0; i < tensors.size(); ++i) state->byName.emplace(tensors[i].name, i);
   if (const auto* first = std::get_if<SafetensorsFile>(&state->files.front())) state->metadata = first->header().metadata;
-  DELTASCOPE_ASSIGN(state->config, readConfig(layout.folder));
+  if (auto config = readConfig(layout.folder))
+    state->config = std::move(*config);
+  else
+    state->configError = std::move(config).error();
   return Checkpoint(std::move(state));
 }
 
@@ -134,6 +168,7 @@ std::vector<std::filesystem::path> Checkpoint::files() const {
 std::uint64_t Checkpoint::totalBytes() const { return m_state->totalBytes; }
 const std::map<std::string, std::string>& Checkpoint::metadata() const { return m_state->metadata; }
 const nlohmann::json& Checkpoint::config() const { return m_state->config; }
+const std::optional<Error>& Checkpoint::configError() const { return m_state->configError; }
 
 Result<void> Checkpoint::read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> into) const {
   return std::visit([&](const auto& file) { return file.read(tensor, begin, into); }, m_state->files.at(tensor.file));

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,13 +15,14 @@
 namespace deltascope {
 
 /// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile and TorchFile; an index may only name
-/// files inside the folder, every tensor it maps must be in its shard, and no name may occur in two shards.
+/// files inside the folder, and is otherwise not believed: the tensors are those of its shards. A tensor that is in two shards
+/// must have the same type, shape and bytes in both.
 class Checkpoint {
  public:
   /// `path`: a `.safetensors` file, an `*.index.json`, or a folder holding `model.safetensors`, `model.safetensors.index.json`,
-  /// `adapter_model.safetensors`, or else exactly one safetensors file or index; or a file of torch.save (.pth, .pt, .bin),
-  /// also in a folder that has none of these. `*.delta.safetensors` files in a folder are left aside. `stem`: prefer files of
-  /// this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
+  /// `adapter_model.safetensors`, or else exactly one safetensors file or index; or a file of torch.save (.pth, .pt, .bin) or
+  /// an index of such files, also in a folder that has none of these. `*.delta.safetensors` files in a folder are left aside.
+  /// `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
   [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model");
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -34,8 +36,10 @@ class Checkpoint {
   [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< with the tensors (and index, if any)
   [[nodiscard]] std::uint64_t totalBytes() const;                            ///< of all tensors
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
-  /// The parsed config.json, or null when the folder has none; a malformed one is an error of open().
+  /// The parsed config.json, an object; null when the folder has none, or one that is no JSON object: see configError().
   [[nodiscard]] const nlohmann::json& config() const;
+  /// What is wrong with the config.json that is there. Most of what is done with a checkpoint does not need it.
+  [[nodiscard]] const std::optional<Error>& configError() const;
 
   [[nodiscard]] Result<void> read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> into) const;
   [[nodiscard]] Result<std::vector<std::byte>> readAll(const TensorInfo& tensor) const;  ///< for small tensors

@@ -5,7 +5,7 @@
 #include <array>
 #include <ranges>
 
-#include "core/base/file.h"
+#include "core/checkpoint/foreign.h"
 
 namespace deltascope {
 namespace {
@@ -25,7 +25,8 @@ bool speaksFor(const CompanionSource& source, std::string_view name) {
 
 bool FolderCompanions::has(std::string_view name) const {
   std::error_code ignored;
-  return fs::is_regular_file(m_folder / name, ignored);
+  const auto path = m_folder / name;
+  return fs::is_regular_file(path, ignored) || (isNamed(path) && !fs::exists(path, ignored));  // a link to nothing is named
 }
 
 bool FolderCompanions::hasFolder(std::string_view name) const {
@@ -34,7 +35,7 @@ bool FolderCompanions::hasFolder(std::string_view name) const {
 }
 
 Result<std::string> FolderCompanions::read(std::string_view name, std::uint64_t limit) const {
-  return readTextFile(m_folder / name, limit);
+  return readModelText(m_folder / name, limit);
 }
 
 fs::path FolderCompanions::shown(std::string_view name) const { return name.empty() ? m_folder : m_folder / name; }

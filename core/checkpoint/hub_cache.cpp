@@ -45,23 +45,58 @@ std::optional<HubId> parseHubId(std::string_view argument) {
   return isRevision(hub.revision) ? std::optional(std::move(hub)) : std::nullopt;
 }
 
-/// The variable's path with `~` expanded; empty when it is unset or empty.
-fs::path environmentPath(const char* variable) {
-  const char* const value = std::getenv(variable);
-  if (!value || !*value) return {};
-  const std::string_view text = value;
-  const char* const home = std::getenv("HOME");
-  if (home && text == "~") return home;
-  if (home && text.starts_with("~/")) return fs::path(home) / text.substr(2);
-  return text;
+/// os.getenv: an empty variable counts.
+std::string variable(const char* name, std::string fallback) {
+  const char* const value = std::getenv(name);
+  return value ? value : std::move(fallback);
 }
 
+/// os.path.expanduser of the user's own `~`; another user's is left as it is.
+std::string withHome(const std::string& path) {
+  if (path != "~" && !path.starts_with("~/")) return path;
+  std::string home = variable("HOME", "~");
+  while (home.size() > 1 && home.ends_with('/')) home.pop_back();
+  return home == "/" && path.size() > 1 ? path.substr(1) : home + path.substr(1);
+}
+
+bool isVariableByte(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+/// os.path.expandvars: $NAME and ${NAME}, once; variables that are not set stay as they are.
+std::string withVariables(const std::string& path) {
+  std::string expanded;
+  for (std::size_t at = 0; at < path.size();) {
+    const bool braces = path.compare(at, 2, "${") == 0;
+    const std::size_t begin = at + (braces ? 2 : 1);
+    std::size_t end = begin;
+    if (path[at] == '$')
+      end = braces ? path.find('}', begin)
+                   : static_cast<std::size_t>(
+                         std::find_if_not(path.begin() + static_cast<std::ptrdiff_t>(begin), path.end(), isVariableByte) -
+                         path.begin());
+    const char* const value = path[at] == '$' && end != std::string::npos && end > begin
+                                  ? std::getenv(path.substr(begin, end - begin).c_str())
+                                  : nullptr;
+    if (!value) {
+      expanded += path[at++];
+      continue;
+    }
+    expanded += value;
+    at = end + (braces ? 1 : 0);
+  }
+  return expanded;
+}
+
+/// os.path.join of a folder and a name.
+std::string joined(const std::string& folder, const std::string& name) {
+  return folder.empty() || folder.ends_with('/') ? folder + name : folder + '/' + name;
+}
+
+/// As huggingface_hub 2.4 computes it (constants.py), from the variables or their defaults.
 fs::path cacheFolder() {
-  for (const char* variable : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-    if (auto path = environmentPath(variable); !path.empty()) return path;
-  if (const auto path = environmentPath("HF_HOME"); !path.empty()) return path / "hub";
-  if (const auto path = environmentPath("XDG_CACHE_HOME"); !path.empty()) return path / "huggingface" / "hub";
-  return environmentPath("HOME") / ".cache" / "huggingface" / "hub";
+  const auto expanded = [](const std::string& path) { return withVariables(withHome(path)); };
+  const std::string caches = variable("XDG_CACHE_HOME", joined(withHome("~"), ".cache"));
+  const std::string home = expanded(variable("HF_HOME", joined(caches, "huggingface")));
+  return expanded(variable("HF_HUB_CACHE", variable("HUGGINGFACE_HUB_CACHE", joined(home, "hub"))));
 }
 
 bool isFolder(const fs::path& path) {

@@ -3,17 +3,23 @@
 
 #include <vector>
 
+#include "core/base/file.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/json_events.h"
+#include "core/checkpoint/python_json.h"
 
 namespace deltascope {
 namespace {
 
 using nlohmann::json;
 
-/// Builds the value, as nlohmann's own handler does, but refuses deep nesting and duplicate keys.
+/// Builds the value, as nlohmann's own handler does, but refuses deep nesting and, where `numbers` is null, duplicate keys.
 class DomEvents : public JsonEvents {
  public:
-  using JsonEvents::JsonEvents;
+  using Numbers = std::vector<std::pair<std::size_t, double>>;
+  /// `numbers`: strings that stand for a number, by where they end.
+  DomEvents(const std::filesystem::path& path, std::string_view text, const Numbers* numbers)
+      : JsonEvents(path, text, 0), m_numbers(numbers) {}
   [[nodiscard]] json take() { return std::move(m_root); }
 
   bool null() { return add(nullptr) != nullptr; }
@@ -21,16 +27,20 @@ class DomEvents : public JsonEvents {
   bool number_integer(number_integer_t value) { return add(value) != nullptr; }
   bool number_unsigned(number_unsigned_t value) { return add(value) != nullptr; }
   bool number_float(number_float_t value, const string_t&) { return add(value) != nullptr; }
-  bool string(string_t& value) { return add(std::move(value)) != nullptr; }
+  bool string(string_t& value) {
+    if (const double* number = numberHere()) return add(*number) != nullptr;
+    return add(std::move(value)) != nullptr;
+  }
   bool start_object(std::size_t) { return open(json::object()); }
   bool start_array(std::size_t) { return open(json::array()); }
   bool end_object() { return close(); }
   bool end_array() { return close(); }
 
   bool key(string_t& name) {
+    if (numberHere()) return refuse("is not valid JSON (a key is a number)");
     auto& object = m_open.back()->get_ref<json::object_t&>();
     const auto [entry, isNew] = object.try_emplace(std::move(name), nullptr);
-    if (!isNew) return refuse("the key \"" + printable(entry->first) + "\" occurs twice");
+    if (!isNew && !m_numbers) return refuse("the key \"" + printable(entry->first) + "\" occurs twice");
     m_value = &entry->second;
     return true;
   }
@@ -54,6 +64,14 @@ class DomEvents : public JsonEvents {
     m_open.pop_back();
     return true;
   }
+  [[nodiscard]] const double* numberHere() {
+    if (!m_numbers) return nullptr;
+    while (m_next < m_numbers->size() && (*m_numbers)[m_next].first < position()) ++m_next;
+    return m_next < m_numbers->size() && (*m_numbers)[m_next].first == position() ? &(*m_numbers)[m_next].second : nullptr;
+  }
+
+  const Numbers* m_numbers;
+  std::size_t m_next = 0;
 
   json m_root;
   std::vector<json*> m_open;
@@ -84,10 +102,21 @@ Result<void> checkJsonText(std::string_view text, const std::filesystem::path& p
   return {};
 }
 
-Result<json> parseJson(std::string_view text, const std::filesystem::path& path) {
-  DomEvents events(path, text, 0);
-  DELTASCOPE_TRY(scanJson(text, path, 0, events));
+Result<json> parseJson(std::string_view text, const std::filesystem::path& path, JsonRules rules) {
+  if (rules == JsonRules::Strict) {
+    DomEvents events(path, text, nullptr);
+    DELTASCOPE_TRY(scanJson(text, path, 0, events));
+    return events.take();
+  }
+  const PlainJson plain = replacePythonNumbers(text);
+  DomEvents events(path, plain.text, &plain.ends);
+  DELTASCOPE_TRY(scanJson(plain.text, path, 0, events));
   return events.take();
+}
+
+Result<json> readModelJson(const std::filesystem::path& path, std::uint64_t limit) {
+  DELTASCOPE_ASSIGN(const std::string text, readModelText(path, limit));
+  return parseJson(text, path);
 }
 
 }  // namespace deltascope

@@ -246,7 +246,6 @@ Result<Pickle> PickleMachine::run() {
   }
   if (m_stack.size() != 1 || !m_marks.empty())
     return corrupt("the pickle ends with " + formatCount(m_stack.size()) + " values, not with one");
-  if (m_cursor.left() > 0) return corrupt(formatCount(m_cursor.left()) + " bytes follow the pickle's end");
   m_pickle.m_root = m_stack.front();
   return std::move(m_pickle);
 }
@@ -254,7 +253,20 @@ Result<Pickle> PickleMachine::run() {
 Result<Pickle> Pickle::read(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t end) {
   if (begin > end || end > file.size())
     return fail(ErrorCode::InvalidArgument, at({file.path(), {}, begin}, "a pickle cannot lie outside its file"));
-  return PickleMachine(file, begin, end).run();
+  const std::uint64_t start = begin;
+  DELTASCOPE_ASSIGN(Pickle pickle, readNext(file, begin, end));
+  if (begin == end) return pickle;
+  return fail(ErrorCode::Corrupt, at({file.path(), {}, start}, formatCount(end - begin) + " bytes follow the pickle's end"),
+              "the pickle is damaged");
+}
+
+Result<Pickle> Pickle::readNext(const RandomAccessFile& file, std::uint64_t& begin, std::uint64_t end) {
+  if (begin > end || end > file.size())
+    return fail(ErrorCode::InvalidArgument, at({file.path(), {}, begin}, "a pickle cannot lie outside its file"));
+  PickleMachine machine(file, begin, end);
+  DELTASCOPE_ASSIGN(Pickle pickle, machine.run());
+  begin = machine.position();
+  return pickle;
 }
 
 }  // namespace deltascope

@@ -3,9 +3,10 @@
 /// Python pickles as data: literals, containers and tensors, read by a stack machine that never calls, imports or builds
 /// anything (docs.python.org/3/library/pickletools.html describes the opcodes of protocols 0 to 5).
 ///
-/// Untrusted bytes. GLOBAL and STACK_GLOBAL are names, and only those that torch.save needs: torch._utils._rebuild_tensor_v2,
-/// torch._utils._rebuild_parameter, collections.OrderedDict and torch.*Storage. REDUCE takes the first three, BUILD an
-/// OrderedDict's attributes, which are dropped. Every other symbol and opcode is refused by name with its offset. Nothing
+/// Untrusted bytes. GLOBAL and STACK_GLOBAL are names, and only those that torch.save needs: torch._utils._rebuild_tensor_v2
+/// and _v3, torch._utils._rebuild_parameter and _rebuild_parameter_with_state, collections.OrderedDict, torch.*Storage,
+/// torch.storage.UntypedStorage and names of types. REDUCE takes the first five and torch._tensor._rebuild_from_type_v2, BUILD
+/// an OrderedDict's attributes, which are dropped. Every other symbol and opcode is refused by name with its offset. Nothing
 /// recurses; values, texts, memo and stack are bounded (kMostValues and following), bytes stay in the file.
 #include <cstdint>
 #include <string>
@@ -34,7 +35,7 @@ enum class PickleKind : std::uint8_t {
   Dict,    ///< items: key, value, key, value …, as they were set; a key may repeat
   Symbol,  ///< text: module.name
   Stored,  ///< a persistent id; items: the id
-  Tensor,  ///< items: what _rebuild_tensor_v2 would be called with
+  Tensor,  ///< items: what _rebuild_tensor_v2 or _v3 would be called with; integer: 2 or 3
   Parameter
 };
 [[nodiscard]] std::string_view nameOf(PickleKind kind);  ///< "a list", "a text" …
@@ -57,6 +58,10 @@ class Pickle {
  public:
   /// The pickle that fills bytes [begin, end) of `file`.
   [[nodiscard]] static Result<Pickle> read(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t end);
+  /// The first of the pickles that follow one another in bytes [begin, end); `begin` becomes where the next begins.
+  [[nodiscard]] static Result<Pickle> readNext(const RandomAccessFile& file, std::uint64_t& begin, std::uint64_t end);
+  /// Every value that was read, in the order of the opcodes.
+  [[nodiscard]] const std::vector<PickleValue>& values() const { return m_values; }
   [[nodiscard]] const PickleValue& root() const { return m_values[m_root]; }
   [[nodiscard]] const PickleValue& operator[](PickleRef ref) const { return m_values[ref]; }
 

@@ -15,6 +15,8 @@ class PickleMachine {
   PickleMachine(const RandomAccessFile& file, std::uint64_t begin, std::uint64_t end)
       : m_file(file), m_cursor(file, begin, end) {}
   Result<Pickle> run();
+  [[nodiscard]] std::uint64_t left() const { return m_cursor.left(); }
+  [[nodiscard]] std::uint64_t position() const { return m_cursor.position(); }
 
  private:
   Result<void> step(std::uint8_t opcode);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the opcodes do to the stack, the memo and the values.
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "core/base/units.h"
@@ -8,16 +10,47 @@
 namespace deltascope {
 namespace {
 
-constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2",
-                           kRebuildParameter = "torch._utils._rebuild_parameter", kOrderedDict = "collections.OrderedDict";
+constexpr std::string_view kOrderedDict = "collections.OrderedDict", kFromType = "torch._tensor._rebuild_from_type_v2";
 
-bool isStorageName(std::string_view symbol) {
+/// What REDUCE calls: the value that says so.
+struct Callable {
+  std::string_view symbol;
+  PickleKind kind;
+  std::int64_t version;
+};
+constexpr std::array kCallables{
+    Callable{"torch._utils._rebuild_tensor_v2", PickleKind::Tensor, 2},
+    Callable{"torch._utils._rebuild_tensor_v3", PickleKind::Tensor, 3},
+    Callable{"torch._utils._rebuild_parameter", PickleKind::Parameter, 0},
+    Callable{"torch._utils._rebuild_parameter_with_state", PickleKind::Parameter, 0},
+};
+
+const Callable* callableOf(std::string_view symbol) {
+  const auto found = std::find_if(kCallables.begin(), kCallables.end(), [&](const Callable& c) { return c.symbol == symbol; });
+  return found == kCallables.end() ? nullptr : &*found;
+}
+
+/// Names of storages and types, which nothing calls: of the types, those that _rebuild_tensor_v3 is for.
+bool isTypeName(std::string_view symbol) {
   constexpr std::string_view kPrefix = "torch.", kSuffix = "Storage";
+  constexpr std::array<std::string_view, 12> kTypes{"torch.float8_e4m3fn",
+                                                    "torch.float8_e5m2",
+                                                    "torch.float8_e4m3fnuz",
+                                                    "torch.float8_e5m2fnuz",
+                                                    "torch.float8_e8m0fnu",
+                                                    "torch.float4_e2m1fn_x2",
+                                                    "torch.uint16",
+                                                    "torch.uint32",
+                                                    "torch.uint64",
+                                                    "torch.Tensor",
+                                                    "torch.nn.parameter.Parameter",
+                                                    "torch.storage.UntypedStorage"};
+  if (std::find(kTypes.begin(), kTypes.end(), symbol) != kTypes.end()) return true;
   return symbol.starts_with(kPrefix) && symbol.ends_with(kSuffix) && symbol.find('.', kPrefix.size()) == std::string_view::npos;
 }
 
 bool isKnownSymbol(std::string_view symbol) {
-  return symbol == kRebuildTensor || symbol == kRebuildParameter || symbol == kOrderedDict || isStorageName(symbol);
+  return symbol == kOrderedDict || symbol == kFromType || callableOf(symbol) != nullptr || isTypeName(symbol);
 }
 
 template <class T>
@@ -156,18 +189,27 @@ Result<void> PickleMachine::reduce() {
   const PickleValue& symbol = m_pickle.m_values[callable];
   if (symbol.kind != PickleKind::Symbol) return refuse("the opcode REDUCE calls " + std::string(nameOf(symbol.kind)));
   if (m_pickle.m_values[arguments].kind != PickleKind::Tuple) return corrupt("calls " + symbol.text + " without a tuple");
-  const std::vector<PickleRef> items = m_pickle.m_values[arguments].items;
+  std::vector<PickleRef> items = m_pickle.m_values[arguments].items;
+  std::string_view called = symbol.text;
   PickleValue value;
-  if (symbol.text == kOrderedDict) {
+  if (called == kFromType) {  // (function, type, arguments, state): a tensor with attributes, which are dropped
+    const auto& values = m_pickle.m_values;
+    if (items.size() != 4 || values[items[0]].kind != PickleKind::Symbol || values[items[1]].kind != PickleKind::Symbol ||
+        values[items[2]].kind != PickleKind::Tuple)
+      return corrupt("calls " + symbol.text + " otherwise than torch does");
+    if (!callableOf(values[items[0]].text)) return refuse("the opcode REDUCE calls " + values[items[0]].text);
+    called = values[items[0]].text;
+    items = std::vector<PickleRef>(values[items[2]].items);
+  }
+  if (called == kOrderedDict) {
     if (!items.empty()) return refuse("the opcode REDUCE calls collections.OrderedDict with arguments");
     value.kind = PickleKind::Dict;
     value.ordered = true;
-  } else if (symbol.text == kRebuildTensor) {
-    value.kind = PickleKind::Tensor;
-  } else if (symbol.text == kRebuildParameter) {
-    value.kind = PickleKind::Parameter;
+  } else if (const Callable* const known = callableOf(called)) {
+    value.kind = known->kind;
+    value.integer = known->version;
   } else {
-    return refuse("the opcode REDUCE calls " + symbol.text);
+    return refuse("the opcode REDUCE calls " + std::string(called));
   }
   m_items += items.size();
   if (m_items > kMostPickleItems) return refuse("its containers hold more than " + formatCount(kMostPickleItems) + " items");

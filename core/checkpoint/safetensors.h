@@ -38,6 +38,7 @@ class SafetensorsFile {
 
  private:
   explicit SafetensorsFile(RandomAccessFile file) : m_file(std::move(file)) {}
+  [[nodiscard]] Result<void> readHeader();
   RandomAccessFile m_file;
   SafetensorsHeader m_header;
   std::vector<std::uint32_t> m_byName;  ///< indices into header().tensors, sorted by name

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/base/units.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace deltascope {
@@ -21,33 +22,38 @@ std::uint64_t littleEndian(const std::array<std::byte, kLengthBytes>& bytes) {
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
-  DELTASCOPE_ASSIGN(auto opened, RandomAccessFile::open(path));
+  DELTASCOPE_ASSIGN(auto opened, openModelFile(path));
   SafetensorsFile file(std::move(opened));
-  constexpr auto kHint = "it is incomplete or not a safetensors file";
-  if (file.size() < kLengthBytes)
-    return fail(ErrorCode::Corrupt, at({path, {}, 0}, "has " + std::to_string(file.size()) + " bytes, too few for a header"),
-                kHint);
-  std::array<std::byte, kLengthBytes> length{};
-  DELTASCOPE_TRY(file.m_file.readAt(0, length));
-  const auto size = littleEndian(length);
-  if (size > kLongestHeader)
-    return fail(ErrorCode::Corrupt,
-                at({path, {}, 0}, "declares a header of " + formatCount(size) + " bytes, the limit is 100,000,000"),
-                "it is not a safetensors file");
-  if (size > file.size() - kLengthBytes)
-    return fail(
-        ErrorCode::Corrupt,
-        at({path, {}, 0}, "declares a header of " + formatCount(size) + " bytes in a file of " + formatCount(file.size())),
-        kHint);
-  std::vector<std::byte> header(size);
-  DELTASCOPE_TRY(file.m_file.readAt(kLengthBytes, header));
-  DELTASCOPE_ASSIGN(file.m_header, parseSafetensorsHeader(header, file.size(), path));
-  const auto& tensors = file.m_header.tensors;
-  file.m_byName.resize(tensors.size());
-  std::iota(file.m_byName.begin(), file.m_byName.end(), 0u);
-  std::sort(file.m_byName.begin(), file.m_byName.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return tensors[a].name < tensors[b].name; });
+  if (auto read = file.readHeader(); !read)
+    return tl::make_unexpected(orForeign(std::move(read).error(), file.m_file, FileKind::Safetensors));
   return file;
+}
+
+Result<void> SafetensorsFile::readHeader() {
+  const auto& path = m_file.path();
+  constexpr auto kHint = "it is incomplete or not a safetensors file";
+  if (size() < kLengthBytes)
+    return fail(ErrorCode::Corrupt, at({path, {}, 0}, "has " + std::to_string(size()) + " bytes, too few for a header"), kHint);
+  std::array<std::byte, kLengthBytes> bytes{};
+  DELTASCOPE_TRY(m_file.readAt(0, bytes));
+  const auto length = littleEndian(bytes);
+  if (length > kLongestHeader)
+    return fail(ErrorCode::Corrupt,
+                at({path, {}, 0}, "declares a header of " + formatCount(length) + " bytes, the limit is 100,000,000"),
+                "it is not a safetensors file");
+  if (length > size() - kLengthBytes)
+    return fail(ErrorCode::Corrupt,
+                at({path, {}, 0}, "declares a header of " + formatCount(length) + " bytes in a file of " + formatCount(size())),
+                kHint);
+  std::vector<std::byte> header(length);
+  DELTASCOPE_TRY(m_file.readAt(kLengthBytes, header));
+  DELTASCOPE_ASSIGN(m_header, parseSafetensorsHeader(header, size(), path));
+  const auto& tensors = m_header.tensors;
+  m_byName.resize(tensors.size());
+  std::iota(m_byName.begin(), m_byName.end(), 0u);
+  std::sort(m_byName.begin(), m_byName.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return tensors[a].name < tensors[b].name; });
+  return {};
 }
 
 const TensorInfo* SafetensorsFile::find(std::string_view name) const {

@@ -2,9 +2,13 @@
 #include "core/checkpoint/weights_layout.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "core/base/file.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/torch_file.h"
 
@@ -14,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kWeights = ".safetensors";
-constexpr std::string_view kIndex = ".safetensors.index.json";
+constexpr std::string_view kIndex = ".safetensors.index.json", kTorchIndex = ".bin.index.json";
 constexpr std::string_view kDelta = ".delta.safetensors";
 constexpr std::uint64_t kLargestIndex = 256u << 20;
 
@@ -26,7 +30,7 @@ Result<fs::path> shardPath(const fs::path& folder, const std::string& name, cons
   if (relative.is_absolute() || leaves)
     return fail(ErrorCode::Corrupt, at(where, "names the shard \"" + printable(name) + "\" outside its folder"),
                 "an index may only name files beside it");
-  if (!name.ends_with(kWeights) || name.find('\0') != std::string::npos)
+  if (!(name.ends_with(kWeights) || isTorchName(relative)) || name.find('\0') != std::string::npos)
     return fail(ErrorCode::Unsupported,
                 at(where, "names the shard \"" + printable(name) + "\", which is not a safetensors file"));
   return folder / relative.lexically_normal();
@@ -36,103 +40,146 @@ Result<WeightsLayout> fromIndex(const fs::path& path) {
   WeightsLayout layout;
   layout.index = path;
   layout.folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  DELTASCOPE_ASSIGN(const auto text, readTextFile(path, kLargestIndex));
-  DELTASCOPE_ASSIGN(const auto index, parseJson(text, path));
+  DELTASCOPE_ASSIGN(const auto index, readModelJson(path, kLargestIndex));
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (map == index.end() || !map->is_object() || map->empty())
     return fail(ErrorCode::Corrupt, at({path, {}, {}}, "has no weight_map"), "it is not the index of a sharded checkpoint");
-  std::map<fs::path, std::uint32_t> shards;
+  std::set<fs::path> shards;
   for (const auto& [tensor, shard] : map->items()) {
     const Location where{path, tensor, {}};
     if (!shard.is_string()) return fail(ErrorCode::Corrupt, at(where, "its entry in weight_map is not a file name"));
     DELTASCOPE_ASSIGN(auto file, shardPath(layout.folder, shard.get_ref<const std::string&>(), where));
-    shards.try_emplace(std::move(file), 0u);
+    shards.insert(std::move(file));
   }
-  for (auto& [file, number] : shards) {
-    number = static_cast<std::uint32_t>(layout.shards.size());
-    layout.shards.push_back(file);
-  }
-  layout.mapped.reserve(map->size());
-  for (const auto& [tensor, shard] : map->items())
-    layout.mapped.emplace_back(tensor,
-                               shards.at(layout.folder / fs::path(shard.get_ref<const std::string&>()).lexically_normal()));
+  layout.shards.assign(shards.begin(), shards.end());
   return layout;
 }
 
 WeightsLayout singleFile(const fs::path& path) {
-  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {path}, {}};
+  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {path}};
 }
 
-bool isThere(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
+/// What trainers save beside the weights, by torch.save too.
+bool isTrainersOwn(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames{"training_args.", "optimizer.", "scheduler.",
+                                                   "scaler.",        "rng_state",  "sampler."};
+  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view start) { return name.starts_with(start); });
 }
 
-/// The file of torch.save among several, by the name that transformers gives it.
-const fs::path* mainOf(const std::vector<fs::path>& files) {
-  if (files.size() == 1) return &files.front();
-  const auto named =
-      std::find_if(files.begin(), files.end(), [](const auto& f) { return f.filename() == "pytorch_model.bin"; });
-  return named == files.end() ? nullptr : &*named;
+/// What lies in a folder, by name.
+struct Contents {
+  std::vector<fs::path> weights, indexes, torch, torchIndexes;
+  std::optional<fs::path> unfinished;  ///< a download that did not come to its end
+  std::optional<std::pair<fs::path, ForeignFile>> foreign;
+  bool delta = false, snapshots = false;
+};
+
+bool isUnfinished(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kEndings{".incomplete", ".part", ".partial", ".crdownload", ".aria2", ".download"};
+  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-/// What lies in the folder that no name prefers: `*.safetensors` and indexes, without deltas; where there are none, the one
-/// file of torch.save.
-Result<WeightsLayout> onlyOne(const fs::path& folder) {
-  std::vector<fs::path> weights, indexes, torch;
-  bool otherFormat = false, delta = false;
+/// huggingface_hub keeps what it has so far in the cache's blobs, or below the folder that it downloads to.
+std::optional<fs::path> unfinishedBeside(const fs::path& folder) {
+  for (const auto& place : {folder / ".cache" / "huggingface" / "download", folder / ".." / ".." / "blobs"}) {
+    std::error_code error;
+    for (fs::directory_iterator entry(place, error), end; !error && entry != end; entry.increment(error))
+      if (isUnfinished(entry->path().filename().string())) return entry->path();
+  }
+  return std::nullopt;
+}
+
+Result<Contents> contentsOf(const fs::path& folder) {
+  Contents found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const auto name = entry->path().filename().string();
+    const auto& path = entry->path();
+    const auto name = path.filename().string();
     if (name.ends_with(kDelta))
-      delta = true;
+      found.delta = true;
     else if (name.ends_with(kIndex))
-      indexes.push_back(entry->path());
+      found.indexes.push_back(path);
+    else if (name.ends_with(kTorchIndex))
+      found.torchIndexes.push_back(path);
     else if (name.ends_with(kWeights))
-      weights.push_back(entry->path());
-    else if (isTorchName(entry->path()))
-      torch.push_back(entry->path());
-    else if (name.ends_with(".gguf"))
-      otherFormat = true;
+      found.weights.push_back(path);
+    else if (isTorchName(path) && !isTrainersOwn(name))
+      found.torch.push_back(path);
+    else if (isUnfinished(name))
+      found.unfinished = path;
+    else if (name == "snapshots")
+      found.snapshots = true;
+    else if (auto foreign = foreignName(path))
+      found.foreign.emplace(path, std::move(*foreign));
   }
   if (error) return fail(ErrorCode::Io, at({folder, {}, {}}, "cannot be listed: " + error.message()), "check the permissions");
-  if (indexes.size() == 1) return fromIndex(indexes.front());
-  if (indexes.empty() && weights.size() == 1) return singleFile(weights.front());
-  auto& many = indexes.empty() ? weights : indexes;
-  if (!many.empty()) {
-    std::sort(many.begin(), many.end());
-    return fail(ErrorCode::InvalidArgument,
-                at({folder, {}, {}}, "has " + std::to_string(many.size()) +
-                                         (indexes.empty() ? " safetensors files and no index: " : " indexes: ") +
-                                         printable(many[0].filename().string()) + ", " +
-                                         printable(many[1].filename().string()) + (many.size() > 2 ? ", …" : "")),
-                indexes.empty() ? "name one of the files, or add the model.safetensors.index.json that belongs to them"
-                                : "name one of them");
-  }
-  if (const auto* file = mainOf(torch)) return singleFile(*file);
-  if (!torch.empty()) {
-    std::sort(torch.begin(), torch.end());
-    return fail(ErrorCode::InvalidArgument,
-                at({folder, {}, {}}, "has " + std::to_string(torch.size()) +
-                                         " files of torch.save: " + printable(torch[0].filename().string()) + ", " +
-                                         printable(torch[1].filename().string()) + (torch.size() > 2 ? ", …" : "")),
-                "name one of them; shards are read from safetensors only: save_pretrained(folder, safe_serialization=True)");
-  }
-  if (delta)
+  return found;
+}
+
+const fs::path* named(const std::vector<fs::path>& files, std::string_view name) {
+  const auto found = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.filename() == name; });
+  return found == files.end() ? nullptr : &*found;
+}
+
+/// Several that no name prefers.
+tl::unexpected<Error> severalOf(std::vector<fs::path> files, const fs::path& folder, const char* what, const char* hint) {
+  std::sort(files.begin(), files.end());
+  return fail(ErrorCode::InvalidArgument,
+              at({folder, {}, {}}, "has " + std::to_string(files.size()) + what + printable(files[0].filename().string()) +
+                                       ", " + printable(files[1].filename().string()) + (files.size() > 2 ? ", …" : "")),
+              hint);
+}
+
+tl::unexpected<Error> nothingIn(const fs::path& folder, const Contents& found) {
+  auto unfinished = found.unfinished;
+  if (!unfinished) unfinished = unfinishedBeside(folder);
+  if (unfinished)
+    return fail(ErrorCode::NotFound,
+                at({folder, {}, {}}, "its download did not come to its end: " +
+                                         printable(unfinished->lexically_normal().string()) + " is a part of a file"),
+                downloadAgain(folder));
+  if (found.delta)
     return fail(ErrorCode::NotFound, at({folder, {}, {}}, "holds a delta payload but no base"),
                 "put the base's files beside it, or name the base");
-  if (otherFormat)
-    return fail(ErrorCode::Unsupported, at({folder, {}, {}}, "holds weights in a format that is not read"),
-                "convert them with transformers: save_pretrained(folder, safe_serialization=True)");
-  return fail(ErrorCode::NotFound, at({folder, {}, {}}, "has no safetensors files"), "name a model's folder");
+  if (found.foreign)
+    return fail(ErrorCode::Unsupported,
+                at({folder, {}, {}}, "holds weights in a format that is not read: " + found.foreign->second.what + ", " +
+                                         printable(found.foreign->first.filename().string())),
+                found.foreign->second.hint);
+  if (found.snapshots)
+    return fail(ErrorCode::InvalidArgument,
+                at({folder, {}, {}}, "is a model's folder in the Hub's cache, not the model's files"),
+                "name the model by its id org/name, or the folder of a commit below snapshots");
+  return fail(ErrorCode::NotFound, at({folder, {}, {}}, "has no safetensors files"),
+              downloadAgain(folder, "name a model's folder"));
+}
+
+/// What lies in the folder that no name prefers: `*.safetensors` and indexes, without deltas; where there are none, the files
+/// of torch.save.
+Result<WeightsLayout> onlyOne(const fs::path& folder) {
+  DELTASCOPE_ASSIGN(const Contents found, contentsOf(folder));
+  if (found.indexes.size() == 1) return fromIndex(found.indexes.front());
+  if (found.indexes.size() > 1) return severalOf(found.indexes, folder, " indexes: ", "name one of them");
+  if (found.weights.size() == 1) return singleFile(found.weights.front());
+  if (found.weights.size() > 1)
+    return severalOf(found.weights, folder, " safetensors files and no index: ",
+                     "name one of the files, or add the model.safetensors.index.json that belongs to them");
+  for (const auto* name : {"pytorch_model.bin", "adapter_model.bin"})
+    if (const auto* file = named(found.torch, name)) return singleFile(*file);
+  if (found.torchIndexes.size() == 1) return fromIndex(found.torchIndexes.front());
+  if (found.torchIndexes.size() > 1) return severalOf(found.torchIndexes, folder, " indexes: ", "name one of them");
+  if (found.torch.size() == 1) return singleFile(found.torch.front());
+  if (!found.torch.empty())
+    return severalOf(found.torch, folder, " files of torch.save and no index: ",
+                     "name one of them, or add the pytorch_model.bin.index.json that belongs to them");
+  return nothingIn(folder, found);
 }
 
 Result<WeightsLayout> inFolder(const fs::path& folder, std::string_view stem) {
-  for (const auto& name : {std::string(stem), std::string("model")}) {
-    if (const auto path = folder / (name + std::string(kWeights)); isThere(path)) return singleFile(path);
-    if (const auto path = folder / (name + std::string(kIndex)); isThere(path)) return fromIndex(path);
+  for (const auto& name : {std::string(stem), std::string("model"), std::string("adapter_model")}) {
+    if (const auto path = folder / (name + std::string(kWeights)); isNamed(path)) return singleFile(path);
+    if (const auto path = folder / (name + std::string(kIndex)); isNamed(path)) return fromIndex(path);
   }
-  if (const auto path = folder / "adapter_model.safetensors"; isThere(path)) return singleFile(path);
   return onlyOne(folder);
 }
 
@@ -141,18 +188,19 @@ Result<WeightsLayout> inFolder(const fs::path& folder, std::string_view stem) {
 Result<WeightsLayout> locateWeights(const fs::path& path, std::string_view stem) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found)
+  if (status.type() == fs::file_type::not_found && !isNamed(path))
     return fail(ErrorCode::NotFound, at({path, {}, {}}, "does not exist"), "check the path");
-  if (error) return fail(ErrorCode::Io, at({path, {}, {}}, "cannot be reached: " + error.message()), "check the permissions");
+  if (error && !isNamed(path))
+    return fail(ErrorCode::Io, at({path, {}, {}}, "cannot be reached: " + error.message()), "check the permissions");
   if (fs::is_directory(status)) return inFolder(path, stem);
   const auto name = path.filename().string();
   if (name.ends_with(".index.json")) return fromIndex(path);
   if (name.ends_with(".pkl"))
     return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is a pickle, not a checkpoint"),
                 "payloads of the old scripts are converted by deltascope-cli import");
-  if (name.ends_with(".gguf"))
-    return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is not a safetensors file"),
-                "convert it with transformers: save_pretrained(folder, safe_serialization=True)");
+  if (auto foreign = foreignName(path))
+    return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is in a format that is not read: " + foreign->what),
+                std::move(foreign->hint));
   return singleFile(path);
 }
 

@@ -73,7 +73,7 @@ Result<std::map<std::string, std::string>> readFacts(const ManifestPlace& contex
   std::map<std::string, std::string> facts;
   const auto found = metadata.find("deltascope.facts");
   if (found == metadata.end()) return facts;
-  DELTASCOPE_ASSIGN(const json object, parseJson(found->second, context.path));
+  DELTASCOPE_ASSIGN(const json object, parseJson(found->second, context.path, JsonRules::Strict));
   if (!object.is_object()) return context.corrupt({}, "the facts are not an object");
   for (const auto& [key, value] : object.items()) {
     if (!value.is_string()) return context.corrupt({}, "the fact " + printable(key, 80) + " is not text");
@@ -87,7 +87,7 @@ Result<std::vector<Companion>> readCompanions(const ManifestPlace& context, cons
   std::vector<Companion> companions;
   const auto found = metadata.find("deltascope.companions");
   if (context.version < 2 || found == metadata.end()) return companions;
-  DELTASCOPE_ASSIGN(const json list, parseJson(found->second, context.path));
+  DELTASCOPE_ASSIGN(const json list, parseJson(found->second, context.path, JsonRules::Strict));
   if (!list.is_array()) return context.corrupt({}, "the list of companions is not a list");
   for (const auto& row : list) {
     const bool fits = row.is_array() && row.size() == 4 && row[0].is_string() && row[1].is_number_unsigned() &&
@@ -137,8 +137,8 @@ Result<Manifest> parseManifest(const std::map<std::string, std::string>& metadat
   if (checksum != metadataChecksum(metadata)) return context.corrupt({}, "the manifest does not match its checksum");
   DELTASCOPE_ASSIGN(const std::string rowsText, text(context, metadata, "deltascope.manifest"));
   DELTASCOPE_ASSIGN(const std::string shardsText, text(context, metadata, "deltascope.shards"));
-  DELTASCOPE_ASSIGN(const json rows, parseJson(rowsText, path));
-  DELTASCOPE_ASSIGN(const json shards, parseJson(shardsText, path));
+  DELTASCOPE_ASSIGN(const json rows, parseJson(rowsText, path, JsonRules::Strict));
+  DELTASCOPE_ASSIGN(const json shards, parseJson(shardsText, path, JsonRules::Strict));
   Manifest manifest;
   manifest.fileVersion = context.version;
   DELTASCOPE_ASSIGN(manifest.tensors, readRows(context, rows));

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/units.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/pickle.h"
 #include "core/checkpoint/tensor.h"
 
@@ -150,10 +151,11 @@ std::uint64_t ScriptsTensor::storedBytes() const {
 }
 
 Result<ScriptsPayload> ScriptsPayload::open(const std::filesystem::path& path) {
-  DELTASCOPE_ASSIGN(auto file, RandomAccessFile::open(path));
+  DELTASCOPE_ASSIGN(auto file, openModelFile(path));
   ScriptsPayload payload(std::move(file));
-  DELTASCOPE_ASSIGN(const Pickle pickle, Pickle::read(payload.m_file, 0, payload.m_file.size()));
-  DELTASCOPE_ASSIGN(payload.m_tensors, ScriptsReader(path, pickle).readAll());
+  const auto pickle = Pickle::read(payload.m_file, 0, payload.m_file.size());
+  if (!pickle) return tl::make_unexpected(orForeign(pickle.error(), payload.m_file, FileKind::Torch));
+  DELTASCOPE_ASSIGN(payload.m_tensors, ScriptsReader(path, *pickle).readAll());
   return payload;
 }
 

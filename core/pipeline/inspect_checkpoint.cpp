@@ -34,7 +34,8 @@ std::optional<Weight> fourBitWeight(const Checkpoint& checkpoint, const TensorIn
   if (!state || state->bytes > kStateLimit) return std::nullopt;
   const auto bytes = checkpoint.readAll(*state);
   if (!bytes) return std::nullopt;
-  const auto json = parseJson({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, checkpoint.fileOf(*state));
+  const auto json =
+      parseJson({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, checkpoint.fileOf(*state), JsonRules::Strict);
   if (!json || !json->is_object() || !json->contains("shape") || !json->contains("dtype")) return std::nullopt;
   const auto& shape = (*json)["shape"];
   const auto& dtype = (*json)["dtype"];

@@ -190,6 +190,7 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
     if (layout[0] != std::byte{0})
       return parts.error(ErrorCode::Unsupported, name, "says that rows are interleaved; only row-major weights are handled");
   }
+  if (checkpoint.configError()) return tl::make_unexpected(*checkpoint.configError());  // it has the type of the values
   tensor.format = QuantFormat::Int8;
   tensor.dtype = modelDtype(checkpoint.config());
   tensor.shape = tensor.codes->shape;

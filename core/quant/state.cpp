@@ -73,7 +73,7 @@ Result<void> readNested(const json& state, QuantState& into) {
 }  // namespace
 
 Result<QuantState> parseQuantState(std::string_view text, QuantFormat format) {
-  DELTASCOPE_ASSIGN(const json state, parseJson(text, {}));
+  DELTASCOPE_ASSIGN(const json state, parseJson(text, {}, JsonRules::Strict));
   if (!state.is_object()) return corrupt("is not a JSON object");
   QuantState result;
   DELTASCOPE_ASSIGN(const std::string type, textField(state, "quant_type"));

@@ -18,6 +18,16 @@ Stage stageOf(const nlohmann::json& root, const std::filesystem::path& file, con
   return Stage(entry == root.end() ? kNull : *entry, file, key);
 }
 
+/// What other vocabularies the files have: transformers makes a tokenizer.json of them.
+Error noTokenizer(const CompanionSource& files, const std::filesystem::path& file) {
+  for (const auto* other : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json"})
+    if (files.has(other))
+      return {ErrorCode::NotFound, at({file, {}, {}}, std::string("there is no such file, only ") + other),
+              "make it with transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"};
+  return {ErrorCode::NotFound, at({file, {}, {}}, "there is no such file"),
+          "copy the tokenizer.json of the model into its folder"};
+}
+
 }  // namespace
 
 Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path) {
@@ -28,9 +38,7 @@ Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path) {
 
 Result<Tokenizer> Tokenizer::open(const CompanionSource& files, std::string_view name) {
   const auto file = files.shown(name);
-  if (!files.has(name))
-    return fail(ErrorCode::NotFound, at({file, {}, {}}, "there is no such file"),
-                "copy the tokenizer.json of the model into its folder");
+  if (!files.has(name)) return tl::make_unexpected(noTokenizer(files, file));
   DELTASCOPE_ASSIGN(std::string json, files.read(name));
   DELTASCOPE_ASSIGN(const auto root, parseJson(json, file));
   json = {};

@@ -20,6 +20,7 @@ class TestHubCache : public QObject {
 
   std::unique_ptr<QTemporaryDir> m_temporary;
   fs::path m_folder;
+  QStringList m_set;  // variables to forget
 
   static void fillCache(const fs::path& cache) {
     const auto model = cache / "models--org--Model-7B.v1";
@@ -43,10 +44,14 @@ class TestHubCache : public QObject {
   void init() {
     m_temporary = std::make_unique<QTemporaryDir>();
     m_folder = m_temporary->path().toStdString();
-    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"}) qunsetenv(name);
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "ABSENT"}) qunsetenv(name);
     qputenv("HOME", m_temporary->path().toUtf8());
   }
-  void cleanup() { m_temporary.reset(); }
+  void cleanup() {
+    for (const auto& name : m_set) qunsetenv(name.toUtf8());
+    m_set.clear();
+    m_temporary.reset();
+  }
 
   void idsAreFound_data() {
     QTest::addColumn<QString>("id");
@@ -75,38 +80,27 @@ class TestHubCache : public QObject {
     QCOMPARE(QString::fromStdString(checkpoint->tensors().front().name), tensor);
   }
 
+  /// hub_cache.json: as huggingface_hub computes it, with a home of its own.
   void theCacheIsWhereTheVariablesSay_data() {
-    QTest::addColumn<QString>("variable");
-    QTest::addColumn<QString>("value");
-    QTest::addColumn<QString>("cache");
-    QTest::newRow("the hub's own") << "HF_HUB_CACHE"
-                                   << "%1/a"
-                                   << "a";
-    QTest::newRow("the hub's own, from home") << "HF_HUB_CACHE"
-                                              << "~/a"
-                                              << "a";
-    QTest::newRow("its old name") << "HUGGINGFACE_HUB_CACHE"
-                                  << "%1/b"
-                                  << "b";
-    QTest::newRow("Hugging Face's home") << "HF_HOME"
-                                         << "%1/c"
-                                         << "c/hub";
-    QTest::newRow("the user's caches") << "XDG_CACHE_HOME"
-                                       << "%1/d"
-                                       << "d/huggingface/hub";
-    QTest::newRow("an empty variable") << "HF_HUB_CACHE"
-                                       << ""
-                                       << ".cache/huggingface/hub";
+    QTest::addColumn<QString>("row");
+    for (const auto& row : nlohmann::json::parse(contentOf(golden("hub_cache.json"))))
+      QTest::newRow(row.at("set").dump().c_str()) << QString::fromStdString(row.dump());
   }
   void theCacheIsWhereTheVariablesSay() {
-    QFETCH(QString, variable);
-    QFETCH(QString, value);
-    QFETCH(QString, cache);
-    qputenv(variable.toUtf8().constData(), (value.contains('%') ? value.arg(m_temporary->path()) : value).toUtf8());
-    fillCache(m_folder / cache.toStdString());
+    QFETCH(QString, row);
+    const auto parsed = nlohmann::json::parse(row.replace("/home/user", m_temporary->path()).toStdString());
+    for (const auto& [name, value] : parsed.at("set").items()) {
+      qputenv(name.c_str(), value.get<std::string>().c_str());
+      m_set << QString::fromStdString(name);
+    }
+    const auto before = fs::current_path();
+    fs::current_path(m_folder);  // an empty variable means this folder
+    const fs::path cache = parsed.at("cache").get<std::string>();
+    fillCache(fs::path(".") / cache);
     const auto path = resolveModel("org/Model-7B.v1");
+    fs::current_path(before);
     QVERIFY2(path, path ? "" : describe(path.error()).c_str());
-    QCOMPARE(*path, m_folder / cache.toStdString() / "models--org--Model-7B.v1" / "snapshots" / kMain);
+    QCOMPARE(path->string(), (cache / "models--org--Model-7B.v1" / "snapshots" / kMain).string());
   }
 
   void theHubsCacheComesBeforeItsHome() {
@@ -166,6 +160,35 @@ class TestHubCache : public QObject {
     QVERIFY(path);
     QCOMPARE(*path, fs::path("org/Model-7B.v1"));
     QCOMPARE(resolveModel(m_folder.string()).value(), m_folder);
+  }
+
+  void aBlobThatIsNotThereIsNamed() {
+    const auto cache = m_folder / ".cache" / "huggingface" / "hub";
+    fillCache(cache);
+    fs::remove(cache / "models--org--Model-7B.v1" / "blobs" / "aa");
+    const auto checkpoint = Checkpoint::open(resolveModel("org/Model-7B.v1").value());
+    QVERIFY(!checkpoint);
+    const auto said = QString::fromStdString(describe(checkpoint.error()));
+    QVERIFY2(said.contains("model.safetensors: is a link to ") && said.contains("blobs/aa, which is not there") &&
+                 said.contains("download it again: hf download org/Model-7B.v1"),
+             qPrintable(said));
+  }
+
+  void whatIsNoModelYetIsNamed() {
+    const auto model = m_folder / "cache" / "models--org--Model-7B.v1";
+    fillCache(m_folder / "cache");
+    auto checkpoint = Checkpoint::open(model);
+    QVERIFY(!checkpoint);
+    QVERIFY2(describe(checkpoint.error()).find("is a model's folder in the Hub's cache") != std::string::npos,
+             describe(checkpoint.error()).c_str());
+    fs::remove(model / "snapshots" / kMain / "model.safetensors");
+    write(model / "blobs" / "cc.incomplete", "part");
+    checkpoint = Checkpoint::open(model / "snapshots" / kMain);
+    QVERIFY(!checkpoint);
+    const auto said = QString::fromStdString(describe(checkpoint.error()));
+    QVERIFY2(said.contains("did not come to its end") && said.contains("blobs/cc.incomplete") &&
+                 said.contains("hf download org/Model-7B.v1"),
+             qPrintable(said));
   }
 
   void nothingIsNoModel() { QCOMPARE(resolveModel("").error().code, ErrorCode::InvalidArgument); }

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <QtTest>
+#include <cmath>
 #include <random>
 
 #include "core/checkpoint/json.h"
+#include "tests/core/checkpoint/checkpoint_files.h"
 
 using namespace deltascope;
+
+namespace {
+
+void addNumbers(const nlohmann::json& value, std::vector<double>& numbers) {
+  if (value.is_structured())
+    for (const auto& item : value) addNumbers(item, numbers);
+  if (value.is_number()) numbers.push_back(value.get<double>());
+}
+
+}  // namespace
 
 class TestJson : public QObject {
   Q_OBJECT
@@ -21,7 +33,7 @@ class TestJson : public QObject {
   }
   void validTextIsParsedAsTheLibraryParsesIt() {
     QFETCH(QString, text);
-    const auto parsed = parseJson(text.toStdString(), "f");
+    const auto parsed = parseJson(text.toStdString(), "f", JsonRules::Strict);
     QVERIFY2(parsed, parsed ? "" : parsed.error().message.c_str());
     QVERIFY(*parsed == nlohmann::json::parse(text.toStdString()));
   }
@@ -56,12 +68,72 @@ class TestJson : public QObject {
   void badTextIsRefused() {
     QFETCH(QByteArray, text);
     QFETCH(QString, says);
-    const auto parsed = parseJson({text.constData(), std::size_t(text.size())}, "folder/config.json");
+    const auto parsed = parseJson({text.constData(), std::size_t(text.size())}, "folder/config.json", JsonRules::Strict);
     QVERIFY(!parsed);
     QCOMPARE(parsed.error().code, ErrorCode::Corrupt);
     QVERIFY(parsed.error().message.starts_with("folder/config.json, offset "));
     QVERIFY2(QString::fromStdString(parsed.error().message).contains(says), parsed.error().message.c_str());
     QVERIFY(parsed.error().message.find('\n') == std::string::npos && parsed.error().message.size() < 400);
+  }
+
+  /// python_json.json: what Python's json makes of it.
+  void pythonsTextsAreReadAsPythonReadsThem_data() {
+    QTest::addColumn<QString>("row");
+    for (const auto& row : nlohmann::json::parse(checkpoint_files::contentOf(checkpoint_files::golden("python_json.json"))))
+      QTest::newRow(row.at("text").get<std::string>().substr(0, 40).c_str()) << QString::fromStdString(row.dump());
+  }
+  void pythonsTextsAreReadAsPythonReadsThem() {
+    QFETCH(QString, row);
+    const auto expected = nlohmann::json::parse(row.toStdString());
+    const auto text = expected.at("text").get<std::string>();
+    const auto parsed = parseJson(text, "f", JsonRules::Python);
+    if (expected.contains("refused")) {
+      QVERIFY(!parsed);
+      return;
+    }
+    QVERIFY2(parsed, parsed ? "" : parsed.error().message.c_str());
+    std::vector<double> numbers;
+    addNumbers(*parsed, numbers);
+    const auto& wanted = expected.at("numbers");
+    QCOMPARE(numbers.size(), wanted.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const double want = std::strtod(wanted[i].get<std::string>().c_str(), nullptr);
+      QVERIFY2(std::isnan(want) ? std::isnan(numbers[i]) : numbers[i] == want, wanted[i].get<std::string>().c_str());
+    }
+    std::vector<std::string> keys;
+    if (parsed->is_object())
+      for (const auto& item : parsed->items()) keys.push_back(item.key());
+    QCOMPARE(keys, expected.at("keys").get<std::vector<std::string>>());
+  }
+
+  void pythonsNumbersStayPlacedInTheText() {
+    const auto parsed = parseJson("{\"a\":[NaN,Infinity],\"b\":\"Infinity\",\"c\":]}", "f", JsonRules::Python);
+    QVERIFY(!parsed);
+    QVERIFY2(parsed.error().message.starts_with("f, offset 40: "), parsed.error().message.c_str());
+  }
+
+  void membersAreEditedInTheText_data() {
+    QTest::addColumn<QString>("text");
+    QTest::addColumn<QString>("without");
+    QTest::addColumn<QString>("with");
+    const auto row = [](const char* text, const char* without, const char* with) {
+      QTest::newRow(text) << text << without << with;
+    };
+    row("{}", "{}", "{\n  \"q\": 7\n}");
+    row("{\"q\":1}", "{}", "{\n  \"q\": 7\n}");
+    row("{ \"q\" : {\"a\":[1,\"}\"]} , \"b\": NaN }", "{ \"b\": NaN }", "{ \"b\": NaN,\n  \"q\": 7\n}");
+    row("{\"a\":Infinity,\n \"q\":[{}]\n}", "{\"a\":Infinity\n}", "{\"a\":Infinity,\n  \"q\": 7\n}");
+    row("{\"a\":\"q\",\"q\":1,\"b\":{\"q\":2},\"q\":3}", "{\"a\":\"q\",\"b\":{\"q\":2}}",
+        "{\"a\":\"q\",\"b\":{\"q\":2},\n  \"q\": 7\n}");
+  }
+  void membersAreEditedInTheText() {
+    QFETCH(QString, text);
+    QFETCH(QString, without);
+    QFETCH(QString, with);
+    QCOMPARE(QString::fromStdString(withoutMember(text.toStdString(), "q")), without);
+    const auto changed = withMember(text.toStdString(), "q", "7");
+    QCOMPARE(QString::fromStdString(changed), with);
+    QCOMPARE(parseJson(changed, "f").value()["q"].get<int>(), 7);
   }
 
   void sixtyFourLevelsAreFine() { QVERIFY(parseJson(std::string(64, '[') + std::string(64, ']'), "f")); }
@@ -80,7 +152,8 @@ class TestJson : public QObject {
         else
           text.insert(place, text.substr(random() % text.size(), random() % 20));
       }
-      accepted += parseJson(text, "f").has_value();
+      accepted += parseJson(text, "f", JsonRules::Strict).has_value();
+      (void)parseJson(text, "f", JsonRules::Python);
     }
     QVERIFY(accepted > 0);
   }

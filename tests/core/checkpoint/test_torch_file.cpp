@@ -64,6 +64,59 @@ class TestTorchFile : public QObject {
     }
   }
 
+  /// torch_more.json: strides, wrapped dicts, later types, files that are no ZIP.
+  void tensorsOfEveryKindAreThoseOfTorch_data() {
+    QTest::addColumn<QByteArray>("content");
+    QTest::addColumn<QByteArray>("tensors");
+    for (const auto& row : goldens("torch_more.json"))
+      QTest::newRow(row["name"].get<std::string>().c_str())
+          << QByteArray::fromBase64(QByteArray::fromStdString(row["file"].get<std::string>()))
+          << QByteArray::fromStdString(row["tensors"].dump());
+  }
+  void tensorsOfEveryKindAreThoseOfTorch() {
+    QFETCH(QByteArray, content);
+    QFETCH(QByteArray, tensors);
+    const json expected = json::parse(tensors.toStdString());
+    const auto file = TorchFile::open(write(place("more.pth"), content.toStdString()));
+    QVERIFY2(file, file ? "" : describe(file.error()).c_str());
+    QCOMPARE(file->tensors().size(), expected.size());
+    for (const auto& info : file->tensors()) {
+      QVERIFY2(expected.contains(info.name), info.name.c_str());
+      const auto& held = expected[info.name];
+      QCOMPARE(std::string(nameOf(info.dtype)), held["dtype"].get<std::string>());
+      QCOMPARE(json(info.shape), held["shape"]);
+      const auto right = fromHex(held["bytes"].get<std::string>());
+      std::vector<std::byte> bytes(info.bytes);
+      QVERIFY(file->read(info, 0, bytes));
+      QCOMPARE(textOf(bytes), right);
+      for (std::size_t begin = 0; begin < bytes.size(); begin += 3) {  // ranges that cut elements too
+        std::vector<std::byte> part(std::min<std::size_t>(7, bytes.size() - begin));
+        QVERIFY(file->read(info, begin, part));
+        QCOMPARE(textOf(part), right.substr(begin, part.size()));
+      }
+    }
+  }
+
+  void shardsWithAnIndexAreOneCheckpoint() {
+    const auto rows = goldens("torch_more.json");
+    const auto contentOfRow = [&](const char* name) {
+      const auto row = std::find_if(rows.begin(), rows.end(), [&](const json& r) { return r["name"] == name; });
+      return QByteArray::fromBase64(QByteArray::fromStdString((*row)["file"].get<std::string>())).toStdString();
+    };
+    const auto folder = place("sharded");
+    write(folder / "pytorch_model-00001-of-00002.bin", contentOfRow("state_dict"));
+    write(folder / "pytorch_model-00002-of-00002.bin", contentOfRow("strided: transposed"));
+    write(folder / "training_args.bin", "no weights");
+    write(folder / "pytorch_model.bin.index.json",
+          R"({"weight_map":{"weight":"pytorch_model-00001-of-00002.bin","ghost":"pytorch_model-00001-of-00002.bin",
+              "w":"pytorch_model-00002-of-00002.bin"}})");
+    const auto checkpoint = Checkpoint::open(folder);
+    QVERIFY2(checkpoint, checkpoint ? "" : describe(checkpoint.error()).c_str());
+    QCOMPARE(checkpoint->tensors().size(), std::size_t(3));  // bias, w, weight
+    QCOMPARE(checkpoint->find("w")->shape, (std::vector<std::uint64_t>{6, 4}));
+    QCOMPARE(checkpoint->files().size(), std::size_t(3));
+  }
+
   void whatIsNoDictOfTensorsIsRefused_data() {
     QTest::addColumn<QByteArray>("content");
     QTest::addColumn<QString>("says");
@@ -80,6 +133,24 @@ class TestTorchFile : public QObject {
     QVERIFY2(QString::fromStdString(file.error().message).contains(says), file.error().message.c_str());
     QVERIFY(QString::fromStdString(file.error().message).contains("a.pth"));
     QVERIFY(!file.error().hint.empty());
+  }
+
+  void everyTruncationOfAnOldFileIsAnError() {
+    for (const auto& row : goldens("torch_more.json")) {
+      if (row["name"] != "no ZIP, state_dict") continue;
+      const auto whole = QByteArray::fromBase64(QByteArray::fromStdString(row["file"].get<std::string>())).toStdString();
+      for (std::size_t size = 0; size < whole.size(); ++size)
+        QVERIFY2(!readThrough(write(place("cut.pth"), whole.substr(0, size))), qPrintable(QString::number(size)));
+      for (std::size_t i = 0; i < whole.size(); ++i)
+        for (const int change : {0xff, 1, 0x80}) {
+          std::string damaged = whole;
+          damaged[i] = static_cast<char>(damaged[i] ^ change);
+          const auto read = readThrough(write(place("changed.pth"), damaged));
+          if (!read) QVERIFY(!read.error().message.empty());
+        }
+      return;
+    }
+    QFAIL("no such row");
   }
 
   void everyTruncationIsAnError() {
@@ -108,7 +179,7 @@ class TestTorchFile : public QObject {
     fs::copy_file(golden("torch_types.pth"), place("folder/other.pt"));
     const auto two = Checkpoint::open(place("folder"));
     QVERIFY(!two);
-    QVERIFY2(QString::fromStdString(two.error().message).contains("2 files of torch.save: other.pt, weights.pth"),
+    QVERIFY2(QString::fromStdString(two.error().message).contains("2 files of torch.save and no index: other.pt, weights.pth"),
              two.error().message.c_str());
     fs::copy_file(golden("torch_types.pth"), place("folder/pytorch_model.bin"));
     QCOMPARE(Checkpoint::open(place("folder"))->files(), std::vector<fs::path>{place("folder/pytorch_model.bin")});

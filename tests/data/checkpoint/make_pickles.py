@@ -170,6 +170,62 @@ def torch_files():
     (HERE / "torch_files.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
+LATER = {torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2", torch.float8_e4m3fnuz: "F8_E4M3FNUZ", torch.float8_e5m2fnuz: "F8_E5M2FNUZ",
+         torch.float8_e8m0fnu: "F8_E8M0", torch.float4_e2m1fn_x2: "F4", torch.uint16: "U16", torch.uint32: "U32", torch.uint64: "U64"}
+
+
+def torch_more():
+    """torch_more.json: one file a row, in base64, with what torch.load gives of it; "held" says where the tensors are in that."""
+    torch.manual_seed(8)
+    rows = []
+    bytes_of = lambda n: torch.arange(n, dtype=torch.uint8) * 7 + 3
+    whole, cube = torch.arange(24, dtype=torch.float32), torch.arange(60, dtype=torch.bfloat16).reshape(3, 4, 5)
+    note = torch.nn.Parameter(torch.arange(3.0))
+    note.note = "kept by a trainer"
+    tagged = torch.arange(4.0)
+    tagged.tag = 3
+    module = torch.nn.Linear(3, 2)
+
+    def keep(name, value, held=(), **options):
+        content = saved(value, **options)
+        loaded = torch.load(io.BytesIO(content), weights_only=False)  # written a line above
+        for key in held:
+            loaded = loaded[key]
+        tensors = {k: {"dtype": (TYPES | LATER)[t.dtype], "shape": list(t.shape[:-1]) + [2 * t.shape[-1]] if t.dtype == torch.float4_e2m1fn_x2 else list(t.shape),
+                       "bytes": raw(t)} for k, t in loaded.items()}
+        rows.append({"name": name, "file": base64.b64encode(content).decode(), "tensors": tensors})
+
+    strided = {"transposed": whole.reshape(4, 6).t(), "every second": whole[::2], "a column": whole.reshape(4, 6)[:, 2], "a window": whole.reshape(4, 6)[1:3, 2:5],
+               "expanded": torch.arange(3.0).reshape(1, 3).expand(4, 3), "permuted": cube.permute(2, 0, 1), "reversed roles": cube.transpose(0, 2)[1:, 1:, 1:],
+               "one number, everywhere": torch.tensor(2.5).expand(3, 2), "channels last": torch.arange(48.0).reshape(1, 3, 4, 4).to(memory_format=torch.channels_last),
+               "as strided": whole.as_strided((3, 3), (1, 2), 5), "plain": whole}
+    keep("strided", strided)
+    for name in strided:
+        keep("strided: " + name, {"w": strided[name]})
+    for dtype, name in LATER.items():
+        keep(name, {"w": bytes_of(24).view(dtype).reshape(3, -1), "part": bytes_of(24).view(dtype)[1:3]})
+        if dtype != torch.float4_e2m1fn_x2:
+            keep(name + ", transposed", {"w": bytes_of(24).view(dtype).reshape(3, -1).t()})
+    keep("scalars", {str(d): torch.tensor(1, dtype=d) for d in TYPES} | {"u16": torch.tensor(7, dtype=torch.uint16), "e": torch.tensor(2.0).to(torch.float8_e5m2)})
+    keep("parameter with attributes", {"w": note, "v": torch.ones(2)})
+    keep("tensor with attributes", {"w": tagged})
+    keep("state_dict", {"state_dict": module.state_dict(), "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.ones(2)}}, "lr": 0.1}}, ["state_dict"])
+    keep("model", {"epoch": 3, "model": module.state_dict(), "args": {"lr": 0.1, "name": "x"}}, ["model"])
+    keep("module", {"module": module.state_dict(), "dp_world_size": 4, "param_shapes": [[1, 2]]}, ["module"])
+    keep("model_state_dict", {"model_state_dict": module.state_dict(), "optimizer_state_dict": {"state": {}}, "loss": 0.5}, ["model_state_dict"])
+    keep("model of a state_dict", {"model": {"state_dict": module.state_dict(), "step": 4}}, ["model", "state_dict"])
+    keep("state_dict before model", {"model": {"w": torch.zeros(1)}, "state_dict": {"w": torch.ones(1)}}, ["state_dict"])
+    views = {"whole": whole, "row": whole[4:8], "matrix": whole.reshape(4, 6), "transposed": whole.reshape(4, 6).t(), "scalar": torch.tensor(4), "none": torch.empty(0, 3)}
+    for protocol in range(2, 6):
+        keep(f"protocol {protocol}", views, pickle_protocol=protocol)
+        keep(f"no ZIP, protocol {protocol}", views, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+    keep("no ZIP, every type", {f"t.{name}": (torch.randn(6) * 50).to(dtype).reshape(2, 3) for dtype, name in TYPES.items()}, _use_new_zipfile_serialization=False)
+    keep("no ZIP, state_dict", {"state_dict": module.state_dict(), "epoch": 1}, ["state_dict"], _use_new_zipfile_serialization=False)
+    keep("no ZIP, parameters", collections.OrderedDict(module.named_parameters()), _use_new_zipfile_serialization=False)
+    keep("no tensors", {})
+    (HERE / "torch_more.json").write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+
+
 def saved(value, **options):
     buffer = io.BytesIO()
     torch.save(value, buffer, **options)
@@ -199,6 +255,12 @@ def once(data, old, new):
     return data.replace(old, new, 1)
 
 
+def tagged():
+    tensor = torch.ones(2)
+    tensor.tag = 1
+    return tensor
+
+
 def torch_refused():
     import warnings
     warnings.simplefilter("ignore")
@@ -206,25 +268,32 @@ def torch_refused():
     whole = torch.arange(24, dtype=torch.float32)
     held = members(good)
     refused = {
-        "transposed": (saved({"w": torch.ones(2, 3).t()}), "not contiguous"),
-        "expanded": (saved({"w": torch.ones(1, 3).expand(2, 3)}), "not contiguous"),
-        "strided": (saved({"w": whole[::2]}), "not contiguous"),
+        "expanded beyond reason": (saved({"w": torch.ones(1).expand(2**40)}), "repeats its elements"),
         "conjugated": (saved({"w": torch.ones(2, dtype=torch.complex64).conj()}), "conjugated"),
         "double complex": (saved({"w": torch.ones(2, dtype=torch.complex128)}), "ComplexDoubleStorage"),
-        "float8": (saved({"w": torch.ones(2).to(torch.float8_e4m3fn)}), "torch._utils._rebuild_tensor_v3"),
         "a number beside": (saved({"w": torch.ones(2), "epoch": 3}), "epoch"),
-        "nested": (saved({"model": {"w": torch.ones(2)}}), "a dict, not a tensor"),
+        "nested": (saved({"layers": {"w": torch.ones(2)}}), "a dict, not a tensor"),
+        "wrapped too deep": (saved({"model": {"model": {"model": {"model": {"w": torch.ones(2)}}}}}), "a dict, not a tensor"),
+        "wrapped number": (saved({"state_dict": {"w": torch.ones(2), "n": 3}}), "is a number, not a tensor"),
         "a list": (saved([torch.ones(2)]), "not a dict"),
         "a tensor": (saved(torch.ones(2)), "not a dict"),
         "a number as a key": (saved({1: torch.ones(2)}), "keys is a number"),
         "a module": (saved(torch.nn.Linear(2, 2)), "torch.nn.modules.linear.Linear"),
         "sparse": (saved({"w": torch.ones(2, 2).to_sparse()}), "torch._utils._rebuild_sparse_tensor"),
-        "before torch 1.6": (saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False), "is not a ZIP"),
+        "no ZIP, cut": (saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False)[:-1], "bytes are left"),
+        "no ZIP, longer": (saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False) + b"\0", "bytes follow the last storage"),
+        "no ZIP, big endian": (once(saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False), b"little_endianq\2\x88", b"little_endianq\2\x89"), "byte order"),
+        "no ZIP, another protocol": (once(saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False), b"M\xe9\3.", b"M\xea\3."), "protocol 1001"),
+        "no ZIP, code": (once(saved({"w": torch.ones(2)}, _use_new_zipfile_serialization=False), b"ccollections\nOrderedDict\n", b"cos\nsystem\n"), "os.system"),
         "compressed": (zipped(held, zipfile.ZIP_DEFLATED), "is compressed"),
         "twice": (zipped(held + [held[-1]]), "is there twice"),
         "two pickles": (zipped(held + [("other/data.pkl", b"}.")]), "two data.pkl"),
         "no pickle": (zipped([("a/b", b"c")]), "without a data.pkl"),
         "empty archive": (zipped([]), "is not a ZIP"),
+        "tagged by a call": (changed(saved({"w": tagged()}), "data.pkl", lambda d: once(d, b"ctorch._utils\n_rebuild_tensor_v2\n", b"ccollections\nOrderedDict\n")), "collections.OrderedDict"),
+        "negative stride": (changed(good, "data.pkl", lambda d: once(d, b"K\5K\1\x86", b"J\xff\xff\xff\xffK\1\x86")), "no number from 0"),
+        "a stride outside": (changed(good, "data.pkl", lambda d: once(d, b"K\5K\1\x86", b"K\6K\1\x86")), "outside its storage"),
+        "an overflowing stride": (changed(good, "data.pkl", lambda d: once(d, b"K\5K\1\x86", b"\x8a\x08" + b"\xff" * 7 + b"\x7f" + b"K\1\x86")), "outside its storage"),
         "comment": (zipped(held, comment=b"hello"), "does not end with a ZIP directory"),
         "storage missing": (zipped([(n, d) for n, d in held if not n.endswith("data/0")]), "is missing"),
         "storage short": (changed(good, "data/0", lambda d: d[:-1]), "has 59 bytes"),
@@ -251,4 +320,5 @@ if __name__ == "__main__":
     plain()
     hostile()
     torch_files()
+    torch_more()
     torch_refused()
