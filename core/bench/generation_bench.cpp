@@ -22,8 +22,9 @@ std::vector<TokenId> randomPrompt(std::uint64_t seed, std::uint32_t vocabulary) 
 /// Of weights a token: in full, or base and delta; of a table that is only looked up, nothing to speak of.
 std::uint64_t bytesPerToken(const Model& model) {
   std::uint64_t bytes = 0;
-  for (const auto& t : model.plan().tensors)
-    if (model.config().tiedEmbeddings || t.name != "model.embed_tokens.weight")
+  const auto& tensors = model.plan().tensors;  // the embedding first
+  for (const auto& t : tensors)
+    if (model.config().tiedEmbeddings || &t != &tensors.front())
       bytes += t.placement == Placement::Static ? t.finalBytes : t.baseBytes + t.deltaBytes;
   return bytes;
 }

@@ -77,7 +77,9 @@ Result<std::vector<std::size_t>> chooseTensors(const Variant& variant, const std
   for (std::size_t i = 0; i < variant.tensors.size(); ++i) {
     const WeightSpec& spec = variant.tensors[i].spec;
     bool wanted = false;
-    for (const auto& pattern : patterns) wanted = wanted || fnmatch(pattern.c_str(), spec.name.c_str(), 0) == 0;
+    for (const auto& pattern : patterns)  // by either name: presets know the family's own
+      wanted =
+          wanted || fnmatch(pattern.c_str(), spec.name.c_str(), 0) == 0 || fnmatch(pattern.c_str(), spec.own.c_str(), 0) == 0;
     if (!wanted) continue;
     if (isMatrix(spec.role) || isNorm(spec.role))
       chosen.push_back(i);

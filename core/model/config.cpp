@@ -21,20 +21,27 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-Result<const Family*> familyOf(const json& config, const Fields& fields) {
-  std::string architecture, type;
-  if (const auto* list = fields.find("architectures")) {
-    if (!list->is_array() || list->empty() || !list->front().is_string())
-      return fields.corrupt("architectures", "is not a list of names");
-    architecture = list->front().get<std::string>();
-  }
-  DELTASCOPE_ASSIGN(type, fields.text("model_type", std::string()));
+/// The first name of "architectures", in whatever form it is there.
+std::string architectureOf(const Fields& fields) {
+  const auto* value = fields.find("architectures");
+  if (value && value->is_array()) value = value->empty() ? nullptr : &value->front();
+  return value && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+/// model_type decides, as in transformers; architectures may name a wrapper or an older spelling. It counts where there is no
+/// model_type.
+Result<const Family*> familyOf(const json& config, const Fields& fields, const std::filesystem::path& path) {
+  DELTASCOPE_ASSIGN(const std::string type, fields.text("model_type", std::string()));
+  const std::string architecture = architectureOf(fields);
   if (!config.is_object() || (architecture.empty() && type.empty()))
-    return fields.corrupt("architectures", "is missing, and so is model_type");
+    return fail(ErrorCode::Corrupt, at({path, {}, {}}, "model_type is missing, and so is architectures"),
+                "copy the config.json that belongs to these weights");
   for (const auto& family : families())
-    if (architecture.empty() ? family.modelType == type : family.architecture == architecture) return &family;
+    if (type.empty() ? family.architecture == architecture : family.modelType == type) return &family;
+  const bool named = architecture.empty() || type.empty();
   return fields.unsupported(
-      "architectures", printable(architecture.empty() ? type : architecture, 80) + " cannot be run here",
+      type.empty() ? "architectures" : "model_type",
+      printable(named ? type + architecture : type + " (" + architecture + ")", 160) + " cannot be run here",
       "supported are " + joined(supportedArchitectures()) + "; packing, verifying and unpacking work for every model");
 }
 
@@ -119,11 +126,12 @@ std::vector<std::string> supportedArchitectures() {
 }
 
 Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::path& path) {
+  if (!config.is_null() && !config.is_object()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, "is not a JSON object"));
   if (!config.is_object())
     return fail(ErrorCode::NotFound, at({path, {}, {}}, "there is no such file, so that the model's shape is not known"),
                 "put the model's config.json there");
   const Fields fields(config, path);
-  DELTASCOPE_ASSIGN(const Family* family, familyOf(config, fields));
+  DELTASCOPE_ASSIGN(const Family* family, familyOf(config, fields, path));
   ModelConfig c;
   c.architecture = family->architecture;
   c.family = family->name;

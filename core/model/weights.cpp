@@ -61,8 +61,37 @@ std::uint64_t sizeOf(const ModelConfig& c, Size size) {
   return 0;
 }
 
+/// The field that gives a size, as transformers names it.
+const char* fieldOf(Size size) {
+  switch (size) {
+    case Size::Hidden:
+      return "hidden_size";
+    case Size::Queries:
+      return "num_attention_heads × head_dim";
+    case Size::Keys:
+      return "num_key_value_heads × head_dim";
+    case Size::Intermediate:
+      return "intermediate_size";
+    case Size::Vocabulary:
+      return "vocab_size";
+    case Size::HeadDim:
+      return "head_dim";
+    case Size::None:
+      break;
+  }
+  return "";
+}
+
+const Row* rowOf(WeightRole role) {
+  for (const Row* row : {&kEmbeddingRow, &kNormRow, &kHeadRow})
+    if (row->role == role) return row;
+  for (const auto& row : kLayerRows)
+    if (row.role == role) return &row;
+  return nullptr;
+}
+
 WeightSpec specOf(const ModelConfig& config, const Row& row, std::uint32_t layer, const std::string& prefix) {
-  WeightSpec spec{row.role, layer, prefix + row.name, {sizeOf(config, row.rows)}};
+  WeightSpec spec{row.role, layer, prefix + row.name, prefix + row.name, {sizeOf(config, row.rows)}};
   if (row.columns != Size::None) spec.shape.push_back(sizeOf(config, row.columns));
   return spec;
 }
@@ -82,6 +111,18 @@ std::vector<WeightSpec> weightsOf(const ModelConfig& config) {
 }
 
 std::string headName() { return kHeadRow.name; }
+std::string embeddingName() { return kEmbeddingRow.name; }
+
+std::string contradiction(const ModelConfig& config, const WeightSpec& spec, const std::vector<std::uint64_t>& shape) {
+  const Row* row = rowOf(spec.role);
+  if (!row || shape.size() != spec.shape.size()) return {};
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    const Size size = d == 0 ? row->rows : row->columns;
+    if (shape[d] != sizeOf(config, size))
+      return fieldOf(size) + (" is " + std::to_string(sizeOf(config, size))) + " there, " + std::to_string(shape[d]) + " here";
+  }
+  return {};
+}
 
 bool isMatrix(WeightRole role) {
   switch (role) {

@@ -39,13 +39,19 @@ inline constexpr std::size_t kWeightRoles = 21;
 struct WeightSpec {
   WeightRole role = WeightRole::Embedding;
   std::uint32_t layer = 0;  ///< 0 for roles outside the layers
-  std::string name;         ///< "model.layers.3.self_attn.q_proj.weight"
+  std::string name;         ///< "model.layers.3.self_attn.q_proj.weight"; in a Variant as the files have it
+  std::string own;          ///< as the family's own class has it
   std::vector<std::uint64_t> shape;
 };
 
 /// In the order of a forward pass. A tied model has no Head.
 [[nodiscard]] std::vector<WeightSpec> weightsOf(const ModelConfig& config);
-[[nodiscard]] std::string headName();  ///< "lm_head.weight"
+[[nodiscard]] std::string headName();       ///< "lm_head.weight"
+[[nodiscard]] std::string embeddingName();  ///< "model.embed_tokens.weight"
+/// Which field of config.json a weight of this shape contradicts: "vocab_size is 272 there, 273 here". Empty where the shapes
+/// agree, or differ in their number of dimensions.
+[[nodiscard]] std::string contradiction(const ModelConfig& config, const WeightSpec& spec,
+                                        const std::vector<std::uint64_t>& shape);
 [[nodiscard]] bool isMatrix(WeightRole role);
 
 /// A vector on the device; null where the family has none.

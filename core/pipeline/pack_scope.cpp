@@ -2,6 +2,7 @@
 #include <array>
 
 #include "core/checkpoint/matrices.h"
+#include "core/checkpoint/model_names.h"
 #include "core/pipeline/pack_sources.h"
 
 namespace deltascope {
@@ -20,7 +21,8 @@ bool isQuantizedBy(PackScope scope, const TensorInfo& tensor) {
   if (tensor.elements == 0 || !isCodedFloat(tensor.dtype)) return false;
   if (scope == PackScope::All) return matricesOf(tensor.name, tensor.shape).has_value();
   if (tensor.shape.size() != 2) return false;
-  std::string_view name = tensor.name;
+  const std::string plain = withoutWrappers(tensor.name);
+  std::string_view name = plain;
   if (!name.ends_with(kWeight)) return false;
   name.remove_suffix(kWeight.size());
   const std::string_view module = name.substr(name.rfind('.') + 1);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/checkpoint/model_names.h"
 #include "core/pipeline/inspect.h"
 
 namespace deltascope {
@@ -70,7 +71,8 @@ bool isNorm(std::string_view part) { return part.find("norm") != std::string_vie
 }  // namespace
 
 TensorRole tensorRole(std::string_view name) {
-  Parts parts = split(name);
+  const std::string plain = withoutWrappers(name);
+  Parts parts = split(plain);
   TensorRole role;
   role.layer = layerOf(parts);
   std::string_view suffix;

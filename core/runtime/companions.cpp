@@ -54,9 +54,10 @@ Result<std::vector<TokenId>> readEndIds(const CompanionSource& files, const Mode
   for (const auto name : {kGenerationConfigFile, kConfigFile}) {
     if (!files.has(name)) continue;
     const fs::path path = files.shown(name);
-    DELTASCOPE_ASSIGN(const std::string text, files.read(name));
-    DELTASCOPE_ASSIGN(const auto json, parseJson(text, path));
-    DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(json, path), config));
+    const auto json = files.read(name).and_then([&](const std::string& text) { return parseJson(text, path); });
+    if (!json && name == kGenerationConfigFile) continue;  // transformers takes config.json's where it cannot be read
+    if (!json) return tl::make_unexpected(json.error());
+    DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(*json, path), config));
     if (!ids.empty()) return ids;
   }
   return std::vector<TokenId>{};

@@ -5,6 +5,8 @@
 
 #include "core/pipeline/layout.h"
 #include "core/pipeline/scripts.h"
+#include "core/runtime/weight_faults.h"
+#include "core/runtime/weight_names.h"
 
 namespace deltascope {
 namespace {
@@ -91,20 +93,15 @@ class Opener {
 /// Follows one weight from the base through the payloads.
 class Tracer {
  public:
-  Tracer(const Variant& variant, TensorOrigin& origin) : m_variant(variant), m_origin(origin), m_name(origin.spec.name) {}
+  Tracer(const Variant& variant, TensorOrigin& origin, const WeightFaults& faults)
+      : m_variant(variant), m_origin(origin), m_faults(faults), m_name(origin.spec.name) {}
 
   Result<void> trace() {
     for (const auto& payload : m_variant.payloads)
       if (const TensorStats* stats = payload->find(m_name)) DELTASCOPE_TRY(apply(payload, *stats));
     if (!m_seen) DELTASCOPE_TRY(startAtBase());
-    if (m_shape != m_origin.spec.shape)
-      return fail(ErrorCode::Mismatch,
-                  at({file(), m_name, {}},
-                     "its shape is " + shapeText(m_shape) + ", config.json asks for " + shapeText(m_origin.spec.shape)),
-                  "the files of two models are mixed up");
-    if (!isCodedFloat(m_origin.dtype))
-      return fail(ErrorCode::Unsupported,
-                  at({file(), m_name, {}}, "weights of type " + std::string(nameOf(m_origin.dtype)) + " cannot be run"));
+    if (m_shape != m_origin.spec.shape) return tl::make_unexpected(m_faults.wrongShape(file(), m_origin.spec, m_shape));
+    if (!isCodedFloat(m_origin.dtype)) return tl::make_unexpected(m_faults.wrongType(file(), m_origin.spec, m_origin.dtype));
     return {};
   }
 
@@ -176,10 +173,7 @@ class Tracer {
 
   /// A weight that no payload speaks of.
   Result<void> startAtBase() {
-    const auto missing = [&] {
-      return fail(ErrorCode::NotFound, at({file(), m_name, {}}, "the model lacks this weight, which config.json asks for"),
-                  "the files of two models are mixed up, or a shard is missing");
-    };
+    const auto missing = [&] { return tl::make_unexpected(m_faults.missing(file(), m_origin.spec)); };
     if (!m_variant.base) return missing();
     const auto& weights = m_variant.base->quantized().weights;
     if (const auto found = weights.find(m_name); found != weights.end()) {
@@ -206,16 +200,11 @@ class Tracer {
 
   const Variant& m_variant;
   TensorOrigin& m_origin;
+  const WeightFaults& m_faults;
   const std::string& m_name;
   std::vector<std::uint64_t> m_shape;
   bool m_seen = false;
 };
-
-bool holdsHead(const Variant& variant) {
-  const std::string name = headName();
-  if (!variant.payloads.empty()) return variant.payloads.back()->find(name) != nullptr;
-  return variant.base->checkpoint().find(name) != nullptr;
-}
 
 }  // namespace
 
@@ -236,14 +225,17 @@ Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadReques
 
 Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales) {
   DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request, scales).open());
-  // As transformers: a head of its own counts, whatever the config says.
-  if (variant->config.tiedEmbeddings && holdsHead(*variant)) variant->config.tiedEmbeddings = false;
+  const WeightNames names(*variant);
+  const WeightFaults faults(*variant, names);
+  DELTASCOPE_TRY(faults.refuseUnmerged());
+  variant->config.tiedEmbeddings = names.tied();
   for (auto& spec : weightsOf(variant->config)) {
     TensorOrigin origin;
     origin.spec = std::move(spec);
+    origin.spec.name = names.stored(origin.spec.own);
     variant->tensors.push_back(std::move(origin));
   }
-  for (auto& origin : variant->tensors) DELTASCOPE_TRY(Tracer(*variant, origin).trace());
+  for (auto& origin : variant->tensors) DELTASCOPE_TRY(Tracer(*variant, origin, faults).trace());
   return variant;
 }
 

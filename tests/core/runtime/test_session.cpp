@@ -387,7 +387,7 @@ void TestSession::refusesFiles() {
     fs::create_symlink(file.path(), folder / file.path().filename());
   auto config = nlohmann::json::parse(*readTextFile(kDemo / "chat" / "config.json"));
   if (what == "architectures")
-    config["architectures"] = {"MambaForCausalLM"};
+    config.update({{"architectures", {"MambaForCausalLM"}}, {"model_type", "mamba"}});
   else if (what == "text")
     config["hidden_size"] = "256";
   else if (what == "num_key_value_heads")

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/weight_faults.h"
+
+#include <algorithm>
+
+#include "core/base/units.h"
+#include "core/checkpoint/quant_method.h"
+
+namespace deltascope {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How many layers in a row the files have.
+std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
+  const std::string part = spec.own.substr(spec.own.find('.', std::string_view("model.layers.").size()));
+  const auto isThere = [&](std::uint32_t layer) {
+    return names.final().stored("model.layers." + std::to_string(layer) + part) != nullptr;
+  };
+  std::uint32_t layers = 0;
+  while (layers < spec.layer && isThere(layers)) ++layers;
+  return layers;
+}
+
+/// Safetensors files of the folder that are not among the checkpoint's: an index may have left them out.
+std::vector<fs::path> unlisted(const Checkpoint& checkpoint) {
+  const auto files = checkpoint.files();
+  std::vector<fs::path> others;
+  std::error_code error;
+  for (fs::directory_iterator entry(checkpoint.folder(), error), end; !error && entry != end; entry.increment(error)) {
+    const auto name = entry->path().filename();
+    const bool weights = name.extension() == ".safetensors" && !name.string().ends_with(".delta.safetensors");
+    if (weights && std::none_of(files.begin(), files.end(), [&](const fs::path& file) { return file.filename() == name; }))
+      others.push_back(name);
+  }
+  std::sort(others.begin(), others.end());
+  return others;
+}
+
+}  // namespace
+
+std::optional<std::string> WeightFaults::quantization() const {
+  return m_variant.base ? foreignQuantization(m_variant.base->checkpoint()) : std::nullopt;
+}
+
+Result<void> WeightFaults::refuseUnmerged() const {
+  if (!m_variant.base) return {};
+  const auto& checkpoint = m_variant.base->checkpoint();
+  for (const auto& tensor : checkpoint.tensors())
+    if (tensor.name.find(".lora_A.") != std::string::npos || tensor.name.find(".lora_embedding_A.") != std::string::npos)
+      return fail(ErrorCode::Unsupported,
+                  at({checkpoint.fileOf(tensor), tensor.name, {}}, "is part of a LoRA that was saved beside the weights"),
+                  "merge it with PEFT first: model.merge_and_unload().save_pretrained(folder)");
+  return {};
+}
+
+Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const {
+  const Location where{file, spec.own, {}};
+  if (const auto method = quantization()) return needsPlainWeights(where, *method);
+  const std::string what = "the model lacks this weight, which config.json asks for";
+  const auto& prefixes = m_names.final().prefixes();
+  if (prefixes.size() > 1)
+    return {ErrorCode::Unsupported,
+            at(where, "the files hold the weights of several models, under \"" + printable(prefixes[0]) + "\" and \"" +
+                          printable(prefixes[1]) + "\""),
+            "save the one to run alone, by its own names"};
+  const std::uint32_t layers = spec.own.starts_with("model.layers.") ? layersIn(m_names, spec) : spec.layer;
+  if (layers > 0 && layers == spec.layer &&
+      !m_names.final().stored("model.layers." + std::to_string(layers) + ".mlp.up_proj.weight"))
+    return {ErrorCode::NotFound,
+            at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layers) + " there, the weights have " +
+                          std::to_string(layers) + " layers"),
+            "correct config.json or copy the one that belongs to these weights, or download the shards that are missing"};
+  const Checkpoint* base = m_variant.base ? &m_variant.base->checkpoint() : nullptr;
+  if (base && !base->files().empty())
+    if (const auto others = unlisted(*base); !others.empty() && base->files().size() > 1)
+      return {ErrorCode::NotFound, at(where, what),
+              "the index does not list " + printable(others.front().string()) +
+                  ", which lies in the folder; download the "
+                  "index that belongs to these shards"};
+  if (prefixes.empty() && base && !base->tensors().empty())
+    return {ErrorCode::NotFound,
+            at(where, what + "; its tensors have other names, such as " + printable(base->tensors().front().name)),
+            "save it with transformers, by the names of " + m_variant.config.architecture};
+  return {ErrorCode::NotFound, at(where, what),
+          "copy or download the model again, with all its shards and its own config.json"};
+}
+
+Error WeightFaults::wrongShape(const fs::path& file, const WeightSpec& spec, const std::vector<std::uint64_t>& shape) const {
+  const Location where{file, spec.name, {}};
+  if (const auto method = quantization()) return needsPlainWeights(where, *method);
+  if (std::find(shape.begin(), shape.end(), 0u) != shape.end() && m_variant.base)
+    return needsGatheredWeights(where, emptyWeights(m_variant.base->checkpoint()));
+  const auto field = contradiction(m_variant.config, spec, shape);
+  return {ErrorCode::Mismatch,
+          at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.shape) +
+                        (field.empty() ? "" : ": " + field)),
+          "correct config.json, or copy the one that belongs to these weights"};
+}
+
+Error WeightFaults::wrongType(const fs::path& file, const WeightSpec& spec, DType type) const {
+  const Location where{file, spec.name, {}};
+  if (const auto method = quantization()) return needsPlainWeights(where, *method);
+  return {ErrorCode::Unsupported, at(where, "weights of type " + std::string(nameOf(type)) + " cannot be run"),
+          "BF16, F16 and F32 can"};
+}
+
+}  // namespace deltascope

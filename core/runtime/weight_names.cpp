@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/weight_names.h"
+
+namespace deltascope {
+namespace {
+
+template <class Tensors>
+ModelNames namesIn(const Tensors& tensors) {
+  std::vector<std::string_view> names;
+  names.reserve(tensors.size());
+  for (const auto& tensor : tensors) names.push_back(tensor.name);
+  return ModelNames::among(names);
+}
+
+/// safetensors' save_model stores shared tensors once, and the other name as metadata: its value is the name that is stored.
+bool isAlias(const Checkpoint& checkpoint, const std::string& missing, const std::string& stored) {
+  for (const auto& [name, target] : checkpoint.metadata())
+    if (withoutWrappers(name).ends_with(missing) && target == stored) return true;
+  return false;
+}
+
+}  // namespace
+
+WeightNames::WeightNames(const Variant& variant) {
+  for (auto payload = variant.payloads.rbegin(); payload != variant.payloads.rend(); ++payload)
+    m_sources.push_back(namesIn((*payload)->tensors()));
+  const Checkpoint* base = variant.base ? &variant.base->checkpoint() : nullptr;
+  if (base) m_sources.push_back(namesIn(base->tensors()));
+  if (m_sources.empty()) m_sources.push_back(ModelNames::among({}));
+
+  const auto* head = final().stored(headName());
+  const auto* embedding = final().stored(embeddingName());
+  const bool aliased =
+      variant.payloads.empty() && base && !(head && embedding) &&
+      ((head && isAlias(*base, "embed_tokens.weight", *head)) || (embedding && isAlias(*base, headName(), *embedding)));
+  m_tied = (variant.config.tiedEmbeddings || aliased) && !(head && embedding);
+  m_headAlone = m_tied && head;
+}
+
+std::string WeightNames::stored(const std::string& own) const {
+  if (m_headAlone && own == embeddingName()) return *final().stored(headName());
+  for (const auto& names : m_sources)
+    if (const auto* found = names.stored(own)) return *found;
+  return own;
+}
+
+}  // namespace deltascope
