@@ -10,6 +10,9 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/adapter_config.h"
+#include "core/checkpoint/foreign.h"
+#include "core/checkpoint/model_names.h"
+#include "core/checkpoint/quant_method.h"
 
 namespace deltascope {
 namespace {
@@ -17,15 +20,18 @@ namespace {
 constexpr std::array<std::string_view, 2> kPrefixes{"base_model.model.", "base_model."};
 
 /// The part a tensor of the adapter plays for its module.
-enum class Part { A, B, BBias, EmbeddingA, EmbeddingB };
-constexpr std::array<std::pair<std::string_view, Part>, 5> kSuffixes{{{".lora_A.weight", Part::A},
+enum class Part { A, B, BBias, EmbeddingA, EmbeddingB, Magnitude };
+constexpr std::size_t kParts = 6;
+constexpr std::array<std::pair<std::string_view, Part>, 7> kSuffixes{{{".lora_A.weight", Part::A},
                                                                       {".lora_B.weight", Part::B},
                                                                       {".lora_B.bias", Part::BBias},
                                                                       {".lora_embedding_A", Part::EmbeddingA},
-                                                                      {".lora_embedding_B", Part::EmbeddingB}}};
+                                                                      {".lora_embedding_B", Part::EmbeddingB},
+                                                                      {".lora_magnitude_vector", Part::Magnitude},
+                                                                      {".lora_magnitude_vector.weight", Part::Magnitude}}};
 
 struct ModuleParts {
-  std::array<const TensorInfo*, kSuffixes.size()> parts{};
+  std::array<const TensorInfo*, kParts> parts{};
   [[nodiscard]] const TensorInfo* operator[](Part part) const { return parts[static_cast<std::size_t>(part)]; }
 };
 
@@ -40,7 +46,9 @@ struct Found {
 class Matcher {
  public:
   Matcher(const Checkpoint& adapter, const AdapterConfig& config, const Checkpoint& base)
-      : m_adapter(adapter), m_config(config), m_base(base), m_isConv1d(usesConv1d(base)) {}
+      : m_adapter(adapter), m_config(config), m_base(base), m_isConv1d(usesConv1d(base)), m_names(namesOf(base)) {
+    m_tie = storedOfTie();
+  }
 
   Result<std::vector<AdapterTerm>> run() {
     std::map<std::string, ModuleParts, std::less<>> modules;
@@ -62,6 +70,7 @@ class Matcher {
   }
 
   Result<void> sort(const TensorInfo& tensor, std::map<std::string, ModuleParts, std::less<>>& modules) {
+    if (tensor.elements == 0) return tl::make_unexpected(needsGatheredWeights(where(tensor), emptyWeights(m_adapter)));
     std::string_view name = tensor.name;
     for (const auto prefix : kPrefixes) {
       if (!name.starts_with(prefix)) continue;
@@ -78,37 +87,75 @@ class Matcher {
                                                                   ", only F32, F16 and BF16 are handled here"));
       return {};
     }
-    if (name.find("lora_magnitude_vector") != std::string_view::npos)
-      return fail(ErrorCode::Unsupported, at(where(tensor), "DoRA is not supported"),
-                  "merge it with PEFT and pack the merged checkpoint");
+    for (const std::string_view suffix : {".token_adapter.trainable_tokens_delta", ".trainable_tokens_delta"})
+      if (name.ends_with(suffix)) return addRows(tensor, std::string(name.substr(0, name.size() - suffix.size())));
     if (name.find(".lora_") != std::string_view::npos)
       return fail(ErrorCode::Unsupported, at(where(tensor), "this part of an adapter is not supported"),
                   "merge it with PEFT and pack the merged checkpoint");
     return addReplacement(tensor, std::string(name));
   }
 
-  /// A checkpoint of the bare model lacks the "model." of the adapter's names, or has it where they do not.
-  [[nodiscard]] const TensorInfo* findInBase(const std::string& name) const {
-    constexpr std::string_view kModel = "model.";
-    if (const auto* found = m_base.find(name)) return found;
-    if (name.starts_with(kModel))
-      if (const auto* found = m_base.find(std::string_view(name).substr(kModel.size()))) return found;
-    return m_base.find(std::string(kModel) + name);
+  static ModelNames namesOf(const Checkpoint& base) {
+    std::vector<std::string_view> names;
+    for (const auto& tensor : base.tensors()) names.push_back(tensor.name);
+    return ModelNames::among(names);
   }
 
-  /// The embedding that stands in for an lm_head which the base does not store.
-  [[nodiscard]] const TensorInfo* tiedEmbedding(std::string_view name) const {
-    if (name != "lm_head.weight" || m_base.find(name)) return nullptr;
+  [[nodiscard]] const TensorInfo* findByOwnName(const std::string& own) const {
+    const auto* stored = m_names.stored(own);
+    return stored ? m_base.find(*stored) : nullptr;
+  }
+
+  /// The adapter's names and the base's may each lack the prefix of the bare model, or be those of a text part.
+  [[nodiscard]] const TensorInfo* findInBase(const std::string& name) const {
+    if (const auto* found = m_base.find(name)) return found;
+    const std::string plain = withoutWrappers(name);
+    if (const auto* found = findByOwnName(plain)) return found;
+    for (const std::string prefix : {"model.", "transformer."}) {
+      if (plain.starts_with(prefix))
+        if (const auto* found = findByOwnName(plain.substr(prefix.size()))) return found;
+      if (const auto* found = findByOwnName(prefix + plain)) return found;
+    }
+    std::string_view rest = plain;
+    for (bool more = true; more;) {
+      more = false;
+      for (const std::string_view part : {"model.", "language_model.", "text_model."})
+        if (rest.starts_with(part)) {
+          rest.remove_prefix(part.size());
+          more = true;
+        }
+    }
+    if (rest.size() == plain.size()) return nullptr;
+    if (const auto* found = findByOwnName("model." + std::string(rest))) return found;
+    return rest.starts_with("lm_head.") ? findByOwnName(std::string(rest)) : nullptr;
+  }
+
+  static bool isHead(std::string_view name) { return withoutWrappers(name).ends_with("lm_head.weight"); }
+  static bool isEmbedding(std::string_view name) {
+    const std::string plain = withoutWrappers(name);
+    return plain.ends_with("embed_tokens.weight") || plain == "transformer.wte.weight" || plain == "wte.weight";
+  }
+
+  [[nodiscard]] bool configTies(bool says) const {
     const auto& config = m_base.config();
-    if (config.is_object() && config.contains("tie_word_embeddings") && config["tie_word_embeddings"] == false) return nullptr;
-    for (const auto* embedding : {"model.embed_tokens.weight", "embed_tokens.weight", "transformer.wte.weight", "wte.weight"})
-      if (const auto* found = m_base.find(embedding)) return found;
-    return nullptr;
+    return config.is_object() && config.contains("tie_word_embeddings") && config["tie_word_embeddings"] == says;
+  }
+
+  /// The one matrix that a base stores which ties its head to its embedding.
+  [[nodiscard]] const TensorInfo* storedOfTie() const {
+    if (configTies(false)) return nullptr;
+    const TensorInfo* const head = findByOwnName("lm_head.weight");
+    for (const auto* name : {"model.embed_tokens.weight", "transformer.wte.weight", "wte.weight"})
+      if (const auto* found = findByOwnName(name)) return head ? nullptr : found;
+    return head;
   }
 
   Result<const TensorInfo*> targetOf(const TensorInfo& tensor, const std::string& name, Found& found) const {
     const auto* target = findInBase(name);
-    if (!target && (target = tiedEmbedding(name))) found.tied = true;
+    if (m_tie && !target && (isHead(name) || isEmbedding(name))) target = m_tie;
+    found.tied = target && target == m_tie && isHead(name);
+    if (const auto method = target ? std::nullopt : foreignQuantization(m_base))
+      return tl::make_unexpected(needsPlainWeights({m_base.path(), name, {}}, *method));
     if (!target)
       return fail(ErrorCode::Mismatch,
                   at(where(tensor), "the base " + m_base.path().string() + " has no tensor " + printable(name)),
@@ -147,11 +194,29 @@ class Matcher {
     return {};
   }
 
+  Result<void> addRows(const TensorInfo& tensor, const std::string& module) {
+    const TokenRows* tokens = nullptr;
+    for (const auto& one : m_config.tokens)
+      if (one.module.empty() || module == one.module || module.ends_with("." + one.module)) tokens = &one;
+    Found found;
+    DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, module + ".weight", found));
+    const bool fits =
+        tokens && tensor.shape.size() == 2 && target->shape.size() == 2 && !isPacked(*target) &&
+        tensor.shape[0] == tokens->rows.size() && tensor.shape[1] == target->shape[1] &&
+        std::all_of(tokens->rows.begin(), tokens->rows.end(), [&](std::uint64_t row) { return row < target->shape[0]; });
+    if (!fits || !isCodedFloat(tensor.dtype)) return misfit(tensor, *target);
+    found.term.kind = AdapterTerm::Kind::Rows;
+    found.term.replacement = &tensor;
+    found.term.rows = tokens->rows;
+    m_found.push_back(std::move(found));
+    return {};
+  }
+
   Result<void> addModule(const std::string& module, const ModuleParts& parts) {
     const bool embedding = parts[Part::EmbeddingA] || parts[Part::EmbeddingB];
     const auto* a = parts[embedding ? Part::EmbeddingA : Part::A];
     const auto* b = parts[embedding ? Part::EmbeddingB : Part::B];
-    if (const auto* present = a ? a : b ? b : parts[Part::BBias]; !a || !b)
+    if (const auto* present = a ? a : b ? b : parts[Part::BBias] ? parts[Part::BBias] : parts[Part::Magnitude]; !a || !b)
       return fail(ErrorCode::Corrupt, at(where(*present), std::string("its counterpart ") + (a ? "B" : "A") + " is missing"));
     if (embedding && (parts[Part::A] || parts[Part::B] || parts[Part::BBias]))
       return fail(ErrorCode::Corrupt, at(where(*a), "has lora_A or lora_B beside it"));
@@ -173,8 +238,24 @@ class Matcher {
     term.embedding = embedding;
     DELTASCOPE_ASSIGN(const auto* target, targetOf(*b, module + ".weight", found));
     DELTASCOPE_TRY(orient(term, *target));
+    DELTASCOPE_TRY(addMagnitude(parts[Part::Magnitude], term));
     m_found.push_back(found);
     if (const auto* bias = parts[Part::BBias]) DELTASCOPE_TRY(addBias(*bias, module, term));
+    return {};
+  }
+
+  Result<void> addMagnitude(const TensorInfo* magnitude, AdapterTerm& term) const {
+    if (!magnitude && m_config.dora && !term.embedding)
+      return fail(ErrorCode::Corrupt,
+                  at(where(*term.b), "its DoRA magnitude is missing, though adapter_config.json has use_dora"));
+    if (!magnitude && !m_config.dora) return {};
+    if (term.embedding)
+      return fail(ErrorCode::Unsupported, at(where(*term.b), "DoRA of an embedding is not supported"),
+                  "merge it with PEFT and pack the merged checkpoint");
+    if (magnitude->elements != term.b->shape[0])
+      return fail(ErrorCode::Mismatch, at(where(*magnitude), "its shape " + printable(shapeText(magnitude->shape)) +
+                                                                 " is not one number an output of " + printable(term.b->name)));
+    term.magnitude = magnitude;
     return {};
   }
 
@@ -242,12 +323,7 @@ class Matcher {
     return terms;
   }
 
-  [[nodiscard]] std::string embeddingOfTie() const {
-    const auto* embedding = tiedEmbedding("lm_head.weight");
-    const auto& config = m_base.config();
-    const bool says = config.is_object() && config.contains("tie_word_embeddings") && config["tie_word_embeddings"] == true;
-    return embedding && says ? embedding->name : std::string();
-  }
+  [[nodiscard]] std::string embeddingOfTie() const { return m_tie && configTies(true) ? m_tie->name : std::string(); }
 
   Result<void> checkTwins(const TensorInfo& x, const TensorInfo& y) const {
     DELTASCOPE_ASSIGN(const auto left, m_adapter.readAll(x));
@@ -261,6 +337,8 @@ class Matcher {
   const AdapterConfig& m_config;
   const Checkpoint& m_base;
   std::optional<bool> m_isConv1d;
+  ModelNames m_names;  // of the base
+  const TensorInfo* m_tie = nullptr;
   std::vector<Found> m_found;
 };
 
@@ -269,12 +347,12 @@ class Matcher {
 Result<Adapter> Adapter::open(const std::filesystem::path& path) {
   std::error_code ignored;
   const auto folder = std::filesystem::is_regular_file(path, ignored) ? path.parent_path() : path;
-  const auto config = folder / "adapter_config.json", weights = folder / "adapter_model.safetensors";
-  if (!std::filesystem::exists(config, ignored))
+  const auto config = folder / "adapter_config.json";
+  if (!isNamed(config))
     return fail(ErrorCode::NotFound, at({config, {}, {}}, "does not exist"), "name the folder of a PEFT adapter");
-  if (!std::filesystem::exists(weights, ignored) && std::filesystem::exists(folder / "adapter_model.bin", ignored))
-    return fail(ErrorCode::Unsupported, at({folder / "adapter_model.bin", {}, {}}, "is a pickle, not a safetensors file"),
-                "save the adapter again with PEFT");
+  auto weights = folder / "adapter_model.safetensors";
+  for (const auto* name : {"adapter_model.bin", "adapter_model.safetensors.index.json", "adapter_model.bin.index.json"})
+    if (!isNamed(weights) && isNamed(folder / name)) weights = folder / name;
   Adapter adapter;
   adapter.m_path = path;
   DELTASCOPE_ASSIGN(auto settings, readAdapterConfig(config));

@@ -16,23 +16,27 @@ struct AdapterConfig;
 /// How an adapter changes one base tensor. Matrices are as stored (F32, F16 or BF16), row-major.
 struct AdapterTerm {
   enum class Kind {
-    LowRank,      ///< W += scale · B·A      (A: [rank, in], B: [out, rank]; transposed result with fanInFanOut)
+    LowRank,      ///< W += scale · B·A      (A: [rank, in], B: [out, rank]; transposed result with fanInFanOut); with a
+                  ///< magnitude (DoRA) each output's weights are then scaled to it: W · magnitude / ‖W‖
     Replacement,  ///< modules_to_save, trained biases, saved embeddings: the tensor itself
     Bias,         ///< lora_B.bias: bias += scale · b   (W here is the module's bias)
+    Rows,         ///< trainable tokens: rows `rows` of W become those of `replacement`, rounded once to W's type
   };
   Kind kind = Kind::LowRank;
-  std::string target;             ///< name of the base tensor, e.g. model.layers.0.mlp.up_proj.weight
-  const TensorInfo* a = nullptr;  ///< LowRank
-  const TensorInfo* b = nullptr;  ///< LowRank, Bias
-  const TensorInfo* replacement = nullptr;
+  std::string target;                       ///< name of the base tensor, e.g. model.layers.0.mlp.up_proj.weight
+  const TensorInfo* a = nullptr;            ///< LowRank
+  const TensorInfo* b = nullptr;            ///< LowRank, Bias
+  const TensorInfo* magnitude = nullptr;    ///< LowRank, of DoRA: one number an output
+  const TensorInfo* replacement = nullptr;  ///< Replacement, Rows
+  std::vector<std::uint64_t> rows;          ///< Rows: distinct, in the order of the replacement's
   std::uint64_t rank = 0;
   float scale = 1;           ///< alpha/r or alpha/√r, computed in double as PEFT does, then rounded to F32
   bool fanInFanOut = false;  ///< W is stored [in, out]
   bool embedding = false;    ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
 };
 
-/// Refuses by name what changes the result and is not handled (DoRA, layer replication, other PEFT types …); tolerates unknown
-/// keys.
+/// Refuses by name what changes the result and is not handled (DoRA of an embedding, layer replication, other PEFT types …);
+/// tolerates unknown keys.
 class Adapter {
  public:
   [[nodiscard]] static Result<Adapter> open(const std::filesystem::path& folder);

@@ -6,9 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/base/file.h"
+#include "core/checkpoint/foreign.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/json_events.h"
+#include "core/checkpoint/python_json.h"
 
 namespace deltascope {
 namespace {
@@ -58,8 +59,7 @@ bool isSet(const json& value) {
 struct Refusal {
   std::string_view key, what;
 };
-constexpr std::array<Refusal, 11> kRefusals{{
-    {"use_dora", "DoRA"},
+constexpr std::array<Refusal, 9> kRefusals{{
     {"use_qalora", "QALoRA"},
     {"use_bdlora", "block-diagonal LoRA"},
     {"alora_invocation_tokens", "activated LoRA, which cannot be merged"},
@@ -69,10 +69,11 @@ constexpr std::array<Refusal, 11> kRefusals{{
     {"velora_config", "VeLoRA"},
     {"layer_replication", "layer replication"},
     {"target_parameters", "LoRA on bare parameters"},
-    {"trainable_token_indices", "trainable tokens"},
 }};
 /// These change the base's weights before training, so the adapter belongs to another base than the one on disk.
 constexpr std::array<std::string_view, 5> kBaseChangingInits{"pissa", "corda", "olora", "loftq", "lora_ga"};
+
+constexpr std::string_view kTokensAlone = "TRAINABLE_TOKENS";
 
 tl::unexpected<Error> refused(const std::filesystem::path& path, std::string_view key, std::string_view what,
                               std::string hint = {}) {
@@ -81,14 +82,15 @@ tl::unexpected<Error> refused(const std::filesystem::path& path, std::string_vie
 }
 
 Result<void> refuseUnsupported(const json& config, const std::filesystem::path& path) {
-  if (const auto type = config.find("peft_type"); type != config.end() && isSet(*type) && *type != "LORA")
+  if (const auto type = config.find("peft_type");
+      type != config.end() && isSet(*type) && *type != "LORA" && *type != kTokensAlone)
     return refused(path, "peft_type", type->is_string() ? printable(type->get_ref<const std::string&>(), 60) : "this type",
                    "merge it with PEFT and pack the merged checkpoint");
   for (const auto& [key, what] : kRefusals)
     if (const auto value = config.find(std::string(key)); value != config.end() && isSet(*value))
       return refused(path, key, what, "merge it with PEFT and pack the merged checkpoint");
   for (const auto& [key, value] : config.items())  // variants younger than this program
-    if (key.starts_with("use_") && key != "use_rslora" && isSet(value))
+    if (key.starts_with("use_") && key != "use_rslora" && key != "use_dora" && isSet(value))
       return refused(path, printable(key, 60), "this variant", "merge it with PEFT and pack the merged checkpoint");
   const auto init = config.find("init_lora_weights");
   if (init == config.end() || !init->is_string()) return {};
@@ -131,6 +133,41 @@ Result<std::vector<ModulePattern>> patternsOf(const json& config, const std::str
   return patterns;
 }
 
+Result<TokenRows> rowsOf(std::string module, const json& list, const std::filesystem::path& path) {
+  TokenRows tokens{std::move(module), {}};
+  const auto wrong = [&] {
+    return fail(ErrorCode::Corrupt, at({path, {}, {}}, "the indices of its trained tokens are no list of them"));
+  };
+  if (!list.is_array()) return wrong();
+  for (const auto& row : list) {
+    if (!row.is_number_unsigned()) return wrong();
+    tokens.rows.push_back(row.get<std::uint64_t>());
+  }
+  auto sorted = tokens.rows;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) return wrong();
+  return tokens;
+}
+
+/// A list counts for the embedding, an object names modules. Trainable tokens without a LoRA have a key of their own.
+Result<std::vector<TokenRows>> tokensOf(const json& config, const std::filesystem::path& path) {
+  std::vector<TokenRows> tokens;
+  for (const auto* name : {"trainable_token_indices", "token_indices"}) {
+    const auto found = config.find(name);
+    if (found == config.end() || !isSet(*found)) continue;
+    if (found->is_object()) {
+      for (const auto& [module, list] : found->items()) {
+        DELTASCOPE_ASSIGN(auto one, rowsOf(module, list, path));
+        tokens.push_back(std::move(one));
+      }
+    } else {
+      DELTASCOPE_ASSIGN(auto one, rowsOf({}, *found, path));
+      tokens.push_back(std::move(one));
+    }
+  }
+  return tokens;
+}
+
 Result<bool> flagOf(const json& config, const std::string& name, const std::filesystem::path& path) {
   const auto value = config.find(name);
   if (value == config.end() || value->is_null()) return false;
@@ -141,10 +178,11 @@ Result<bool> flagOf(const json& config, const std::string& name, const std::file
 }  // namespace
 
 Result<AdapterConfig> readAdapterConfig(const std::filesystem::path& path) {
-  DELTASCOPE_ASSIGN(const auto text, readTextFile(path, kLargestConfig));
+  DELTASCOPE_ASSIGN(const auto text, readModelText(path, kLargestConfig));
   DELTASCOPE_ASSIGN(const auto config, parseJson(text, path));
   if (!config.is_object()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, "is not a JSON object"));
   DELTASCOPE_TRY(refuseUnsupported(config, path));
+  const std::string plain = replacePythonNumbers(text).text;
   AdapterConfig adapter;
   if (const auto rank = config.find("r"); rank != config.end()) {
     DELTASCOPE_ASSIGN(const double value, numberOf(*rank, "r", 1, true, path));
@@ -154,9 +192,11 @@ Result<AdapterConfig> readAdapterConfig(const std::filesystem::path& path) {
     DELTASCOPE_ASSIGN(adapter.alpha, numberOf(*alpha, "lora_alpha", std::numeric_limits<double>::lowest(), false, path));
   }
   DELTASCOPE_ASSIGN(adapter.rankStabilized, flagOf(config, "use_rslora", path));
+  DELTASCOPE_ASSIGN(adapter.dora, flagOf(config, "use_dora", path));
   DELTASCOPE_ASSIGN(adapter.fanInFanOut, flagOf(config, "fan_in_fan_out", path));
-  DELTASCOPE_ASSIGN(adapter.rankPatterns, patternsOf(config, "rank_pattern", true, text, path));
-  DELTASCOPE_ASSIGN(adapter.alphaPatterns, patternsOf(config, "alpha_pattern", false, text, path));
+  DELTASCOPE_ASSIGN(adapter.rankPatterns, patternsOf(config, "rank_pattern", true, plain, path));
+  DELTASCOPE_ASSIGN(adapter.alphaPatterns, patternsOf(config, "alpha_pattern", false, plain, path));
+  DELTASCOPE_ASSIGN(adapter.tokens, tokensOf(config, path));
   return adapter;
 }
 

@@ -23,12 +23,20 @@ struct ModulePattern {
   [[nodiscard]] Result<bool> matches(std::string_view module) const;
 };
 
+/// Rows of an embedding that are trained as they are (trainable_token_indices).
+struct TokenRows {
+  std::string module;  ///< the name's end; empty: every one
+  std::vector<std::uint64_t> rows;
+};
+
 struct AdapterConfig {
   std::uint64_t rank = 8;  ///< PEFT's defaults
   double alpha = 8;
   bool rankStabilized = false;  ///< use_rslora
+  bool dora = false;            ///< use_dora: every LoRA has a magnitude
   bool fanInFanOut = false;
   std::vector<ModulePattern> rankPatterns, alphaPatterns;  ///< in the file's order: the first that matches counts
+  std::vector<TokenRows> tokens;
 };
 
 /// Refuses by name what changes the result and is not handled; other keys are passed over.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/checkpoint/json.h"
+
 namespace deltascope {
 namespace {
 
@@ -34,9 +36,12 @@ std::string configForBase(const std::string& original, const PackSources& source
   const auto quantized = std::ranges::find_if(sources.tensors(), &PackTensor::quantize);
   if (request.scope == PackScope::All || quantized == sources.tensors().end()) return original;
   auto config = nlohmann::ordered_json::parse(original, nullptr, false);
-  if (!config.is_object()) return original;
-  config["quantization_config"] =
+  const auto quantization =
       quantizationConfig(*request.quantize, quantized->stats.dtype, request.doubleQuant, skippedModules(sources));
+  if (const auto python = parseJson(original, {}); config.is_discarded() && python && python->is_object())
+    return withMember(original, "quantization_config", quantization.dump());
+  if (!config.is_object()) return original;
+  config["quantization_config"] = quantization;
   return config.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -52,7 +52,7 @@ Result<TermsPtr> TermsCache::get(std::size_t index) {
   std::lock_guard lock(m_mutex);
   auto& slot = m_loaded[index];
   if (!slot) {
-    DELTASCOPE_ASSIGN(slot, loadTerms(tensor.terms, tensor.stats.shape));
+    DELTASCOPE_ASSIGN(slot, m_sources.termsOf(tensor));
   }
   return slot;
 }

@@ -96,7 +96,7 @@ Result<TensorSample> sampleTensor(const PackSources& sources, const PackTensor& 
   DELTASCOPE_ASSIGN(sample.scales, sampleScales(sources, tensor, runs));
   TermsPtr terms;
   if (!tensor.terms.empty()) {
-    DELTASCOPE_ASSIGN(terms, loadTerms(tensor.terms, tensor.stats.shape));
+    DELTASCOPE_ASSIGN(terms, sources.termsOf(tensor));
     sample.lowRank = terms->onlyLowRank();
     if (sample.lowRank) sample.lowRankBytes = sample.lowRank->serialize().size();
   }

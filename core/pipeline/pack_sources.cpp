@@ -5,7 +5,9 @@
 #include <map>
 
 #include "core/base/units.h"
+#include "core/checkpoint/quant_method.h"
 #include "core/codec/statistics.h"
+#include "core/pipeline/pack_faults.h"
 
 namespace deltascope {
 namespace {
@@ -73,11 +75,7 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
     tensor.stats.base = m_base->kindOf(info.name, info.dtype);
     if (tensor.stats.base != BaseKind::None) {
       const auto& shape = *m_base->shapeOf(info.name, info.dtype);
-      if (shape != info.shape)
-        return fail(ErrorCode::Mismatch,
-                    at({m_final->fileOf(info), info.name, std::nullopt},
-                       "its shape " + shapeText(info.shape) + " is not the base's " + shapeText(shape)),
-                    "is this the model that the final was made from?");
+      if (shape != info.shape) return tl::make_unexpected(unlikeBase(*m_final, info, m_base->checkpoint(), shape));
       tensor.stats.baseBytes = m_base->storedBytes(info.name);
     }
   }
@@ -89,12 +87,16 @@ Result<void> PackSources::matchFinal() {
   if (m_final) {
     if (m_request.quantize) {
       DELTASCOPE_ASSIGN(const QuantizedTensors already, findQuantized(*m_final));
-      if (!already.weights.empty())
-        return fail(ErrorCode::InvalidArgument,
-                    at({m_final->path(), already.weights.begin()->first, std::nullopt}, "is already quantized"),
-                    "give the 16- or 32-bit checkpoint to quantize");
+      if (!already.weights.empty()) return tl::make_unexpected(alreadyQuantized(*m_final, already.weights.begin()->second));
     }
     for (const auto& info : m_final->tensors()) DELTASCOPE_TRY(addFinal(info));
+    // Where another library quantized the linear layers, its scales and an embedding are not worth a base.
+    const bool foreign = m_request.quantize && foreignQuantization(*m_final);
+    const auto quantizes = [&](const PackTensor& tensor) {
+      return tensor.quantize && (!foreign || isQuantizedBy(PackScope::Linear, *tensor.final));
+    };
+    if (m_request.quantize && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
+      return tl::make_unexpected(nothingToQuantize(*m_final));
   } else {
     for (const auto& info : m_base->checkpoint().tensors()) {
       if (m_base->quantized().parts.contains(info.name)) continue;
@@ -111,11 +113,7 @@ Result<void> PackSources::matchFinal() {
   if (!m_base || !m_final) return {};
   std::uint64_t shared = 0;
   for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
-  if (shared == 0 && !m_tensors.empty())
-    return fail(
-        ErrorCode::Mismatch,
-        at({m_final->path(), {}, std::nullopt}, "shares no tensor with the base " + m_base->checkpoint().path().string()),
-        "is this the model that the final was made from?");
+  if (shared == 0 && !m_tensors.empty()) return tl::make_unexpected(nothingShared(*m_final, m_base->checkpoint()));
   for (const auto& info : m_base->checkpoint().tensors())
     m_baseOnly += !m_final->find(info.name) && !m_base->quantized().parts.contains(info.name);
   return {};
@@ -159,6 +157,17 @@ std::vector<std::filesystem::path> PackSources::inputs() const {
 Result<void> PackSources::readFinal(const PackTensor& tensor, std::uint64_t first, std::span<std::byte> into) const {
   if (into.empty()) return {};
   return m_final->read(*tensor.final, bytesFor(tensor.stats.dtype, first), into);
+}
+
+Result<TermsPtr> PackSources::termsOf(const PackTensor& tensor) const {
+  const auto& stats = tensor.stats;
+  const auto read = [&](std::uint64_t first, std::size_t count, std::vector<std::byte>& values) -> Result<void> {
+    SliceBuffer buffer;
+    DELTASCOPE_TRY(m_base->slice(stats.name, stats.dtype, first, count, true, buffer));
+    values.assign(buffer.slice.values.begin(), buffer.slice.values.end());
+    return {};
+  };
+  return loadTerms(tensor.terms, {stats.shape, stats.dtype, read});
 }
 
 void PackSources::quantizeHere(const PackTensor& tensor, std::span<const float> scales, PairSlice& into) const {

@@ -45,6 +45,8 @@ class PackSources {
   /// them), and `terms` for a tensor that has some. They must live as long as `into` is used.
   [[nodiscard]] Result<void> read(const PackTensor& tensor, std::uint64_t first, std::size_t count,
                                   std::span<const float> scales, const LoadedTerms* terms, PairSlice& into) const;
+  /// The loaded terms of a tensor that has some.
+  [[nodiscard]] Result<TermsPtr> termsOf(const PackTensor& tensor) const;
   [[nodiscard]] Result<void> readFinal(const PackTensor& tensor, std::uint64_t first, std::span<std::byte> into) const;
   /// Largest magnitudes of whole rows [row, row + count), those of a stack counted through: the scales of INT8.
   [[nodiscard]] Result<std::vector<float>> rowScales(const PackTensor& tensor, std::uint64_t row, std::uint64_t count) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/pack_terms.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/quant/quant.h"
@@ -53,6 +55,20 @@ Result<TermStep> lowRankStep(std::span<const TermRef> run, const std::vector<std
   return step;
 }
 
+/// W + round(scale · B·A): the update is what the terms make of −0, to which every number adds as it is.
+Result<void> addRounded(const CodecModel& model, BaseSlice slice, std::span<std::byte> values) {
+  std::vector<float> sums(slice.count, -0.0F), updates(slice.count);
+  std::vector<std::byte> zeros(values.size()), update(values.size());
+  fromFloat(slice.finalType, sums, zeros);
+  slice.values = zeros;
+  DELTASCOPE_TRY(applyLowRank(model, slice, update));
+  toFloat(slice.finalType, update, updates);
+  toFloat(slice.finalType, values, sums);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += updates[i];
+  fromFloat(slice.finalType, sums, values);
+  return {};
+}
+
 void addBias(const TermStep& step, const BaseSlice& slice, std::span<std::byte> values) {
   std::vector<float> floats(slice.count);
   toFloat(slice.finalType, values, floats);
@@ -60,21 +76,100 @@ void addBias(const TermStep& step, const BaseSlice& slice, std::span<std::byte> 
   fromFloat(slice.finalType, floats, values);
 }
 
+/// W + scale · B·A in FP32, without a rounding to the final's type.
+Result<std::vector<float>> sumsOf(const CodecModel& model, const BaseSlice& slice) {
+  std::vector<float> sums(slice.count), updates(slice.count);
+  const std::vector<float> zeros(slice.count, -0.0F);
+  BaseSlice wide = slice;
+  wide.finalType = DType::F32;
+  wide.values = std::as_bytes(std::span(zeros));
+  DELTASCOPE_TRY(applyLowRank(model, wide, std::as_writable_bytes(std::span(updates))));
+  toFloat(slice.finalType, slice.values, sums);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += updates[i];
+  return sums;
+}
+
+std::size_t outputOf(const TermStep& step, std::uint64_t element) {
+  return static_cast<std::size_t>(step.outputsAreColumns ? element % step.columns : element / step.columns);
+}
+
+/// DoRA: magnitude / ‖W + scale · B·A‖ of each output, W being what the steps before give. The squares are added in double.
+Result<void> divideByNorms(const LoadedTerms& before, const TermTarget& target, TermStep& step) {
+  constexpr std::uint64_t kPiece = 64 * kTileElements;
+  step.columns = target.shape[1];
+  const std::uint64_t elements = target.shape[0] * target.shape[1];
+  std::vector<double> squares(step.factors.size(), 0.0);
+  std::vector<std::byte> values, changed;
+  for (std::uint64_t first = 0; first < elements; first += kPiece) {
+    BaseSlice slice;
+    slice.kind = BaseKind::Same;
+    slice.finalType = target.finalType;
+    slice.first = first;
+    slice.count = static_cast<std::size_t>(std::min(kPiece, elements - first));
+    DELTASCOPE_TRY(target.read(first, slice.count, values));
+    slice.values = values;
+    changed.resize(values.size());
+    DELTASCOPE_TRY(applyTerms(before, slice, changed));
+    slice.values = changed;
+    DELTASCOPE_ASSIGN(const std::vector<float> sums, sumsOf(*step.lowRank, slice));
+    for (std::size_t e = 0; e < sums.size(); ++e)
+      squares[outputOf(step, first + e)] += static_cast<double>(sums[e]) * static_cast<double>(sums[e]);
+  }
+  for (std::size_t o = 0; o < squares.size(); ++o) step.factors[o] /= static_cast<float>(std::sqrt(squares[o]));
+  return {};
+}
+
+/// The parts of the rows that lie in the slice.
+void setRows(const TermStep& step, const BaseSlice& slice, std::span<std::byte> values) {
+  const std::size_t size = bytesOf(slice.finalType);
+  const std::uint64_t width = step.rows.begin()->second.size(), end = slice.first + slice.count;
+  if (width == 0) return;
+  for (auto row = step.rows.lower_bound(slice.first / width); row != step.rows.end() && row->first * width < end; ++row) {
+    const std::uint64_t begin = std::max(row->first * width, slice.first), stop = std::min((row->first + 1) * width, end);
+    const std::span<const float> part(row->second.data() + (begin - row->first * width),
+                                      static_cast<std::size_t>(stop - begin));
+    fromFloat(slice.finalType, part, values.subspan((begin - slice.first) * size, part.size() * size));
+  }
+}
+
 }  // namespace
 
-ModelPtr LoadedTerms::onlyLowRank() const { return steps.size() == 1 ? steps.front().lowRank : nullptr; }
+ModelPtr LoadedTerms::onlyLowRank() const {
+  return steps.size() == 1 && steps.front().factors.empty() ? steps.front().lowRank : nullptr;
+}
 
-Result<TermsPtr> loadTerms(const std::vector<TermRef>& terms, const std::vector<std::uint64_t>& shape) {
+Result<TermsPtr> loadTerms(const std::vector<TermRef>& terms, const TermTarget& target) {
+  const auto& shape = target.shape;
   auto loaded = std::make_shared<LoadedTerms>();
   for (std::size_t i = 0; i < terms.size();) {
     const auto& [adapter, term] = terms[i];
     TermStep step;
     std::size_t used = 1;
+    if (term.kind == AdapterTerm::Kind::Rows && term.rows.empty()) {
+      ++i;
+      continue;
+    }
     if (term.kind == AdapterTerm::Kind::LowRank) {
-      while (i + used < terms.size() && terms[i + used].term.kind == AdapterTerm::Kind::LowRank &&
-             isTransposed(terms[i + used].term) == isTransposed(term))
-        ++used;
+      const bool transposed = isTransposed(term);
+      const auto joins = [&](const AdapterTerm& next) {
+        return next.kind == AdapterTerm::Kind::LowRank && !next.embedding && !next.magnitude &&
+               isTransposed(next) == transposed;
+      };
+      while (joins(terms[i].term) && i + used < terms.size() && joins(terms[i + used].term)) ++used;
       DELTASCOPE_ASSIGN(step, lowRankStep(std::span(terms).subspan(i, used), shape));
+      step.roundsUpdate = term.embedding;
+      if (term.magnitude) {
+        step.outputsAreColumns = transposed;
+        DELTASCOPE_ASSIGN(step.factors, readFloats(*adapter, *term.magnitude));
+        DELTASCOPE_TRY(divideByNorms(*loaded, target, step));
+      }
+    } else if (term.kind == AdapterTerm::Kind::Rows) {
+      DELTASCOPE_ASSIGN(const std::vector<float> values, readFloats(*adapter, *term.replacement));
+      const auto width = static_cast<std::ptrdiff_t>(shape.back());
+      for (std::size_t row = 0; row < term.rows.size(); ++row) {
+        const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row) * width;
+        step.rows.emplace(term.rows[row], std::vector<float>(begin, begin + width));
+      }
     } else if (term.kind == AdapterTerm::Kind::Bias) {
       DELTASCOPE_ASSIGN(step.bias, readFloats(*adapter, *term.b));
       for (float& value : step.bias) value *= term.scale;
@@ -96,10 +191,22 @@ Result<void> applyTerms(const LoadedTerms& terms, const BaseSlice& base, std::sp
       BaseSlice slice = base;
       slice.kind = BaseKind::Same;
       slice.values = before;
+      if (!step.factors.empty()) {
+        DELTASCOPE_ASSIGN(std::vector<float> sums, sumsOf(*step.lowRank, slice));
+        for (std::size_t e = 0; e < sums.size(); ++e) sums[e] *= step.factors[outputOf(step, base.first + e)];
+        fromFloat(base.finalType, sums, into);
+        continue;
+      }
+      if (step.roundsUpdate) {
+        DELTASCOPE_TRY(addRounded(*step.lowRank, slice, into));
+        continue;
+      }
       DELTASCOPE_TRY(applyLowRank(*step.lowRank, slice, into));
     } else if (step.replacement) {
       const std::uint64_t begin = base.first * bytesOf(step.replacement->dtype);
       DELTASCOPE_TRY(step.adapter->tensors().read(*step.replacement, begin, into));
+    } else if (!step.rows.empty()) {
+      setRows(step, base, into);
     } else {
       addBias(step, base, into);
     }

@@ -20,9 +20,11 @@ Result<void> copyFile(const fs::path& from, const fs::path& to) {
 /// The configuration of a quantized base says that the weights are quantized; the final's are not.
 Result<void> writeConfigWithoutQuantization(const fs::path& from, const fs::path& to) {
   DELTASCOPE_ASSIGN(const std::string text, readTextFile(from));
-  DELTASCOPE_ASSIGN(const nlohmann::json checked, parseJson(text, from));
+  const auto parsed = parseJson(text, from);
+  const nlohmann::json checked = parsed ? *parsed : nlohmann::json();  // what is no JSON says nothing of quantization
   if (!checked.is_object() || !checked.contains("quantization_config")) return writeTextFile(to, text);
-  auto config = nlohmann::ordered_json::parse(text);  // keeps the order of keys; valid, since it was parsed above
+  auto config = nlohmann::ordered_json::parse(text, nullptr, false);  // keeps the order of keys
+  if (config.is_discarded()) return writeTextFile(to, withoutMember(text, "quantization_config"));
   config.erase("quantization_config");
   return writeTextFile(to, config.dump(2) + "\n");
 }

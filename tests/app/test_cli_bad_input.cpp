@@ -132,11 +132,8 @@ class TestCliBadInput : public QObject {
     row("index leads outside", [=](const fs::path& f) { index(f, "../tuned/model.safetensors"); },
         {"model.safetensors.index.json"});
     row("index names an absolute path", [=](const fs::path& f) { index(f, "/etc/passwd"); }, {"model.safetensors.index.json"});
-    row("index maps to the wrong shard", [=](const fs::path& f) { index(f, "model-00001-of-00003.safetensors"); }, {"counter"});
     row("index is not JSON", [](const fs::path& f) { take(writeTextFile(f / "model.safetensors.index.json", "{")); },
         {"model.safetensors.index.json"});
-    row("config is not JSON", [](const fs::path& f) { take(writeTextFile(f / "config.json", json("{'a': }"))); },
-        {"config.json"});
   }
   void checkpointsAreRefused() {
     QFETCH(std::function<void(const fs::path&)>, damage);

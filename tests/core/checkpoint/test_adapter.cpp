@@ -30,6 +30,8 @@ std::string described(const AdapterTerm& term) {
   switch (term.kind) {
     case AdapterTerm::Kind::Replacement:
       return "replacement " + term.target;
+    case AdapterTerm::Kind::Rows:
+      return "rows of " + term.target;
     case AdapterTerm::Kind::Bias:
       return described("bias", term.target, term.rank, term.scale, term.fanInFanOut, term.embedding);
     case AdapterTerm::Kind::LowRank:
@@ -102,7 +104,7 @@ class TestAdapter : public QObject {
   void termsAreThoseOfPeft_data() {
     QTest::addColumn<QString>("base");
     QTest::addColumn<QStringList>("expected");
-    const std::set<std::string> refused{"dora", "trainable-tokens", "unties-head", "unties-embedding"};
+    const std::set<std::string> refused{"trainable-tokens", "unties-head", "unties-embedding"};  // tokens: mergesAsPeft
     for (const auto& row : goldenCases())
       if (const auto name = row["case"].get<std::string>(); !refused.contains(name))
         QTest::newRow(name.c_str()) << QString::fromStdString(row["base"]) << expectedTerms(row);
@@ -179,7 +181,6 @@ class TestAdapter : public QObject {
     const auto row = [](const char* key, const char* value, const char* says) {
       QTest::addRow("%s %s", key, value) << key << value << says;
     };
-    row("use_dora", "true", "use_dora: DoRA is not supported");
     row("use_qalora", "true", "QALoRA");
     row("use_bdlora", "{\"nblocks\":2}", "block-diagonal");
     row("use_something_new", "true", "use_something_new");
@@ -190,7 +191,6 @@ class TestAdapter : public QObject {
     row("velora_config", "{\"num_groups\":1}", "VeLoRA");
     row("layer_replication", "[[0,2],[1,2]]", "layer replication");
     row("target_parameters", "[\"experts\"]", "bare parameters");
-    row("trainable_token_indices", "[1]", "trainable tokens");
     row("peft_type", "\"LOHA\"", "peft_type: LOHA");
     row("peft_type", "\"ADALORA\"", "peft_type: ADALORA");
     row("peft_type", "17", "peft_type");
@@ -247,10 +247,10 @@ class TestAdapter : public QObject {
   void refusedAdaptersOfPeft_data() {
     QTest::addColumn<QString>("base");
     QTest::addColumn<QString>("says");
-    QTest::newRow("dora") << "base-llama"
-                          << "DoRA is not supported";
-    QTest::newRow("trainable-tokens") << "base-llama"
-                                      << "trainable tokens is not supported";
+    QTest::newRow("dora") << "base-gpt2"
+                          << "has no tensor model.layers.0.self_attn.q_proj.weight";
+    QTest::newRow("trainable-tokens") << "base-gpt2"
+                                      << "has no tensor model.layers.0.self_attn.q_proj.weight";
     QTest::newRow("unties-head") << "base-tied"
                                  << "lm_head.weight: replaces one of two weights that the base ties";
     QTest::newRow("unties-embedding") << "base-tied"
@@ -271,33 +271,40 @@ class TestAdapter : public QObject {
     QVERIFY2(QString::fromStdString(terms.error().message).contains(says), terms.error().message.c_str());
   }
 
-  void dorasTensorsAreRefusedWhateverTheConfigSays() {
-    const auto folder = copyOf("dora");
-    setConfig(folder, "use_dora", false);
-    const auto terms = matched(Adapter::open(folder), golden("adapters/base-llama"));
-    QVERIFY(!terms);
-    QVERIFY2(terms.error().message.find("lora_magnitude_vector: DoRA is not supported") != std::string::npos,
-             terms.error().message.c_str());
+  void dorasMagnitudesBelongToTheirLoras() {
+    const auto adapter = Adapter::open(golden("adapters/dora"));
+    const auto terms = matched(adapter, golden("adapters/base-llama"));
+    QVERIFY2(terms, terms ? "" : describe(terms.error()).c_str());
+    for (const auto& term : *terms) {
+      QVERIFY(term.magnitude);
+      QCOMPARE(term.magnitude->elements, term.b->shape[0]);
+    }
+    const auto folder = copyOf("plain");
+    setConfig(folder, "use_dora", true);
+    const auto none = matched(Adapter::open(folder), golden("adapters/base-llama"));
+    QVERIFY(!none);
+    QVERIFY2(none.error().message.find("its DoRA magnitude is missing") != std::string::npos, none.error().message.c_str());
   }
 
   void brokenConfigsAreRefused_data() {
     QTest::addColumn<QString>("config");
     QTest::addColumn<QString>("says");
     const auto row = [](const char* config, const char* says) { QTest::newRow(config) << config << says; };
-    row("", "is not valid JSON");
+    row("", "is empty");
     row("[]", "is not a JSON object");
     row("{'r':0}", "r is not a rank");
     row("{'r':-8}", "r is not a rank");
     row("{'r':2.5}", "r is not a rank");
     row("{'r':'8'}", "r is not a rank");
     row("{'r':99999999999}", "r is not a rank");
-    row("{'r':8,'r':4}", "occurs twice");
     row("{'lora_alpha':'16'}", "lora_alpha is not a number");
     row("{'use_rslora':1}", "use_rslora is not true or false");
     row("{'fan_in_fan_out':'no'}", "fan_in_fan_out is not true or false");
     row("{'rank_pattern':[]}", "rank_pattern is not an object");
+    row("{'trainable_token_indices':[-1]}", "indices of its trained tokens");
+    row("{'trainable_token_indices':[1,1]}", "indices of its trained tokens");
+    row("{'trainable_token_indices':{'embed_tokens':1}}", "indices of its trained tokens");
     row("{'rank_pattern':{'q_proj':0}}", "rank_pattern q_proj is not a rank");
-    row("{'rank_pattern':{'q_proj':1,'q_proj':2}}", "occurs twice");
     row("{'alpha_pattern':{'q_proj':null}}", "alpha_pattern q_proj is not a number");
     row("{'alpha_pattern':{'(q_proj':1}}", "the pattern \"(q_proj\" is not a regular expression");
     row("{'rank_pattern':{'[':1}}", "is not a regular expression");

@@ -48,6 +48,8 @@ class TestPackAdapter : public QObject {
   Q_OBJECT
  private slots:
   void givesPeftsOwnMerge();
+  void mergesAsPeftDoes_data();
+  void mergesAsPeftDoes();
   void storesTheFactorsAndLittleElse();
   void appliesSeveralInOrder();
   void correctsToAGivenMerge();
@@ -70,6 +72,50 @@ void TestPackAdapter::givesPeftsOwnMerge() {
     const auto hash = QCryptographicHash::hash(QByteArrayView(bytes.data(), static_cast<qsizetype>(bytes.size())),
                                                QCryptographicHash::Sha256);
     QVERIFY2(hash.toHex().toStdString() == expected[tensor.name].get<std::string>(), tensor.name.c_str());
+  }
+}
+
+/// merges.json: made by PEFT, see make_merges.py.
+void TestPackAdapter::mergesAsPeftDoes_data() {
+  QTest::addColumn<QString>("base");
+  QTest::addColumn<QStringList>("changed");
+  for (const auto& row :
+       nlohmann::json::parse(take(readTextFile(fs::path(DELTASCOPE_TEST_DATA) / "pipeline" / "merges.json")))) {
+    QStringList changed;
+    for (const auto& name : row.at("changed")) changed << QString::fromStdString(name);
+    QTest::newRow(row.at("case").get<std::string>().c_str()) << QString::fromStdString(row.at("base")) << changed;
+  }
+}
+void TestPackAdapter::mergesAsPeftDoes() {
+  QFETCH(QString, base);
+  QFETCH(QStringList, changed);
+  const fs::path merges = fs::path(DELTASCOPE_TEST_DATA) / "pipeline" / "merges", folder = merges / QTest::currentDataTag();
+  const Workspace space;
+  const auto request = adapting(merges / base.toStdString(), {folder}, space.at("a.delta.safetensors"));
+  take(pack(request, withThreads(2)));
+  const auto merged = take(Checkpoint::open(unpackedFrom(space, request.out, request.base)));
+  const auto expected = take(Checkpoint::open(folder / "merged.safetensors")), before = take(Checkpoint::open(request.base));
+  for (const auto& tensor : merged.tensors()) {
+    const bool changes = changed.contains(QString::fromStdString(tensor.name));
+    const auto& right = changes ? expected : before;
+    const auto want = take(right.readAll(*right.find(tensor.name))), got = take(merged.readAll(tensor));
+    QCOMPARE(got.size(), want.size());
+    const std::size_t size = bytesOf(tensor.dtype);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < got.size(); i += size) {
+      if (std::memcmp(&got[i], &want[i], size) == 0) continue;
+      ++different;
+      std::int32_t mine = 0, pefts = 0;  // neighbours differ by one as integers too
+      std::memcpy(&mine, &got[i], size);
+      std::memcpy(&pefts, &want[i], size);
+      QVERIFY2(std::abs(mine - pefts) == 1, tensor.name.c_str());
+    }
+    // DoRA's norms are sums that torch adds in an order of its own.
+    const bool dora = std::string_view(QTest::currentDataTag()).starts_with("dora");
+    QVERIFY2(different <= (dora ? got.size() / size / 1000 : 0), qPrintable(QString("%1: %2 of %3 elements differ")
+                                                                                .arg(QString::fromStdString(tensor.name))
+                                                                                .arg(different)
+                                                                                .arg(got.size() / size)));
   }
 }
 

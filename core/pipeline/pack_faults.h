@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Why a checkpoint cannot be packed as asked: what it is, and what to do. Internal to core/pipeline.
+#include "core/pipeline/source.h"
+
+namespace deltascope {
+
+[[nodiscard]] Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first);
+/// Nothing of `final` is what --quantize quantizes: another library did already, the weights are empty, or there are none.
+[[nodiscard]] Error nothingToQuantize(const Checkpoint& final);
+/// `shape`: of the base's tensor.
+[[nodiscard]] Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoint& base,
+                               const std::vector<std::uint64_t>& shape);
+[[nodiscard]] Error nothingShared(const Checkpoint& final, const Checkpoint& base);
+
+}  // namespace deltascope
