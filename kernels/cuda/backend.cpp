@@ -80,9 +80,8 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, index);
   m_machine.processors = static_cast<unsigned>(std::max(processors, 1));
   m_machine.sharedBytes = static_cast<std::uint32_t>(shared);
-  int major = 0;
-  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
-  m_machine.dependentLaunch = major >= 9;
+  // Code for older architectures has no instruction to wait with, whatever the device could do.
+  m_machine.dependentLaunch = codeArchitecture() >= 90;
   if (const auto error = cudaStreamCreateWithFlags(&m_machine.stream, cudaStreamNonBlocking); error != cudaSuccess)
     return failed("a stream of the GPU", error);
   m_compute = options.compute == ComputeMode::Bf16 ? Compute::Bf16 : Compute::Fp32;

@@ -59,7 +59,7 @@ void describeDevice(int index, DeviceInfo& info) {
     info.reason = "it does not answer: " + describe(error);
     return;
   }
-  if (!hasCode()) {
+  if (codeArchitecture() == 0) {
     info.reason = "the CUDA backend was built for other GPUs (" DELTASCOPE_CUDA_ARCHITECTURES
                   "): build it again with CMAKE_CUDA_ARCHITECTURES=" +
                   std::to_string(properties.major) + std::to_string(properties.minor);

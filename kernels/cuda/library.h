@@ -11,8 +11,9 @@ namespace deltascope::kernels::cuda {
 /// Fills what the CUDA runtime knows of a device, and whether it can be used, or why not.
 void describeDevice(int index, DeviceInfo& info);
 
-/// Whether this library has code that the current device runs.
-[[nodiscard]] bool hasCode();
+/// The architecture that this library's code for the current device was written for, as CMake counts (90); 0: it has none.
+/// Below the device's own where only the portable form is there, which knows nothing of what came later.
+[[nodiscard]] int codeArchitecture();
 
 /// The table of a model whose tiles products read: a four-bit base, BF16 anchors, and prefixes of four bits, or fields without
 /// offsets whose signs lie alike. Empty for others.

@@ -103,11 +103,11 @@ __global__ void __launch_bounds__(kWarp * 4)
 
 }  // namespace
 
-bool hasCode() {
+int codeArchitecture() {
   cudaFuncAttributes attributes{};
   const bool found = cudaFuncGetAttributes(&attributes, ropeKernel) == cudaSuccess;
   static_cast<void>(cudaGetLastError());
-  return found;
+  return found ? attributes.ptxVersion : 0;
 }
 
 void rmsNorm(const Machine& machine, const RmsNormArgs& args) {
