@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "core/base/failure.h"
 #include "core/base/units.h"
@@ -12,7 +14,6 @@
 namespace deltascope {
 namespace {
 
-constexpr unsigned kMostRepetitions = 5;  // these are slow
 constexpr std::uint64_t kChunks = 64, kMostChunkElements = std::uint64_t{1} << 20;
 
 /// The tensor coded over its base, in host memory.
@@ -34,11 +35,16 @@ class Coded {
                                m_chunks[i].base);
     }));
     DELTASCOPE_TRY(fit(final));
+    std::atomic<std::size_t> done{0};
+    const auto caller = std::this_thread::get_id();
     return m_place.team.run(m_chunks.size(), m_place.stop, [&](std::size_t i) -> Result<void> {
       Chunk& chunk = m_chunks[i];
       std::vector<std::byte> values;
       DELTASCOPE_TRY(m_codec.encode(sliceOf(chunk, values), finalOf(chunk, final), m_model.get(), {}, chunk.bytes));
       chunk.bytes.shrink_to_fit();
+      ++done;
+      if (std::this_thread::get_id() == caller)
+        m_place.course.reached(static_cast<double>(done) / static_cast<double>(m_chunks.size()));
       return {};
     });
   }
@@ -101,7 +107,12 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   kernels::Backend& backend = place.backend();
   const ModeMemory memory(place, 0);
   Coded coded(place, one, id);
-  DELTASCOPE_TRY(coded.encode(final));
+  {
+    auto encoding = place.course.step(id == CodecId::Zstd ? BenchmarkWork::EncodeZstd : BenchmarkWork::EncodeAdditive);
+    DELTASCOPE_TRY(coded.encode(final));
+    encoding.finish();
+  }
+  auto step = place.course.step(id == CodecId::Zstd ? BenchmarkWork::Zstd : BenchmarkWork::Additive);
   BenchmarkRow row = rowOf(place, origin, std::string(nameOf(id)));
   row.codec = nameOf(id);
   row.storedBytes = coded.bytes() + one.base->storedBytes(origin.spec.name);
@@ -118,7 +129,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   matrix.columns = origin.spec.shape.back();
   matrix.elements = dense.data();
   DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(place, origin, one.config.rmsEpsilon));
-  const unsigned repeat = std::min(place.request.repeat, kMostRepetitions);
+  const unsigned repeat = std::min(place.request.repeat, kMostBaselineRepetitions);
   Timings rebuild;
   DELTASCOPE_ASSIGN(row.usedMs, use.measure(place, row.mode, repeat, [&]() -> Result<kernels::Matrix> {
     const auto start = std::chrono::steady_clock::now();
@@ -142,6 +153,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;
   row.bitExact = compared.different == 0;
+  step.finish();
   place.recorder.add(std::move(row), true);
   return {};
 }
@@ -153,6 +165,7 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
   origin.steps.clear();
   origin.finalHash.reset();
   const ModeMemory memory(place, 0);
+  auto step = place.course.step(BenchmarkWork::Base);
   DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(place, origin, one.config.rmsEpsilon));
   DELTASCOPE_ASSIGN(const MemoryPlan plan, planOne(place, *alone, Placement::Jit, {}));
   JobContext loading;
@@ -172,6 +185,7 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
   row.elementsDifferent = compared.different;
   row.firstDifference = compared.first;
   row.bitExact = compared.different == 0;
+  step.finish();
   place.recorder.add(std::move(row), true);
   return {};
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -125,8 +126,14 @@ struct BenchmarkRun {
   [[nodiscard]] bool passed() const;  ///< every row bit-exact, no output norm 0, and something measured
 };
 
-/// Called on the calling thread, between what is timed.
+/// Called on the calling thread, between what is timed; onMemory now and then from another one, while the run is long in
+/// something that is not timed, but never two at a time.
 struct BenchmarkHooks {
+  std::function<void(std::span<const std::string> tensors)>
+      onChosen;  ///< once, before the first: what will be measured, in order
+  /// Before the warm-up of each series of repetitions: the place for work that would disturb them. What it takes is not
+  /// measured.
+  std::function<void()> onPause;
   std::function<void(const BenchmarkMemory&)> onMemory;
   std::function<void(std::string_view tensor, std::string_view mode, double milliseconds)> onLatency;
   std::function<void(double seconds, double tokensPerSecond)> onToken;  ///< of the last tokens

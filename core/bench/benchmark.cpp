@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <ctime>
 
 #include "core/base/failure.h"
 #include "core/base/units.h"
 #include "core/bench/generation_bench.h"
 #include "core/bench/tensor_bench.h"
-#include "core/pipeline/meter.h"
 
 namespace deltascope {
 namespace {
@@ -56,10 +56,15 @@ std::string fingerprintOf(const Variant& variant) {
 class Bench {
  public:
   Bench(const BenchmarkRequest& request, const JobContext& job, const BenchmarkHooks& hooks)
-      : m_request(request), m_job(job), m_threads(threadsOf(request, job)), m_recorder(m_run, hooks, request.out) {}
+      : m_request(request),
+        m_job(job),
+        m_threads(threadsOf(request, job)),
+        m_recorder(m_run, hooks, request.out),
+        m_course(job) {}
 
   Result<BenchmarkRun> run() {
     DELTASCOPE_TRY(check(m_request));
+    m_course.phase("opening");
     DELTASCOPE_TRY(begin());
     auto done = measure();
     if (done) {
@@ -114,30 +119,44 @@ class Bench {
   }
 
   Result<void> measure() {
+    m_course.phase("measuring the copy rate");
     if (auto rate = copyRate(m_host->backend(), m_job.stop))
       m_run.copyBytesPerSecond = *rate;
     else if (rate.error().code != ErrorCode::OutOfMemory)
       return tl::make_unexpected(rate.error());
-    DELTASCOPE_TRY(measureTensors());
+    std::uint64_t bytes = 0;
+    for (const auto& tensor : m_variant->tensors) bytes += tensor.elements * bytesOf(tensor.dtype);
+    const bool delta = std::any_of(m_variant->tensors.begin(), m_variant->tensors.end(),
+                                   [](const TensorOrigin& origin) { return !origin.steps.empty(); });
+    for (const std::size_t i : m_chosen) m_course.expect(m_request, m_variant->tensors[i]);
+    const GenerationWork generation(m_request, bytes, delta);
+    generation.expect(m_course);
+    std::uint64_t measured = m_request.generate ? bytes : 0;
+    for (const std::size_t i : m_chosen) measured += m_variant->tensors[i].elements * bytesOf(m_variant->tensors[i].dtype);
+    m_course.setTotals(measured, m_chosen.size());
+    if (!m_chosen.empty()) DELTASCOPE_TRY(measureTensors());
     m_variant.reset();
     m_host.reset();
-    return m_request.generate ? measureGeneration(m_request, m_job, m_recorder) : Result<void>();
+    if (m_request.generate) DELTASCOPE_TRY(measureGeneration(m_request, m_job, m_recorder, m_course, generation));
+    m_course.finish();
+    return {};
   }
 
   Result<void> measureTensors() {
     Team team(m_threads);
-    const BenchmarkPlace place{m_request, m_host, team, m_threads, m_run.copyBytesPerSecond, m_job.stop, m_recorder};
-    Meter meter(m_job);
-    std::uint64_t bytes = 0;
-    const auto sizeOf = [&](std::size_t i) { return m_variant->tensors[i].elements * bytesOf(m_variant->tensors[i].dtype); };
-    for (const std::size_t i : m_chosen) bytes += sizeOf(i);
-    meter.setTotals(bytes, m_chosen.size());
-    meter.phase("measuring");
+    const BenchmarkPlace place{m_request, m_host, team, m_threads, m_run.copyBytesPerSecond, m_job.stop, m_recorder, m_course};
+    const MemoryWatch watch(m_recorder, [backend = &m_host->backend()] {
+      return MemoryReading{backend->memory().use().current, backend->deviceMemory()};
+    });
+    std::vector<std::string> names;
+    for (const std::size_t i : m_chosen) names.push_back(m_variant->tensors[i].spec.name);
+    m_recorder.chosen(names);
+    m_course.phase("measuring");
     for (const std::size_t i : m_chosen) {
+      m_course.beginTensor(m_request, m_variant->tensors[i]);
       DELTASCOPE_TRY(measureTensor(place, onlyTensor(*m_variant, i)));
-      meter.add(m_variant->tensors[i].spec.name, sizeOf(i), true);
+      m_course.endTensor();
     }
-    meter.finish();
     return {};
   }
 
@@ -146,6 +165,7 @@ class Bench {
   unsigned m_threads;
   BenchmarkRun m_run;
   Recorder m_recorder;
+  BenchmarkCourse m_course;
   std::shared_ptr<Variant> m_variant;
   std::shared_ptr<Host> m_host;
   std::vector<std::size_t> m_chosen;

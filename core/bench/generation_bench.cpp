@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/bench/generation_bench.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -31,8 +32,9 @@ std::uint64_t bytesPerToken(const Model& model) {
 
 class GenerationBench {
  public:
-  GenerationBench(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder)
-      : m_request(request), m_job(job), m_recorder(recorder), m_prompt(request.prompt) {}
+  GenerationBench(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder, BenchmarkCourse& course,
+                  const GenerationWork& work)
+      : m_request(request), m_job(job), m_recorder(recorder), m_course(course), m_work(work), m_prompt(request.prompt) {}
 
   Result<void> run() {
     DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(m_request.model.path, m_request.model.base));
@@ -69,7 +71,17 @@ class GenerationBench {
   }
 
   Result<void> measure(std::string_view mode, const LoadRequest& request, bool baseline) {
-    DELTASCOPE_ASSIGN(const auto model, Model::load(request, m_job));
+    m_course.phase("loading");
+    JobContext loading = m_job;
+    loading.progress = [this](const Progress& progress) {
+      if (progress.bytesTotal > 0) m_course.reached(double(progress.bytesDone) / double(progress.bytesTotal));
+    };
+    auto opening = m_course.step(BenchmarkWork::Load, m_work.loadSeconds(), std::string(mode));
+    DELTASCOPE_ASSIGN(const auto model, Model::load(request, loading));
+    opening.finish();
+    m_course.phase("generating");
+    const BenchmarkWork kind = GenerationWork::kindOf(mode);
+    auto generating = m_course.step(kind, m_work.seconds(kind), std::string(mode));
     if (m_prompt.empty()) m_prompt = randomPrompt(m_request.seed, model->config().vocabulary);
     DELTASCOPE_ASSIGN(const auto session, Session::create(model));
     BenchmarkRow row;
@@ -98,6 +110,7 @@ class GenerationBench {
     row.outputHash = toHex(hash128(std::as_bytes(std::span(logits))));
     judge(mode, row, figures);
     row.generation = std::move(figures);
+    generating.finish();
     m_recorder.add(std::move(row), baseline);
     return {};
   }
@@ -109,19 +122,19 @@ class GenerationBench {
     generating.ignoreEnd = true;
     const Model& model = *session.model();
     double last = 0;
+    unsigned repetition = 0, tokens = 0;
+    const unsigned warmup = m_request.warmup > 0 ? 1 : 0, all = warmup + m_request.repeat;
     generating.onToken = [&](const TokenEvent& event) {
+      ++tokens;
+      m_course.reached((repetition + std::min(1.0, double(tokens) / m_request.generate)) / all);
       if (last > 0 && event.seconds > last) m_recorder.token(1 / (event.seconds - last));
       last = event.seconds;
       m_recorder.tick(model.memory().current, [&] { return model.deviceMemory(); });
     };
-    const unsigned warmup = m_request.warmup > 0 ? 1 : 0;
-    for (unsigned i = 0; i < warmup + m_request.repeat; ++i) {
-      if (m_job.progress) {
-        Progress progress;
-        progress.phase = "generating";
-        progress.tensor = mode;
-        m_job.progress(progress);
-      }
+    for (unsigned i = 0; i < all; ++i) {
+      m_recorder.pause();
+      repetition = i;
+      tokens = 0;
       session.clear();
       last = 0;
       DELTASCOPE_ASSIGN(Generation result, session.generate(generating, m_job.stop));
@@ -162,6 +175,8 @@ class GenerationBench {
   const BenchmarkRequest& m_request;
   const JobContext& m_job;
   Recorder& m_recorder;
+  BenchmarkCourse& m_course;
+  const GenerationWork& m_work;
   std::vector<TokenId> m_prompt;
   Timings m_residentMs;
   std::string m_residentHash;
@@ -169,8 +184,31 @@ class GenerationBench {
 
 }  // namespace
 
-Result<void> measureGeneration(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder) {
-  return GenerationBench(request, job, recorder).run();
+BenchmarkWork GenerationWork::kindOf(std::string_view mode) {
+  return mode == "resident" ? BenchmarkWork::GenerateResident
+         : mode == "base"   ? BenchmarkWork::GenerateBase
+                            : BenchmarkWork::Generate;
+}
+
+double GenerationWork::seconds(BenchmarkWork work) const {
+  const double repetitions = (m_request.warmup > 0 ? 1 : 0) + m_request.repeat;
+  return expectedSeconds(work, m_bytes, repetitions * (m_request.generate + 1));
+}
+
+void GenerationWork::expect(BenchmarkCourse& course) const {
+  if (m_request.generate == 0) return;
+  const auto add = [&](BenchmarkWork work) {
+    course.expect(BenchmarkWork::Load, loadSeconds());
+    course.expect(work, seconds(work));
+  };
+  if (m_request.baselines) add(BenchmarkWork::GenerateResident);
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, m_request.modes.size()); ++i) add(BenchmarkWork::Generate);
+  if (m_request.baselines && m_delta && !m_request.model.baseOnly) add(BenchmarkWork::GenerateBase);
+}
+
+Result<void> measureGeneration(const BenchmarkRequest& request, const JobContext& job, Recorder& recorder,
+                               BenchmarkCourse& course, const GenerationWork& work) {
+  return GenerationBench(request, job, recorder, course, work).run();
 }
 
 }  // namespace deltascope

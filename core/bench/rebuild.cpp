@@ -169,6 +169,7 @@ Result<std::unique_ptr<Rebuild>> makeRebuild(const BenchmarkPlace& place, std::s
 Result<Timings> measureRebuild(const BenchmarkPlace& place, Rebuild& rebuild) {
   const auto timer = place.backend().makeTimer();
   Timings timings;
+  place.recorder.pause();
   const unsigned warmup = std::min(place.request.warmup, place.request.repeat);
   for (unsigned i = 0; i < warmup + place.request.repeat; ++i) {
     timer->start();
@@ -177,6 +178,7 @@ Result<Timings> measureRebuild(const BenchmarkPlace& place, Rebuild& rebuild) {
     DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
     if (i >= warmup) timings.values.push_back(milliseconds);
     place.tick();
+    place.course.reached(static_cast<double>(i + 1) / (warmup + place.request.repeat));
   }
   DELTASCOPE_TRY(fromBackend(place.backend().synchronize()));
   return timings;

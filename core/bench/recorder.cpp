@@ -34,7 +34,7 @@ void Recorder::keep(const BenchmarkMemory& now) {
 }
 
 void Recorder::add(BenchmarkRow row, bool baseline) {
-  if (!m_run.memory.empty()) {  // the peak may have been between samples
+  if (const std::lock_guard lock(m_memory); !m_run.memory.empty()) {  // the peak may have been between samples
     BenchmarkMemory peak = m_run.memory.back();
     peak.seconds = seconds();
     peak.accounted = row.peakMemoryBytes;
@@ -53,7 +53,12 @@ Result<void> Recorder::write() {
   if (m_out.empty()) return {};
   m_run.seconds = seconds();
   const auto start = Clock::now();
-  DELTASCOPE_TRY(writeTextFile(m_out, toJsonText(m_run)));
+  std::string text;
+  {
+    const std::lock_guard lock(m_memory);
+    text = toJsonText(m_run);
+  }
+  DELTASCOPE_TRY(writeTextFile(m_out, text));
   m_lastWrite = Clock::now();
   m_writeTook = m_lastWrite - start;
   return {};

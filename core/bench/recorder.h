@@ -3,12 +3,16 @@
 /// Keeps a run's record while it grows: memory over time, rows, and the file that a killed run leaves. Internal to core/bench.
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "core/bench/bench.h"
 
 namespace deltascope {
 
-/// Called between what is timed; what it does itself stays below a hundredth of the time that passes.
+/// Called between what is timed; what it does itself stays below a hundredth of the time that passes. Threads: that of the run;
+/// tick() and sampleWhenQuiet() also from another.
 class Recorder {
  public:
   Recorder(BenchmarkRun& run, const BenchmarkHooks& hooks, std::filesystem::path out)
@@ -18,10 +22,25 @@ class Recorder {
   /// Samples memory when the last sample is old enough. `device` is asked only then.
   template <class Device>
   void tick(std::uint64_t accounted, const Device& device) {
+    const std::lock_guard lock(m_memory);
     const auto start = Clock::now();
     if (start - m_lastSample < m_sampleInterval) return;
     sample(accounted, device());
     m_sampleInterval = std::max(m_sampleInterval, kSampleShare * (Clock::now() - start));
+  }
+  /// The same when nobody called tick() for some time.
+  template <class Read>
+  void sampleWhenQuiet(std::chrono::milliseconds quiet, const Read& read) {
+    const std::lock_guard lock(m_memory);
+    if (Clock::now() - m_lastSample < std::max<Clock::duration>(quiet, m_sampleInterval)) return;
+    const auto now = read();
+    sample(now.accounted, now.device);
+  }
+  void chosen(std::span<const std::string> tensors) const {
+    if (m_hooks.onChosen) m_hooks.onChosen(tensors);
+  }
+  void pause() const {
+    if (m_hooks.onPause) m_hooks.onPause();
   }
   void latency(std::string_view tensor, std::string_view mode, double milliseconds) const {
     if (m_hooks.onLatency) m_hooks.onLatency(tensor, mode, milliseconds);
@@ -42,8 +61,35 @@ class Recorder {
   BenchmarkRun& m_run;
   const BenchmarkHooks& m_hooks;
   std::filesystem::path m_out;
+  std::mutex m_memory;  ///< of m_run.memory and what decides when it is sampled
   Clock::time_point m_start = Clock::now(), m_lastSample{}, m_lastWrite{};
   Clock::duration m_sampleInterval = std::chrono::milliseconds(10), m_writeTook{};
+};
+
+/// What a sample is made of.
+struct MemoryReading {
+  std::uint64_t accounted = 0;
+  kernels::DeviceMemoryUse device;
+};
+
+/// While it lives, memory is sampled from a thread of its own where the run itself does not come to it: while it encodes a
+/// baseline, for instance.
+class MemoryWatch {
+ public:
+  MemoryWatch(Recorder& recorder, std::function<MemoryReading()> read)
+      : m_thread([this, &recorder, read = std::move(read)](const std::stop_token& stop) {
+          std::unique_lock lock(m_mutex);
+          while (!m_wake.wait_for(lock, stop, kQuiet, [] { return false; }) && !stop.stop_requested())
+            recorder.sampleWhenQuiet(kQuiet, read);
+        }) {}
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
+
+ private:
+  static constexpr std::chrono::milliseconds kQuiet{100};
+  std::mutex m_mutex;
+  std::condition_variable_any m_wake;
+  std::jthread m_thread;  // the last member: it uses the others
 };
 
 }  // namespace deltascope

@@ -21,6 +21,12 @@ std::string codecOf(const BenchmarkPlace& place, const TensorOrigin& origin) {
   return origin.finalHash && !place.request.model.baseOnly ? std::string(nameOf(CodecId::Identical)) : "none";
 }
 
+BenchmarkWork workOf(Placement mode) {
+  return mode == Placement::Static ? BenchmarkWork::Static
+         : mode == Placement::Jit  ? BenchmarkWork::Jit
+                                   : BenchmarkWork::Stream;
+}
+
 std::uint64_t storedBytesOf(const TensorOrigin& origin) {
   std::uint64_t bytes = origin.quantized ? origin.quantized->storedBytes : origin.plain ? origin.plain->bytes : 0;
   for (const auto& step : origin.steps) bytes += step.stats->storedBytes;
@@ -33,8 +39,10 @@ class TensorBench {
       : m_place(place), m_one(one), m_origin(one->tensors.front()) {}
 
   Result<void> run() {
+    auto reading = m_place.course.step(BenchmarkWork::Read);
     auto final = readFinal(*m_one, m_origin, m_place.team, m_place.stop);
     if (!final) return failed("static", std::move(final.error()));
+    reading.finish();
     m_final = std::move(*final);
     DELTASCOPE_TRY(measureResident());
     DELTASCOPE_TRY(measureRebuilding());
@@ -65,6 +73,7 @@ class TensorBench {
   /// The ground truth, without a budget: it is what the modes are compared with, not one of them.
   Result<void> measureResident() {
     kernels::Backend& backend = m_place.backend();
+    auto step = m_place.course.step(BenchmarkWork::Reference);
     const auto bytes = m_final.bytes.span();
     auto dense = fromBackend(backend.allocate(bytes.size(), m_origin.spec.name));
     if (!dense && dense.error().code == ErrorCode::OutOfMemory) {
@@ -81,10 +90,12 @@ class TensorBench {
     DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
     DELTASCOPE_ASSIGN(
         m_resident, use.measure(m_place, "resident", m_place.request.repeat, [&] { return Result<kernels::Matrix>(matrix); }));
+    step.finish();
     return {};
   }
 
   Result<void> measureRebuilding() {
+    auto step = m_place.course.step(BenchmarkWork::Rebuild);
     auto rebuild = makeRebuild(m_place, m_one);
     if (!rebuild) {
       if (rebuild.error().code == ErrorCode::Mismatch || rebuild.error().code == ErrorCode::Cancelled)
@@ -96,6 +107,7 @@ class TensorBench {
     if (timings) {
       m_rebuild = std::move(*timings);
       DELTASCOPE_ASSIGN(m_rebuilt, (*rebuild)->compare(m_final));
+      step.finish();
     } else if (timings.error().code != ErrorCode::Corrupt) {
       return tl::make_unexpected(timings.error());
     }
@@ -108,6 +120,7 @@ class TensorBench {
     DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
     DELTASCOPE_ASSIGN(const MemoryPlan plan, planOne(m_place, *m_one, mode, m_place.request.model.memoryBudget));
     const TensorPlacement& placed = plan.tensors.front();
+    auto step = m_place.course.step(workOf(mode));
     if (placed.placement != mode) {
       if (!m_place.request.modes.empty()) m_place.recorder.skip({m_origin.spec.name, std::string(nameOf(mode)), whyNot(mode)});
       return {};
@@ -136,6 +149,7 @@ class TensorBench {
     }
     if (!row.rebuildMs.empty() && m_place.copyBytesPerSecond > 0)
       row.copyShare = static_cast<double>(read + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / m_place.copyBytesPerSecond;
+    step.finish();
     m_place.recorder.add(std::move(row), false);
     return {};
   }

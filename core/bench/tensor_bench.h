@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// One tensor measured: resident, in each mode, and as the other codecs would hold it. Internal to core/bench.
+#include "core/bench/course.h"
 #include "core/bench/final_weight.h"
 #include "core/bench/recorder.h"
 #include "core/bench/select.h"
@@ -18,6 +19,7 @@ struct BenchmarkPlace {
   double copyBytesPerSecond = 0;
   std::stop_token stop;
   Recorder& recorder;
+  BenchmarkCourse& course;
 
   [[nodiscard]] kernels::Backend& backend() const { return host->backend(); }
   void tick() const {

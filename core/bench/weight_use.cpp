@@ -62,6 +62,7 @@ Result<Timings> WeightUse::measure(const BenchmarkPlace& place, std::string_view
   kernels::Backend& backend = place.backend();
   const auto timer = backend.makeTimer();
   Timings timings;
+  place.recorder.pause();
   const unsigned warmup = std::min(place.request.warmup, repeat);
   double warmedMs = 0;
   for (unsigned i = 0; i < warmup + repeat;) {
@@ -80,6 +81,7 @@ Result<Timings> WeightUse::measure(const BenchmarkPlace& place, std::string_view
     ++i;
     timings.values.push_back(milliseconds);
     place.recorder.latency(m_tensor, mode, milliseconds);
+    place.course.reached(static_cast<double>(i) / (warmup + repeat));
   }
   DELTASCOPE_TRY(fromBackend(backend.synchronize()));
   return timings;

@@ -3,6 +3,7 @@
 #include <QtTest>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "core/base/file.h"
 #include "core/bench/record.h"
@@ -239,20 +240,80 @@ class TestBenchmark : public QObject {
       seen = take(readRun(asked.out)).state;
     };
     hooks.onMemory = [&](const BenchmarkMemory& m) { memory += m.total > m.accounted && m.accounted > 0; };
-    std::uint64_t bytes = 0;
-    JobContext job;
-    job.progress = [&](const Progress& progress) { bytes = progress.bytesDone; };
-    const BenchmarkRun run = take(benchmark(asked, job, hooks));
+    std::vector<std::string> chosen;
+    int pauses = 0;
+    hooks.onChosen = [&](std::span<const std::string> names) { chosen.assign(names.begin(), names.end()); };
+    hooks.onPause = [&] { ++pauses; };
+    const BenchmarkRun run = take(benchmark(asked, {}, hooks));
     QVERIFY(run.passed());
     QCOMPARE(rows, int(run.rows.size() + run.baselines.size()));
     for (const char* mode : {"resident", "static", "jit", "stream", "additive", "zstd", "base"})
       QVERIFY2(latencies[mode] == 3, mode);
     QVERIFY(memory >= 1 && memory == int(run.memory.size()));
     QVERIFY2(seen == BenchmarkState::Running, "a killed run leaves a readable, partial record");
-    QVERIFY(bytes > 0);
+    std::set<std::string> measured;
+    for (const auto& row : run.rows) measured.insert(row.tensor);
+    QCOMPARE(std::set<std::string>(chosen.begin(), chosen.end()), measured);
+    QCOMPARE(chosen.size(), measured.size());
+    QVERIFY2(pauses >= rows, "one before each series of repetitions");
     const BenchmarkRun kept = take(readRun(asked.out));
     QVERIFY(kept.state == BenchmarkState::Complete);
     QVERIFY(toJson(kept) == toJson(run));
+  }
+
+  /// Phase, step, tensor, a share that only grows, and an end: for tensors, for generation, and for both.
+  void saysHowFarItIs_data() {
+    QTest::addColumn<QString>("tensors");
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<QStringList>("phases");
+    QTest::newRow("tensors") << "model.layers.0.*" << 0 << QStringList{"opening", "measuring the copy rate", "measuring"};
+    QTest::newRow("generation") << "" << 4 << QStringList{"opening", "measuring the copy rate", "loading", "generating"};
+    QTest::newRow("both") << "*q_proj*" << 4
+                          << QStringList{"opening", "measuring the copy rate", "measuring", "loading", "generating"};
+  }
+  void saysHowFarItIs() {
+    QFETCH(QString, tensors);
+    QFETCH(int, tokens);
+    QFETCH(QStringList, phases);
+    BenchmarkRequest asked = request(tensors.toStdString());
+    asked.generate = static_cast<std::uint32_t>(tokens);
+    std::vector<Progress> reports;
+    JobContext job;
+    job.progress = [&](const Progress& progress) { reports.push_back(progress); };
+    const BenchmarkRun run = take(benchmark(asked, job));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QStringList seen;
+    for (const auto& report : reports)
+      if (const QString phase = QString::fromStdString(report.phase); !seen.contains(phase)) seen << phase;
+    QCOMPARE(seen, phases);
+    for (std::size_t i = 1; i < reports.size(); ++i) {
+      QVERIFY(reports[i].bytesDone >= reports[i - 1].bytesDone && reports[i].seconds >= reports[i - 1].seconds);
+      QVERIFY(reports[i].bytesDone <= reports[i].bytesTotal);
+      QVERIFY(reports[i].tensorsDone >= reports[i - 1].tensorsDone && reports[i].tensorsDone <= reports[i].tensorsTotal);
+    }
+    QVERIFY(reports.back().bytesTotal > 0);
+    QCOMPARE(reports.back().bytesDone, reports.back().bytesTotal);
+    QCOMPARE(reports.back().eta(), 0.0);
+    QCOMPARE(reports.back().tensorsDone, reports.back().tensorsTotal);
+  }
+
+  /// Where nobody comes by to sample, while a baseline is encoded for instance, a thread of its own does.
+  void memoryIsSampledWhereTheRunDoesNotComeToIt() {
+    BenchmarkRun run;
+    int told = 0;
+    BenchmarkHooks hooks;
+    hooks.onMemory = [&](const BenchmarkMemory& memory) { told += memory.accounted == 7; };
+    Recorder recorder(run, hooks, {});
+    {
+      const MemoryWatch watch(recorder, [] {
+        MemoryReading reading;
+        reading.accounted = 7;
+        return reading;
+      });
+      QTest::qWait(600);
+    }
+    QVERIFY2(told >= 2, qPrintable(QString::number(told)));
+    QCOMPARE(run.memory.size(), static_cast<std::size_t>(told));
   }
 
   void keepsWhatWasMeasuredWhenStopped() {
