@@ -17,16 +17,7 @@ int outputError = 0;
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string safe(text);
-  for (std::size_t i = 0; i < safe.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(safe[i]);
-    if (byte < 0x20 || byte == 0x7f) safe[i] = '?';
-    // U+0080 … U+009F are control characters too, two bytes in UTF-8.
-    if (byte == 0xc2 && i + 1 < safe.size() && static_cast<unsigned char>(safe[i + 1]) < 0xa0) safe.replace(i, 2, "?");
-  }
-  return safe;
-}
+std::string printable(std::string_view text) { return deltascope::printable(text, std::string_view::npos); }
 
 std::size_t displayWidth(std::string_view text) {
   return static_cast<std::size_t>(

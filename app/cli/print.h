@@ -12,7 +12,7 @@ namespace deltascope::cli {
 
 using Json = nlohmann::ordered_json;
 
-/// Text from files as a terminal may safely show it: control characters become "?".
+/// Text from files as a terminal may safely show it, whole: as printable() of core/base/result.h.
 [[nodiscard]] std::string printable(std::string_view text);
 /// Columns a terminal needs for UTF-8 text whose characters are one wide.
 [[nodiscard]] std::size_t displayWidth(std::string_view text);
