@@ -86,7 +86,8 @@ Json toJson(const PackResult& r) {
           {"ratio", r.payloadBytes + r.baseBytes ? double(r.finalBytes) / double(r.payloadBytes + r.baseBytes) : 0.0},
           {"sparsity", r.sparsity},
           {"seconds", r.seconds},
-          {"peak_rss_bytes", r.peakRssBytes}};
+          {"peak_rss_bytes", r.peakRssBytes},
+          {"notes", r.notes}};
 }
 
 double ratio(std::uint64_t final, std::uint64_t stored) { return stored ? double(final) / double(stored) : 0; }
@@ -108,6 +109,7 @@ std::string toText(const PackResult& r) {
       "lrrrl");
   text += fmt::format("zero deltas {} · {} · {} · peak memory {}\n", percent(r.sparsity), formatDuration(r.seconds),
                       formatRate(r.seconds > 0 ? double(r.finalBytes) / r.seconds : 0), formatGib(r.peakRssBytes));
+  for (const auto& note : r.notes) text += "note: " + note + "\n";
   return text;
 }
 

@@ -54,6 +54,7 @@ class Matcher {
     std::map<std::string, ModuleParts, std::less<>> modules;
     for (const auto& tensor : m_adapter.tensors()) DELTASCOPE_TRY(sort(tensor, modules));
     for (const auto& [module, parts] : modules) DELTASCOPE_TRY(addModule(module, parts));
+    DELTASCOPE_TRY(checkVocabulary());
     return inOrder();
   }
 
@@ -171,15 +172,71 @@ class Matcher {
                 "name the base that the adapter was trained on");
   }
 
+  static bool isVocabulary(std::string_view name) {
+    constexpr std::array<std::string_view, 5> kEnds{"embed_tokens.weight", "wte.weight", "lm_head.weight", "embed_in.weight",
+                                                    "embed_out.weight"};
+    return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
+  }
+
+  tl::unexpected<Error> wrongTokens(const TensorInfo& tensor, std::uint64_t tokens, std::uint64_t rows,
+                                    const std::string& missing) const {
+    return fail(
+        ErrorCode::Mismatch,
+        at(where(tensor), "the adapter was trained with " + std::to_string(tokens) + " tokens, the base has " +
+                              std::to_string(rows) + ", and the adapter does not hold " + missing),
+        "train it with save_embedding_layers, or pack it over the base resized to " + std::to_string(tokens) + " tokens");
+  }
+
+  /// More or fewer rows of the same width: the final has the adapter's. Of a packed matrix, the width must divide what is
+  /// there.
+  [[nodiscard]] bool otherRows(const TensorInfo& tensor, const TensorInfo& target) const {
+    if (!isVocabulary(target.name) || tensor.shape.size() != 2 || tensor.shape[0] == 0 || tensor.shape[1] == 0) return false;
+    if (isPacked(target)) return target.bytes * 2 % tensor.shape[1] == 0;
+    return target.shape.size() == 2 && target.shape[1] == tensor.shape[1];
+  }
+
+  /// What the adapter puts in the target's place, or null. Replacements are found before modules.
+  [[nodiscard]] const TensorInfo* replacementOf(const std::string& target) const {
+    for (const auto& found : m_found)
+      if (found.term.kind == AdapterTerm::Kind::Replacement && found.term.target == target) return found.term.replacement;
+    return nullptr;
+  }
+
+  /// Where an embedding and a head of its own stand side by side, one cannot have new rows and the other none.
+  Result<void> checkVocabulary() const {
+    for (const auto& found : m_found) {
+      if (found.term.kind != AdapterTerm::Kind::Replacement) continue;
+      const TensorInfo& given = *found.term.replacement;
+      const TensorInfo* target = m_base.find(found.term.target);
+      if (!target || !isVocabulary(target->name) || isPacked(*target) || given.shape.size() != 2 ||
+          given.shape == target->shape)
+        continue;
+      for (const auto& other : m_base.tensors()) {
+        if (&other == target || !isVocabulary(other.name) || isPacked(other) || other.shape.empty()) continue;
+        const TensorInfo* own = replacementOf(other.name);
+        if (other.shape[0] == target->shape[0] && (!own || own->shape[0] != given.shape[0]))
+          return wrongTokens(given, given.shape[0], target->shape[0], "the rows of " + printable(other.name));
+      }
+    }
+    return {};
+  }
+
   /// Two weights a byte, as bitsandbytes stores them.
   [[nodiscard]] bool isPacked(const TensorInfo& target) const {
     return target.dtype == DType::U8 && m_base.find(target.name + ".absmax");
   }
   static bool fillsPacked(std::uint64_t elements, const TensorInfo& target) { return ceilDiv(elements, 2) == target.bytes; }
 
+  /// Whether PEFT puts a module of its own in the place of the weight's; others (saved embeddings, trained biases) are loaded
+  /// into the weight that is there, and so into what is tied to it.
+  [[nodiscard]] bool isNewModule(std::string_view name) const {
+    const std::string_view module = name.substr(0, name.rfind('.'));
+    return std::ranges::any_of(m_config.modulesToSave, [&](const std::string& end) { return module.ends_with(end); });
+  }
+
   Result<void> addReplacement(const TensorInfo& tensor, std::string name) {
     Found found;
-    found.newModule = true;
+    found.newModule = isNewModule(name);
     constexpr std::string_view kBaseLayer = ".base_layer.";
     if (const auto part = name.find(kBaseLayer); part != std::string::npos) {
       name.replace(part, kBaseLayer.size(), ".");
@@ -187,7 +244,7 @@ class Matcher {
     }
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, name, found));
     const bool fits = isPacked(*target) ? fillsPacked(tensor.elements, *target) : target->shape == tensor.shape;
-    if (!fits) return misfit(tensor, *target);
+    if (!fits && !otherRows(tensor, *target)) return misfit(tensor, *target);
     found.term.kind = AdapterTerm::Kind::Replacement;
     found.term.replacement = &tensor;
     m_found.push_back(std::move(found));
@@ -262,15 +319,22 @@ class Matcher {
   /// Whether W is [out, in] or [in, out]: its shape says so, or for square ones the model's family, or else the adapter's flag.
   Result<void> orient(AdapterTerm& term, const TensorInfo& target) const {
     const auto in = term.a->shape[1], out = term.b->shape[0];
-    if (isPacked(target)) {
+    const TensorInfo* replaced = replacementOf(target.name);
+    if (isPacked(target) && !replaced) {
       const auto elements = checkedMul(in, out);
       if (!elements || !fillsPacked(*elements, target)) return misfit(*term.b, target);
       term.fanInFanOut = !term.embedding && m_isConv1d.value_or(m_config.fanInFanOut);
       return {};
     }
     const std::vector<std::uint64_t> plain{out, in}, transposed{in, out};
-    const bool fits = target.shape == plain && !term.embedding, fitsTransposed = target.shape == transposed;
-    if (!fits && !fitsTransposed) return misfit(*term.b, target);
+    const auto& shape = replaced ? replaced->shape : target.shape;
+    const bool fits = shape == plain && !term.embedding, fitsTransposed = shape == transposed;
+    if (!fits && !fitsTransposed) {
+      const std::uint64_t tokens = term.embedding ? in : out, width = term.embedding ? out : in;
+      if (isVocabulary(target.name) && shape.size() == 2 && shape[1] == width)
+        return wrongTokens(*term.b, tokens, shape[0], printable(target.name) + " itself");
+      return misfit(*term.b, target);
+    }
     if (!term.embedding) term.fanInFanOut = fits && fitsTransposed ? m_isConv1d.value_or(m_config.fanInFanOut) : fitsTransposed;
     return {};
   }

@@ -43,6 +43,8 @@ class Adapter {
   [[nodiscard]] const Checkpoint& tensors() const { return *m_tensors; }
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
   /// Terms matched against a base: every adapter tensor must find its target with a fitting shape, or the error names it.
+  /// A replacement, and the low-rank update of one, may have more or fewer rows than its target: the adapter of a model whose
+  /// tokens were added or cut. Then both the embedding and a head of its own must be there, or the error says what is missing.
   /// Sorted by target; the terms of one target are in the order PEFT applies them, a replacement first. An `lm_head` that the
   /// base ties to its embedding has the embedding as its target, as PEFT's merge has. Where the base is quantized
   /// (bitsandbytes), the packed size is what must fit. Pointers are into tensors().

@@ -168,6 +168,18 @@ Result<std::vector<TokenRows>> tokensOf(const json& config, const std::filesyste
   return tokens;
 }
 
+Result<std::vector<std::string>> namesOf(const json& config, const std::string& name, const std::filesystem::path& path) {
+  std::vector<std::string> names;
+  const auto list = config.find(name);
+  if (list == config.end() || list->is_null()) return names;
+  if (!list->is_array()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, name + " is not a list"));
+  for (const auto& one : *list) {
+    if (!one.is_string()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, name + " holds something other than names"));
+    names.push_back(one.get<std::string>());
+  }
+  return names;
+}
+
 Result<bool> flagOf(const json& config, const std::string& name, const std::filesystem::path& path) {
   const auto value = config.find(name);
   if (value == config.end() || value->is_null()) return false;
@@ -194,6 +206,7 @@ Result<AdapterConfig> readAdapterConfig(const std::filesystem::path& path) {
   DELTASCOPE_ASSIGN(adapter.rankStabilized, flagOf(config, "use_rslora", path));
   DELTASCOPE_ASSIGN(adapter.dora, flagOf(config, "use_dora", path));
   DELTASCOPE_ASSIGN(adapter.fanInFanOut, flagOf(config, "fan_in_fan_out", path));
+  DELTASCOPE_ASSIGN(adapter.modulesToSave, namesOf(config, "modules_to_save", path));
   DELTASCOPE_ASSIGN(adapter.rankPatterns, patternsOf(config, "rank_pattern", true, plain, path));
   DELTASCOPE_ASSIGN(adapter.alphaPatterns, patternsOf(config, "alpha_pattern", false, plain, path));
   DELTASCOPE_ASSIGN(adapter.tokens, tokensOf(config, path));

@@ -35,6 +35,7 @@ struct AdapterConfig {
   bool rankStabilized = false;  ///< use_rslora
   bool dora = false;            ///< use_dora: every LoRA has a magnitude
   bool fanInFanOut = false;
+  std::vector<std::string> modulesToSave;                  ///< ends of the names of modules that the adapter replaces
   std::vector<ModulePattern> rankPatterns, alphaPatterns;  ///< in the file's order: the first that matches counts
   std::vector<TokenRows> tokens;
 };

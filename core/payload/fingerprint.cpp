@@ -17,10 +17,28 @@ std::string baseFingerprint(std::span<const TensorStats> tensors) {
   for (const auto& t : tensors) {
     if (t.base == BaseKind::None) continue;
     text.append(t.name).append("\t").append(nameOf(t.base)).append("\t");
-    for (std::size_t i = 0; i < t.shape.size(); ++i) text.append(i ? "x" : "").append(std::to_string(t.shape[i]));
+    const auto& shape = t.shapeOfBase();
+    for (std::size_t i = 0; i < shape.size(); ++i) text.append(i ? "x" : "").append(std::to_string(shape[i]));
     text.append("\t").append(toHex(t.baseHash)).append("\n");
   }
   return toHex(hash128(std::as_bytes(std::span(text))));
+}
+
+std::string fullFingerprint(std::span<const TensorStats> tensors) {
+  Hasher128 hasher;
+  const auto add = [&](std::uint64_t number) { hasher.update(std::as_bytes(std::span(&number, 1))); };
+  const auto addText = [&](std::string_view text) { hasher.update(std::as_bytes(std::span(text))); };
+  for (const auto& t : tensors) {
+    if (t.base == BaseKind::None) continue;
+    add(t.name.size());
+    addText(t.name);
+    add(static_cast<std::uint64_t>(t.base));
+    add(t.shapeOfBase().size());
+    for (const std::uint64_t side : t.shapeOfBase()) add(side);
+    addText(toHex(t.baseHash));
+    addText(toHex(t.baseState));
+  }
+  return toHex(hasher.digest());
 }
 
 std::string metadataChecksum(const std::map<std::string, std::string>& metadata) {

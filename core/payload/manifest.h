@@ -25,8 +25,8 @@ struct Manifest {
   [[nodiscard]] int version() const;
 };
 
-/// Whether a final of shape `final` can be a delta over a base that has other rows: the other sides are equal, no side is 0,
-/// and there are at most kMostGrowth rows for each of the base's. False for equal shapes.
+/// Whether a final of shape `final` can be a delta over a base that has other rows: both have two sides or more, those after
+/// the first are equal, none is 0, and there are at most kMostGrowth rows for each of the base's. False for equal shapes.
 [[nodiscard]] bool mayGrow(const std::vector<std::uint64_t>& base, const std::vector<std::uint64_t>& final);
 
 /// Where a stream lies, from the start of the data.

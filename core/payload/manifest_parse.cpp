@@ -35,36 +35,76 @@ bool isPlainFileName(const std::string& name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos && name.front() != '.';
 }
 
-Result<ShardLayout> readShards(const ManifestPlace& context, const json& list, const std::vector<TensorStats>& tensors) {
-  ShardLayout shards;
-  if (!list.is_array()) return context.corrupt({}, "the shard list is not a list");
+/// A text, and the rows that it is said of, which no other entry has.
+struct Run {
+  std::string head;
+  std::vector<std::size_t> rows;
+};
+
+/// The entries of a list `[text, first row, rows, first row, rows …]`. `what`: of an entry, for messages.
+Result<std::vector<Run>> readRuns(const ManifestPlace& context, const json& list, const std::vector<TensorStats>& tensors,
+                                  const std::string& what) {
+  if (!list.is_array()) return context.corrupt({}, "the list of " + what + "s is not a list");
+  std::vector<Run> runs;
   std::vector<bool> placed(tensors.size(), false);
-  std::set<std::string> files;
   for (const auto& one : list) {
     if (!one.is_array() || one.empty() || !one[0].is_string() || one.size() % 2 != 1)
-      return context.corrupt({}, "bad entry in the shard list");
-    auto file = one[0].get<std::string>();
-    if (!isPlainFileName(file) || !files.insert(file).second)
-      return context.corrupt({}, "bad file name in the shard list: " + printable(file, 80));
-    std::vector<std::string> names;
+      return context.corrupt({}, "bad entry in the list of " + what + "s");
+    Run run{one[0].get<std::string>(), {}};
     for (std::size_t i = 1; i < one.size(); i += 2) {
       if (!one[i].is_number_unsigned() || !one[i + 1].is_number_unsigned())
-        return context.corrupt({}, "bad run in the shard list");
+        return context.corrupt({}, "bad run in the list of " + what + "s");
       const auto start = one[i].get<std::uint64_t>(), count = one[i + 1].get<std::uint64_t>();
       if (start > tensors.size() || count > tensors.size() - start)
-        return context.corrupt({}, "a shard holds rows that the manifest lacks");
+        return context.corrupt({}, "a " + what + " holds rows that the manifest lacks");
       for (std::uint64_t r = start; r < start + count; ++r) {
-        if (placed[r]) return context.corrupt(tensors[r].name, "the tensor is in two shards");
+        if (placed[r]) return context.corrupt(tensors[r].name, "the tensor is in two " + what + "s");
         placed[r] = true;
-        names.push_back(tensors[r].name);
+        run.rows.push_back(r);
       }
     }
-    shards.emplace_back(std::move(file), std::move(names));
+    runs.push_back(std::move(run));
   }
-  if (!shards.empty())
-    if (const auto lost = std::find(placed.begin(), placed.end(), false); lost != placed.end())
-      return context.corrupt(tensors[static_cast<std::size_t>(lost - placed.begin())].name, "the tensor is in no shard");
+  return runs;
+}
+
+Result<ShardLayout> readShards(const ManifestPlace& context, const json& list, const std::vector<TensorStats>& tensors) {
+  DELTASCOPE_ASSIGN(const auto runs, readRuns(context, list, tensors, "shard"));
+  ShardLayout shards;
+  std::set<std::string> files;
+  std::size_t placed = 0;
+  for (const auto& run : runs) {
+    if (!isPlainFileName(run.head) || !files.insert(run.head).second)
+      return context.corrupt({}, "bad file name in the list of shards: " + printable(run.head, 80));
+    std::vector<std::string> names;
+    for (const std::size_t row : run.rows) names.push_back(tensors[row].name);
+    placed += names.size();
+    shards.emplace_back(run.head, std::move(names));
+  }
+  if (!shards.empty() && placed != tensors.size()) return context.corrupt({}, "a tensor is in no shard");
   return shards;
+}
+
+bool isFourBit(const TensorStats& t) { return t.base == BaseKind::Nf4 || t.base == BaseKind::Fp4; }
+
+/// What older files do not say, and other versions need not.
+Result<void> readStates(const ManifestPlace& context, const std::map<std::string, std::string>& metadata,
+                        std::vector<TensorStats>& tensors) {
+  const auto found = metadata.find("deltascope.states");
+  if (found == metadata.end()) return {};
+  DELTASCOPE_ASSIGN(const json list, parseJson(found->second, context.path));
+  DELTASCOPE_ASSIGN(const auto runs, readRuns(context, list, tensors, "quantization state"));
+  for (const auto& run : runs) {
+    const auto hash = readHash(run.head);
+    if (!hash) return context.corrupt({}, "bad hash of a quantization state");
+    for (const std::size_t row : run.rows) {
+      if (!isFourBit(tensors[row])) return context.corrupt(tensors[row].name, "a quantization state without a four-bit base");
+      tensors[row].baseState = *hash;
+    }
+  }
+  for (const auto& t : tensors)
+    if (isFourBit(t) && t.baseState == Hash128{}) return context.corrupt(t.name, "its quantization state is missing");
+  return {};
 }
 
 /// Facts are for display: what is there must be readable, none need be there.
@@ -142,11 +182,14 @@ Result<Manifest> parseManifest(const std::map<std::string, std::string>& metadat
   Manifest manifest;
   manifest.fileVersion = context.version;
   DELTASCOPE_ASSIGN(manifest.tensors, readRows(context, rows));
+  DELTASCOPE_TRY(readStates(context, metadata, manifest.tensors));
   DELTASCOPE_ASSIGN(manifest.facts, readFacts(context, metadata));
   DELTASCOPE_ASSIGN(manifest.shards, readShards(context, shards, manifest.tensors));
   DELTASCOPE_ASSIGN(manifest.companions, readCompanions(context, metadata, manifest.shards));
   DELTASCOPE_ASSIGN(const std::string fingerprint, text(context, metadata, "deltascope.base"));
-  if (fingerprint != baseFingerprint(manifest.tensors))
+  const auto full = metadata.find("deltascope.fingerprint");
+  const bool fullFits = full == metadata.end() || full->second == fullFingerprint(manifest.tensors);
+  if (fingerprint != baseFingerprint(manifest.tensors) || !fullFits)
     return context.corrupt({}, "the base fingerprint does not match the manifest");
   return manifest;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/payload/fingerprint.h"
 #include "core/payload/manifest.h"
@@ -39,7 +40,19 @@ json row(const TensorStats& t) {
   return fields;
 }
 
-/// Tensors of a shard as runs of manifest rows: file, start, count, start, count …
+/// `head`, then `rows` (ascending) as runs: first, count, first, count …
+json runsOf(const std::string& head, const std::vector<std::size_t>& rows) {
+  json runs = json::array({head});
+  for (std::size_t i = 0; i < rows.size();) {
+    std::size_t length = 1;
+    while (i + length < rows.size() && rows[i + length] == rows[i] + length) ++length;
+    runs.push_back(rows[i]);
+    runs.push_back(length);
+    i += length;
+  }
+  return runs;
+}
+
 json shardRuns(const Manifest& manifest) {
   std::map<std::string_view, std::size_t> rows;
   for (std::size_t i = 0; i < manifest.tensors.size(); ++i) rows.emplace(manifest.tensors[i].name, i);
@@ -49,16 +62,22 @@ json shardRuns(const Manifest& manifest) {
     for (const auto& name : names)
       if (const auto found = rows.find(name); found != rows.end()) indices.push_back(found->second);
     std::sort(indices.begin(), indices.end());
-    json one = json::array({file});
-    for (std::size_t i = 0; i < indices.size();) {
-      std::size_t length = 1;
-      while (i + length < indices.size() && indices[i + length] == indices[i] + length) ++length;
-      one.push_back(indices[i]);
-      one.push_back(length);
-      i += length;
-    }
-    all.push_back(std::move(one));
+    all.push_back(runsOf(file, indices));
   }
+  return all;
+}
+
+/// The states of four-bit bases: hash, first row, rows, first row, rows … Nothing where one is not known.
+std::optional<json> stateRuns(const std::vector<TensorStats>& tensors) {
+  std::map<Hash128, std::vector<std::size_t>> byState;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].base != BaseKind::Nf4 && tensors[i].base != BaseKind::Fp4) continue;
+    if (tensors[i].baseState == Hash128{}) return std::nullopt;
+    byState[tensors[i].baseState].push_back(i);
+  }
+  if (byState.empty()) return std::nullopt;
+  json all = json::array();
+  for (const auto& [state, rows] : byState) all.push_back(runsOf(toHex(state), rows));
   return all;
 }
 
@@ -94,10 +113,12 @@ Result<std::string> renderHeader(const Manifest& manifest, std::span<const Strea
   std::map<std::string, std::string> metadata{
       {"deltascope.version", std::to_string(manifest.version())},
       {"deltascope.base", baseFingerprint(manifest.tensors)},
+      {"deltascope.fingerprint", fullFingerprint(manifest.tensors)},
       {"deltascope.manifest", rows.dump()},
       {"deltascope.facts", json(manifest.facts).dump()},
       {"deltascope.shards", shardRuns(manifest).dump()},
   };
+  if (const auto states = stateRuns(manifest.tensors)) metadata.emplace("deltascope.states", states->dump());
   if (!manifest.companions.empty()) metadata.emplace("deltascope.companions", companionRows(manifest.companions).dump());
   metadata.emplace("deltascope.checksum", metadataChecksum(metadata));
   std::string text = "{\"__metadata__\":" + json(metadata).dump();

@@ -138,7 +138,8 @@ Result<TensorStats> readRow(const ManifestPlace& context, json row) {
 }  // namespace
 
 bool mayGrow(const std::vector<std::uint64_t>& base, const std::vector<std::uint64_t>& final) {
-  if (base.empty() || base.size() != final.size() || !std::equal(base.begin() + 1, base.end(), final.begin() + 1)) return false;
+  if (base.size() < 2 || base.size() != final.size() || !std::equal(base.begin() + 1, base.end(), final.begin() + 1))
+    return false;
   if (base == final || std::ranges::find(base, 0u) != base.end() || final.front() == 0) return false;
   return (final.front() - 1) / kMostGrowth < base.front();
 }

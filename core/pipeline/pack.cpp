@@ -94,7 +94,9 @@ Result<PackResult> pack(const PackRequest& request, const JobContext& job) {
   meter.phase("finishing");
   DELTASCOPE_TRY(output.commit(sources, job.stop));
   meter.finish();
-  return summarize(rows, output, meter);
+  PackResult result = summarize(rows, output, meter);
+  result.notes = sources.notes();
+  return result;
 }
 
 }  // namespace deltascope

@@ -7,6 +7,8 @@ PairHasher::PairHasher(const PackSources& sources, const PackTensor& tensor) : m
   const bool quantizedName = sources.base() && sources.base()->quantized().weights.contains(tensor.stats.name);
   if (tensor.stats.base == BaseKind::None)
     m_baseBytes = BaseBytes::None;
+  else if (!tensor.stats.baseShape.empty())
+    m_baseBytes = BaseBytes::Elsewhere;  // not all of it is read, or more
   else if (tensor.stats.base != BaseKind::Same)
     m_baseBytes = BaseBytes::Codes;
   else if (sources.request().quantize)
@@ -38,7 +40,7 @@ Result<TensorHashes> PairHasher::finish(std::span<const float> scales) const {
       hashes.base = m_base.digest();
       break;
     case BaseBytes::Elsewhere: {
-      // The codes of a quantized weight, taken as the plain bytes they are: the base hashes it with its scales.
+      // As codes of a quantized weight that are taken as the plain bytes they are: the base hashes it with its scales.
       DELTASCOPE_ASSIGN(hashes.base, m_sources.base()->hash(m_tensor.stats.name));
       break;
     }

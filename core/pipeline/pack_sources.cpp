@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
 #include "core/codec/statistics.h"
+#include "core/payload/manifest.h"
 #include "core/pipeline/pack_faults.h"
 
 namespace deltascope {
@@ -71,16 +72,45 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
     tensor.stats.baseBytes = tensor.quantize ? specBytes(quantizedSpecs(info.name, *m_request.quantize, info.shape, info.dtype,
                                                                         m_request.blocksize, m_request.doubleQuant))
                                              : info.bytes;
+    if (tensor.quantize)
+      tensor.stats.baseState = quantizationState(*m_request.quantize, m_request.blocksize, m_request.doubleQuant);
   } else {
     tensor.stats.base = m_base->kindOf(info.name, info.dtype);
     if (tensor.stats.base != BaseKind::None) {
       const auto& shape = *m_base->shapeOf(info.name, info.dtype);
-      if (shape != info.shape) return tl::make_unexpected(unlikeBase(*m_final, info, m_base->checkpoint(), shape));
-      tensor.stats.baseBytes = m_base->storedBytes(info.name);
+      if (shape != info.shape) {
+        Error unlike = unlikeBase(*m_final, info, m_base->checkpoint(), shape);
+        if (info.elements == 0 || std::ranges::find(shape, 0u) != shape.end()) return tl::make_unexpected(std::move(unlike));
+        setOtherShape(tensor, shape);
+        if (tensor.stats.base == BaseKind::None && !m_unlike) m_unlike = std::move(unlike);
+      }
     }
+    if (tensor.stats.base != BaseKind::None) setBase(tensor.stats);
   }
   m_tensors.push_back(std::move(tensor));
   return {};
+}
+
+/// What the base has under the tensor's name.
+void PackSources::setBase(TensorStats& stats) const {
+  stats.baseBytes = m_base->storedBytes(stats.name);
+  const auto weight = m_base->quantized().weights.find(stats.name);
+  const bool fourBit = stats.base == BaseKind::Nf4 || stats.base == BaseKind::Fp4;
+  if (fourBit && weight != m_base->quantized().weights.end()) stats.baseState = weight->second.state;
+}
+
+/// More or fewer rows go over those that are shared; any other shape, over nothing.
+void PackSources::setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base) {
+  auto& stats = tensor.stats;
+  const std::string shapes =
+      "tensor " + printable(stats.name) + ": its shape is " + shapeText(stats.shape) + ", the base's " + shapeText(base);
+  if (mayGrow(base, stats.shape)) {
+    stats.baseShape = base;
+    m_notes.push_back(shapes + ": stored over the rows that are shared");
+  } else {
+    stats.base = BaseKind::None;
+    m_notes.push_back(shapes + ": stored without a base");
+  }
 }
 
 Result<void> PackSources::matchFinal() {
@@ -106,21 +136,22 @@ Result<void> PackSources::matchFinal() {
       tensor.stats = quantized ? statsOf(info.name, weight->second.dtype, weight->second.shape, weight->second.elements)
                                : statsOf(info.name, info.dtype, info.shape, info.elements);
       tensor.stats.base = m_base->kindOf(info.name, tensor.stats.dtype);
-      tensor.stats.baseBytes = m_base->storedBytes(info.name);
+      setBase(tensor.stats);
       m_tensors.push_back(std::move(tensor));
     }
   }
   if (!m_base || !m_final) return {};
   std::uint64_t shared = 0;
   for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
-  if (shared == 0 && !m_tensors.empty()) return tl::make_unexpected(nothingShared(*m_final, m_base->checkpoint()));
+  if (shared == 0 && !m_tensors.empty())
+    return tl::make_unexpected(m_unlike ? *m_unlike : nothingShared(*m_final, m_base->checkpoint()));
   for (const auto& info : m_base->checkpoint().tensors())
     m_baseOnly += !m_final->find(info.name) && !m_base->quantized().parts.contains(info.name);
   return {};
 }
 
 Result<void> PackSources::matchAdapters() {
-  std::map<std::string_view, PackTensor*> byName;
+  std::map<std::string, PackTensor*, std::less<>> byName;  // copies: a replacement makes its tensor anew
   if (!m_adapters.empty())
     for (auto& tensor : m_tensors) byName.emplace(tensor.stats.name, &tensor);
   for (const auto& adapter : m_adapters) {
@@ -132,14 +163,23 @@ Result<void> PackSources::matchAdapters() {
                                             "the adapter changes it, but the final has no such tensor"));
       PackTensor& tensor = *found->second;
       if (term.kind == AdapterTerm::Kind::Replacement && !tensor.final) {
-        tensor.stats.dtype = term.replacement->dtype;
-        tensor.stats.finalBytes = bytesFor(tensor.stats.dtype, tensor.stats.elements);
-        tensor.stats.base = m_base->kindOf(term.target, tensor.stats.dtype);
+        replaceBy(*term.replacement, tensor);
       }
       tensor.terms.push_back({adapter.get(), term});
     }
   }
   return {};
+}
+
+/// The final is the adapter's own copy, which may have more or fewer rows.
+void PackSources::replaceBy(const TensorInfo& replacement, PackTensor& tensor) {
+  auto& stats = tensor.stats;
+  const std::string name = stats.name;
+  stats = statsOf(name, replacement.dtype, replacement.shape, replacement.elements);
+  stats.base = m_base->kindOf(name, replacement.dtype);
+  if (stats.base == BaseKind::None) return;
+  if (const auto& shape = *m_base->shapeOf(name, replacement.dtype); shape != replacement.shape) setOtherShape(tensor, shape);
+  if (stats.base != BaseKind::None) setBase(stats);
 }
 
 bool PackSources::needsScales(const PackTensor& tensor) const {

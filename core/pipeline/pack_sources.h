@@ -39,6 +39,7 @@ class PackSources {
   [[nodiscard]] std::uint64_t baseOnlyTensors() const { return m_baseOnly; }  ///< weights of the base that the final lacks
   /// Whether a pass over the whole tensor must find its scales before it can be quantized: INT8 and double quantization.
   [[nodiscard]] bool needsScales(const PackTensor& tensor) const;
+  [[nodiscard]] const std::vector<std::string>& notes() const { return m_notes; }  ///< what the user should know, one line each
   [[nodiscard]] std::vector<std::filesystem::path> inputs() const;  ///< folders and files that must not be written to
 
   /// Scales of elements [first, first + count) must be given for INT8 and for double quantization (as a reader of the file sees
@@ -56,6 +57,9 @@ class PackSources {
   Result<void> matchFinal();
   Result<void> matchAdapters();
   Result<void> addFinal(const TensorInfo& info);
+  void setBase(TensorStats& stats) const;
+  void setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base);
+  void replaceBy(const TensorInfo& replacement, PackTensor& tensor);
   void quantizeHere(const PackTensor& tensor, std::span<const float> scales, PairSlice& into) const;
 
   PackRequest m_request;
@@ -64,6 +68,8 @@ class PackSources {
   std::vector<std::unique_ptr<Adapter>> m_adapters;
   std::vector<PackTensor> m_tensors;
   std::uint64_t m_baseOnly = 0;
+  std::vector<std::string> m_notes;
+  std::optional<Error> m_unlike;  ///< why the first tensor that has another shape has no base
 };
 
 /// Whether `scope` quantizes this tensor of floats: for All a matrix or a stack of them (matricesOf), for Linear the weight of

@@ -43,6 +43,7 @@ struct PackResult {
   double payloadBitsPerWeight = 0, totalBitsPerWeight = 0, sparsity = 0;
   double seconds = 0;
   std::uint64_t peakRssBytes = 0;
+  std::vector<std::string> notes;  ///< what the user should know, one line each; names are printable
 };
 [[nodiscard]] Result<PackResult> pack(const PackRequest& request, const JobContext& job);
 

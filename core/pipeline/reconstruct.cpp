@@ -6,6 +6,7 @@
 
 #include "core/base/ordered.h"
 #include "core/base/units.h"
+#include "core/codec/statistics.h"
 #include "core/pipeline/meter.h"
 
 namespace deltascope {
@@ -28,6 +29,8 @@ struct Rebuilt {
   SliceBuffer base;
   std::span<const std::byte> baseStored;  ///< what the base's hash covers
   std::vector<std::byte> final;
+  ChunkStats stats;
+  std::uint64_t zeroDeltas = 0;
   std::optional<Error> problem;
 };
 
@@ -106,6 +109,8 @@ class Rebuilder {
     const TensorStats& tensor = m_source.payload.tensors()[piece.tensor];
     auto item = m_pool.take();
     item->problem.reset();
+    item->stats = {};
+    item->zeroDeltas = 0;
     item->baseStored = {};
     if (auto read = readStored(tensor, piece.chunk, *item); !read) {
       item->problem = located(read.error(), m_source.payload, tensor, piece.chunk);
@@ -128,14 +133,20 @@ class Rebuilder {
     if (piece.stored) {
       DELTASCOPE_ASSIGN(bytes, m_source.payload.readChunk(tensor, piece.chunk));
     }
-    return decodeChunk(m_source, tensor, piece.chunk, bytes, item.base.slice, item.final, m_hooks.decoder);
+    const BaseSlice& base = item.base.slice;
+    DELTASCOPE_TRY(decodeChunk(m_source, tensor, piece.chunk, bytes, base, item.final, m_hooks.decoder));
+    if (!piece.stored) return {};
+    DELTASCOPE_ASSIGN(const ModelPtr model, m_source.payload.model(tensor));
+    DELTASCOPE_ASSIGN(item.stats, codec(tensor.codec).check(base, bytes, model.get(), m_hooks.checkCounts));
+    if (m_hooks.checkCounts) item.zeroDeltas = countZeroDeltas(base, item.final);
+    return {};
   }
 
   /// The bytes that the base's hash covers: as stored, whatever type the delta sees them in.
   Result<void> readStored(const TensorStats& tensor, const ChunkInfo& chunk, Rebuilt& item) const {
-    const bool withValues = codec(tensor.codec).needsValues() && !m_hooks.decoder;
+    const bool withValues = m_hooks.checkCounts || (codec(tensor.codec).needsValues() && !m_hooks.decoder);
     DELTASCOPE_TRY(readBase(m_source, tensor, chunk, withValues, item.base));
-    if (tensor.base == BaseKind::None) return {};
+    if (tensor.base == BaseKind::None || !tensor.baseShape.empty()) return {};
     if (tensor.base != BaseKind::Same) {
       item.baseStored = std::as_bytes(item.base.slice.codes);
       return {};
@@ -163,7 +174,11 @@ class Collector {
       m_baseComplete = m_baseComplete && (!item.baseStored.empty() || piece.chunk.elements == 0);
       m_baseHasher.update(item.baseStored);
     }
+    m_counts.patches += item.stats.patches;
+    m_counts.rawTiles += item.stats.rawTiles;
+    m_zeroDeltas += item.zeroDeltas;
     if (item.problem) {
+      if (item.problem->code == ErrorCode::Unsupported) return tl::make_unexpected(*item.problem);
       if (!m_current.problem) m_current.problem = item.problem;
     } else {
       m_finalHasher.update(item.final);
@@ -175,14 +190,20 @@ class Collector {
 
  private:
   Result<void> finishTensor(std::size_t index, const TensorStats& tensor) {
-    if (tensor.base != BaseKind::None && m_baseComplete) DELTASCOPE_TRY(checkBase(tensor));
+    if (!tensor.baseShape.empty())
+      DELTASCOPE_TRY(checkWholeBase(tensor));
+    else if (tensor.base != BaseKind::None && m_baseComplete)
+      DELTASCOPE_TRY(checkBase(tensor));
     if (!m_current.problem && m_finalHasher.digest() != tensor.finalHash)
       m_current.problem = Error{ErrorCode::Mismatch,
                                 at({m_source.files.payload, tensor.name, std::nullopt},
                                    "the reconstruction has the hash " + toHex(m_finalHasher.digest()) + ", the payload says " +
                                        toHex(tensor.finalHash)),
                                 "the payload is damaged; make it again"};
+    if (!m_current.problem && m_hooks.checkCounts) checkCounts(tensor);
     RebuiltTensor rebuilt = std::exchange(m_current, {});
+    m_counts = {};
+    m_zeroDeltas = 0;
     m_baseHasher = {};
     m_finalHasher = {};
     m_baseComplete = true;
@@ -193,18 +214,45 @@ class Collector {
     if (const auto quantized = m_source.base->quantized().weights.find(tensor.name);
         tensor.base != BaseKind::Same && quantized != m_source.base->quantized().weights.end())
       m_baseHasher.update(std::as_bytes(std::span(quantized->second.scales)));
-    if (m_baseHasher.digest() == tensor.baseHash) return {};
-    return fail(
-        ErrorCode::Mismatch,
-        at({baseFileOf(m_source, tensor.name), tensor.name, std::nullopt},
-           "the base has the hash " + toHex(m_baseHasher.digest()) + ", the payload was made over " + toHex(tensor.baseHash)),
-        "this is another base, or it was changed since");
+    return checkHash(tensor, m_baseHasher.digest());
+  }
+
+  /// A base of other rows than the final: not all of it was read.
+  Result<void> checkWholeBase(const TensorStats& tensor) const {
+    DELTASCOPE_ASSIGN(const Hash128 hash, m_source.base->hash(tensor.name));
+    return checkHash(tensor, hash);
+  }
+
+  Result<void> checkHash(const TensorStats& tensor, const Hash128& hash) const {
+    if (hash == tensor.baseHash) return {};
+    return fail(ErrorCode::Mismatch,
+                at({baseFileOf(m_source, tensor.name), tensor.name, std::nullopt},
+                   "the base has the hash " + toHex(hash) + ", the payload was made over " + toHex(tensor.baseHash)),
+                "this is another base, or it was changed since");
+  }
+
+  /// Older writers counted escapes of sparse tiles that they then stored raw.
+  void checkCounts(const TensorStats& tensor) {
+    if (tensor.codec == CodecId::Identical) return;
+    const bool more = tensor.codec == CodecId::Sparse && m_counts.rawTiles > 0 && tensor.patches >= m_counts.patches;
+    if (m_zeroDeltas == tensor.zeroDeltas && m_counts.rawTiles == tensor.rawTiles &&
+        (more || m_counts.patches == tensor.patches))
+      return;
+    m_current.problem = Error{ErrorCode::Corrupt,
+                              at({m_source.files.payload, tensor.name, std::nullopt},
+                                 "the payload counts " + std::to_string(tensor.zeroDeltas) + " unchanged elements, " +
+                                     std::to_string(tensor.patches) + " patches and " + std::to_string(tensor.rawTiles) +
+                                     " raw tiles; there are " + std::to_string(m_zeroDeltas) + ", " +
+                                     std::to_string(m_counts.patches) + " and " + std::to_string(m_counts.rawTiles)),
+                              "the payload is damaged; make it again"};
   }
 
   const ReconstructionSource& m_source;
   const ReconstructionHooks& m_hooks;
   Meter& m_meter;
   RebuiltTensor m_current;
+  ChunkStats m_counts;
+  std::uint64_t m_zeroDeltas = 0;
   Hasher128 m_baseHasher, m_finalHasher;
   bool m_baseComplete = true;
 };

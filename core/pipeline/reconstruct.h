@@ -51,6 +51,7 @@ struct RebuiltTensor {
 
 struct ReconstructionHooks {
   ChunkDecoder* decoder = nullptr;  ///< null: the codecs themselves
+  bool checkCounts = false;         ///< of unchanged elements, patches and raw tiles, as the payload gives them
   /// Elements from `first` of tensor `index` (in payload.tensors()), rebuilt. Called on worker threads, concurrently, in no
   /// particular order; what is wrong with the tensor as a whole is not known yet. An error stops the job.
   std::function<Result<void>(std::size_t index, std::uint64_t first, std::span<const std::byte> final)> onRange;
@@ -59,7 +60,8 @@ struct ReconstructionHooks {
 };
 
 /// Chunks of all tensors in parallel; hashes of base and final in order. A damaged tensor does not stop the others; a base
-/// tensor whose stored bytes have another hash than the payload's does (Mismatch). Memory: a few chunks a thread.
+/// tensor whose stored bytes have another hash than the payload's does (Mismatch), and a part that only newer programs read
+/// (Unsupported). Memory: a few chunks a thread.
 [[nodiscard]] Result<void> reconstruct(const ReconstructionSource& source, const char* phase, const JobContext& job,
                                        const ReconstructionHooks& hooks);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/pipeline/base_fit.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/reconstruct.h"
 #include "core/pipeline/scripts.h"
@@ -8,29 +9,11 @@
 namespace deltascope {
 namespace {
 
-/// How a base holds a tensor, in words.
-std::string inWords(BaseKind kind) { return kind == BaseKind::Same ? "unquantized" : "as " + std::string(nameOf(kind)); }
-
-tl::unexpected<Error> wrongBase(const ReconstructionSource& source, const TensorStats& tensor, const std::string& what) {
-  return fail(ErrorCode::Mismatch, at({baseFileOf(source, tensor.name), tensor.name, std::nullopt}, what),
-              "this is not the base that " + source.files.payload.string() + " was made over");
-}
-
 Result<void> checkBaseTensor(const ReconstructionSource& source, const TensorStats& tensor) {
-  const BaseModel& base = *source.base;
-  const BaseKind kind = base.kindOf(tensor.name, tensor.dtype);
-  if (kind == BaseKind::None) return wrongBase(source, tensor, "the base has no such tensor of a type that fits");
-  if (kind != tensor.base)
-    return wrongBase(source, tensor, "the base holds it " + inWords(kind) + ", the payload expects it " + inWords(tensor.base));
-  if (const auto* shape = base.shapeOf(tensor.name, tensor.dtype); !shape || *shape != tensor.shape)
-    return wrongBase(
-        source, tensor,
-        "its shape is " + (shape ? shapeText(*shape) : "unknown") + ", the payload expects " + shapeText(tensor.shape));
-  if (base.storedBytes(tensor.name) != tensor.baseBytes)
-    return wrongBase(source, tensor,
-                     "the base stores " + std::to_string(base.storedBytes(tensor.name)) +
-                         " bytes for it, the payload expects " + std::to_string(tensor.baseBytes));
-  return {};
+  const auto misfit = baseMisfit(*source.base, tensor);
+  if (!misfit) return {};
+  return fail(ErrorCode::Mismatch, at({baseFileOf(source, tensor.name), tensor.name, std::nullopt}, *misfit),
+              "this is not the base that " + source.files.payload.string() + " was made over");
 }
 
 bool hasBase(const TensorStats& tensor) { return tensor.base != BaseKind::None; }

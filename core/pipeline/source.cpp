@@ -3,12 +3,19 @@
 
 #include <algorithm>
 
+#include "core/base/units.h"
 #include "core/codec/statistics.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{4} << 20;
+constexpr std::uint8_t kNf4Zero = 7;
+
+/// How many of the elements [first, first + count) a tensor of `elements` has.
+std::size_t presentOf(std::uint64_t elements, std::uint64_t first, std::size_t count) {
+  return first < elements ? static_cast<std::size_t>(std::min<std::uint64_t>(count, elements - first)) : 0;
+}
 
 std::uint64_t bytesFor(DType type, std::uint64_t elements) { return (elements * bitsOf(type) + 7) / 8; }
 
@@ -77,29 +84,32 @@ Result<void> BaseModel::slice(std::string_view name, DType finalType, std::uint6
   into.slice.finalType = finalType;
   into.slice.first = first;
   into.slice.count = count;
-  const auto refuse = [&](std::uint64_t elements) {
-    return fail(ErrorCode::InvalidArgument,
-                at({m_state->checkpoint.path(), std::string(name), std::nullopt},
-                   "elements " + std::to_string(first) + " and following are outside its " + std::to_string(elements)));
-  };
-  const auto fits = [&](std::uint64_t elements) { return first <= elements && count <= elements - first; };
+  if (!checkedAdd(first, count))
+    return fail(ErrorCode::InvalidArgument, at({m_state->checkpoint.path(), std::string(name), std::nullopt},
+                                               "elements from " + std::to_string(first) + " are more than can be counted"));
   if (const auto* tensor = m_state->quantizedFor(name, finalType))
-    return fits(tensor->elements) ? m_state->sliceQuantized(*tensor, count, withValues, into) : refuse(tensor->elements);
+    return m_state->sliceQuantized(*tensor, count, withValues, into);
   const TensorInfo* info = m_state->checkpoint.find(name);
   if (into.slice.kind == BaseKind::None || !info) return {};
-  return fits(info->elements) ? m_state->slicePlain(*info, count, into) : refuse(info->elements);
+  return m_state->slicePlain(*info, count, into);
 }
 
 Result<void> BaseModel::State::slicePlain(const TensorInfo& info, std::size_t count, SliceBuffer& into) const {
   auto& slice = into.slice;
-  DELTASCOPE_TRY(readElements(checkpoint, info, slice.first, count, into.values));
+  const std::size_t there = presentOf(info.elements, slice.first, count);
+  if (there == 0)
+    into.values.clear();
+  else
+    DELTASCOPE_TRY(readElements(checkpoint, info, slice.first, there, into.values));
   into.stored.clear();
-  if (info.dtype != slice.finalType) {
+  if (info.dtype == slice.finalType) {
+    into.values.resize(bytesFor(info.dtype, count));
+  } else {
     into.stored.swap(into.values);
-    std::vector<float> floats(count);
+    std::vector<float> floats(there);
     toFloat(info.dtype, into.stored, floats);
-    into.values.resize(count * bytesOf(slice.finalType));
-    fromFloat(slice.finalType, floats, into.values);
+    into.values.assign(count * bytesOf(slice.finalType), std::byte{0});
+    fromFloat(slice.finalType, floats, std::span(into.values).first(there * bytesOf(slice.finalType)));
   }
   slice.values = into.values;
   return {};
@@ -109,14 +119,27 @@ Result<void> BaseModel::State::sliceQuantized(const QuantizedTensor& tensor, std
                                               SliceBuffer& into) const {
   auto& slice = into.slice;
   const bool int8 = tensor.format == QuantFormat::Int8;
-  const std::uint64_t begin = int8 ? slice.first : slice.first / 2;
+  const std::size_t there = presentOf(tensor.elements, slice.first, count);
+  const std::uint8_t zero = tensor.format == QuantFormat::Nf4 ? kNf4Zero : 0;
   into.codes.resize(int8 ? count : (count + 1) / 2);
-  if (count > 0) DELTASCOPE_TRY(checkpoint.read(*tensor.codes, begin, std::as_writable_bytes(std::span(into.codes))));
+  const auto codes = std::as_writable_bytes(std::span(into.codes)).first(int8 ? there : (there + 1) / 2);
+  std::fill(into.codes.begin() + static_cast<std::ptrdiff_t>(codes.size()), into.codes.end(),
+            static_cast<std::uint8_t>(zero << 4 | zero));
+  if (there > 0) DELTASCOPE_TRY(checkpoint.read(*tensor.codes, int8 ? slice.first : slice.first / 2, codes));
+  if (!int8 && there % 2 != 0 && there < count)
+    into.codes[there / 2] = static_cast<std::uint8_t>((into.codes[there / 2] & 0xf0) | zero);
   slice.codes = into.codes;
   slice.group = std::max<std::uint64_t>(int8 ? tensor.columns : tensor.blocksize, 1);
   const std::uint64_t firstScale = slice.first / slice.group;
   const std::uint64_t endScale = count > 0 ? (slice.first + count - 1) / slice.group + 1 : firstScale;
-  slice.scales = std::span(tensor.scales).subspan(firstScale, endScale - firstScale);
+  if (endScale <= tensor.scales.size()) {
+    slice.scales = std::span(tensor.scales).subspan(firstScale, endScale - firstScale);
+  } else {
+    into.scales.assign(endScale - firstScale, 0.0F);
+    if (firstScale < tensor.scales.size())
+      std::copy(tensor.scales.begin() + static_cast<std::ptrdiff_t>(firstScale), tensor.scales.end(), into.scales.begin());
+    slice.scales = into.scales;
+  }
   into.values.clear();
   if (!withValues) return {};
   into.values.resize(count * bytesOf(slice.finalType));

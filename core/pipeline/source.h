@@ -15,6 +15,7 @@ struct SliceBuffer {
   std::vector<std::byte> values;
   std::vector<std::byte> stored;  ///< as the file has them, where the values were converted from another type; else empty
   std::vector<std::uint8_t> codes;
+  std::vector<float> scales;  ///< where the range reaches past the base's end; else empty
   BaseSlice slice;
 };
 
@@ -39,8 +40,8 @@ class BaseModel {
   /// As a delta of `finalType` sees it: of a quantized tensor, the weight's; null for a name it lacks.
   [[nodiscard]] const std::vector<std::uint64_t>* shapeOf(std::string_view name, DType finalType) const;
   /// Elements [first, first + count) of tensor `name`, as a delta of `finalType` sees them; `first` is a multiple of
-  /// kTileElements. `withValues`: dequantize too (plain tensors always have values). Scales are borrowed from this object, the
-  /// rest from `into`.
+  /// kTileElements. Past its end a tensor goes on with zeros: values of +0, the code of zero, scales of +0. `withValues`:
+  /// dequantize too (plain tensors always have values). Scales are borrowed from this object, the rest from `into`.
   [[nodiscard]] Result<void> slice(std::string_view name, DType finalType, std::uint64_t first, std::size_t count,
                                    bool withValues, SliceBuffer& into) const;
   /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.

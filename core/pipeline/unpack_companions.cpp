@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
-#include "core/checkpoint/json.h"
+#include "core/pipeline/final_config.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/unpack_output.h"
 
@@ -17,16 +15,9 @@ Result<void> copyFile(const fs::path& from, const fs::path& to) {
   return writeTextFile(to, text);
 }
 
-/// The configuration of a quantized base says that the weights are quantized; the final's are not.
-Result<void> writeConfigWithoutQuantization(const fs::path& from, const fs::path& to) {
+Result<void> writeConfig(const fs::path& from, const fs::path& to, const Payload& payload) {
   DELTASCOPE_ASSIGN(const std::string text, readTextFile(from));
-  const auto parsed = parseJson(text, from);
-  const nlohmann::json checked = parsed ? *parsed : nlohmann::json();  // what is no JSON says nothing of quantization
-  if (!checked.is_object() || !checked.contains("quantization_config")) return writeTextFile(to, text);
-  auto config = nlohmann::ordered_json::parse(text, nullptr, false);  // keeps the order of keys
-  if (config.is_discarded()) return writeTextFile(to, withoutMember(text, "quantization_config"));
-  config.erase("quantization_config");
-  return writeTextFile(to, config.dump(2) + "\n");
+  return writeTextFile(to, configForFinal(text, from, payload));
 }
 
 }  // namespace
@@ -41,7 +32,7 @@ Result<void> copyCompanionFiles(const ReconstructionSource& source, const fs::pa
     const auto name = file.filename();
     if (name == kConfigName && keptConfig) continue;
     if (name == kConfigName)
-      DELTASCOPE_TRY(writeConfigWithoutQuantization(file, folder / name));
+      DELTASCOPE_TRY(writeConfig(file, folder / name, source.payload));
     else
       DELTASCOPE_TRY(copyFile(file, folder / name));
   }

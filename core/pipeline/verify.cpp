@@ -116,6 +116,7 @@ Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job)
   result.bitExact = true;
   ReconstructionHooks hooks;
   hooks.decoder = decoder.get();
+  hooks.checkCounts = true;
   if (comparison)
     hooks.onRange = [&](std::size_t index, std::uint64_t first, std::span<const std::byte> final) {
       return comparison->compare(index, first, final);
@@ -126,6 +127,9 @@ Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job)
     return {};
   };
   DELTASCOPE_TRY(reconstruct(source, "verifying", job, hooks));
+  for (const auto& companion : source.payload.companions())
+    if (const auto read = source.payload.readCompanion(companion); !read)
+      add(result, {companion.path, false, 0, 0, std::nullopt, describe(read.error())}, 0, request);
   if (comparison)
     for (const auto& info : comparison->final().tensors())
       if (!source.payload.find(info.name))

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/hash.h"
 #include "core/base/result.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/quant/quantize.h"
@@ -28,6 +29,10 @@ struct QuantizedTensor {
   std::uint64_t columns = 0;      ///< INT8: weights per scale
   std::uint64_t storedBytes = 0;  ///< of all its parts in the checkpoint
   const TensorInfo* codes = nullptr;
+  /// Nf4, Fp4: hash128 over the block size (u64), quant_map and, if absmax is quantized, nested_blocksize (u64) and
+  /// nested_quant_map, as stored; what the scales do not tell of the quantization.
+  Hash128 state;
+  bool usualMap = true;       ///< Nf4, Fp4: quant_map has the format's own values, which are what counts
   std::vector<float> scales;  ///< absmax of every block (nested ones already dequantized), or SCB of every row
 };
 
@@ -39,8 +44,8 @@ struct QuantizedTensors {
 };
 /// Untrusted bytes: a part that is missing or does not fit is Corrupt, a blocksize, type or layout that this program does not
 /// know is Unsupported; the message names file, weight and part. Memory stays within four times the bytes of the parts in the
-/// file. The values of `quant_map` are not used (nor does the library use them). An I8 weight without SCB is no quantized
-/// weight unless config.json says so. The checkpoint must outlive the result.
+/// file. The values of `quant_map` are not used (nor does the library use them), only hashed and compared. An I8 weight without
+/// SCB is no quantized weight unless config.json says so. The checkpoint must outlive the result.
 enum class ScaleReading : std::uint8_t { Read, CheckOnly };  ///< CheckOnly: headers alone; `scales` stay empty
 [[nodiscard]] Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint, ScaleReading reading = ScaleReading::Read);
 
@@ -50,6 +55,8 @@ enum class ScaleReading : std::uint8_t { Read, CheckOnly };  ///< CheckOnly: hea
 [[nodiscard]] std::vector<TensorSpec> quantizedSpecs(std::string_view name, QuantFormat format,
                                                      const std::vector<std::uint64_t>& shape, DType dtype, unsigned blocksize,
                                                      bool doubleQuant);
+/// QuantizedTensor::state of a weight that is quantized here; zeros for INT8, which has none.
+[[nodiscard]] Hash128 quantizationState(QuantFormat format, unsigned blocksize, bool doubleQuant);
 struct TensorBytes {
   std::string name;
   std::vector<std::byte> bytes;

@@ -92,17 +92,30 @@ Result<QuantState> readState(const Checkpoint& checkpoint, PartReader& parts, co
   return state;
 }
 
-/// What readScales asks of the parts, without reading the large ones.
+/// Hashes and compares the tables, which the hash of codes and scales does not cover; gives that of nested scales, if any.
+Result<std::vector<float>> readTables(PartReader& parts, const std::string& w, const QuantState& state,
+                                      QuantizedTensor& tensor) {
+  DELTASCOPE_ASSIGN(const auto map, parts.floats(w + std::string(kQuantMap), 16));
+  std::vector<float> nested;
+  if (state.nested) {
+    DELTASCOPE_ASSIGN(nested, parts.floats(w + std::string(kNestedQuantMap), NestedAbsmax{}.map.size()));
+  }
+  tensor.usualMap = std::ranges::equal(map, codeBook(tensor.format).values);  // −0 equals 0
+  tensor.state = hashOfState(state.blocksize, map, state.nestedBlocksize, nested);
+  return nested;
+}
+
+/// What readScales asks of the parts, without reading them.
 Result<void> checkScales(PartReader& parts, const std::string& w, const QuantState& state) {
   const std::uint64_t blocks = ceilDiv(state.elements, state.blocksize);
   DELTASCOPE_TRY(parts.fitting(w + std::string(kAbsmax), state.nested ? DType::U8 : DType::F32, blocks));
   if (!state.nested) return {};
   DELTASCOPE_TRY(parts.fitting(w + std::string(kNestedAbsmax), DType::F32, ceilDiv(blocks, state.nestedBlocksize)));
-  DELTASCOPE_TRY(parts.fitting(w + std::string(kNestedQuantMap), DType::F32, NestedAbsmax{}.map.size()));
   return {};
 }
 
-Result<void> readScales(PartReader& parts, const std::string& w, const QuantState& state, std::vector<float>& scales) {
+Result<void> readScales(PartReader& parts, const std::string& w, const QuantState& state, std::span<const float> nestedMap,
+                        std::vector<float>& scales) {
   const std::uint64_t blocks = ceilDiv(state.elements, state.blocksize);
   if (!state.nested) {
     DELTASCOPE_ASSIGN(scales, parts.floats(w + std::string(kAbsmax), blocks));
@@ -111,10 +124,9 @@ Result<void> readScales(PartReader& parts, const std::string& w, const QuantStat
   NestedAbsmax nested;
   nested.blocksize = state.nestedBlocksize;
   nested.offset = state.nestedOffset;
+  std::ranges::copy(nestedMap, nested.map.begin());
   DELTASCOPE_ASSIGN(const auto codes, parts.bytes(w + std::string(kAbsmax), DType::U8, blocks));
   DELTASCOPE_ASSIGN(nested.absmax, parts.floats(w + std::string(kNestedAbsmax), ceilDiv(blocks, nested.blocksize)));
-  DELTASCOPE_ASSIGN(const auto map, parts.floats(w + std::string(kNestedQuantMap), nested.map.size()));
-  std::ranges::copy(map, nested.map.begin());
   nested.codes.resize(codes.size());
   if (!codes.empty()) std::memcpy(nested.codes.data(), codes.data(), codes.size());
   scales.resize(nested.codes.size());
@@ -144,9 +156,10 @@ Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTen
   if (tensor.codes->shape.empty() || tensor.codes->shape.front() != tensor.codes->elements)
     return parts.error(ErrorCode::Unsupported, {},
                        "codes of shape " + shapeText(tensor.codes->shape) + " are not in row order");
-  DELTASCOPE_TRY(parts.floats(w + std::string(kQuantMap), 16));
-  DELTASCOPE_TRY(reading == ScaleReading::Read ? readScales(parts, w, state, tensor.scales) : checkScales(parts, w, state));
   tensor.format = *format;
+  DELTASCOPE_ASSIGN(const auto nestedMap, readTables(parts, w, state, tensor));
+  DELTASCOPE_TRY(reading == ScaleReading::Read ? readScales(parts, w, state, nestedMap, tensor.scales)
+                                               : checkScales(parts, w, state));
   tensor.dtype = state.dtype;
   tensor.shape = state.shape;
   tensor.elements = state.elements;

@@ -7,6 +7,7 @@
 #include "core/checkpoint/matrices.h"
 #include "core/quant/bitsandbytes.h"
 #include "core/quant/parts.h"
+#include "core/quant/state.h"
 
 namespace deltascope {
 namespace {
@@ -44,6 +45,13 @@ std::vector<TensorSpec> quantizedSpecs(std::string_view name, QuantFormat format
                    DType::U8,
                    {stateJsonBound(format, shape, dtype, blocksize, doubleQuant)}});
   return specs;
+}
+
+Hash128 quantizationState(QuantFormat format, unsigned blocksize, bool doubleQuant) {
+  if (format == QuantFormat::Int8) return {};
+  const NestedAbsmax nested = nestAbsmax({}, 0);
+  return hashOfState(blocksize, codeBook(format).values, nested.blocksize,
+                     doubleQuant ? std::span<const float>(nested.map) : std::span<const float>());
 }
 
 std::vector<TensorBytes> quantizedParts(std::string_view name, QuantFormat format, const std::vector<std::uint64_t>& shape,

@@ -72,6 +72,17 @@ Result<void> readNested(const json& state, QuantState& into) {
 
 }  // namespace
 
+Hash128 hashOfState(std::uint64_t blocksize, std::span<const float> map, std::uint64_t nestedBlocksize,
+                    std::span<const float> nestedMap) {
+  Hasher128 hasher;
+  hasher.update(std::as_bytes(std::span(&blocksize, 1)));
+  hasher.update(std::as_bytes(map));
+  if (nestedMap.empty()) return hasher.digest();
+  hasher.update(std::as_bytes(std::span(&nestedBlocksize, 1)));
+  hasher.update(std::as_bytes(nestedMap));
+  return hasher.digest();
+}
+
 Result<QuantState> parseQuantState(std::string_view text, QuantFormat format) {
   DELTASCOPE_ASSIGN(const json state, parseJson(text, {}, JsonRules::Strict));
   if (!state.is_object()) return corrupt("is not a JSON object");

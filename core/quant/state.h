@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The JSON that bitsandbytes stores as `quant_state`: what it says, checked.
+#include "core/base/hash.h"
 #include "core/base/result.h"
 #include "core/quant/quantize.h"
 
@@ -18,5 +19,9 @@ struct QuantState {
 
 /// Untrusted text, of a few hundred bytes. Messages name the field; the caller says where. Unknown fields are ignored.
 [[nodiscard]] Result<QuantState> parseQuantState(std::string_view text, QuantFormat format);
+
+/// As QuantizedTensor::state. `nestedMap` is empty without double quantization.
+[[nodiscard]] Hash128 hashOfState(std::uint64_t blocksize, std::span<const float> map, std::uint64_t nestedBlocksize,
+                                  std::span<const float> nestedMap);
 
 }  // namespace deltascope

@@ -72,6 +72,10 @@ PieceShape pieceShape(const TensorOrigin& origin) {
   return shape;
 }
 
+bool keepsRows(const TensorOrigin& origin) {
+  return std::ranges::all_of(origin.steps, [&](const DeltaStep& step) { return step.stats->elements == origin.elements; });
+}
+
 StreamPiece streamPiece(const TensorOrigin& origin, std::size_t piece) {
   StreamPiece reads;
   const auto& cuts = origin.steps.back().chunks;
@@ -186,7 +190,10 @@ Result<void> DeltaSource::sliceBelow(std::size_t level, std::uint64_t first, std
   if (level == 0) return baseSlice(first, count, stats.dtype, codec(stats.codec).needsValues(), work, slice);
   auto& values = work.values[level];
   values.resize(count * bytesOf(stats.dtype));
-  DELTASCOPE_TRY(decodeLevel(level - 1, first, count, work, values));
+  const std::uint64_t below = m_origin.steps[level - 1].stats->elements;
+  const auto there = static_cast<std::size_t>(first < below ? std::min<std::uint64_t>(count, below - first) : 0);
+  DELTASCOPE_TRY(decodeLevel(level - 1, first, there, work, values));
+  std::fill(values.begin() + static_cast<std::ptrdiff_t>(there * bytesOf(stats.dtype)), values.end(), std::byte{0});
   slice = {};
   slice.kind = BaseKind::Same;
   slice.finalType = stats.dtype;

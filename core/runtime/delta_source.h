@@ -37,6 +37,9 @@ struct PieceShape {
 [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> chunksOf(const TensorOrigin& origin, std::uint64_t first,
                                                                         std::uint64_t end);
 
+/// Whether all steps have the final's elements, so that pieces of one are pieces of the others.
+[[nodiscard]] bool keepsRows(const TensorOrigin& origin);
+
 /// The reads of one piece: all its chunks, step by step.
 [[nodiscard]] StreamPiece streamPiece(const TensorOrigin& origin, std::size_t piece);
 

@@ -17,7 +17,7 @@ std::uint64_t held(std::uint64_t bytes) { return roundUp(std::max<std::uint64_t>
 
 std::uint64_t baseBytes(const TensorOrigin& origin) {
   if (!origin.quantized) return 0;
-  return held(origin.quantized->codes->bytes) + held(scaleCount(*origin.quantized) * sizeof(float));
+  return held(residentCodeBytes(origin)) + held(residentScaleBytes(origin));
 }
 
 kernels::Matrix fourBitOf(const TensorOrigin& origin) {
@@ -59,6 +59,7 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
     }
     return cost;
   }
+  if (!keepsRows(origin)) return cost;  // made on the host
   if (!hasTiles(origin)) {
     const DeviceShape shapeThere = deviceShape(origin);
     const std::uint64_t values = origin.plain ? held(residentBaseBytes(origin)) : 0;

@@ -27,8 +27,24 @@ std::uint64_t scaleCount(const QuantizedTensor& tensor) {
   return tensor.format == QuantFormat::Int8 ? tensor.shape.front() : ceilDiv(tensor.elements, tensor.blocksize);
 }
 
+std::uint64_t bottomElements(const TensorOrigin& origin) {
+  if (origin.quantized) return origin.quantized->elements;
+  return origin.plain ? origin.plain->elements : 0;
+}
+
+std::uint64_t residentCodeBytes(const TensorOrigin& origin) {
+  return origin.quantized->format == QuantFormat::Int8 ? origin.elements : ceilDiv(origin.elements, 2);
+}
+
+std::uint64_t residentScaleBytes(const TensorOrigin& origin) {
+  const auto& quantized = *origin.quantized;
+  if (origin.elements == quantized.elements) return scaleCount(quantized) * sizeof(float);
+  const std::uint64_t group = quantized.format == QuantFormat::Int8 ? quantized.columns : quantized.blocksize;
+  return ceilDiv(origin.elements, std::max<std::uint64_t>(group, 1)) * sizeof(float);
+}
+
 std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
-  if (origin.quantized) return origin.quantized->codes->bytes + scaleCount(*origin.quantized) * sizeof(float);
+  if (origin.quantized) return residentCodeBytes(origin) + residentScaleBytes(origin);
   return origin.plain ? origin.elements * deltascope::bytesOf(origin.dtype) : 0;
 }
 
@@ -70,7 +86,7 @@ Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std:
 Host::Key Host::keyOf(const BaseModel& model, const TensorOrigin& origin) {
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(model.checkpoint().path(), ignored);
-  return {path.string(), origin.spec.name, origin.quantized ? DType::U8 : origin.dtype};
+  return {path.string(), origin.spec.name, origin.quantized ? DType::U8 : origin.dtype, origin.elements};
 }
 
 bool Host::holds(const BaseModel& model, const TensorOrigin& origin) const {
@@ -93,6 +109,37 @@ Result<std::shared_ptr<const ResidentBase>> Host::base(const BaseModel& model, c
   return base;
 }
 
+/// A base of more or fewer rows than the final; its hash is over all that it stores.
+Result<void> Host::readResized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
+                               ResidentBase& base) {
+  DELTASCOPE_ASSIGN(base.hash, model.hash(origin.spec.name));
+  const QuantizedTensor* quantized = origin.quantized;
+  const bool int8 = quantized && quantized->format == QuantFormat::Int8;
+  const std::uint64_t codeBytes = quantized ? residentCodeBytes(origin) : residentBaseBytes(origin);
+  DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(codeBytes, origin.spec.name)));
+  // What a tile of elements takes: pieces begin where slices may.
+  const std::uint64_t tile = !quantized ? kTileElements * deltascope::bytesOf(origin.dtype)
+                             : int8     ? kTileElements
+                                        : kTileElements / 2;
+  SliceBuffer slice;
+  const auto readPiece = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
+    const std::uint64_t first = begin / tile * kTileElements;
+    const std::uint64_t most = ceilDiv(piece.size(), tile) * kTileElements;
+    const auto count = static_cast<std::size_t>(std::min(most, origin.elements - first));
+    DELTASCOPE_TRY(model.slice(origin.spec.name, origin.dtype, first, count, false, slice));
+    const auto bytes = quantized ? std::as_bytes(slice.slice.codes) : slice.slice.values;
+    std::memcpy(piece.data(), bytes.data(), piece.size());
+    return {};
+  };
+  DELTASCOPE_TRY(fill(base.codes, codeBytes, kReadBytes / tile * tile, stop, readPiece));
+  if (!quantized) return {};
+  base.group = std::max<std::uint64_t>(int8 ? quantized->columns : quantized->blocksize, 1);
+  std::vector<float> scales = quantized->scales;
+  scales.resize(residentScaleBytes(origin) / sizeof(float), 0.0F);
+  DELTASCOPE_ASSIGN(base.scales, fromBackend(m_backend->allocate(scales.size() * sizeof(float), origin.spec.name)));
+  return put(base.scales.data(), std::as_bytes(std::span(scales)));
+}
+
 Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, const TensorOrigin& origin,
                                                        const std::stop_token& stop) {
   auto base = std::make_shared<ResidentBase>();
@@ -107,7 +154,9 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
                   return {};
                 });
   };
-  if (const QuantizedTensor* quantized = origin.quantized) {
+  if (bottomElements(origin) != origin.elements) {
+    DELTASCOPE_TRY(readResized(model, origin, stop, *base));
+  } else if (const QuantizedTensor* quantized = origin.quantized) {
     const auto scales = std::as_bytes(std::span(quantized->scales));
     DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(quantized->codes->bytes, origin.spec.name)));
     DELTASCOPE_ASSIGN(base->scales, fromBackend(m_backend->allocate(scales.size(), origin.spec.name)));
@@ -132,7 +181,7 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
     };
     DELTASCOPE_TRY(fill(base->codes, bytes, kPiece * size, stop, convert));
   }
-  base->hash = hasher.digest();
+  if (bottomElements(origin) == origin.elements) base->hash = hasher.digest();
   if (origin.baseHash && base->hash != *origin.baseHash)
     return fail(ErrorCode::Mismatch,
                 at({checkpoint.fileOf(origin.quantized ? *origin.quantized->codes : *origin.plain), origin.spec.name, {}},

@@ -16,7 +16,8 @@
 
 namespace deltascope {
 
-/// A base tensor as deltas see it: codes and scales, or values in the final's type. Immutable once made.
+/// A base tensor as deltas see it: codes and scales, or values in the final's type, cut or continued with zeros to the final's
+/// rows. Immutable once made.
 struct ResidentBase {
   BaseKind kind = BaseKind::None;
   kernels::Buffer codes;   ///< quantized: as stored; Same: the values
@@ -72,8 +73,9 @@ class Host {
   [[nodiscard]] bool holds(const BaseModel& model, const TensorOrigin& origin) const;
 
  private:
-  using Key = std::tuple<std::string, std::string, DType>;  ///< checkpoint, tensor, type it is seen in
+  using Key = std::tuple<std::string, std::string, DType, std::uint64_t>;  ///< checkpoint, tensor, type and size it is seen in
   [[nodiscard]] static Key keyOf(const BaseModel& model, const TensorOrigin& origin);
+  Result<void> readResized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop, ResidentBase& base);
   Result<std::shared_ptr<const ResidentBase>> read(const BaseModel& model, const TensorOrigin& origin,
                                                    const std::stop_token& stop);
 
@@ -84,6 +86,10 @@ class Host {
 };
 
 [[nodiscard]] std::uint64_t scaleCount(const QuantizedTensor& tensor);  ///< whether they were read or not
+/// Elements that the base has of a weight: others than the final where rows were added or cut.
+[[nodiscard]] std::uint64_t bottomElements(const TensorOrigin& origin);
+[[nodiscard]] std::uint64_t residentCodeBytes(const TensorOrigin& origin);   ///< of a quantized bottom, in the final's rows
+[[nodiscard]] std::uint64_t residentScaleBytes(const TensorOrigin& origin);  ///< the same
 /// Bytes that ResidentBase takes for a weight; 0 without a bottom.
 [[nodiscard]] std::uint64_t residentBaseBytes(const TensorOrigin& origin);
 

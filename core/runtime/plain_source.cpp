@@ -13,7 +13,10 @@ constexpr std::uint64_t kStep = 32 * kTileElements;
 
 }  // namespace
 
-bool isPlain(const TensorOrigin& origin) { return origin.steps.empty() && origin.plain && origin.plain->dtype == origin.dtype; }
+bool isPlain(const TensorOrigin& origin) {
+  return origin.steps.empty() && origin.plain && origin.plain->dtype == origin.dtype &&
+         origin.plain->elements == origin.elements;
+}
 
 std::size_t plainPieces(const TensorOrigin& origin) {
   return static_cast<std::size_t>(ceilDiv(origin.elements, kPlainPieceElements));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/pipeline/base_fit.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/scripts.h"
 #include "core/runtime/weight_faults.h"
@@ -12,6 +13,8 @@ namespace deltascope {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMostVocabulary = 1u << 24;  // as of config.json
 
 /// Opens the files that the request names.
 class Opener {
@@ -139,16 +142,8 @@ class Tracer {
 
   Result<void> overBase(const Payload& payload, const TensorStats& stats) {
     if (!m_variant.base) return wrongBase(payload, "it needs a base, and there is none");
-    const BaseModel& base = *m_variant.base;
-    const BaseKind kind = base.kindOf(m_name, stats.dtype);
-    const auto* shape = base.shapeOf(m_name, stats.dtype);
-    if (kind != stats.base || !shape || *shape != stats.shape || base.storedBytes(m_name) != stats.baseBytes)
-      return wrongBase(payload, "it expects a base of kind " + std::string(nameOf(stats.base)) + " and shape " +
-                                    shapeText(stats.shape) + " in " + std::to_string(stats.baseBytes) +
-                                    " bytes; this one has kind " + std::string(nameOf(kind)) + " and shape " +
-                                    (shape ? shapeText(*shape) : "unknown") + " in " +
-                                    std::to_string(base.storedBytes(m_name)) + " bytes");
-    setBottom(kind);
+    if (const auto misfit = baseMisfit(*m_variant.base, stats)) return wrongBase(payload, *misfit);
+    setBottom(stats.base);
     m_origin.baseHash = stats.baseHash;
     return {};
   }
@@ -157,6 +152,9 @@ class Tracer {
     if (stats.base != BaseKind::Same || stats.dtype != m_origin.dtype)
       return wrongBase(payload, "it expects a " + std::string(nameOf(stats.base)) +
                                     " base; below it there is a reconstruction of type " + std::string(nameOf(m_origin.dtype)));
+    if (stats.shapeOfBase() != m_shape)
+      return wrongBase(payload,
+                       "it expects the shape " + shapeText(stats.shapeOfBase()) + " below it, which is " + shapeText(m_shape));
     if (!m_origin.finalHash || stats.baseHash != *m_origin.finalHash)
       return wrongBase(payload, "it was made over a tensor with the hash " + toHex(stats.baseHash) +
                                     "; what lies below gives " + toHex(m_origin.finalHash.value_or(Hash128{})));
@@ -206,6 +204,17 @@ class Tracer {
   bool m_seen = false;
 };
 
+/// An adapter that was trained after tokens were added brings embeddings of other rows, and no config.json that says so.
+void takeVocabulary(Variant& variant, const WeightNames& names) {
+  const auto specs = weightsOf(variant.config);
+  const auto embedding = std::ranges::find(specs, WeightRole::Embedding, &WeightSpec::role);
+  if (embedding == specs.end()) return;
+  for (const auto& payload : variant.payloads)
+    if (const TensorStats* stats = payload->find(names.stored(embedding->own)); stats && !stats->baseShape.empty())
+      if (stats->baseShape.front() == variant.config.vocabulary && stats->shape.front() <= kMostVocabulary)
+        variant.config.vocabulary = static_cast<std::uint32_t>(stats->shape.front());
+}
+
 }  // namespace
 
 std::uint64_t storedBaseBytes(const TensorOrigin& origin) {
@@ -229,6 +238,7 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
   const WeightFaults faults(*variant, names);
   DELTASCOPE_TRY(faults.refuseUnmerged());
   variant->config.tiedEmbeddings = names.tied();
+  takeVocabulary(*variant, names);
   for (auto& spec : weightsOf(variant->config)) {
     TensorOrigin origin;
     origin.spec = std::move(spec);

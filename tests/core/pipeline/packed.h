@@ -50,12 +50,13 @@ inline void writeRawPayload(const fs::path& path, const TensorData& tensor, cons
   BaseSlice slice;
   slice.finalType = tensor.spec.dtype;
   slice.count = tensor.bytes.size() / bytesOf(slice.finalType);
-  take(codec(CodecId::Raw).encode(slice, tensor.bytes, nullptr, {}, chunk));
+  const auto stats = take(codec(CodecId::Raw).encode(slice, tensor.bytes, nullptr, {}, chunk));
   PayloadPlan plan;
   plan.manifest.tensors = {row};
   plan.streamBounds = {chunk.size()};
   auto writer = take(PayloadWriter::create(path, std::move(plan)));
   take(writer.appendChunk(0, chunk));
+  row.rawTiles = stats.rawTiles;
   take(writer.finishTensor(0, row));
   take(writer.commit());
 }

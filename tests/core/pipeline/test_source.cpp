@@ -14,7 +14,8 @@ class TestSource : public QObject {
   void slicesArePartsOfTheWhole();
   void convertsWithOneRounding();
   void hashesStoredBytes();
-  void refusesRangesOutsideTheTensor();
+  void goesOnWithZerosPastTheEnd_data();
+  void goesOnWithZerosPastTheEnd();
   void knowsNothingOfWhatIsNotThere();
 };
 
@@ -117,14 +118,38 @@ void TestSource::hashesStoredBytes() {
     if (row.base != BaseKind::None) QVERIFY(take(base.hash(row.name)) == row.baseHash);
 }
 
-void TestSource::refusesRangesOutsideTheTensor() {
+void TestSource::goesOnWithZerosPastTheEnd_data() {
+  QTest::addColumn<int>("number");
+  QTest::newRow("nf4") << static_cast<int>(QuantFormat::Nf4);
+  QTest::newRow("fp4") << static_cast<int>(QuantFormat::Fp4);
+  QTest::newRow("int8") << static_cast<int>(QuantFormat::Int8);
+}
+
+void TestSource::goesOnWithZerosPastTheEnd() {
+  QFETCH(int, number);
+  const auto format = static_cast<QuantFormat>(number);
   const Workspace space;
-  const auto base = take(BaseModel::open(quantizedModel(space, QuantFormat::Nf4), "base"));
-  SliceBuffer buffer;
-  QVERIFY(!base.slice(kMatrix, DType::BF16, 0, kElements + 1, true, buffer));
-  QVERIFY(!base.slice(kMatrix, DType::BF16, ~std::uint64_t{4095}, 8192, true, buffer));
-  QVERIFY(!base.slice("model.norm.weight", DType::BF16, 4096, 1, true, buffer));
-  take(base.slice("empty.weight", DType::BF16, 0, 0, true, buffer));
+  const auto base = take(BaseModel::open(quantizedModel(space, format), "base"));
+  const std::size_t more = 3 * 4096;
+  SliceBuffer whole, longer, beyond;
+  take(base.slice(kMatrix, DType::BF16, 0, kElements, true, whole));
+  take(base.slice(kMatrix, DType::BF16, 0, kElements + more, true, longer));
+  QCOMPARE(longer.slice.values.size(), 2 * (kElements + more));
+  QVERIFY(std::ranges::equal(whole.slice.values, longer.slice.values.first(2 * kElements)));
+  const auto zeros = longer.slice.values.subspan(2 * kElements);
+  QVERIFY(std::ranges::all_of(zeros, [](std::byte b) { return b == std::byte{0}; }));
+  QCOMPARE(longer.slice.codes.back(), format == QuantFormat::Nf4 ? 0x77 : 0);
+  QCOMPARE(longer.slice.scales.back(), 0.0F);
+  const std::uint64_t far = roundUp(kElements, 4096) + 4096;
+  take(base.slice(kMatrix, DType::BF16, far, 4096, true, beyond));
+  QVERIFY(std::ranges::all_of(beyond.slice.values, [](std::byte b) { return b == std::byte{0}; }));
+  QVERIFY(!base.slice(kMatrix, DType::BF16, ~std::uint64_t{4095}, 8192, true, beyond));
+  take(base.slice("model.norm.weight", DType::BF16, 4096, 1, true, beyond));
+  QCOMPARE(beyond.values, std::vector<std::byte>(2));
+  take(base.slice("model.norm.weight", DType::F32, 0, 65, true, beyond));  // converted, then a zero
+  QCOMPARE(beyond.values.size(), 260u);
+  QCOMPARE(beyond.stored.size(), 128u);
+  take(base.slice("empty.weight", DType::BF16, 0, 0, true, beyond));
 }
 
 void TestSource::knowsNothingOfWhatIsNotThere() {

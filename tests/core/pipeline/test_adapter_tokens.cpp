@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adapters that were trained after tokens were added to (or cut from) the base: PEFT saves the whole resized matrices beside A
+// and B, and merges into a base that was resized first.
+#include "core/codec/lowrank.h"
+#include "tests/core/pipeline/pack_helpers.h"
+
+using namespace deltascope;
+using namespace deltascope::test;
+
+namespace {
+
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+/// smallLlama with a head, or without one, tied.
+void writeBase(const fs::path& folder, bool tied) {
+  auto tensors = smallLlama();
+  if (!tied) tensors.push_back(randomTensor(kHead, DType::BF16, {301, 64}, 5));
+  writeModel(folder, tensors);
+  nlohmann::ordered_json config{{"model_type", "llama"}, {"vocab_size", 301}, {"tie_word_embeddings", tied}};
+  take(writeTextFile(folder / "config.json", config.dump(2) + "\n"));
+}
+
+/// A LoRA on one projection beside `more`.
+void writeAdapter(const fs::path& folder, std::vector<TensorData> more) {
+  fs::create_directories(folder);
+  take(writeTextFile(folder / "adapter_config.json",
+                     R"({"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["q_proj","lm_head","embed_tokens"]})"));
+  const std::string module = "base_model.model.model.layers.0.self_attn.q_proj.";
+  more.push_back(randomTensor(module + "lora_A.weight", DType::BF16, {4, 64}, 11, 0.1F));
+  more.push_back(randomTensor(module + "lora_B.weight", DType::BF16, {64, 4}, 12, 0.1F));
+  writeFile(folder / "adapter_model.safetensors", more);
+}
+
+TensorData saved(const char* name, std::uint64_t rows) {
+  return randomTensor(std::string("base_model.model.") + name, DType::BF16, {rows, 64}, static_cast<unsigned>(rows));
+}
+
+PackRequest packing(const Workspace& space) {
+  PackRequest request;
+  request.base = space.at("base");
+  request.adapters = {space.at("adapter")};
+  request.out = space.at("out.delta.safetensors");
+  return request;
+}
+
+std::vector<std::byte> bytesOfTensor(const Checkpoint& checkpoint, const char* name) {
+  const auto* info = checkpoint.find(name);
+  if (!info) qFatal("no tensor %s", name);
+  return take(checkpoint.readAll(*info));
+}
+
+}  // namespace
+
+class TestAdapterTokens : public QObject {
+  Q_OBJECT
+ private slots:
+  void takeTheAdaptersMatrices_data();
+  void takeTheAdaptersMatrices();
+  void applyFactorsToTheSavedMatrix();
+  void sayWhatIsMissing_data();
+  void sayWhatIsMissing();
+};
+
+void TestAdapterTokens::takeTheAdaptersMatrices_data() {
+  QTest::addColumn<bool>("tied");
+  QTest::addColumn<int>("rows");
+  QTest::addColumn<bool>("quantized");
+  for (const int rows : {302, 320, 290}) {
+    QTest::addRow("both, %d rows", rows) << false << rows << false;
+    QTest::addRow("tied, %d rows", rows) << true << rows << false;
+    QTest::addRow("over nf4, %d rows", rows) << false << rows << true;
+  }
+}
+
+void TestAdapterTokens::takeTheAdaptersMatrices() {
+  QFETCH(bool, tied);
+  QFETCH(int, rows);
+  QFETCH(bool, quantized);
+  const Workspace space;
+  writeBase(space.at("base"), tied);
+  const auto count = static_cast<std::uint64_t>(rows);
+  std::vector<TensorData> more{saved(kEmbedding, count)};
+  if (!tied) more.push_back(saved(kHead, count));
+  writeAdapter(space.at("adapter"), more);
+  auto request = packing(space);
+  if (quantized) {
+    PackRequest quantizing;
+    quantizing.final = space.at("base");
+    quantizing.quantize = QuantFormat::Nf4;
+    quantizing.scope = PackScope::All;
+    quantizing.out = request.base = space.at("packed");
+    take(pack(quantizing, {}));
+  }
+  take(pack(request, {}));
+  QCOMPARE(take(Payload::open(request.out)).find(kEmbedding)->baseShape, (std::vector<std::uint64_t>{301, 64}));
+  const auto verified =
+      take(verify({.path = request.out, .base = request.base, .final = {}, .device = "cpu", .onTensor = {}}, {}));
+  for (const auto& verdict : verified.verdicts) QVERIFY2(verdict.bitExact, verdict.problem.c_str());
+  take(unpack({.path = request.out, .base = request.base, .out = space.at("merged"), .overwrite = false}, {}));
+  const auto merged = take(Checkpoint::open(space.at("merged")));
+  QCOMPARE(merged.find(kEmbedding)->shape, more[0].spec.shape);
+  QCOMPARE(bytesOfTensor(merged, kEmbedding), more[0].bytes);
+  if (!tied) QCOMPARE(bytesOfTensor(merged, kHead), more[1].bytes);
+  const auto config = nlohmann::json::parse(take(readTextFile(space.at("merged") / "config.json")));
+  QCOMPARE(config["vocab_size"].get<int>(), rows);
+  QVERIFY(!config.contains("quantization_config"));
+}
+
+/// PEFT puts the saved matrix in the base layer's place, then adds B·A.
+void TestAdapterTokens::applyFactorsToTheSavedMatrix() {
+  const Workspace space;
+  writeBase(space.at("base"), false);
+  const std::string module = "base_model.model.lm_head.";
+  const auto whole = randomTensor(module + "base_layer.weight", DType::BF16, {310, 64}, 21);
+  const auto a = randomTensor(module + "lora_A.weight", DType::BF16, {4, 64}, 22, 0.1F);
+  const auto b = randomTensor(module + "lora_B.weight", DType::BF16, {310, 4}, 23, 0.1F);
+  writeAdapter(space.at("adapter"), {saved(kEmbedding, 310), whole, a, b});
+  const auto request = packing(space);
+  take(pack(request, {}));
+  take(unpack({.path = request.out, .base = request.base, .out = space.at("merged"), .overwrite = false}, {}));
+  const auto model = take(makeLowRankModel(310, 64, false, {{DType::BF16, 4, 2.0F, a.bytes, b.bytes}}));
+  BaseSlice slice;
+  slice.kind = BaseKind::Same;
+  slice.count = 310 * 64;
+  slice.values = whole.bytes;
+  std::vector<std::byte> expected(whole.bytes.size());
+  take(applyLowRank(*model, slice, expected));
+  QCOMPARE(bytesOfTensor(take(Checkpoint::open(space.at("merged"))), kHead), expected);
+}
+
+void TestAdapterTokens::sayWhatIsMissing_data() {
+  QTest::addColumn<QStringList>("saves");
+  QTest::addColumn<QString>("says");
+  QTest::newRow("the embedding alone") << QStringList{kEmbedding} << "does not hold the rows of lm_head.weight";
+  QTest::newRow("the head alone") << QStringList{kHead} << "does not hold the rows of model.embed_tokens.weight";
+  QTest::newRow("only factors") << QStringList{} << "does not hold lm_head.weight itself";
+}
+
+void TestAdapterTokens::sayWhatIsMissing() {
+  QFETCH(QStringList, saves);
+  QFETCH(QString, says);
+  const Workspace space;
+  writeBase(space.at("base"), false);
+  std::vector<TensorData> more;
+  for (const auto& name : saves) more.push_back(saved(name.toUtf8().constData(), 305));
+  if (saves.isEmpty()) {
+    more.push_back(randomTensor("base_model.model.lm_head.lora_A.weight", DType::BF16, {4, 64}, 22, 0.1F));
+    more.push_back(randomTensor("base_model.model.lm_head.lora_B.weight", DType::BF16, {305, 4}, 23, 0.1F));
+  }
+  writeAdapter(space.at("adapter"), more);
+  const auto result = pack(packing(space), {});
+  QVERIFY(!result);
+  QCOMPARE(result.error().code, ErrorCode::Mismatch);
+  const auto message = QString::fromStdString(describe(result.error()));
+  QVERIFY2(message.contains("trained with 305 tokens, the base has 301"), qPrintable(message));
+  QVERIFY2(message.contains(says), qPrintable(message));
+  QVERIFY(!fs::exists(space.at("out.delta.safetensors")));
+}
+
+QTEST_APPLESS_MAIN(TestAdapterTokens)
+#include "test_adapter_tokens.moc"
