@@ -8,13 +8,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template pickle run)
+[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template tokenizer pickle run)
 
 cmake --preset fuzz --log-level=WARNING
 cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
-mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,pickle,run}
+mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,tokenizer,pickle,run}
 find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
 find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
 while IFS= read -r config; do
@@ -40,6 +40,16 @@ for style in pathlib.Path("tests/data/text/chat_styles").glob("*.json"):
     (out / style.stem).write_text(json.loads(style.read_text("utf-8"))["template"], "utf-8")
 for i, row in enumerate(json.loads(pathlib.Path("tests/data/text/jinja.json").read_text("utf-8"))["rows"]):
     (out / f"row{i}").write_text(row["source"], "utf-8")
+EOF
+
+# The tokenizers of the goldens, each with a text.
+python3 - "$corpus/tokenizer" <<'EOF'
+import json, pathlib, sys
+out = pathlib.Path(sys.argv[1])
+goldens = json.loads(pathlib.Path("tests/data/text/classes.json").read_text("utf-8"))
+for i, row in enumerate(goldens["tokenizers"]):
+    files = (json.dumps(row["files"].get(name), ensure_ascii=False) if name in row["files"] else "" for name in ("tokenizer.json", "tokenizer_config.json"))
+    (out / row["name"]).write_text("\0".join([*files, "".join(goldens["texts"][i::20])]).replace("\0\0", "\0{}\0"), "utf-8")
 EOF
 
 status=0

@@ -19,7 +19,7 @@ constexpr std::size_t kLongestLine = 256u << 20;
 
 struct Options {
   std::string model, text, lines;
-  bool noSpecial = false;
+  bool noSpecial = false, fileStages = false;
 };
 
 std::string idsText(const std::vector<TokenId>& ids) { return fmt::format("[{}]", fmt::join(ids, ",")); }
@@ -28,7 +28,9 @@ int tokenizeText(const Tokenizer& tokenizer, const Options& options, bool json) 
   const auto ids = tokenizer.encode(options.text, !options.noSpecial);
   if (!ids) return report(ids.error());
   if (json)
-    printJson({{"ids", *ids}});
+    printJson({{"ids", *ids},
+               {"tokenizer_class", tokenizer.className()},
+               {"stages", tokenizer.runsFileStages() ? "tokenizer.json" : "class"}});
   else
     printText(idsText(*ids) + '\n');
   return kDone;
@@ -82,6 +84,8 @@ void addTokenize(CLI::App& app, Invocation& invocation) {
           ->type_name("FILE");
   text->excludes(lines);
   command->add_flag("--no-special", options->noSpecial, "leave out the tokens put around a text, such as BOS");
+  command->add_flag("--file-stages", options->fileStages,
+                    "run tokenizer.json as it is, even where the tokenizer class brings stages of its own");
   addCommon(*command, invocation.common, false);
   lines->excludes(command->get_option("--json"));
   command->callback([options, text, lines, &invocation] {
@@ -89,7 +93,8 @@ void addTokenize(CLI::App& app, Invocation& invocation) {
     invocation.run = [options, lines, &invocation]() -> int {
       const auto path = resolveModel(options->model);
       if (!path) return report(path.error());
-      const auto tokenizer = Tokenizer::open(*path);
+      const auto tokenizer =
+          Tokenizer::open(*path, options->fileStages ? TokenizerStages::File : TokenizerStages::AsTransformers);
       if (!tokenizer) return report(tokenizer.error());
       if (lines->count()) return tokenizeLines(*tokenizer, *options, invocation.stop);
       return tokenizeText(*tokenizer, *options, invocation.common.json);

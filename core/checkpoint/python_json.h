@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Numbers that Python's json writes and reads, and JSON has not. Internal to core/checkpoint.
+/// Numbers that Python's json writes and reads, and JSON has not. For readers of JSON, not for callers of theirs.
 #include <cstddef>
 #include <string>
 #include <string_view>

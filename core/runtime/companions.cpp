@@ -21,15 +21,15 @@ fs::path lowestFolder(const ModelFiles& files) {
   return files.base.empty() || FolderCompanions(own).has(kConfigFile) ? own : folderOf(files.base);
 }
 
-Result<std::vector<TokenId>> endIdsIn(const Fields& fields, const ModelConfig& config) {
-  std::vector<TokenId> ids;
+/// The ids of the field, or nothing where it is absent. One that is no token's (−1, or beyond the vocabulary) ends nothing.
+Result<std::optional<std::vector<TokenId>>> endIdsIn(const Fields& fields, const ModelConfig& config) {
   const auto* value = fields.find("eos_token_id");
-  if (!value) return ids;
+  if (!value) return std::nullopt;
+  std::vector<TokenId> ids;
   const auto list = value->is_array() ? *value : nlohmann::json::array({*value});
   for (const auto& id : list) {
-    if (!id.is_number_integer() || id < 0 || id >= config.vocabulary)
-      return fields.corrupt("eos_token_id", "is not the id of a token");
-    ids.push_back(id.get<TokenId>());
+    if (!id.is_number_integer()) return fields.corrupt("eos_token_id", "is not the id of a token");
+    if (id >= 0 && id < config.vocabulary) ids.push_back(id.get<TokenId>());
   }
   return ids;
 }
@@ -58,7 +58,7 @@ Result<std::vector<TokenId>> readEndIds(const CompanionSource& files, const Mode
     if (!json && name == kGenerationConfigFile) continue;  // transformers takes config.json's where it cannot be read
     if (!json) return tl::make_unexpected(json.error());
     DELTASCOPE_ASSIGN(auto ids, endIdsIn(Fields(*json, path), config));
-    if (!ids.empty()) return ids;
+    if (ids) return std::move(*ids);
   }
   return std::vector<TokenId>{};
 }

@@ -13,25 +13,26 @@ constexpr std::string_view kSpace = "\xE2\x96\x81";  // ▁
 
 }  // namespace
 
-void Bpe::encode(std::string_view text, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const {
+Result<void> Bpe::encode(std::string_view text, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const {
   if (isBytes || !m_splitAtSpaces) return encodePiece(text, isBytes, work, ids);
   // Vocabularies with "▁" often come without a pre-tokenizer: cut where no token can span.
   std::size_t begin = 0;
   for (std::size_t at = 0; (at = text.find(kSpace, at)) != std::string_view::npos;) {
-    if (at > begin) encodePiece(text.substr(begin, at - begin), false, work, ids);
+    if (at > begin) DELTASCOPE_TRY(encodePiece(text.substr(begin, at - begin), false, work, ids));
     begin = at;
     while (text.substr(at).starts_with(kSpace)) at += kSpace.size();
   }
-  if (begin < text.size()) encodePiece(text.substr(begin), false, work, ids);
+  if (begin == text.size()) return {};
+  return encodePiece(text.substr(begin), false, work, ids);
 }
 
-void Bpe::encodePiece(std::string_view piece, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const {
+Result<void> Bpe::encodePiece(std::string_view piece, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const {
   PieceCache::Entry* entry = nullptr;
   if (piece.size() <= PieceCache::kLongestKey) {
     entry = &work.cache.slot(piece);
     if (PieceCache::holds(*entry, piece)) {
       for (std::size_t i = 0; i < entry->count; ++i) ids.push_back(ids[entry->begin + i]);
-      return;
+      return {};
     }
   }
   const std::size_t before = ids.size();
@@ -46,15 +47,16 @@ void Bpe::encodePiece(std::string_view piece, bool isBytes, Work& work, std::vec
       for (const char byte : piece)
         work.symbols.push_back({static_cast<std::uint32_t>(m_byteLevel[static_cast<unsigned char>(byte)])});
     else
-      addChars(chars, work);
+      DELTASCOPE_TRY(addChars(chars, work));
     merge(work);
     for (const auto& symbol : work.symbols)
       if (symbol.alive) ids.push_back(symbol.id);
   }
   if (entry) PieceCache::store(*entry, piece, before, ids.size() - before);
+  return {};
 }
 
-void Bpe::addChars(std::string_view piece, Work& work) const {
+Result<void> Bpe::addChars(std::string_view piece, Work& work) const {
   bool unknownPending = false;
   const auto flush = [&] {
     if (std::exchange(unknownPending, false)) work.symbols.push_back({*m_unknown});
@@ -80,11 +82,15 @@ void Bpe::addChars(std::string_view piece, Work& work) const {
       for (const char byte : token) work.symbols.push_back({static_cast<std::uint32_t>(byteToken(byte))});
       continue;
     }
+    if (!m_missingUnknown.empty())
+      return fail(ErrorCode::Unsupported, "the unk_token \"" + printable(m_missingUnknown) +
+                                              "\" is needed for a character, but it is not in the vocabulary");
     if (!m_unknown) continue;
     if (!m_fuseUnknown) flush();
     unknownPending = true;
   }
   flush();
+  return {};
 }
 
 void Bpe::offer(Work& work, std::int32_t left) const {

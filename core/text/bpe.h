@@ -12,22 +12,9 @@
 #include "core/text/pair_table.h"
 #include "core/text/piece_cache.h"
 #include "core/text/stage.h"
+#include "core/text/vocabulary.h"
 
 namespace deltascope::text {
-
-/// Tokens by id and ids by token. Ids may have gaps.
-class Vocabulary {
- public:
-  [[nodiscard]] static Result<Vocabulary> read(const Stage& model);
-  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view token) const;
-  [[nodiscard]] const std::string* token(std::uint32_t id) const;     ///< null for a gap or beyond the end
-  [[nodiscard]] std::size_t size() const { return m_tokens.size(); }  ///< highest id + 1
-
- private:
-  std::vector<std::string> m_tokens;
-  std::vector<bool> m_present;
-  std::unordered_map<std::string_view, std::uint32_t> m_ids;  // views of m_tokens' strings
-};
 
 /// Immutable once read; threads may share it, each with its own Work.
 class Bpe {
@@ -54,8 +41,9 @@ class Bpe {
   };
 
   /// Appends the ids of `text` (valid UTF-8, not empty). With `isBytes` the text stands for its byte-level characters.
-  /// Time: n log n in the length of a piece.
-  void encode(std::string_view text, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const;
+  /// An unknown character is unk_token's id, or left out where the model names none; Unsupported where it names one that it
+  /// lacks. Time: n log n in the length of a piece.
+  [[nodiscard]] Result<void> encode(std::string_view text, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const;
 
   [[nodiscard]] const Vocabulary& vocabulary() const { return m_vocabulary; }
 
@@ -63,8 +51,8 @@ class Bpe {
   Result<void> readMerges(const Stage& model);
   void findByteTokens();
   bool splitsBeforeSpace() const;
-  void encodePiece(std::string_view piece, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const;
-  void addChars(std::string_view piece, Work& work) const;
+  Result<void> encodePiece(std::string_view piece, bool isBytes, Work& work, std::vector<std::uint32_t>& ids) const;
+  Result<void> addChars(std::string_view piece, Work& work) const;
   void merge(Work& work) const;
   void offer(Work& work, std::int32_t left) const;
 
@@ -73,6 +61,7 @@ class Bpe {
   std::vector<std::uint32_t> m_merged;
   std::array<std::int64_t, 256> m_byteLevel{}, m_byteFallback{};  // ids, or -1
   std::optional<std::uint32_t> m_unknown;
+  std::string m_missingUnknown;    // an unk_token that is not in the vocabulary
   std::string m_prefix, m_suffix;  // continuing_subword_prefix, end_of_word_suffix
   bool m_fuseUnknown = false, m_useByteFallback = false, m_ignoreMerges = false;
   bool m_allBytes = false;       // every byte has a byte-level token

@@ -52,4 +52,9 @@ std::optional<std::string> fromByteLevel(std::string_view token) {
   return bytes;
 }
 
+std::string byteToken(unsigned char byte) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + '>';
+}
+
 }  // namespace deltascope::text

@@ -12,4 +12,7 @@ namespace deltascope::text {
 /// The bytes a byte-level token stands for; nothing when it holds a character that is not in the table.
 [[nodiscard]] std::optional<std::string> fromByteLevel(std::string_view token);
 
+/// "<0x0A>", as byte fallback spells a byte.
+[[nodiscard]] std::string byteToken(unsigned char byte);
+
 }  // namespace deltascope::text

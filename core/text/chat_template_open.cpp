@@ -3,6 +3,7 @@
 #include "core/checkpoint/companion_source.h"
 #include "core/checkpoint/json.h"
 #include "core/text/chat_template_state.h"
+#include "core/text/token_settings.h"
 
 namespace deltascope {
 namespace {
@@ -72,35 +73,6 @@ Result<std::optional<Source>> fromConfig(const json& config, const fs::path& fil
   return std::nullopt;
 }
 
-/// A token as a string or {"content": …}.
-std::optional<std::string> tokenOf(const json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content") && value["content"].is_string())
-    return value["content"].get<std::string>();
-  return std::nullopt;
-}
-
-/// Every NAME_token of the object, and those of its groups of further tokens.
-void addSpecials(const json& object, std::map<std::string, std::string>& specials) {
-  for (const auto& [key, value] : object.items()) {
-    if (key.ends_with("_token"))
-      if (auto token = tokenOf(value)) specials[key] = std::move(*token);
-    if ((key == "extra_special_tokens" || key == "model_specific_special_tokens") && value.is_object())
-      addSpecials(value, specials);
-  }
-}
-
-Result<std::map<std::string, std::string>> readSpecials(const json& config, const CompanionSource& files) {
-  std::map<std::string, std::string> specials;
-  addSpecials(config, specials);
-  // The older file counts where the configuration does not spell the added tokens itself.
-  if (!config.contains("added_tokens_decoder")) {
-    DELTASCOPE_ASSIGN(const json map, readObject(files, "special_tokens_map.json"));
-    addSpecials(map, specials);
-  }
-  return specials;
-}
-
 }  // namespace
 
 Result<ChatTemplate> ChatTemplate::open(const fs::path& modelFolder, std::string_view name) {
@@ -119,8 +91,9 @@ Result<ChatTemplate> ChatTemplate::open(const CompanionSource& files, std::strin
         name == "default" ? "has no chat template" : "has no chat template \"" + printable(name, 60) + "\"";
     return fail(ErrorCode::NotFound, at({files.shown(), {}, {}}, what + (names.empty() ? "" : "; it has " + names)), kRaw);
   }
-  DELTASCOPE_ASSIGN(auto specials, readSpecials(config, files));
-  return parse(source->text, std::move(specials), source->file);
+  DELTASCOPE_ASSIGN(const auto settings, text::readSettingsFiles(files));
+  DELTASCOPE_ASSIGN(const auto tokens, text::TokenSettings::read(settings, text::classOf(settings).kind));
+  return parse(source->text, tokens.names(), source->file);
 }
 
 }  // namespace deltascope

@@ -28,6 +28,14 @@ std::string replaceAll(std::string_view text, std::string_view pattern, std::str
   return result.append(text.substr(at));
 }
 
+std::string cleanedUp(std::string text) {
+  static constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (const auto& [from, to] : kChanges) text = replaceAll(text, from, to);
+  return text;
+}
+
 /// Cuts up to `most` copies of `content` from the end.
 std::string_view withoutEnd(std::string_view text, std::string_view content, std::uint32_t most) {
   for (; most && text.ends_with(content); --most) text.remove_suffix(content.size());
@@ -150,6 +158,30 @@ void Decoding::run(const DecodeSuffix& suffix, std::size_t step, Part part) {
   if (!whole(state, part)) return;
   if (state.tokens++) push(step + 1, {replaceAll(state.held, suffix.suffix, " ")});
   state.held = state.token;
+}
+
+void Decoding::run(const DecodeWordPiece& pieces, std::size_t step, Part part) {
+  State& state = m_states[step];
+  if (!whole(state, part)) return;
+  std::string text = state.token;
+  if (state.tokens++) {
+    if (text.starts_with(pieces.prefix))
+      text.erase(0, pieces.prefix.size());
+    else
+      text.insert(0, 1, ' ');
+  }
+  if (pieces.cleanUp) text = cleanedUp(std::move(text));
+  push(step + 1, {text});
+}
+
+void Decoding::run(const DecodeCtc& ctc, std::size_t step, Part part) {
+  State& state = m_states[step];
+  if (!whole(state, part)) return;
+  if (state.tokens++ && state.token == state.held) return;
+  state.held = state.token;
+  std::string text = replaceAll(state.token, ctc.padding, {});
+  if (ctc.cleanUp) text = replaceAll(cleanedUp(std::move(text)), ctc.delimiter, " ");
+  if (!text.empty()) push(step + 1, {text});
 }
 
 void Decoding::run(const DecodeJoin&, std::size_t step, Part part) {

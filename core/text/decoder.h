@@ -29,10 +29,18 @@ struct DecodeMetaspace {  ///< the replacement to a space; in the first token to
 struct DecodeSuffix {  ///< the end-of-word suffix to a space; in the last token to nothing
   std::string suffix;
 };
+struct DecodeWordPiece {  ///< a space before each token but the first and those that go on a word
+  std::string prefix;
+  bool cleanUp = true;  ///< no space before a full stop, an n't …
+};
+struct DecodeCtc {  ///< a token once however often in a row; padding to nothing, the delimiter to a space
+  std::string padding, delimiter;
+  bool cleanUp = true;
+};
 struct DecodeJoin {};  ///< no decoder: a space between tokens
 
 using DecoderStep = std::variant<DecodeByteLevel, DecodeByteFallback, DecodeFuse, DecodeStrip, DecodeReplace, DecodeMetaspace,
-                                 DecodeSuffix, DecodeJoin>;
+                                 DecodeSuffix, DecodeWordPiece, DecodeCtc, DecodeJoin>;
 
 struct Decoder {
   std::vector<DecoderStep> steps;
@@ -76,6 +84,8 @@ class Decoding {
   void run(const DecodeReplace&, std::size_t step, Part part);
   void run(const DecodeMetaspace&, std::size_t step, Part part);
   void run(const DecodeSuffix&, std::size_t step, Part part);
+  void run(const DecodeWordPiece&, std::size_t step, Part part);
+  void run(const DecodeCtc&, std::size_t step, Part part);
   void run(const DecodeJoin&, std::size_t step, Part part);
 
   const Decoder* m_decoder;

@@ -42,6 +42,19 @@ Result<DecoderStep> readStep(const Stage& stage) {
   if (type == "Strip") return readStrip(stage);
   if (type == "Replace") return readLiteral(stage);
   if (type == "Metaspace") return readMetaspace(stage);
+  if (type == "WordPiece") {
+    DecodeWordPiece pieces;
+    DELTASCOPE_ASSIGN(pieces.prefix, stage.string("prefix"));
+    DELTASCOPE_ASSIGN(pieces.cleanUp, stage.flag("cleanup"));
+    return DecoderStep(std::move(pieces));
+  }
+  if (type == "CTC") {
+    DecodeCtc ctc;
+    DELTASCOPE_ASSIGN(ctc.padding, stage.string("pad_token"));
+    DELTASCOPE_ASSIGN(ctc.delimiter, stage.string("word_delimiter_token"));
+    DELTASCOPE_ASSIGN(ctc.cleanUp, stage.flag("cleanup"));
+    return DecoderStep(std::move(ctc));
+  }
   if (type == "BPEDecoder") {
     DELTASCOPE_ASSIGN(std::string suffix, stage.string("suffix", "</w>"));
     return DecodeSuffix{std::move(suffix)};

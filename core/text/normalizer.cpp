@@ -3,6 +3,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -12,8 +13,6 @@
 
 namespace deltascope::text {
 namespace {
-
-constexpr std::size_t kLongestPrepend = 4096;
 
 using Rewrite = std::function<void(std::string_view part, std::string& out)>;
 
@@ -121,43 +120,94 @@ Result<void> run(MapBytes, std::string& text, std::string& marks) {
   return {};
 }
 
-Result<NormalizerStep> readStep(const Stage& stage) {
-  DELTASCOPE_ASSIGN(const std::string type, stage.type());
-  if (type == "NFC") return UnicodeForm::Nfc;
-  if (type == "NFD") return UnicodeForm::Nfd;
-  if (type == "NFKC") return UnicodeForm::Nfkc;
-  if (type == "NFKD") return UnicodeForm::Nfkd;
-  if (type == "Lowercase") return Lowercase{};
-  if (type == "StripAccents") return StripAccents{};
-  if (type == "ByteLevel") return MapBytes{};
-  if (type == "Prepend") {
-    DELTASCOPE_ASSIGN(std::string text, stage.string("prepend"));
-    if (text.size() > kLongestPrepend) return stage.unsupported("\"prepend\" is longer than 4096 bytes");
-    return Prepend{std::move(text)};
+bool isControl(char32_t c) {
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  return c != '\t' && c != '\n' && c != '\r' &&
+         (category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO);
+}
+
+bool isChinese(char32_t c) {
+  static constexpr std::pair<char32_t, char32_t> kBlocks[] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
+                                                              {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF},
+                                                              {0xF900, 0xFAFF},   {0x2F800, 0x2FA1F}};
+  return std::ranges::any_of(kBlocks, [c](const auto& block) { return c >= block.first && c <= block.second; });
+}
+
+Result<void> run(const CleanForBert& step, std::string& text, std::string& marks) {
+  if (step.cleans)
+    rewriteChars(text, marks, [](std::string_view part, std::string& out) {
+      const char32_t c = utf8At(part, 0).c;
+      if (c == 0 || c == 0xFFFD || isControl(c)) return;
+      out += isWhitespace(c) ? " " : part;
+    });
+  if (step.spacesAroundChinese)
+    rewriteChars(text, marks, [](std::string_view part, std::string& out) {
+      const bool chinese = isChinese(utf8At(part, 0).c);
+      if (chinese) out += ' ';
+      out += part;
+      if (chinese) out += ' ';
+    });
+  if (step.stripsAccents) {
+    DELTASCOPE_TRY(run(UnicodeForm::Nfd, text, marks));
+    rewriteChars(text, marks, [](std::string_view part, std::string& out) {
+      const auto c = static_cast<utf8proc_int32_t>(utf8At(part, 0).c);
+      if (utf8proc_category(c) != UTF8PROC_CATEGORY_MN) out += part;
+    });
   }
-  if (type == "Replace") {
-    DELTASCOPE_ASSIGN(Replace replace, readReplace(stage));
-    return NormalizerStep(std::move(replace));
+  return step.lowercases ? run(Lowercase{}, text, marks) : Result<void>();
+}
+
+Result<void> run(CleanForNmt, std::string& text, std::string& marks) {
+  rewriteChars(text, marks, [](std::string_view part, std::string& out) {
+    const char32_t c = utf8At(part, 0).c;
+    const bool goes = (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F;
+    const bool isSpace = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
+                         c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+    if (!goes) out += isSpace ? " " : part;
+  });
+  return {};
+}
+
+/// The table is asked for what a reader calls a character, when that is short, and else for each of its code points.
+Result<void> run(const Precompiled& map, std::string& text, std::string& marks) {
+  constexpr std::size_t kLongestGrapheme = 5;
+  std::string out, outMarks;
+  out.reserve(text.size());
+  const auto write = [&](std::string_view with, std::size_t begin, std::size_t end) {
+    out += with;
+    if (marks.empty()) return;
+    const bool marked = std::string_view(marks).substr(begin, end - begin).find('\1') != std::string_view::npos;
+    outMarks.append(with.size(), marked ? '\1' : '\0');
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    utf8proc_int32_t state = 0, before = -1;
+    while (end < text.size()) {
+      const Utf8Step step = utf8At(text, end);
+      const auto c = static_cast<utf8proc_int32_t>(step.c);
+      if (before >= 0 && utf8proc_grapheme_break_stateful(before, c, &state)) break;
+      before = c;
+      end += step.length;
+    }
+    const std::string_view grapheme = std::string_view(text).substr(at, end - at);
+    const auto whole = grapheme.size() <= kLongestGrapheme ? map->find(grapheme) : std::nullopt;
+    if (whole) {
+      write(*whole, at, end);
+      at = end;
+    }
+    while (at < end) {
+      const std::size_t next = at + utf8At(text, at).length;
+      const std::string_view part = std::string_view(text).substr(at, next - at);
+      write(map->find(part).value_or(part), at, next);
+      at = next;
+    }
   }
-  if (type == "Strip") {
-    DELTASCOPE_ASSIGN(const bool left, stage.flag("strip_left"));
-    DELTASCOPE_ASSIGN(const bool right, stage.flag("strip_right"));
-    return StripEnds{left, right};
-  }
-  return stage.unsupported("the normalizer \"" + printable(type) + "\" is not supported");
+  text = std::move(out);
+  marks = std::move(outMarks);
+  return {};
 }
 
 }  // namespace
-
-Result<Normalizer> readNormalizer(const Stage& stage) {
-  DELTASCOPE_ASSIGN(const auto parts, flatten(stage, "normalizers"));
-  Normalizer normalizer;
-  for (const Stage& part : parts) {
-    DELTASCOPE_ASSIGN(NormalizerStep step, readStep(part));
-    normalizer.steps.push_back(std::move(step));
-  }
-  return normalizer;
-}
 
 Result<void> normalize(const Normalizer& normalizer, std::string& text, std::string& marks) {
   constexpr std::size_t kMost = 0x7FFFFFFF;

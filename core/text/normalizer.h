@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The normalizer of a tokenizer.json: changes to the text before anything is split.
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "core/text/chars_map.h"
 #include "core/text/pattern.h"
 #include "core/text/stage.h"
 
@@ -20,8 +22,14 @@ enum class UnicodeForm { Nfc, Nfd, Nfkc, Nfkd };
 struct Lowercase {};
 struct StripAccents {};
 struct MapBytes {};
+struct CleanForBert {
+  bool cleans = true, spacesAroundChinese = true, stripsAccents = true, lowercases = true;
+};
+struct CleanForNmt {};  ///< control characters out, odd spaces to spaces
+using Precompiled = std::shared_ptr<const CharsMap>;
 
-using NormalizerStep = std::variant<Prepend, Replace, StripEnds, UnicodeForm, Lowercase, StripAccents, MapBytes>;
+using NormalizerStep = std::variant<Prepend, Replace, StripEnds, UnicodeForm, Lowercase, StripAccents, MapBytes, CleanForBert,
+                                    CleanForNmt, Precompiled>;
 
 struct Normalizer {
   std::vector<NormalizerStep> steps;

@@ -2,6 +2,7 @@
 #include "core/text/pre_tokenizer.h"
 
 #include "core/text/byte_level.h"
+#include "core/text/utf8.h"
 
 namespace deltascope::text {
 namespace {
@@ -40,6 +41,21 @@ Result<void> run(const Metaspace& step, Pieces& pieces) {
   }));
   if (!step.split) return {};
   return splitPieces({step.replacement, SplitBehavior::MergedWithNext, false}, pieces);
+}
+
+Result<void> run(const CutEvery& step, Pieces& pieces) {
+  std::vector<Span> spans;
+  for (const Span& piece : pieces.spans) {
+    std::uint32_t begin = piece.begin, count = 0;
+    for (std::uint32_t at = piece.begin; at < piece.end;) {
+      at += utf8At(pieces.text, at).length;
+      if (++count % step.characters != 0 && at < piece.end) continue;
+      spans.push_back({begin, at, false});
+      begin = at;
+    }
+  }
+  pieces.spans = std::move(spans);
+  return {};
 }
 
 Result<void> run(PrefixSpace, Pieces& pieces) {

@@ -24,10 +24,13 @@ struct Metaspace {
   Scheme scheme = Scheme::Always;
   bool split = true;
 };
+struct CutEvery {
+  std::uint32_t characters = 5;
+};
 struct PrefixSpace {};  ///< a space before every piece that does not begin with one
 struct ToByteLevel {};
 
-using PreTokenizerStep = std::variant<Split, Metaspace, PrefixSpace, ToByteLevel>;
+using PreTokenizerStep = std::variant<Split, Metaspace, CutEvery, PrefixSpace, ToByteLevel>;
 
 struct PreTokenizer {
   std::vector<PreTokenizerStep> steps;

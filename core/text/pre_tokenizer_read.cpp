@@ -78,6 +78,10 @@ Result<void> readStep(const Stage& stage, Steps& steps) {
     steps.emplace_back(Split{isPunctuation, behavior, false});
   } else if (type == "WhitespaceSplit") {
     steps.emplace_back(Split{isWhitespace, SplitBehavior::Removed, false});
+  } else if (type == "FixedLength") {
+    DELTASCOPE_ASSIGN(const std::uint32_t characters, stage.number("length", 5u));
+    if (!characters) return stage.refuse("\"length\" is 0");
+    steps.emplace_back(CutEvery{characters});
   } else if (type == "Whitespace") {
     DELTASCOPE_ASSIGN(Split split, splitOn(stage, kWords, SplitBehavior::Removed, true));
     steps.emplace_back(std::move(split));

@@ -14,7 +14,7 @@ constexpr std::size_t kLongestText = 0x7FFFFFFF;
 /// One encoding on its way through the stages.
 class Encoding {
  public:
-  Encoding(const text::Normalizer& normalizer, const text::PreTokenizer& preTokenizer, const text::Bpe& model,
+  Encoding(const text::Normalizer& normalizer, const text::PreTokenizer& preTokenizer, const text::Model& model,
            const text::TokenFinder& inNormalized, std::size_t bytes)
       : m_normalizer(normalizer), m_preTokenizer(preTokenizer), m_model(model), m_inNormalized(inNormalized), m_work(bytes) {}
 
@@ -27,7 +27,8 @@ class Encoding {
 
  private:
   Result<void> normalized(std::string_view text, std::string_view marks, bool atStart, std::vector<TokenId>& ids) {
-    for (const auto& part : m_inNormalized.find(text, marks)) {
+    DELTASCOPE_ASSIGN(const auto parts, m_inNormalized.find(text, marks));
+    for (const auto& part : parts) {
       if (part.id)
         ids.push_back(*part.id);
       else
@@ -43,21 +44,21 @@ class Encoding {
     pieces.spans = {{0, static_cast<std::uint32_t>(text.size()), false}};
     DELTASCOPE_TRY(text::preTokenize(m_preTokenizer, pieces));
     for (const auto& span : pieces.spans)
-      m_model.encode(pieces.text.substr(span.begin, span.size()), m_preTokenizer.yieldsBytes, m_work, ids);
+      DELTASCOPE_TRY(m_model.encode(pieces.text.substr(span.begin, span.size()), m_preTokenizer.yieldsBytes, m_work, ids));
     return {};
   }
 
   const text::Normalizer& m_normalizer;
   const text::PreTokenizer& m_preTokenizer;
-  const text::Bpe& m_model;
+  const text::Model& m_model;
   const text::TokenFinder& m_inNormalized;
-  text::Bpe::Work m_work;
+  text::Model::Work m_work;
 };
 
 }  // namespace
 
 std::optional<std::string_view> Tokenizer::State::token(TokenId id) const {
-  if (const auto entry = added.find(id); entry != added.end()) return entry->second.content;
+  if (const auto* text = added.shown(id)) return *text;
   const auto* token = model.vocabulary().token(id);
   return token ? std::optional<std::string_view>(*token) : std::nullopt;
 }
@@ -87,8 +88,9 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::span<const TextSegment> segm
     for (const auto& segment : segments) joined += segment.text;
     text = joined;
   }
-  if (restricted && !s.specials.empty())
-    for (const auto& segment : segments) marks.append(segment.text.size(), segment.mayContainSpecialTokens ? '\0' : '\1');
+  if ((restricted || s.specialsAreText) && !s.specials.empty())
+    for (const auto& segment : segments)
+      marks.append(segment.text.size(), segment.mayContainSpecialTokens && !s.specialsAreText ? '\0' : '\1');
   if (const auto offset = text::firstNotUtf8(text))
     return fail(ErrorCode::InvalidArgument, "the text is not UTF-8 at byte " + std::to_string(*offset));
 
@@ -96,7 +98,8 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::span<const TextSegment> segm
   ids.reserve(bytes / 3 + 16);
   if (addSpecial) ids = s.postProcessor.before;
   Encoding encoding(s.normalizer, s.preTokenizer, s.model, s.inNormalized, bytes);
-  for (const auto& part : s.inText.find(text, marks)) {
+  DELTASCOPE_ASSIGN(const auto parts, s.inText.find(text, marks));
+  for (const auto& part : parts) {
     if (part.id) {
       ids.push_back(*part.id);
       continue;
@@ -123,9 +126,12 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skipSpecial) co
 std::size_t Tokenizer::size() const { return m_state->size; }
 
 std::optional<TokenId> Tokenizer::id(std::string_view token) const {
-  const auto entry = m_state->addedIds.find(token);
-  return entry != m_state->addedIds.end() ? std::optional(entry->second) : m_state->model.vocabulary().find(token);
+  const auto added = m_state->added.id(std::string(token));
+  return added ? added : m_state->model.vocabulary().find(token);
 }
+
+const std::string& Tokenizer::className() const { return m_state->className; }
+bool Tokenizer::runsFileStages() const { return m_state->fileStages; }
 
 std::optional<std::string_view> Tokenizer::token(TokenId id) const { return m_state->token(id); }
 bool Tokenizer::isSpecial(TokenId id) const { return m_state->isSpecial(id); }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What a Tokenizer is made of.
-#include <unordered_map>
-
-#include "core/text/added_tokens.h"
-#include "core/text/bpe.h"
+#include "core/text/added_vocabulary.h"
 #include "core/text/decoder.h"
+#include "core/text/model.h"
 #include "core/text/normalizer.h"
 #include "core/text/post_processor.h"
 #include "core/text/pre_tokenizer.h"
@@ -15,13 +13,14 @@ namespace deltascope {
 
 struct Tokenizer::State {
   std::filesystem::path file;
-  std::unordered_map<TokenId, text::AddedToken> added;
-  std::unordered_map<std::string_view, TokenId> addedIds;  // views of the contents in `added`
+  std::string className;
+  bool fileStages = true, specialsAreText = false;
+  text::AddedVocabulary added;
   std::vector<TokenId> specials;
   text::TokenFinder inText, inNormalized;  // the added tokens that are found before, and after normalization
   text::Normalizer normalizer;
   text::PreTokenizer preTokenizer;
-  text::Bpe model;
+  text::Model model;
   text::PostProcessor postProcessor;
   text::Decoder decoder;
   std::size_t size = 0;
