@@ -8,6 +8,7 @@
 #include "app/cli/command.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 
 namespace deltascope::cli {
 namespace {
@@ -44,6 +45,7 @@ Json row(const TensorStats& t, ModelFiles::Kind kind) {
             {"ratio", t.ratio()},
             {"final_bytes", t.finalBytes},
             {"base", nameOf(t.base)}};
+  if (const auto matrices = matricesOf(t.name, t.shape); matrices && t.shape.size() > 2) json["matrices"] = matrices->count;
   if (kind == ModelFiles::Kind::Checkpoint) return json;
   json["chunks"] = t.chunkCount;
   json["patches"] = t.patches;

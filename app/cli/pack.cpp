@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::string final, base, out, quantize, scope = "linear", codec = "auto", prefer = "size";
   std::vector<std::string> adapters;
-  bool doubleQuant = false, overwrite = false;
+  bool doubleQuant = false, allowUnquantized = false, overwrite = false;
   unsigned blocksize = 64, chunks = 64;
   int zstdLevel = 3;
 };
@@ -33,7 +33,7 @@ void checkCombination(const CLI::App& command, const Options& o) {
     throw UsageError{"nothing to compare with: add --quantize nf4|fp4|int8, or --base DIR"};
   if (given("--base") && !given("--adapter") && !given("--final"))
     throw UsageError{"--base needs what it is to be turned into: add --final DIR or --adapter DIR"};
-  for (const char* option : {"--scope", "--double-quant", "--blocksize"})
+  for (const char* option : {"--scope", "--double-quant", "--blocksize", "--allow-unquantized"})
     if (given(option) && !given("--quantize")) throw UsageError{std::string(option) + " belongs to --quantize"};
   for (const char* option : {"--double-quant", "--blocksize"})
     if (given(option) && o.quantize == "int8")
@@ -64,6 +64,7 @@ Result<PackRequest> requestFrom(const Options& o) {
   request.out = o.out;
   request.scope = o.scope == "all" ? PackScope::All : PackScope::Linear;
   request.doubleQuant = o.doubleQuant;
+  request.allowUnquantized = o.allowUnquantized;
   request.blocksize = o.blocksize;
   if (o.codec != "auto") request.codec = codecFromName(o.codec);
   request.chunks = o.chunks;
@@ -130,11 +131,13 @@ void addPack(CLI::App& app, Invocation& invocation) {
   command->add_option("--out", options->out, "folder of the packed model, or FILE.delta.safetensors")
       ->type_name("PATH")
       ->required();
-  command->add_option("--scope", options->scope, "linear: what bitsandbytes quantizes; all: every 2-D weight")
+  command
+      ->add_option("--scope", options->scope, "linear: what bitsandbytes quantizes; all: every matrix, stacks of experts too")
       ->type_name("SCOPE")
       ->check(CLI::IsMember({"all", "linear"}))
       ->capture_default_str();
   command->add_flag("--double-quant", options->doubleQuant, "quantize the scales of nf4 and fp4 too");
+  command->add_flag("--allow-unquantized", options->allowUnquantized, "pack even where there is nothing to quantize");
   command->add_option("--blocksize", options->blocksize, "weights per scale of nf4 and fp4")
       ->type_name("N")
       ->capture_default_str();

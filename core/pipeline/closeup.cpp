@@ -6,6 +6,7 @@
 
 #include "core/base/ordered.h"
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 #include "core/codec/residual.h"
 #include "core/codec/statistics.h"
 #include "core/pipeline/closeup_counts.h"
@@ -23,8 +24,14 @@ constexpr std::size_t kDeltaRun = 1 << 16;                      // deltas at a t
 
 using Shares = std::map<std::string, std::uint64_t>;  ///< bytes by part of a chunk
 
+/// Of a stack the rows of all its matrices, one below the other.
+MapSums sumsOf(const TensorStats& tensor) {
+  const auto matrices = matricesOf(tensor.name, tensor.shape);
+  return matrices ? MapSums({matrices->count * matrices->rows, matrices->columns}, kMapSide) : MapSums(tensor.shape, kMapSide);
+}
+
 struct Measured {
-  explicit Measured(const std::vector<std::uint64_t>& shape) : sums(shape, kMapSide) {}
+  explicit Measured(const TensorStats& tensor) : sums(sumsOf(tensor)) {}
   DeltaCounts counts;
   MapSums sums;
   Shares shares;
@@ -80,7 +87,7 @@ Result<std::unique_ptr<Measured>> measureChunk(const ReconstructionSource& sourc
     base.slice.kind = BaseKind::Same;
     base.slice.values = base.values;
   }
-  auto measured = std::make_unique<Measured>(tensor.shape);
+  auto measured = std::make_unique<Measured>(tensor);
   measure(base.slice, final, *measured);
   DELTASCOPE_TRY(addShares(tensor, chunk, bytes, measured->shares));
   return measured;
@@ -88,7 +95,7 @@ Result<std::unique_ptr<Measured>> measureChunk(const ReconstructionSource& sourc
 
 /// Nothing to read: every delta is zero.
 void closeUpIdentical(const TensorStats& tensor, TensorCloseUp& closeUp) {
-  closeUp.map = MapSums(tensor.shape, kMapSide).map();
+  closeUp.map = sumsOf(tensor).map();
   std::ranges::fill(closeUp.map.meanMagnitude, 0.0f);
   std::ranges::fill(closeUp.map.zeroShare, 1.0f);
   closeUp.elementsRead = tensor.elements;
@@ -149,7 +156,7 @@ Result<TensorCloseUp> closeUp(const std::filesystem::path& path, const std::file
   Meter meter(job);
   meter.setTotals(bytes, 1);
   meter.phase("measuring");
-  Measured total(stats->shape);
+  Measured total(*stats);
   DELTASCOPE_TRY(runOrdered<std::unique_ptr<Measured>>(
       chosen.size(), job.threadCount(), 2 * job.threadCount(), job.stop,
       [&](std::size_t i) { return measureChunk(source, *stats, chosen[i]); },

@@ -8,6 +8,8 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/json.h"
+#include "core/checkpoint/matrices.h"
+#include "core/quant/parts.h"
 
 namespace deltascope {
 namespace {
@@ -59,10 +61,9 @@ std::optional<Weight> quantizedWeight(const Checkpoint& checkpoint, const Tensor
     if (auto nf4 = fourBitWeight(checkpoint, codes, BaseKind::Nf4)) return nf4;
     return fourBitWeight(checkpoint, codes, BaseKind::Fp4);
   }
-  if (codes.dtype != DType::I8 || codes.shape.size() != 2 || !codes.name.ends_with("weight")) return std::nullopt;
-  const auto module = codes.name.substr(0, codes.name.size() - std::string_view("weight").size());
-  const TensorInfo* scales = checkpoint.find(module + "SCB");
-  if (!scales || scales->elements != codes.shape[0]) return std::nullopt;
+  if (codes.dtype != DType::I8 || codes.shape.size() < 2) return std::nullopt;
+  const TensorInfo* scales = checkpoint.find(int8PartName(codes.name, kScb));
+  if (!scales || scales->elements != matrixRows(codes.shape)) return std::nullopt;
   return Weight{BaseKind::Int8, DType::F16, codes.shape, codes.elements};
 }
 
@@ -70,8 +71,7 @@ std::optional<Weight> quantizedWeight(const Checkpoint& checkpoint, const Tensor
 std::vector<const TensorInfo*> partsOf(const Checkpoint& checkpoint, const TensorInfo& codes, BaseKind kind) {
   std::vector<std::string> names;
   if (kind == BaseKind::Int8) {
-    const auto module = codes.name.substr(0, codes.name.size() - std::string_view("weight").size());
-    names = {module + "SCB", module + "weight_format"};
+    names = {int8PartName(codes.name, kScb), int8PartName(codes.name, kWeightFormat)};
   } else {
     for (const char* part : {".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map"})
       names.push_back(codes.name + part);

@@ -18,8 +18,9 @@ std::vector<std::string> skippedModules(const PackSources& sources) {
     std::string_view name = tensor.stats.name;
     if (tensor.quantize || tensor.stats.shape.size() != 2 || !name.ends_with(kWeight)) continue;
     name.remove_suffix(kWeight.size());
-    if (name.find("embed") == std::string_view::npos && std::find(modules.begin(), modules.end(), name) == modules.end())
-      modules.emplace_back(name);
+    // transformers leaves embeddings alone, but here an I8 matrix would be taken for one without its scales.
+    const bool told = name.find("embed") == std::string_view::npos || tensor.stats.dtype == DType::I8;
+    if (told && std::find(modules.begin(), modules.end(), name) == modules.end()) modules.emplace_back(name);
   }
   return modules;
 }

@@ -2,11 +2,29 @@
 #include "core/pipeline/pack_faults.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/checkpoint/quant_method.h"
+#include "core/pipeline/pack_sources.h"
 
 namespace deltascope {
 namespace {
+
+constexpr auto kAsItIs = "or add --allow-unquantized to store it twice";
+
+std::string counted(std::ptrdiff_t count, const char* one, const char* more) {
+  return std::to_string(count) + " " + (count == 1 ? one : more);
+}
+
+/// "; 24 matrices are F8_E4M3": the commonest type of those that cannot be quantized.
+std::string otherMatrices(const Checkpoint& final) {
+  std::map<DType, std::ptrdiff_t> counts;
+  for (const auto& tensor : final.tensors())
+    if (tensor.shape.size() >= 2 && tensor.elements > 0 && !isCodedFloat(tensor.dtype)) ++counts[tensor.dtype];
+  if (counts.empty()) return {};
+  const auto& [type, count] = *std::ranges::max_element(counts, {}, [](const auto& c) { return c.second; });
+  return "; " + counted(count, "matrix is", "matrices are") + " " + std::string(nameOf(type));
+}
 
 constexpr auto kIsThisTheModel = "is this the model that the final was made from?";
 
@@ -19,15 +37,23 @@ Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first) {
       "give the 16- or 32-bit checkpoint to quantize, or make this one the --base of its 16-bit --final"};
 }
 
-Error nothingToQuantize(const Checkpoint& final) {
+Error nothingToQuantize(const Checkpoint& final, PackScope scope) {
   const Location where{final.path(), {}, {}};
   if (const auto method = foreignQuantization(final)) return needsPlainWeights(where, *method);
   if (const auto empty = emptyWeights(final)) {
     for (const auto& tensor : final.tensors())
       if (tensor.elements == 0) return needsGatheredWeights({final.fileOf(tensor), tensor.name, {}}, empty);
   }
-  return {ErrorCode::InvalidArgument, at(where, "has no matrix of F32, F16 or BF16 that --quantize would make smaller"),
-          "pack it over a --base, or with --scope all, which takes embeddings too"};
+  const auto all = std::ranges::count_if(final.tensors(), [](const auto& t) { return isQuantizedBy(PackScope::All, t); });
+  if (scope == PackScope::Linear && all > 0)
+    return {ErrorCode::InvalidArgument,
+            at(where,
+               "has no weight of a linear layer that --quantize would take: a matrix of F32, F16 or BF16 whose name ends in "
+               ".weight and is no embedding, output head, router or norm"),
+            "--scope all takes its " + counted(all, "matrix", "matrices") + ", " + kAsItIs};
+  return {ErrorCode::InvalidArgument,
+          at(where, "has no matrix of F32, F16 or BF16 that --quantize would make smaller" + otherMatrices(final)),
+          "pack it over a --base, " + std::string(kAsItIs)};
 }
 
 Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoint& base,

@@ -124,6 +124,7 @@ Result<void> PackOutput::writeBase(std::size_t tensor, std::string_view name, st
 
 /// transformers asks for model.safetensors; the index leads it to the base's files.
 Result<void> PackOutput::writeIndex(const PackSources& sources) const {
+  if (sources.tensors().empty()) return {};  // an index of nothing is none
   nlohmann::ordered_json index;
   std::uint64_t total = 0;
   auto& map = index["weight_map"] = nlohmann::ordered_json::object();

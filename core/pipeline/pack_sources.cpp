@@ -2,6 +2,7 @@
 #include "core/pipeline/pack_sources.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 #include "core/base/units.h"
@@ -9,6 +10,7 @@
 #include "core/codec/statistics.h"
 #include "core/payload/manifest.h"
 #include "core/pipeline/pack_faults.h"
+#include "core/quant/parts.h"
 
 namespace deltascope {
 namespace {
@@ -34,6 +36,23 @@ std::uint64_t specBytes(const std::vector<TensorSpec>& specs) {
   }
   return bytes;
 }
+
+/// Whether the checkpoint has a tensor under a name that readers of a quantized weight would take for one of its parts.
+bool partsAreTaken(const Checkpoint& final, const std::string& weight) {
+  const auto has = [&](const std::string& name) { return final.find(name) != nullptr; };
+  const std::string state = weight + std::string(kState);
+  return has(weight + std::string(kAbsmax)) || has(weight + std::string(kQuantMap)) ||
+         has(weight + std::string(kNestedAbsmax)) || has(weight + std::string(kNestedQuantMap)) || has(state + "nf4") ||
+         has(state + "fp4") || has(int8PartName(weight, kScb)) || has(int8PartName(weight, kWeightFormat));
+}
+
+/// Without any weight, but not because they lie elsewhere: those of DeepSpeed ZeRO-3 are vectors of no elements.
+bool isEmpty(const Checkpoint& final) {
+  return std::ranges::all_of(final.tensors(), [](const auto& t) { return t.elements == 0 && t.shape.size() > 1; });
+}
+
+/// Of two magnitudes; NaN is larger than all others, as in rowAbsmax.
+float larger(float a, float b) { return std::bit_cast<std::uint32_t>(a) < std::bit_cast<std::uint32_t>(b) ? b : a; }
 
 Result<Adapter> openAdapter(const std::filesystem::path& given) {
   DELTASCOPE_ASSIGN(const std::filesystem::path folder, resolveModel(given.string()));
@@ -67,7 +86,7 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
   tensor.stats = statsOf(info.name, info.dtype, info.shape, info.elements);
   tensor.final = &info;
   if (m_request.quantize) {
-    tensor.quantize = isQuantizedBy(m_request.scope, info);
+    tensor.quantize = isQuantizedBy(m_request.scope, info) && !partsAreTaken(*m_final, info.name);
     tensor.stats.base = tensor.quantize ? kindOfFormat(*m_request.quantize) : BaseKind::Same;
     tensor.stats.baseBytes = tensor.quantize ? specBytes(quantizedSpecs(info.name, *m_request.quantize, info.shape, info.dtype,
                                                                         m_request.blocksize, m_request.doubleQuant))
@@ -125,8 +144,9 @@ Result<void> PackSources::matchFinal() {
     const auto quantizes = [&](const PackTensor& tensor) {
       return tensor.quantize && (!foreign || isQuantizedBy(PackScope::Linear, *tensor.final));
     };
-    if (m_request.quantize && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
-      return tl::make_unexpected(nothingToQuantize(*m_final));
+    const bool required = m_request.quantize && !m_request.allowUnquantized && !isEmpty(*m_final);
+    if (required && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
+      return tl::make_unexpected(nothingToQuantize(*m_final, m_request.scope));
   } else {
     for (const auto& info : m_base->checkpoint().tensors()) {
       if (m_base->quantized().parts.contains(info.name)) continue;
@@ -271,7 +291,7 @@ Result<std::vector<float>> PackSources::rowScales(const PackTensor& tensor, std:
       DELTASCOPE_TRY(readFinal(tensor, (row + r) * columns + c, bytes));
       std::vector<float> piece(rows);
       rowAbsmax(tensor.stats.dtype, bytes, width, piece);
-      for (std::uint64_t i = 0; i < rows; ++i) scales[r + i] = std::max(scales[r + i], piece[i]);
+      for (std::uint64_t i = 0; i < rows; ++i) scales[r + i] = larger(scales[r + i], piece[i]);
     }
   }
   return scales;

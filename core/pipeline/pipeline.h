@@ -16,7 +16,7 @@
 
 namespace deltascope {
 
-enum class PackScope { Linear, All };  ///< what bitsandbytes quantizes, or every 2-D weight
+enum class PackScope { Linear, All };  ///< what bitsandbytes quantizes, or every matrix, stacks of them too
 enum class Prefer { Size, Speed };     ///< auto: the smallest codec, or the fastest within 10 % of it
 
 struct PackRequest {
@@ -26,6 +26,7 @@ struct PackRequest {
   std::optional<QuantFormat> quantize;
   std::filesystem::path out;  ///< a folder when quantizing, else a file
   PackScope scope = PackScope::Linear;
+  bool allowUnquantized = false;  ///< where the scope takes no tensor at all; the base is then a copy of the final
   bool doubleQuant = false;
   unsigned blocksize = 64;
   std::optional<CodecId> codec;  ///< empty: auto

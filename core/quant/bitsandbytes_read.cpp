@@ -222,6 +222,16 @@ std::optional<std::string> int8Weight(const Checkpoint& checkpoint, std::string_
   return !checkpoint.find(linear) && checkpoint.find(plain) ? plain : linear;
 }
 
+/// Whether config.json says that the module of this weight is not quantized: by its name, or the end of it.
+bool isSkipped(const Checkpoint& checkpoint, std::string_view weight) {
+  const auto& modules = member(member(checkpoint.config(), "quantization_config"), "llm_int8_skip_modules");
+  if (!modules.is_array() || !weight.ends_with(std::string(".").append(kWeight))) return false;
+  const std::string module = "." + std::string(weight.substr(0, weight.size() - kWeight.size() - 1));
+  return std::ranges::any_of(modules, [&](const nlohmann::json& skipped) {
+    return skipped.is_string() && module.ends_with("." + skipped.get_ref<const std::string&>());
+  });
+}
+
 /// A part whose weight was not found by its state or SCB: those are what is missing.
 Result<void> refuseOrphan(const Checkpoint& checkpoint, const TensorInfo& tensor, const QuantizedTensors& found) {
   if (const auto owner = found.parts.find(tensor.name); owner != found.parts.end()) {
@@ -239,7 +249,8 @@ Result<void> refuseOrphan(const Checkpoint& checkpoint, const TensorInfo& tensor
               found.weights.contains(w) ? "does not belong to a weight without double quantization" : "(or __fp4) is missing");
   }
   const bool int8Model = member(member(checkpoint.config(), "quantization_config"), "load_in_8bit") == true;
-  const bool int8Matrix = tensor.dtype == DType::I8 && tensor.shape.size() == 2 && tensor.name.ends_with(kWeight);
+  const bool int8Matrix = tensor.dtype == DType::I8 && tensor.shape.size() == 2 &&
+                          tensor.name.ends_with(std::string(".").append(kWeight)) && !isSkipped(checkpoint, tensor.name);
   if (int8Matrix && !found.weights.contains(tensor.name) &&
       (int8Model || checkpoint.find(int8PartName(tensor.name, kWeightFormat))))
     return PartReader(checkpoint, tensor.name, tensor).error(ErrorCode::Corrupt, int8PartName(tensor.name, kScb), "is missing");

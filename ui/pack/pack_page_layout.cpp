@@ -175,7 +175,7 @@ QWidget* PackPage::makeOptions() {
   m_quantize->addItem("INT8, 8 bits, row-wise", static_cast<int>(QuantFormat::Int8));
   m_scope = combo("packScope");
   m_scope->addItem("linear layers, as bitsandbytes does", static_cast<int>(PackScope::Linear));
-  m_scope->addItem("every 2-D weight", static_cast<int>(PackScope::All));
+  m_scope->addItem("every matrix", static_cast<int>(PackScope::All));
   m_blocksize = combo("packBlocksize");
   for (unsigned size = 32; size <= 4096; size *= 2) m_blocksize->addItem(QString::number(size), size);
   m_blocksize->setCurrentIndex(m_blocksize->findData(64u));

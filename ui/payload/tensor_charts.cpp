@@ -6,6 +6,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/checkpoint/matrices.h"
+
 namespace deltascope::ui {
 namespace {
 
@@ -78,6 +80,9 @@ QList<QPair<QString, QString>> factsOf(const TensorStats& t, const TensorVerdict
   const auto add = [&](const char* label, const QString& value) { facts.append({QString::fromLatin1(label), value}); };
   add("Name", QString::fromStdString(t.name));
   add("Shape", QString::fromStdString(shapeText(t.shape)));
+  if (const auto stack = matricesOf(t.name, t.shape); stack && t.shape.size() > 2)
+    add("Matrices", QStringLiteral("%1 of %2")
+                        .arg(exactCount(stack->count), QString::fromStdString(shapeText({stack->rows, stack->columns}))));
   add("Type", view(nameOf(t.dtype)));
   add("Elements", exactCount(t.elements));
   add(checkpoint ? "Size" : "Final", exactCount(t.finalBytes) + QStringLiteral(" bytes"));

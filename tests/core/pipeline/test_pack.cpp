@@ -19,6 +19,9 @@ class TestPack : public QObject {
   void keepsTheFinalsConfiguration();
   void leadsOtherReadersToTheBase();
   void quantizesLinearLayersOnly();
+  void packsWithoutQuantizingWhenAllowed();
+  void keepsBytesApartFromEightBitWeights();
+  void leavesWeightsWhosePartsHaveNoName();
   void storesIdenticalTensorsAsRows();
   void findsTheOneDifferenceTheSampleMissed();
   void packsOverAQuantizedBase();
@@ -221,6 +224,55 @@ void TestPack::quantizesLinearLayersOnly() {
     const bool linear = row.name.find("_proj") != std::string::npos;
     QCOMPARE(row.base, linear ? BaseKind::Int8 : BaseKind::Same);
     QCOMPARE(row.codec == CodecId::Identical, !linear);
+  }
+}
+
+void TestPack::packsWithoutQuantizingWhenAllowed() {
+  for (const auto& tensors : {std::vector<TensorData>{}, {randomTensor("counter", DType::I64, {3}, 1)}}) {
+    const Workspace space;
+    writeModel(space.at("final"), tensors);
+    auto request = quantizing(QuantFormat::Nf4);
+    request.final = space.at("final");
+    request.out = space.at("packed");
+    request.allowUnquantized = !tensors.empty();  // what is empty already is no larger
+    take(pack(request, {}));
+    QCOMPARE(roundTripProblem(space, request.out, {}, request.final), QString());
+    // The packed model is a base as well.
+    PackRequest over;
+    over.base = request.out;
+    over.final = space.at("final");
+    over.out = space.at("over.delta.safetensors");
+    take(pack(over, {}));
+  }
+}
+
+void TestPack::keepsBytesApartFromEightBitWeights() {
+  const Workspace space;
+  writeModel(space.at("final"),
+             {randomTensor("a.weight", DType::BF16, {64, 96}, 1), randomTensor("b.weight", DType::I8, {5, 32}, 2),
+              randomTensor("embed.weight", DType::I8, {7, 3}, 3)});
+  auto request = quantizing(QuantFormat::Int8);
+  request.final = space.at("final");
+  request.out = space.at("packed");
+  take(pack(request, {}));
+  QCOMPARE(roundTripProblem(space, request.out, {}, request.final), QString());
+}
+
+void TestPack::leavesWeightsWhosePartsHaveNoName() {
+  for (const auto format : {QuantFormat::Nf4, QuantFormat::Int8}) {
+    const Workspace space;
+    writeModel(space.at("final"),
+               {randomTensor("a.weight", DType::BF16, {64, 96}, 1), randomTensor("b.weight", DType::BF16, {64, 96}, 2),
+                randomTensor("b.weight.absmax", DType::F32, {3}, 3), randomTensor("c.weight", DType::BF16, {64, 96}, 4),
+                randomTensor("c.weight_format", DType::U8, {}, 5)});
+    auto request = quantizing(format);
+    request.final = space.at("final");
+    request.out = space.at("packed");
+    take(pack(request, {}));
+    QCOMPARE(roundTripProblem(space, request.out, {}, request.final), QString());
+    const auto payload = take(Payload::open(request.out / "model.delta.safetensors"));
+    QCOMPARE(rowOf(payload, "a.weight").base, format == QuantFormat::Nf4 ? BaseKind::Nf4 : BaseKind::Int8);
+    for (const char* name : {"b.weight", "c.weight"}) QCOMPARE(rowOf(payload, name).base, BaseKind::Same);
   }
 }
 

@@ -19,6 +19,8 @@ void makeInputs(const Workspace& space) {
   for (auto& tensor : tensors) tensor = nudged(tensor, 3);
   writeModel(space.at("final"), tensors, 3);
   writeModel(space.at("bent"), {randomTensor("model.embed_tokens.weight", DType::BF16, {301, 65}, 1)});
+  writeModel(space.at("vectors"),
+             {randomTensor("model.norm.weight", DType::BF16, {8}, 1), randomTensor("a.weight", DType::F64, {8, 8}, 1)});
   writeModel(space.at("other"), {randomTensor("unrelated", DType::BF16, {8, 8}, 1)});
   PackRequest request;
   request.final = space.at("final");
@@ -89,6 +91,17 @@ void TestPackRefusals::saysWhatIsWrongAndWritesNothing_data() {
     r = {};
     r.quantize = QuantFormat::Nf4;
   });
+  add("quantize where no layer is linear", invalid, "has no weight of a linear layer that --quantize would take",
+      [](const Workspace& s, PackRequest& r) {
+        r = quantizing(s);
+        r.final = s.at("other");
+      });
+  add("quantize vectors", invalid, "has no matrix of F32, F16 or BF16 that --quantize would make smaller; 1 matrix is F64",
+      [](const Workspace& s, PackRequest& r) {
+        r = quantizing(s);
+        r.scope = PackScope::All;
+        r.final = s.at("vectors");
+      });
   add("quantize twice", invalid, "already quantized", [](const Workspace& s, PackRequest& r) {
     r = quantizing(s);
     r.final = s.at("quantized");
