@@ -8,13 +8,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(safetensors payload codec adapter template tokenizer pickle run)
+all=(safetensors payload codec adapter template pickle run checkpoint config tokenizer pack generate)
+[ ${#names[@]} -gt 0 ] || names=("${all[@]}")
 
 cmake --preset fuzz --log-level=WARNING
 cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
-mkdir -p "$corpus"/{safetensors,payload,codec,adapter,template,tokenizer,pickle,run}
+mkdir -p "${all[@]/#/$corpus/}"
 find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
 find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
 while IFS= read -r config; do
@@ -22,6 +23,16 @@ while IFS= read -r config; do
     >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
 done < <(find resources/demo tests/data -name adapter_config.json)
 cp tests/data/bench/*.json "$corpus/run"
+for config in resources/demo/chat/config.json tests/data/model/*/config.json; do
+  cp "$config" "$corpus/config/$(printf %s "$config" | md5sum | cut -c1-16)"
+done
+for file in $(find tests/data -name '*.safetensors' -size -64k); do
+  { printf '\0{"torch_dtype": "bfloat16"}\0'; cat "$file"; } >"$corpus/checkpoint/$(printf %s "$file" | md5sum | cut -c1-16)"
+done
+# Choices of the jobs' random checkpoints and models.
+for job in pack generate; do
+  for i in 1 2 3 4 5 6 7 8; do head -c $((64 * i)) /dev/urandom >"$corpus/$job/random$i"; done
+done
 find resources tests/data -name '*.jinja' -exec cp -t "$corpus/template" {} +
 find tests/data \( -name '*.pth' -o -name '*.pkl' \) -size -64k -exec cp -t "$corpus/pickle" {} +
 # Pickles and files of torch.save that the goldens hold, one file each.
