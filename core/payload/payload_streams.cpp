@@ -32,6 +32,10 @@ Result<void> Payload::State::checkStream(const TensorStats& t, const TensorInfo&
     return corruptPayload(
         file.path(), t.name, stream.offset,
         "a stream of " + std::to_string(stream.bytes) + " bytes cannot hold " + std::to_string(t.chunkCount) + " chunks");
+  if (t.base == BaseKind::None && !mayHold(stream.bytes, t.finalBytes))
+    return corruptPayload(
+        file.path(), t.name, stream.offset,
+        "a stream of " + std::to_string(stream.bytes) + " bytes claims to hold " + std::to_string(t.finalBytes));
   return {};
 }
 

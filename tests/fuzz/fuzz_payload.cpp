@@ -21,5 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     fuzz::require(elements == tensor.elements);
   }
+  for (const Companion& companion : payload->companions()) {
+    fuzz::require(isCompanionPath(companion.path) && companion.bytes <= kMostCompanionBytes);
+    const auto content = payload->readCompanion(companion);
+    if (content) fuzz::require(content->size() == companion.bytes);
+  }
   return 0;
 }

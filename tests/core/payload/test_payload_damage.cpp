@@ -123,6 +123,7 @@ void TestPayloadDamage::refusesManifests_data() {
   add("a hash in capitals", inRow(0, [](json& r) { r[6] = "0000000000000001000000000000000A"; }), "bad hash");
   add("forced in another way", inRow(0, [](json& r) { r[13] = 2; }), "neither 0 nor 1");
   add("chunks beyond reason", inRow(0, [](json& r) { r[2] = {1ull << 40}, r[8] = 1ull << 40; }), "larger than 16 GiB");
+  add("more than a stream can hold", inRow(4, [](json& r) { r[2] = {1u << 30}, r[8] = 1u << 30; }), "claims to hold");
   add("another base's rows in version 1", inRow(0, [](json& r) { r.push_back({{"base", {4, 4096}}}); }), "wrong length");
   add("half an estimate", inRow(0, [](json& r) { r.push_back(1); }), "wrong length");
   add("a fraction", inRow(0, [](json& r) { r[9] = 0.5; }), "not a number");
