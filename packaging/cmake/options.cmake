@@ -29,5 +29,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 find_program(DELTASCOPE_CCACHE ccache)
 if(DELTASCOPE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DELTASCOPE_CCACHE})
+  # Build folders share what they compile, and what is precompiled counts as the text that it is.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${DELTASCOPE_CCACHE})
 endif()
