@@ -7,16 +7,7 @@
 
 namespace deltascope {
 
-<<<<<<< HEAD
-using text::Stage;
-
-constexpr std::size_t kLongestPattern = 1024;
-
-Stage stageOf(const nlohmann::json& root, const std::filesystem::path& file, const char* key) {
-  static const nlohmann::json kNull;
-  const auto entry = root.find(key);
-  return Stage(entry == root.end() ? kNull : *entry, file, key);
-}
+namespace {
 
 /// What other vocabularies the files have: transformers makes a tokenizer.json of them.
 Error noTokenizer(const CompanionSource& files, const std::filesystem::path& file) {
@@ -30,10 +21,7 @@ Error noTokenizer(const CompanionSource& files, const std::filesystem::path& fil
 
 }  // namespace
 
-Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path) {
-=======
 Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path, TokenizerStages stages) {
->>>>>>> 7e1a02c (Make tokenizers as transformers makes them)
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return open(FolderCompanions(path), stages);
   text::TokenizerFiles alone;
@@ -41,11 +29,6 @@ Result<Tokenizer> Tokenizer::open(const std::filesystem::path& path, TokenizerSt
   return openFile(FolderCompanions(path.parent_path()), path.filename().string(), std::move(alone));
 }
 
-<<<<<<< HEAD
-Result<Tokenizer> Tokenizer::open(const CompanionSource& files, std::string_view name) {
-  const auto file = files.shown(name);
-  if (!files.has(name)) return tl::make_unexpected(noTokenizer(files, file));
-=======
 Result<Tokenizer> Tokenizer::open(const CompanionSource& files, TokenizerStages stages) {
   DELTASCOPE_ASSIGN(auto settings, text::readSettingsFiles(files));
   settings.fileStages = stages == TokenizerStages::File;
@@ -54,10 +37,7 @@ Result<Tokenizer> Tokenizer::open(const CompanionSource& files, TokenizerStages 
 
 Result<Tokenizer> Tokenizer::openFile(const CompanionSource& files, std::string_view name, text::TokenizerFiles settings) {
   settings.file = files.shown(name);
-  if (!files.has(name))
-    return fail(ErrorCode::NotFound, at({settings.file, {}, {}}, "there is no such file"),
-                "copy the tokenizer.json of the model into its folder");
->>>>>>> 7e1a02c (Make tokenizers as transformers makes them)
+  if (!files.has(name)) return tl::make_unexpected(noTokenizer(files, settings.file));
   DELTASCOPE_ASSIGN(std::string json, files.read(name));
   DELTASCOPE_ASSIGN(settings.tokenizer, parseJson(json, settings.file));
   json = {};
