@@ -107,7 +107,8 @@ class TestNames : public QObject {
     write(row, folder.path().toStdString());
     std::vector<json> prompts;
     std::vector<std::vector<TokenId>> expected;
-    for (const auto& prompt : dataOf("cases.json").at("cases"))
+    const json cases = dataOf("cases.json");
+    for (const auto& prompt : cases.at("cases"))
       if (prompt.at("model") == row.at("model")) {
         prompts.push_back(prompt);
         expected.push_back(prompt.at("greedy"));
@@ -130,8 +131,7 @@ class TestNames : public QObject {
   void twoModelsInOneFileAreNamed() {
     const QTemporaryDir folder;
     const fs::path path = folder.path().toStdString();
-    const json student{{"model", "llama-head-dim"}, {"rename", {{"", "student."}}}};
-    write(student, path);
+    write(json::parse(R"({"model":"llama-head-dim","rename":[["","student."]]})"), path);
     QVERIFY(greedy(path, {}));  // one alone is found under its name
     const auto checkpoint = take(Checkpoint::open(path));
     std::vector<TensorData> tensors;
