@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_view_literals;
 
-constexpr auto kConvert = "convert it with transformers: AutoModelForCausalLM.from_pretrained(…).save_pretrained(folder)";
+constexpr auto kConvert = "take the safetensors of the model, or convert it with transformers before version 5";
 constexpr auto kOtherFile = "save or convert the weights as safetensors";
 constexpr auto kPage = "the download failed or needs a login (hf auth login); download the file again";
 
