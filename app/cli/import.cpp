@@ -25,6 +25,9 @@ Json toJson(const ImportResult& r) {
             {"checked", r.isExact()},
             {"scripts_bit_exact", r.scripts ? Json(r.scripts->bitExact) : Json(nullptr)},
             {"scripts_elements_different", r.scripts ? Json(r.scripts->elementsDifferent) : Json(nullptr)},
+            {"verified", r.packed.verified},
+            {"companions", {{"files", r.packed.companions}, {"bytes", r.packed.companionBytes}}},
+            {"left_out", leftOutJson(r.packed.leftOut)},
             {"findings", std::move(findings)},
             {"seconds", r.packed.seconds},
             {"peak_rss_bytes", r.packed.peakRssBytes}};
@@ -45,6 +48,8 @@ std::string toText(const ImportResult& r) {
   else
     text += fmt::format("it gives the final bit for bit; from the scripts' files {} of {} elements would differ\n",
                         formatCount(r.scripts->elementsDifferent), formatCount(r.scripts->elementsCompared));
+  text += leftOutText(r.packed.leftOut);
+  if (r.packed.verified) text += "verified: every tensor was rebuilt from what was written, and compared\n";
   return text;
 }
 
@@ -53,7 +58,7 @@ std::string toText(const ImportResult& r) {
 void addImport(CLI::App& app, Invocation& invocation) {
   struct Options {
     std::string path, base, final, out, codec = "auto";
-    bool overwrite = false;
+    bool overwrite = false, verify = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("import", "convert what the old scripts wrote into a payload");
@@ -67,6 +72,7 @@ void addImport(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"auto", "entropy", "bitpack", "zstd", "sparse", "additive"}))
       ->capture_default_str();
   command->add_flag("--overwrite", options->overwrite, "replace the output if it exists");
+  command->add_flag("--verify", options->verify, "rebuild every tensor from what was written, and compare, before it is done");
   addCommon(*command, invocation.common, true);
   command->footer(
       "Examples:\n"
@@ -84,6 +90,7 @@ void addImport(CLI::App& app, Invocation& invocation) {
       request.out = options->out;
       if (options->codec != "auto") request.codec = codecFromName(options->codec);
       request.overwrite = options->overwrite;
+      request.verify = options->verify;
       const auto result = runJob(invocation, [&](const JobContext& job) { return importScripts(request, job); });
       if (!result) return report(result.error());
       invocation.common.json ? printJson(toJson(*result)) : printText(toText(*result));

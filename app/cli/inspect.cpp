@@ -65,6 +65,7 @@ Json toJson(const Inspection& inspection) {
   return {{"path", inspection.files.path.string()},
           {"kind", nameOfKind(inspection.files.kind)},
           {"facts", std::move(facts)},
+          {"companions", {{"files", inspection.companions}, {"bytes", inspection.companionBytes}}},
           {"tensors", std::move(tensors)},
           {"findings", std::move(findings)},
           {"totals",

@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::string final, base, out, quantize, scope = "linear", codec = "auto", prefer = "size";
   std::vector<std::string> adapters;
-  bool doubleQuant = false, allowUnquantized = false, overwrite = false;
+  bool doubleQuant = false, allowUnquantized = false, overwrite = false, verify = false;
   unsigned blocksize = 64, chunks = 64;
   int zstdLevel = 3;
 };
@@ -71,6 +71,7 @@ Result<PackRequest> requestFrom(const Options& o) {
   request.prefer = o.prefer == "speed" ? Prefer::Speed : Prefer::Size;
   request.codecOptions.zstdLevel = o.zstdLevel;
   request.overwrite = o.overwrite;
+  request.verify = o.verify;
   return request;
 }
 
@@ -86,6 +87,9 @@ Json toJson(const PackResult& r) {
           {"total_bits_per_weight", r.totalBitsPerWeight},
           {"ratio", r.payloadBytes + r.baseBytes ? double(r.finalBytes) / double(r.payloadBytes + r.baseBytes) : 0.0},
           {"sparsity", r.sparsity},
+          {"verified", r.verified},
+          {"companions", {{"files", r.companions}, {"bytes", r.companionBytes}}},
+          {"left_out", leftOutJson(r.leftOut)},
           {"seconds", r.seconds},
           {"peak_rss_bytes", r.peakRssBytes},
           {"notes", r.notes}};
@@ -111,6 +115,10 @@ std::string toText(const PackResult& r) {
   text += fmt::format("zero deltas {} · {} · {} · peak memory {}\n", percent(r.sparsity), formatDuration(r.seconds),
                       formatRate(r.seconds > 0 ? double(r.finalBytes) / r.seconds : 0), formatGib(r.peakRssBytes));
   for (const auto& note : r.notes) text += "note: " + note + "\n";
+  text += fmt::format("beside the weights: {} files, {}\n", formatCount(r.companions), formatGib(r.companionBytes));
+  text += leftOutText(r.leftOut);
+  if (r.verified)
+    text += fmt::format("verified: bit-exact: {} of {} elements\n", formatCount(r.elements), formatCount(r.elements));
   return text;
 }
 
@@ -158,6 +166,7 @@ void addPack(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(1, 22))
       ->capture_default_str();
   command->add_flag("--overwrite", options->overwrite, "replace the output if it exists");
+  command->add_flag("--verify", options->verify, "rebuild every tensor from what was written, and compare, before it is done");
   addCommon(*command, invocation.common, true);
   command->footer(
       "Examples:\n"

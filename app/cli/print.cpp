@@ -57,6 +57,17 @@ bool finishOutput() {
   return false;
 }
 
+std::string leftOutText(const std::vector<LeftOut>& leftOut) {
+  constexpr std::size_t kMostNamed = 40;
+  return leftOut.empty() ? std::string() : "left out: " + printable(describeLeftOut(leftOut, kMostNamed)) + '\n';
+}
+
+Json leftOutJson(const std::vector<LeftOut>& leftOut) {
+  Json list = Json::array();
+  for (const auto& one : leftOut) list.push_back({{"file", one.name}, {"reason", one.reason}});
+  return list;
+}
+
 int report(const Error& error) {
   fmt::print(stderr, "deltascope-cli: {}\n", printable(describe(error)));
   return error.code == ErrorCode::Cancelled ? kCancelled : kRefused;

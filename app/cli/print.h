@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/base/result.h"
+#include "core/checkpoint/companions.h"
 
 namespace deltascope::cli {
 
@@ -27,6 +27,11 @@ void printJson(const Json& json);
 void printText(std::string_view text);
 /// Flushes standard output; false after a failed write that was not a closed pipe (reported on standard error).
 [[nodiscard]] bool finishOutput();
+
+/// "left out: training_args.bin (a state of training), …" and a newline; empty for nothing.
+[[nodiscard]] std::string leftOutText(const std::vector<LeftOut>& leftOut);
+/// `[{"file", "reason"}, …]`
+[[nodiscard]] Json leftOutJson(const std::vector<LeftOut>& leftOut);
 
 /// Prints "deltascope-cli: what" as one line and returns the exit status for it.
 int report(const Error& error);

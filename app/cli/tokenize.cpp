@@ -10,7 +10,7 @@
 #include "app/cli/print.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/json.h"
-#include "core/text/tokenizer.h"
+#include "core/runtime/runtime.h"
 
 namespace deltascope::cli {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kLongestLine = 256u << 20;
 
 struct Options {
-  std::string model, text, lines;
+  std::string model, base, text, lines;
   bool noSpecial = false, fileStages = false;
 };
 
@@ -72,12 +72,25 @@ int tokenizeLines(const Tokenizer& tokenizer, const Options& options, const std:
   return kDone;
 }
 
+/// A payload carries its final's tokenizer; one that does not has its base's.
+Result<Tokenizer> openTokenizer(const Options& options) {
+  DELTASCOPE_ASSIGN(const auto path, resolveModel(options.model));
+  const auto stages = options.fileStages ? TokenizerStages::File : TokenizerStages::AsTransformers;
+  if (!path.string().ends_with(".delta.safetensors")) return Tokenizer::open(path, stages);
+  LoadRequest request;
+  request.path = path;
+  request.base = options.base;
+  DELTASCOPE_ASSIGN(const ModelText text, openModelText(request, stages));
+  return text.tokenizer;
+}
+
 }  // namespace
 
 void addTokenize(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("tokenize", "the token ids of a text, as the model's tokenizer makes them");
-  command->add_option("MODEL_DIR", options->model, "folder, tokenizer.json or Hub id")->type_name("")->required();
+  command->add_option("MODEL_DIR", options->model, "folder, tokenizer.json, payload or Hub id")->type_name("")->required();
+  command->add_option("--base", options->base, "the base of a payload that carries no tokenizer")->type_name("MODEL");
   CLI::Option* text = command->add_option("--text", options->text, "text to encode")->type_name("T");
   CLI::Option* lines =
       command->add_option("--jsonl", options->lines, "a file with {\"text\": …} on each line; - is standard input")
@@ -91,10 +104,7 @@ void addTokenize(CLI::App& app, Invocation& invocation) {
   command->callback([options, text, lines, &invocation] {
     if (!text->count() && !lines->count()) throw UsageError{"--text or --jsonl is needed"};
     invocation.run = [options, lines, &invocation]() -> int {
-      const auto path = resolveModel(options->model);
-      if (!path) return report(path.error());
-      const auto tokenizer =
-          Tokenizer::open(*path, options->fileStages ? TokenizerStages::File : TokenizerStages::AsTransformers);
+      const auto tokenizer = openTokenizer(*options);
       if (!tokenizer) return report(tokenizer.error());
       if (lines->count()) return tokenizeLines(*tokenizer, *options, invocation.stop);
       return tokenizeText(*tokenizer, *options, invocation.common.json);

@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/os_error.h"
+#include "core/base/sync_folder.h"
 #include "core/base/units.h"
 
 namespace deltascope {
@@ -48,15 +49,14 @@ Error creationError(int number, const fs::path& destination) {
   return error;
 }
 
-/// Makes the rename itself survive a power cut; the data has been synced, so a failure here is not one of the file.
+}  // namespace
+
 void syncFolder(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
 }
-
-}  // namespace
 
 Result<AtomicFile> AtomicFile::create(const fs::path& destination) {
   AtomicFile file;

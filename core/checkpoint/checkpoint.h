@@ -50,10 +50,6 @@ class Checkpoint {
   std::unique_ptr<State> m_state;
 };
 
-/// The other files of a model's folder that belong with it: config, generation config, tokenizer, chat template, vocabulary,
-/// licence and model card. Regular files only, no weights. Sorted.
-[[nodiscard]] std::vector<std::filesystem::path> companionFiles(const std::filesystem::path& folder);
-
 /// A model argument is a folder, a file, or a Hub id `org/name[@revision]` found in the local Hugging Face cache
 /// (`HF_HUB_CACHE`, `HF_HOME/hub`, `~/.cache/huggingface/hub`). An id that is not there is NotFound, with the download command
 /// as the hint.

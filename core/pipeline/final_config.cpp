@@ -11,10 +11,10 @@ namespace {
 constexpr const char* kVocabulary = "vocab_size";
 
 /// Sets the vocabulary that `fields` gives to the rows of the tensor that has as many in the base; false when there is none.
-bool resizeVocabulary(nlohmann::ordered_json& fields, const Payload& payload) {
+bool resizeVocabulary(nlohmann::ordered_json& fields, std::span<const TensorStats> tensors) {
   const auto found = fields.find(kVocabulary);
   if (found == fields.end() || !found->is_number_unsigned()) return false;
-  for (const auto& tensor : payload.tensors()) {
+  for (const auto& tensor : tensors) {
     if (tensor.baseShape.empty() || tensor.baseShape.front() != found->get<std::uint64_t>()) continue;
     *found = tensor.shape.front();
     return true;
@@ -24,15 +24,15 @@ bool resizeVocabulary(nlohmann::ordered_json& fields, const Payload& payload) {
 
 }  // namespace
 
-std::string configForFinal(const std::string& text, const std::filesystem::path& path, const Payload& payload) {
+std::string configForFinal(const std::string& text, const std::filesystem::path& path, std::span<const TensorStats> tensors) {
   const auto parsed = parseJson(text, path);
   if (!parsed || !parsed->is_object()) return text;                              // what is no JSON says nothing
   auto config = nlohmann::ordered_json::parse(text, nullptr, false);             // keeps the order of keys
   if (config.is_discarded()) return withoutMember(text, "quantization_config");  // NaN and its like, as Python writes them
   bool changed = config.erase("quantization_config") > 0;
-  if (resizeVocabulary(config, payload)) changed = true;
+  if (resizeVocabulary(config, tensors)) changed = true;
   if (const auto inner = config.find("text_config"); inner != config.end() && inner->is_object())
-    changed = resizeVocabulary(*inner, payload) || changed;
+    changed = resizeVocabulary(*inner, tensors) || changed;
   return changed ? config.dump(2) + "\n" : text;
 }
 

@@ -82,6 +82,7 @@ PackRequest packRequest(const ImportRequest& request, const ModelFiles& files) {
   pack.out = request.out;
   pack.codec = request.codec;
   pack.overwrite = request.overwrite;
+  pack.verify = request.verify;
   pack.facts["imported from"] = files.payload.filename().string();
   return pack;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/inspect.h"
 
+#include "core/base/units.h"
 #include "core/pipeline/inspect_checkpoint.h"
+#include "core/pipeline/layout.h"
 #include "core/pipeline/scripts.h"
+#include "core/pipeline/sidecars.h"
 
 namespace deltascope {
 namespace {
@@ -19,6 +22,22 @@ InspectTotals totalsOf(const std::vector<TensorStats>& tensors, std::uint64_t fi
     totals.zeroDeltas += tensor.zeroDeltas;
   }
   return totals;
+}
+
+/// What travels beside the weights: in the payload, or in the folder of a packed model.
+Result<void> tellCompanions(const Payload& payload, Inspection& inspection) {
+  std::vector<Sidecar> files = sidecarsOf(payload);
+  if (files.empty() && inspection.files.kind == ModelFiles::Kind::PackedModel) {
+    DELTASCOPE_ASSIGN(const CompanionList list, listCompanions({inspection.files.path, {}, false}));
+    for (const auto& file : list.files)
+      if (file.name != kFinalConfigName) files.push_back(sidecarOf(file));
+  }
+  inspection.companions = files.size();
+  inspection.companionBytes = bytesOf(files);
+  inspection.facts["files beside the weights"] =
+      files.empty() ? "none: configuration and tokenizer are the base's"
+                    : formatCount(files.size()) + (files.size() == 1 ? " file, " : " files, ") + formatGib(bytesOf(files));
+  return {};
 }
 
 double bitsOver(std::uint64_t bytes, std::uint64_t elements) { return elements ? 8.0 * double(bytes) / double(elements) : 0; }
@@ -56,6 +75,7 @@ Result<Inspection> inspect(const std::filesystem::path& path, const std::filesys
   inspection.tensors = payload.tensors();
   inspection.facts = payload.facts();
   if (!payload.baseFingerprint().empty()) inspection.facts["base fingerprint"] = payload.baseFingerprint();
+  DELTASCOPE_TRY(tellCompanions(payload, inspection));
   inspection.totals = totalsOf(inspection.tensors, payload.fileSize());
   return inspection;
 }

@@ -18,6 +18,7 @@ struct Inspection {
   std::vector<TensorStats> tensors;  ///< for a plain checkpoint: names, shapes, bytes; codec raw, stored = final bytes
   InspectTotals totals;
   std::map<std::string, std::string> facts;
+  std::uint64_t companions = 0, companionBytes = 0;  ///< the final's files beside its weights, of a payload or packed model
   std::vector<Finding> findings;  ///< what is wrong with a payload of the scripts, as far as its frames' heads tell
 };
 /// Reads headers only: milliseconds, whatever the size. A payload of the scripts has a header a frame.

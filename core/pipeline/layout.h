@@ -13,5 +13,7 @@ inline constexpr std::string_view kConfigName =
 inline constexpr std::string_view kFinalConfigName = "config.final.json";
 /// Leads transformers to the base's files.
 inline constexpr std::string_view kIndexName = "model.safetensors.index.json";
+/// A payload's fact: what lay beside the final's weights and was not taken along.
+inline constexpr const char* kLeftOutFact = "left out";
 
 }  // namespace deltascope

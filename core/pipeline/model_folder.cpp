@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/model_folder.h"
 
+#include <random>
+
 #include "core/pipeline/replace.h"
 
 namespace deltascope {
@@ -22,7 +24,20 @@ fs::path resolvedPath(const fs::path& path) {
   return whole.has_filename() ? whole : whole.parent_path();
 }
 
-Result<void> checkModelFolder(const fs::path& out, bool overwrite) {
+fs::path hiddenBeside(const fs::path& destination) {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  const std::string name = destination.filename().string().substr(0, 180);  // names have 255 bytes on most disks
+  return destination.parent_path() / ("." + name + "." + std::to_string(random()) + ".new");
+}
+
+std::string renamed(std::string text, const std::string& from, const std::string& to) {
+  if (from.empty()) return text;
+  for (auto found = text.find(from); found != std::string::npos; found = text.find(from, found + to.size()))
+    text.replace(found, from.size(), to);
+  return text;
+}
+
+Result<void> checkModelFolder(const fs::path& out, bool overwrite, const std::vector<std::string>& files) {
   if (out.empty()) return fail(ErrorCode::InvalidArgument, "no output is given", "name one with --out");
   std::error_code ignored;
   if (!fs::is_directory(out, ignored)) {
@@ -32,13 +47,13 @@ Result<void> checkModelFolder(const fs::path& out, bool overwrite) {
   if (!isFilled(out)) return {};
   if (!overwrite)
     return fail(ErrorCode::InvalidArgument, at({out, {}, {}}, "exists already"), "name another output, or add --overwrite");
-  return checkReplaceable(out);
+  return checkReplaceable(out, files);
 }
 
 Result<ModelFolder> ModelFolder::create(const fs::path& out) {
   const fs::path destination = resolvedPath(out);
   const bool replace = isFilled(destination);
-  DELTASCOPE_ASSIGN(AtomicFolder fresh, AtomicFolder::create(replace ? replacementFor(destination) : destination));
+  DELTASCOPE_ASSIGN(AtomicFolder fresh, AtomicFolder::create(replace ? hiddenBeside(destination) : destination));
   ModelFolder folder(std::move(fresh));
   folder.m_destination = destination;
   folder.m_replace = replace;
@@ -51,10 +66,7 @@ Result<void> ModelFolder::commit() {
 }
 
 Error ModelFolder::shown(Error error) const {
-  const std::string from = path().string(), to = m_destination.string();
-  if (from.empty()) return error;
-  for (auto found = error.message.find(from); found != std::string::npos; found = error.message.find(from, found + to.size()))
-    error.message.replace(found, from.size(), to);
+  error.message = renamed(std::move(error.message), path().string(), m_destination.string());
   return error;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A model's folder being made: hidden until commit(), and put in the place of an older one where that is wanted.
+#include <vector>
+
 #include "core/base/file.h"
 
 namespace deltascope {
@@ -8,8 +10,15 @@ namespace deltascope {
 /// Absolute, with links resolved as far as the path exists, without a trailing slash.
 [[nodiscard]] std::filesystem::path resolvedPath(const std::filesystem::path& path);
 
-/// Refuses an output folder that exists, unless it is empty or `overwrite` is set and it holds nothing but a model's files.
-[[nodiscard]] Result<void> checkModelFolder(const std::filesystem::path& out, bool overwrite);
+/// A hidden name that nobody else has, on the same disk.
+[[nodiscard]] std::filesystem::path hiddenBeside(const std::filesystem::path& destination);
+/// `text` with each `from` replaced.
+[[nodiscard]] std::string renamed(std::string text, const std::string& from, const std::string& to);
+
+/// Refuses an output folder that exists, unless it is empty or `overwrite` is set and it holds nothing but a model's files and
+/// what is called as `files`, which are to be written.
+[[nodiscard]] Result<void> checkModelFolder(const std::filesystem::path& out, bool overwrite,
+                                            const std::vector<std::string>& files = {});
 
 class ModelFolder {
  public:

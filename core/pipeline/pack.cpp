@@ -1,30 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/units.h"
 #include "core/pipeline/pack_config.h"
+
+#include "core/pipeline/layout.h"
 #include "core/pipeline/pack_request.h"
+#include "core/pipeline/pack_shards.h"
 #include "core/pipeline/pack_work.h"
+#include "core/pipeline/written.h"
 
 namespace deltascope {
 namespace {
 
 constexpr unsigned kSampleTiles = 64;
+constexpr std::size_t kLeftOutNames = 50;  ///< that a payload tells of
 
-/// Every shard of the final with its tensors, so that unpack writes the same files.
-ShardLayout shardsOf(const PackSources& sources) {
-  const Checkpoint* checkpoint = sources.finalCheckpoint();
-  if (!checkpoint && sources.base() && sources.base()->quantized().weights.empty()) checkpoint = &sources.base()->checkpoint();
-  std::map<std::string, std::vector<std::string>> files;
-  for (const auto& tensor : sources.tensors()) {
-    const TensorInfo* info = checkpoint ? checkpoint->find(tensor.stats.name) : nullptr;
-    if (!info) return {};
-    files[checkpoint->fileOf(*info).filename().string()].push_back(tensor.stats.name);
-  }
-  return {files.begin(), files.end()};
-}
-
-PayloadPlan payloadPlan(const PackSources& sources, const PackPlan& plan) {
+PayloadPlan payloadPlan(const PackSources& sources, const PackPlan& plan, const PackCompanions& companions) {
   PayloadPlan payload;
   payload.manifest.facts = factsOf(sources);
+  if (!companions.leftOut.empty()) payload.manifest.facts[kLeftOutFact] = describeLeftOut(companions.leftOut, kLeftOutNames);
   payload.manifest.shards = shardsOf(sources);
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const auto& tensor = plan.tensors[i];
@@ -76,26 +69,47 @@ PackResult summarize(const std::vector<TensorStats>& rows, const PackOutput& out
   return result;
 }
 
+/// What is to get its name must open, and with `verify` give the final back.
+Result<void> checkOutput(const PackSources& sources, const PackOutput& output, const JobContext& job) {
+  const auto& request = sources.request();
+  DELTASCOPE_TRY(output.checkCompanions(request.verify));
+  DELTASCOPE_TRY(checkPayloadOpens(output.made(), request.base));
+  if (!request.verify) return {};
+  VerifyRequest check;
+  check.path = output.made();
+  check.base = request.base;
+  check.final = request.final;
+  return checkPayloadRebuilds(check, job);
+}
+
 }  // namespace
 
 Result<PackResult> pack(const PackRequest& request, const JobContext& job) {
   Meter meter(job);
   DELTASCOPE_TRY(checkPackRequest(request));
   DELTASCOPE_ASSIGN(const PackSources sources, PackSources::open(request));
-  DELTASCOPE_TRY(checkPackOutput(sources));
+  DELTASCOPE_ASSIGN(const PackCompanions companions, companionsOf(sources));
+  DELTASCOPE_TRY(checkPackOutput(sources, companions));
   meter.setTotals(finalBytesOf(sources), sources.tensors().size());
   meter.phase("sampling");
   TermsCache terms(sources);
   const CompareWhole compare = [&](PackPlan& plan) { return compareWholes(sources, plan, terms, job, meter); };
   DELTASCOPE_ASSIGN(const PackPlan plan, planPack(sources, kSampleTiles, compare, job, meter));
   DELTASCOPE_TRY(checkForcedCodec(sources, plan));
-  DELTASCOPE_ASSIGN(PackOutput output, PackOutput::create(sources, payloadPlan(sources, plan)));
+  DELTASCOPE_ASSIGN(PackOutput output, PackOutput::create(sources, companions, payloadPlan(sources, plan, companions)));
   DELTASCOPE_ASSIGN(const std::vector<TensorStats> rows, packTensors(sources, plan, terms, output, job, meter));
   meter.phase("finishing");
-  DELTASCOPE_TRY(output.commit(sources, job.stop));
+  DELTASCOPE_TRY(output.finish(sources, job.stop));
+  if (auto checked = checkOutput(sources, output, job); !checked) return tl::make_unexpected(output.shown(checked.error()));
+  if (job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+  DELTASCOPE_TRY(output.commit());
   meter.finish();
   PackResult result = summarize(rows, output, meter);
   result.notes = sources.notes();
+  result.companions = companions.files.size();
+  result.companionBytes = bytesOf(companions.files);
+  result.leftOut = companions.leftOut;
+  result.verified = request.verify;
   return result;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/pack_output.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -78,27 +79,58 @@ Result<void> checkPayloadFile(const fs::path& given, bool overwrite) {
   return {};
 }
 
-Result<void> checkPackOutput(const PackSources& sources) {
+Result<void> checkPackOutput(const PackSources& sources, const PackCompanions& companions) {
   const auto& request = sources.request();
   DELTASCOPE_TRY(checkApart(request.out, sources.inputs()));
-  return request.quantize ? checkModelFolder(resolvedPath(request.out), request.overwrite)
+  return request.quantize ? checkModelFolder(resolvedPath(request.out), request.overwrite, namesOf(companions.files))
                           : checkPayloadFile(request.out, request.overwrite);
 }
 
-Result<PackOutput> PackOutput::create(const PackSources& sources, PayloadPlan plan) {
+Result<PackOutput> PackOutput::create(const PackSources& sources, const PackCompanions& companions, PayloadPlan plan) {
   const auto& request = sources.request();
   PackOutput output;
   output.m_destination = resolvedPath(request.out);
-  fs::path payload = output.m_destination;
-  if (request.quantize) {
+  const bool folder = request.quantize.has_value();
+  if (folder) {
     DELTASCOPE_ASSIGN(output.m_folder, ModelFolder::create(output.m_destination));
-    if (auto opened = output.openBase(sources); !opened) return tl::make_unexpected(output.shown(opened.error()));
-    payload = output.m_folder->path() / kPackedPayloadName;
+  } else {
+    DELTASCOPE_ASSIGN(output.m_file, StagedFile::create(output.m_destination));
   }
-  auto writer = PayloadWriter::create(payload, std::move(plan));
-  if (!writer) return tl::make_unexpected(output.shown(writer.error()));
-  output.m_payload.emplace(std::move(*writer));
+  const auto open = [&]() -> Result<void> {
+    output.m_sidecars = companions.files;
+    if (folder) {
+      DELTASCOPE_TRY(output.chooseSidecars(sources));
+      DELTASCOPE_TRY(output.openBase(sources));
+    } else {
+      for (const auto& file : companions.files) {
+        Companion& companion = plan.manifest.companions.emplace_back();
+        companion.path = file.name;
+        companion.bytes = file.bytes;
+      }
+    }
+    DELTASCOPE_ASSIGN(output.m_payload,
+                      PayloadWriter::create(folder ? output.made() / kPackedPayloadName : output.made(), std::move(plan)));
+    for (std::size_t i = 0; !folder && i < companions.files.size(); ++i) {
+      DELTASCOPE_ASSIGN(const auto content, read(companions.files[i]));
+      DELTASCOPE_TRY(output.m_payload->writeCompanion(i, content));
+    }
+    return {};
+  };
+  if (auto opened = open(); !opened) return tl::make_unexpected(output.shown(opened.error()));
   return output;
+}
+
+/// config.json of a packed model describes its base; the final's own is kept beside it.
+Result<void> PackOutput::chooseSidecars(const PackSources& sources) {
+  const auto config = std::ranges::find(m_sidecars, kConfigName, &Sidecar::name);
+  if (config == m_sidecars.end()) return {};
+  DELTASCOPE_ASSIGN(const auto bytes, read(*config));
+  const std::string original(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string changed = configForBase(original, sources);
+  if (changed == original) return {};
+  *config = sidecarOf(std::string(kConfigName), std::move(changed));
+  m_sidecars.push_back(sidecarOf(std::string(kFinalConfigName), original));
+  return {};
 }
 
 Result<void> PackOutput::openBase(const PackSources& sources) {
@@ -140,40 +172,29 @@ Result<void> PackOutput::writeIndex(const PackSources& sources) const {
   return writeTextFile(m_folder->path() / (std::string(kBaseStem) + ".safetensors.index.json"), text);
 }
 
-Result<void> PackOutput::writeCompanions(const PackSources& sources) const {
-  const Checkpoint& final = *sources.finalCheckpoint();
-  for (const auto& file : companionFiles(final.folder())) {
-    if (file.filename() == kConfigName) continue;
-    std::error_code error;
-    fs::copy_file(file, m_folder->path() / file.filename(), error);
-    if (error) return fail(ErrorCode::Io, at({file, {}, {}}, "cannot be copied: " + error.message()));
-  }
-  if (final.config().is_null()) return {};
-  DELTASCOPE_ASSIGN(const std::string original, readTextFile(final.folder() / kConfigName));
-  const std::string changed = configForBase(original, sources);
-  if (changed == original) return writeTextFile(m_folder->path() / kConfigName, original);
-  DELTASCOPE_TRY(writeTextFile(m_folder->path() / kFinalConfigName, original));
-  return writeTextFile(m_folder->path() / kConfigName, changed);
-}
-
-Result<void> PackOutput::commit(const PackSources& sources, std::stop_token stop) {
+Result<void> PackOutput::finish(const PackSources& sources, std::stop_token stop) {
   const auto step = [&]() -> Result<void> {
     if (m_folder) {
       DELTASCOPE_TRY(writeIndex(sources));
-      DELTASCOPE_TRY(writeCompanions(sources));
+      DELTASCOPE_TRY(write(m_sidecars, m_folder->path()));
       for (auto& file : m_base) {
         if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
         DELTASCOPE_TRY(file.commit());
       }
     }
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_TRY(m_payload->commit());
-    return m_folder ? m_folder->commit() : Result<void>{};
+    return m_payload->commit();
   };
   auto done = step();
   if (!done) return tl::make_unexpected(shown(done.error()));
   return {};
 }
+
+Result<void> PackOutput::checkCompanions(bool everything) const {
+  return m_folder ? check(m_sidecars, m_folder->path(), everything) : Result<void>{};
+}
+
+Result<void> PackOutput::commit() { return m_folder ? m_folder->commit() : m_file->commit(); }
 
 fs::path PackOutput::payloadPath() const { return m_folder ? m_destination / kPackedPayloadName : m_destination; }
 
@@ -183,6 +204,8 @@ std::uint64_t PackOutput::baseFileBytes() const {
   return bytes;
 }
 
-Error PackOutput::shown(Error error) const { return m_folder ? m_folder->shown(std::move(error)) : error; }
+Error PackOutput::shown(Error error) const {
+  return m_folder ? m_folder->shown(std::move(error)) : m_file->shown(std::move(error));
+}
 
 }  // namespace deltascope

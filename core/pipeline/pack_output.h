@@ -6,7 +6,9 @@
 
 #include "core/payload/writer.h"
 #include "core/pipeline/model_folder.h"
+#include "core/pipeline/pack_companions.h"
 #include "core/pipeline/pack_sources.h"
+#include "core/pipeline/staged_file.h"
 
 namespace deltascope {
 
@@ -16,20 +18,28 @@ namespace deltascope {
 [[nodiscard]] Result<void> checkPayloadFile(const std::filesystem::path& out, bool overwrite);
 /// Refuses early what could not be written at the end: an output that exists (unless it may be replaced), lies in an input or
 /// holds one, or has a name that no reader would take for a payload.
-[[nodiscard]] Result<void> checkPackOutput(const PackSources& sources);
+[[nodiscard]] Result<void> checkPackOutput(const PackSources& sources, const PackCompanions& companions);
 
 class PackOutput {
  public:
-  /// Opens the files and reserves the space of those whose size is known.
-  [[nodiscard]] static Result<PackOutput> create(const PackSources& sources, PayloadPlan plan);
+  /// Opens the files and reserves the space of those whose size is known. `companions` go into the payload, or beside the base
+  /// of a packed model; they must outlive the output.
+  [[nodiscard]] static Result<PackOutput> create(const PackSources& sources, const PackCompanions& companions,
+                                                 PayloadPlan plan);
 
   /// Bytes of a tensor of the new base. Threads: may be called concurrently on disjoint ranges.
   [[nodiscard]] Result<void> writeBase(std::size_t tensor, std::string_view name, std::uint64_t begin,
                                        std::span<const std::byte> bytes);
   [[nodiscard]] PayloadWriter& payload() { return *m_payload; }
 
-  /// Writes configuration, index and tokenizer files of a packed model and puts everything in place.
-  [[nodiscard]] Result<void> commit(const PackSources& sources, std::stop_token stop);
+  /// Writes what is left, index and companions, and finishes every file where it is being made.
+  [[nodiscard]] Result<void> finish(const PackSources& sources, std::stop_token stop);
+  /// What was made, in its hidden place: a folder or a file.
+  [[nodiscard]] std::filesystem::path made() const { return m_folder ? m_folder->path() : m_file->path(); }
+  /// Whether the companions of a packed model lie there; with `everything`, byte for byte.
+  [[nodiscard]] Result<void> checkCompanions(bool everything) const;
+  /// After finish: gives it its name.
+  [[nodiscard]] Result<void> commit();
 
   [[nodiscard]] const std::filesystem::path& destination() const { return m_destination; }
   [[nodiscard]] std::filesystem::path payloadPath() const;  ///< final name
@@ -42,10 +52,12 @@ class PackOutput {
   PackOutput() = default;
   Result<void> openBase(const PackSources& sources);
   Result<void> writeIndex(const PackSources& sources) const;
-  Result<void> writeCompanions(const PackSources& sources) const;
+  Result<void> chooseSidecars(const PackSources& sources);
 
   std::filesystem::path m_destination;
   std::optional<ModelFolder> m_folder;  ///< of a packed model
+  std::optional<StagedFile> m_file;     ///< else
+  std::vector<Sidecar> m_sidecars;      ///< of a packed model
   std::vector<SafetensorsWriter> m_base;
   std::vector<std::string> m_baseNames;
   std::vector<std::size_t> m_fileOf;  ///< by tensor: which of m_base holds it

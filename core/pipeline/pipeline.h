@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/job.h"
+#include "core/checkpoint/companions.h"
 #include "core/payload/payload.h"
 #include "core/payload/scripts_payload.h"
 #include "core/quant/quant.h"
@@ -34,6 +35,7 @@ struct PackRequest {
   Prefer prefer = Prefer::Size;
   CodecOptions codecOptions;
   bool overwrite = false;
+  bool verify = false;                       ///< rebuild and compare every tensor before it is done
   std::map<std::string, std::string> facts;  ///< stored for display beside, or in place of, those that pack knows
 };
 
@@ -44,8 +46,12 @@ struct PackResult {
   double payloadBitsPerWeight = 0, totalBitsPerWeight = 0, sparsity = 0;
   double seconds = 0;
   std::uint64_t peakRssBytes = 0;
-  std::vector<std::string> notes;  ///< what the user should know, one line each; names are printable
+  std::vector<std::string> notes;                    ///< what the user should know, one line each; names are printable
+  std::uint64_t companions = 0, companionBytes = 0;  ///< the final's files beside its weights, which travel
+  std::vector<LeftOut> leftOut;                      ///< those that do not
+  bool verified = false;                             ///< every tensor was rebuilt and compared
 };
+/// Ends by opening what it wrote: headers, directories, models and companions, and the base.
 [[nodiscard]] Result<PackResult> pack(const PackRequest& request, const JobContext& job);
 
 /// What pack would give, from samples of every tensor, without writing anything.
@@ -96,11 +102,18 @@ struct VerifyResult {
 struct UnpackRequest {
   std::filesystem::path path, base, out;
   bool overwrite = false;
+  bool verify = false;  ///< read everything again before it is done
 };
 struct UnpackResult {
   std::uint64_t tensors = 0, bytes = 0;
   double seconds = 0;
+  std::uint64_t companions = 0, companionBytes = 0;  ///< files beside the weights; none when one file is written
+  std::vector<std::string> ofBase;                   ///< those of them that are the base's, since the payload carries none
+  std::vector<LeftOut> leftOut;                      ///< what the final had beside its weights and is not here
+  std::string leftOutByPack;                         ///< in pack's words, as the payload tells them
+  bool verified = false;
 };
+/// Writes the final's folder again: its tensors and what lies beside them. Ends by opening what it wrote.
 [[nodiscard]] Result<UnpackResult> unpack(const UnpackRequest& request, const JobContext& job);
 
 struct ImportRequest {
@@ -110,6 +123,7 @@ struct ImportRequest {
   std::filesystem::path out;    ///< `*.delta.safetensors`
   std::optional<CodecId> codec;
   bool overwrite = false;
+  bool verify = false;  ///< as pack's
 };
 struct ImportResult {
   PackResult packed;

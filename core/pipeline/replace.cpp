@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/checkpoint/checkpoint.h"
+#include "core/checkpoint/companions.h"
 #include "core/pipeline/layout.h"
 
 namespace deltascope {
@@ -34,27 +34,20 @@ int moveAside(const fs::path& fresh, const fs::path& folder) {
 
 }  // namespace
 
-Result<void> checkReplaceable(const fs::path& folder) {
-  const auto companions = companionFiles(folder);
+Result<void> checkReplaceable(const fs::path& folder, const std::vector<std::string>& files) {
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().lexically_relative(folder).generic_string();
     std::error_code ignored;
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) continue;
     if (entry->is_regular_file(ignored) &&
-        (isWeights(name) || std::ranges::find(companions, entry->path()) != companions.end()))
+        (isWeights(name) || isWellKnownCompanion(name) || std::ranges::find(files, name) != files.end()))
       continue;
-    return fail(ErrorCode::InvalidArgument, at({folder, {}, {}}, "holds " + name + ", which is no part of a model"),
+    return fail(ErrorCode::InvalidArgument, at({folder, {}, {}}, "holds " + printable(name) + ", which is no part of a model"),
                 "name another folder, or empty this one yourself");
   }
   if (error) return fail(ErrorCode::Io, at({folder, {}, {}}, "cannot be read: " + error.message()));
   return {};
-}
-
-fs::path replacementFor(const fs::path& folder) {
-  fs::path hidden = ".";
-  hidden += folder.filename();
-  hidden += ".new";
-  return folder.parent_path() / hidden;
 }
 
 Result<void> replaceFolder(const fs::path& fresh, const fs::path& folder) {

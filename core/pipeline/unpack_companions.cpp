@@ -1,42 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/unpack_companions.h"
+
+#include <algorithm>
+
+#include "core/base/file.h"
 #include "core/pipeline/final_config.h"
 #include "core/pipeline/layout.h"
-#include "core/pipeline/unpack_output.h"
 
 namespace deltascope {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kLargestCompanion = std::uint64_t{1} << 30;  ///< vocabularies are tens of megabytes
-
-Result<void> copyFile(const fs::path& from, const fs::path& to) {
-  DELTASCOPE_ASSIGN(const std::string text, readTextFile(from, kLargestCompanion));
-  return writeTextFile(to, text);
+const CompanionFile* find(const std::vector<CompanionFile>& files, std::string_view name) {
+  const auto found = std::ranges::find(files, name, &CompanionFile::name);
+  return found == files.end() ? nullptr : &*found;
 }
 
-Result<void> writeConfig(const fs::path& from, const fs::path& to, const Payload& payload) {
-  DELTASCOPE_ASSIGN(const std::string text, readTextFile(from));
-  return writeTextFile(to, configForFinal(text, from, payload));
+/// The files of a folder whose base may be quantized, for the final that is not: its config.json has no quantization, or is the
+/// one that pack kept.
+Result<std::vector<Sidecar>> asOfFinal(const std::vector<CompanionFile>& files, const Payload& payload) {
+  std::vector<Sidecar> sidecars;
+  const CompanionFile* kept = find(files, kFinalConfigName);
+  for (const auto& file : files) {
+    if (file.name == kFinalConfigName || (file.name == kConfigName && kept)) continue;
+    if (file.name == kConfigName) {
+      DELTASCOPE_ASSIGN(const std::string text, readTextFile(file.file));
+      sidecars.push_back(sidecarOf(file.name, configForFinal(text, file.file, payload.tensors())));
+    } else {
+      sidecars.push_back(sidecarOf(file));
+    }
+  }
+  if (!kept) return sidecars;
+  sidecars.push_back(sidecarOf(*kept));
+  sidecars.back().name = kConfigName;
+  return sidecars;
+}
+
+Result<UnpackCompanions> ofPackedModel(const ReconstructionSource& source) {
+  const fs::path& folder = source.files.path;
+  CompanionScan scan{folder, {source.files.payload, folder / kIndexName}, false};
+  scan.weights.push_back(folder / (std::string(kBaseStem) + ".safetensors.index.json"));
+  if (source.base) std::ranges::copy(source.base->checkpoint().files(), std::back_inserter(scan.weights));
+  DELTASCOPE_ASSIGN(CompanionList list, listCompanions(scan));
+  UnpackCompanions companions;
+  companions.leftOut = std::move(list.leftOut);
+  DELTASCOPE_ASSIGN(companions.files, asOfFinal(list.files, source.payload));
+  return companions;
 }
 
 }  // namespace
 
-Result<void> copyCompanionFiles(const ReconstructionSource& source, const fs::path& folder) {
-  const bool packed = source.files.kind == ModelFiles::Kind::PackedModel;
-  if (!packed && !source.base) return {};
-  const fs::path from = packed ? source.files.path : source.base->checkpoint().folder();
+Result<UnpackCompanions> companionsOf(const ReconstructionSource& source) {
+  const bool carries = !source.payload.companions().empty();
+  if (source.files.kind == ModelFiles::Kind::PackedModel && !carries) return ofPackedModel(source);
+  UnpackCompanions companions;
+  companions.files = sidecarsOf(source.payload);
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(companions.files, name, &Sidecar::name) != companions.files.end();
+  };
+  if (has(kConfigName) || !source.base) return companions;
+  const Checkpoint& base = source.base->checkpoint();
+  DELTASCOPE_ASSIGN(CompanionList list, listCompanions({base.folder(), base.files(), true}));
   std::error_code ignored;
-  const bool keptConfig = packed && fs::is_regular_file(from / kFinalConfigName, ignored);
-  for (const auto& file : companionFiles(from)) {
-    const auto name = file.filename();
-    if (name == kConfigName && keptConfig) continue;
-    if (name == kConfigName)
-      DELTASCOPE_TRY(writeConfig(file, folder / name, source.payload));
-    else
-      DELTASCOPE_TRY(copyFile(file, folder / name));
+  if (const fs::path kept = base.folder() / kFinalConfigName; fs::is_regular_file(kept, ignored)) {
+    list.files.push_back({std::string(kFinalConfigName), kept, fs::file_size(kept, ignored)});
   }
-  return keptConfig ? copyFile(from / kFinalConfigName, folder / kConfigName) : Result<void>{};
+  DELTASCOPE_ASSIGN(std::vector<Sidecar> theirs, asOfFinal(list.files, source.payload));
+  std::erase_if(theirs, [&](const Sidecar& file) { return has(file.name); });
+  companions.ofBase = namesOf(theirs);
+  std::ranges::move(theirs, std::back_inserter(companions.files));
+  return companions;
 }
 
 }  // namespace deltascope

@@ -13,14 +13,6 @@ namespace fs = std::filesystem;
 
 const std::map<std::string, std::string> kMetadata{{"format", "pt"}};  // transformers asks for it
 
-/// Absolute, with links resolved as far as the path exists.
-fs::path resolved(const fs::path& path) {
-  std::error_code error;
-  auto whole = fs::weakly_canonical(path, error);
-  if (error) whole = fs::absolute(path, error).lexically_normal();
-  return whole.has_filename() ? whole : whole.parent_path();
-}
-
 bool isInside(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
 }
@@ -34,15 +26,14 @@ std::vector<fs::path> inputsOf(const ReconstructionSource& source) {
   return inputs;
 }
 
-/// Sets `exists` when there is something that has to make room.
-Result<void> checkDestination(const ReconstructionSource& source, const UnpackRequest& request, bool& exists) {
+Result<void> checkDestination(const ReconstructionSource& source, const UnpackRequest& request,
+                              const std::vector<Sidecar>& companions) {
   std::error_code ignored;
-  const fs::path out = resolved(request.out);
+  const fs::path out = resolvedPath(request.out);
   const bool folder = fs::is_directory(out, ignored);
-  exists = folder ? !fs::is_empty(out, ignored) : fs::exists(out, ignored);
-  if (!exists) return {};
+  if (folder ? fs::is_empty(out, ignored) : !fs::exists(out, ignored)) return {};
   for (const auto& given : inputsOf(source)) {
-    const fs::path input = resolved(given);
+    const fs::path input = resolvedPath(given);
     if (isInside(out, input) || isInside(input, out))
       return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "overlaps the input " + given.string()),
                   "name another output");
@@ -50,7 +41,7 @@ Result<void> checkDestination(const ReconstructionSource& source, const UnpackRe
   if (!request.overwrite)
     return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "exists already"),
                 "name another output, or add --overwrite");
-  return folder ? checkReplaceable(out) : Result<void>{};
+  return folder ? checkReplaceable(out, namesOf(companions)) : Result<void>{};
 }
 
 /// "model.safetensors" for "model-00001-of-00003.safetensors".
@@ -62,31 +53,44 @@ std::string indexStem(const std::string& shard) {
   return number == std::string::npos || number == 0 ? "model" : stem.substr(0, number);
 }
 
-std::string renamed(std::string text, const std::string& from, const std::string& to) {
-  for (auto found = text.find(from); found != std::string::npos; found = text.find(from, found + to.size()))
-    text.replace(found, from.size(), to);
-  return text;
-}
-
 }  // namespace
 
-Result<UnpackOutput> UnpackOutput::create(const ReconstructionSource& source, const UnpackRequest& request) {
+Result<UnpackOutput> UnpackOutput::create(const ReconstructionSource& source, const std::vector<Sidecar>& companions,
+                                          const UnpackRequest& request) {
   UnpackOutput output;
-  DELTASCOPE_TRY(checkDestination(source, request, output.m_replace));
-  output.m_destination = request.out;
+  DELTASCOPE_TRY(checkDestination(source, request, companions));
   std::error_code ignored;
-  if (!request.out.string().ends_with(".safetensors")) {
-    if (output.m_replace && !fs::is_directory(request.out, ignored))
-      return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a file"), "name a folder, or a .safetensors file");
-    const auto& place = output.m_destination = resolved(request.out);
-    DELTASCOPE_ASSIGN(output.m_folder, AtomicFolder::create(output.m_replace ? replacementFor(place) : place));
+  const bool folder = !request.out.string().ends_with(".safetensors");
+  if (folder && fs::exists(request.out, ignored) && !fs::is_directory(request.out, ignored))
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a file"), "name a folder, or a .safetensors file");
+  if (!folder && fs::is_directory(request.out, ignored))
+    return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file to write");
+  if (folder) {
+    DELTASCOPE_ASSIGN(output.m_folder, ModelFolder::create(request.out));
+    output.m_companions = companions;
+  } else {
+    DELTASCOPE_ASSIGN(output.m_file, StagedFile::create(request.out));
   }
-  if (auto opened = output.openShards(source); !opened) return tl::make_unexpected(output.shown(opened.error()));
+  auto opened = output.openShards(source.payload);
+  if (opened) opened = output.checkCompanions();
+  if (!opened) return tl::make_unexpected(output.shown(opened.error()));
   return output;
 }
 
-Result<void> UnpackOutput::openShards(const ReconstructionSource& source) {
-  const auto& tensors = source.payload.tensors();
+/// A hostile payload could name one of its companions as the weights.
+Result<void> UnpackOutput::checkCompanions() const {
+  std::vector<Companion> all(m_companions.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].path = m_companions[i].name;
+  auto taken = m_shardNames;
+  if (m_shards.size() > 1) taken.push_back(indexName());
+  if (const auto bad = firstMisplaced(all, taken))
+    return fail(ErrorCode::Corrupt, at({m_folder->destination(), {}, {}},
+                                       "the file " + printable(all[*bad].path) + " cannot be written beside the others"));
+  return {};
+}
+
+Result<void> UnpackOutput::openShards(const Payload& payload) {
+  const auto& tensors = payload.tensors();
   m_shardOf.resize(tensors.size());
   for (const auto& tensor : tensors) {
     m_names.push_back(tensor.name);
@@ -96,10 +100,8 @@ Result<void> UnpackOutput::openShards(const ReconstructionSource& source) {
   std::map<std::string_view, std::size_t> indices;
   for (std::size_t i = 0; i < tensors.size(); ++i) indices.emplace(tensors[i].name, i);
 
-  auto layout = source.payload.shards();
-  if (!m_folder || layout.empty()) {
-    layout.assign(1, {m_folder ? "model.safetensors" : m_destination.filename().string(), m_names});
-  }
+  auto layout = payload.shards();
+  if (!m_folder || layout.empty()) layout.assign(1, {m_folder ? "model.safetensors" : made().filename().string(), m_names});
   for (const auto& [file, names] : layout) {
     std::vector<TensorSpec> specs;
     for (const auto& name : names) {
@@ -107,7 +109,7 @@ Result<void> UnpackOutput::openShards(const ReconstructionSource& source) {
       m_shardOf[index] = m_shards.size();
       specs.push_back(spec(index));
     }
-    const fs::path path = m_folder ? m_folder->path() / file : m_destination;
+    const fs::path path = m_folder ? m_folder->path() / file : made();
     DELTASCOPE_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::create(path, std::move(specs), kMetadata));
     m_shards.push_back(std::move(writer));
     m_shardNames.push_back(file);
@@ -122,6 +124,8 @@ Result<void> UnpackOutput::write(std::size_t index, const TensorStats& tensor, s
   return {};
 }
 
+std::string UnpackOutput::indexName() const { return indexStem(m_shardNames.front()) + ".safetensors.index.json"; }
+
 Result<void> UnpackOutput::writeIndex() const {
   if (m_shards.size() < 2) return {};
   nlohmann::ordered_json index;
@@ -129,32 +133,26 @@ Result<void> UnpackOutput::writeIndex() const {
   auto& map = index["weight_map"];
   map = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < m_names.size(); ++i) map[m_names[i]] = m_shardNames[m_shardOf[i]];
-  return writeTextFile(m_folder->path() / (indexStem(m_shardNames.front()) + ".safetensors.index.json"), index.dump(2) + "\n");
+  return writeTextFile(m_folder->path() / indexName(), index.dump(2) + "\n");
 }
 
-Result<void> UnpackOutput::copyCompanions(const ReconstructionSource& source) const {
-  if (!m_folder) return {};
-  auto copied = copyCompanionFiles(source, m_folder->path());
-  if (!copied) return tl::make_unexpected(shown(copied.error()));
+Result<void> UnpackOutput::finish(const JobContext& job) {
+  const auto step = [&]() -> Result<void> {
+    for (auto& shard : m_shards) {
+      if (job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+      DELTASCOPE_TRY(shard.commit());
+    }
+    if (!m_folder) return {};
+    DELTASCOPE_TRY(writeIndex());
+    return deltascope::write(m_companions, m_folder->path());
+  };
+  auto done = step();
+  if (!done) return tl::make_unexpected(shown(done.error()));
   return {};
 }
 
-Result<void> UnpackOutput::commit(const JobContext& job) {
-  for (auto& shard : m_shards) {
-    if (job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    if (auto done = shard.commit(); !done) return tl::make_unexpected(shown(done.error()));
-  }
-  if (!m_folder) return {};
-  if (auto done = writeIndex(); !done) return tl::make_unexpected(shown(done.error()));
-  DELTASCOPE_TRY(m_folder->commit());
-  return m_replace ? replaceFolder(m_folder->destination(), m_destination) : Result<void>{};
-}
-
-/// The folder's temporary name says nothing to the user.
 Error UnpackOutput::shown(Error error) const {
-  if (!m_folder || m_folder->path().empty()) return error;
-  error.message = renamed(std::move(error.message), m_folder->path().string(), m_destination.string());
-  return error;
+  return m_folder ? m_folder->shown(std::move(error)) : m_file->shown(std::move(error));
 }
 
 }  // namespace deltascope

@@ -3,6 +3,7 @@
 
 #include "core/checkpoint/json.h"
 #include "core/model/fields.h"
+#include "core/payload/payload_companions.h"
 
 namespace deltascope {
 namespace {
@@ -36,8 +37,15 @@ Result<std::optional<std::vector<TokenId>>> endIdsIn(const Fields& fields, const
 
 }  // namespace
 
-std::shared_ptr<const StackedCompanions> stackCompanions(const ModelFiles& files, const Payloads&) {
-  return std::make_shared<StackedCompanions>(std::make_shared<FolderCompanions>(lowestFolder(files)));
+std::shared_ptr<const StackedCompanions> stackCompanions(const ModelFiles& files, const Payloads& payloads) {
+  auto stack = std::make_shared<StackedCompanions>(std::make_shared<FolderCompanions>(lowestFolder(files)));
+  for (const auto& payload : payloads) {
+    // A packed model's own files lie in its folder.
+    if (payload->path() == files.payload && files.kind == ModelFiles::Kind::PackedModel && payload->companions().empty())
+      continue;
+    stack->add(std::make_shared<PayloadCompanions>(payload));
+  }
+  return stack;
 }
 
 Result<ModelConfig> readModelConfig(const CompanionSource& files) {

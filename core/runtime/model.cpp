@@ -99,9 +99,9 @@ Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
   return tokenizer->encode(prompt.segments(), false);
 }
 
-Result<ModelText> openModelText(const LoadRequest& request) {
+Result<ModelText> openModelText(const LoadRequest& request, TokenizerStages stages) {
   DELTASCOPE_ASSIGN(const auto files, openCompanions(request));
-  return ModelText{Tokenizer::open(*files), ChatTemplate::open(*files)};
+  return ModelText{Tokenizer::open(*files, stages), ChatTemplate::open(*files)};
 }
 
 std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {

@@ -60,7 +60,8 @@ struct ModelText {
   [[nodiscard]] Result<std::vector<TokenId>> encode(const ChatRequest& chat) const;
 };
 /// Without loading weights. An error where the request names no model at all.
-[[nodiscard]] Result<ModelText> openModelText(const LoadRequest& request);
+[[nodiscard]] Result<ModelText> openModelText(const LoadRequest& request,
+                                              TokenizerStages stages = TokenizerStages::AsTransformers);
 
 /// A context for `tokens` tokens: as many, or what the model was made for if that is less (or not known).
 [[nodiscard]] std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens);

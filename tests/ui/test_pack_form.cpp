@@ -123,7 +123,7 @@ void TestPackForm::becomesACommandLine_data() {
   QTest::addColumn<PackForm>("form");
   QTest::addColumn<QString>("line");
   PackForm form;
-  QTest::newRow("empty") << form << "deltascope-cli pack --quantize nf4 --out OUT";
+  QTest::newRow("empty") << form << "deltascope-cli pack --quantize nf4 --verify --out OUT";
   form.final = "/m/chat";
   form.out = "/m/it's here";
   form.scope = PackScope::All;
@@ -135,13 +135,15 @@ void TestPackForm::becomesACommandLine_data() {
   QTest::newRow("everything")
       << form
       << "deltascope-cli pack --final /m/chat --quantize nf4 --scope all --blocksize 128 --double-quant --codec bitpack "
-         "--threads 2 --overwrite --out '/m/it'\\''s here'";
+         "--threads 2 --verify --overwrite --out '/m/it'\\''s here'";
   PackForm over;
   over.mode = PackMode::OverBase;
   over.final = "/m/a b";
   over.base = "org/base@main";
   over.out = "o.delta.safetensors";
-  QTest::newRow("over a base") << over << "deltascope-cli pack --final '/m/a b' --base org/base@main --out o.delta.safetensors";
+  over.verify = false;
+  QTest::newRow("over a base, not verified")
+      << over << "deltascope-cli pack --final '/m/a b' --base org/base@main --out o.delta.safetensors";
   PackForm adapters;
   adapters.mode = PackMode::Adapters;
   adapters.base = "b";
@@ -152,7 +154,7 @@ void TestPackForm::becomesACommandLine_data() {
   adapters.out = "o.delta.safetensors";
   QTest::newRow("adapters")
       << adapters
-      << "deltascope-cli pack --base b --adapter x --adapter y --prefer speed --chunks 8 --zstd-level 9 --out "
+      << "deltascope-cli pack --base b --adapter x --adapter y --prefer speed --chunks 8 --zstd-level 9 --verify --out "
          "o.delta.safetensors";
 }
 
@@ -192,6 +194,7 @@ void TestPackForm::comesBackFromJson() {
   form.zstdLevel = 22;
   form.threads = 3;
   form.out = "o";
+  form.verify = false;
   QVERIFY(packFormFromJson(toJson(form)) == form);
   form.overwrite = true;  // never remembered: replacing is decided each time
   QVERIFY(!packFormFromJson(toJson(form)).overwrite);

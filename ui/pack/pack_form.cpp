@@ -94,6 +94,7 @@ PackRequest requestOf(const PackForm& form) {
   request.codecOptions.zstdLevel = form.zstdLevel;
   if (!form.out.trimmed().isEmpty()) request.out = toPath(form.out);
   request.overwrite = form.overwrite;
+  request.verify = form.verify;
   return request;
 }
 
@@ -118,6 +119,7 @@ QString commandLineOf(const PackForm& form, const QString& between) {
   if (form.chunks != defaults.chunks) add("--chunks", QString::number(form.chunks));
   if (form.zstdLevel != defaults.zstdLevel) add("--zstd-level", QString::number(form.zstdLevel));
   if (form.threads != 0) add("--threads", QString::number(form.threads));
+  if (form.verify) words << "--verify";
   if (form.overwrite) words << "--overwrite";
   add("--out", form.out.trimmed().isEmpty() ? QString("OUT") : form.out.trimmed());
   return words.join(between);

@@ -27,6 +27,7 @@ struct PackForm {
   unsigned threads = 0;  ///< 0: all
   QString out;
   bool overwrite = false;
+  bool verify = true;  ///< rebuild and compare everything before it is done
   bool operator==(const PackForm&) const = default;
 };
 

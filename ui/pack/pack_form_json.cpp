@@ -29,6 +29,7 @@ QString toJson(const PackForm& form) {
                      {"chunks", static_cast<int>(form.chunks)},
                      {"zstdLevel", form.zstdLevel},
                      {"threads", static_cast<int>(form.threads)},
+                     {"verify", form.verify},
                      {"out", form.out}};
   return QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact));
 }
@@ -52,6 +53,7 @@ PackForm packFormFromJson(const QString& text) {
   form.chunks = static_cast<unsigned>(std::clamp(object["chunks"].toInt(64), 1, 4096));
   form.zstdLevel = std::clamp(object["zstdLevel"].toInt(3), 1, 22);
   form.threads = static_cast<unsigned>(std::clamp(object["threads"].toInt(0), 0, 1024));
+  form.verify = object["verify"].toBool(true);
   form.out = object["out"].toString();
   return form;
 }

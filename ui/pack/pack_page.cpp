@@ -25,6 +25,8 @@
 namespace deltascope::ui {
 namespace {
 
+constexpr std::size_t kLeftOutNames = 20;
+
 void choose(QComboBox& box, const QVariant& data) { box.setCurrentIndex(std::max(0, box.findData(data))); }
 
 Message packedMessage(const QString& title, const PackResult& result) {
@@ -40,6 +42,12 @@ Message packedMessage(const QString& title, const PackResult& result) {
           .arg(QString::fromStdString(result.out.string()), QString::fromStdString(formatGib(result.finalBytes)),
                QString::fromStdString(formatGib(result.baseBytes)), QString::fromStdString(formatGib(result.payloadBytes)),
                QString::fromStdString(formatGib(result.peakRssBytes)));
+  const auto count = [](std::uint64_t number) { return QString::fromStdString(formatCount(number)); };
+  if (result.verified) message.details += QString("\nVerified: bit-exact: %1 of %1 elements").arg(count(result.elements));
+  message.details += QString("\nFiles beside the weights: %1, %2")
+                         .arg(count(result.companions), QString::fromStdString(formatGib(result.companionBytes)));
+  if (!result.leftOut.empty())
+    message.details += "\nLeft out: " + QString::fromStdString(describeLeftOut(result.leftOut, kLeftOutNames));
   return message;
 }
 
@@ -68,6 +76,7 @@ PackForm PackPage::form() const {
   form.threads = static_cast<unsigned>(m_threads->value());
   form.out = m_out->text();
   form.overwrite = m_overwrite->isChecked();
+  form.verify = m_verify->isChecked();
   return form;
 }
 
@@ -91,6 +100,7 @@ void PackPage::setForm(const PackForm& form) {
   m_threads->setValue(static_cast<int>(form.threads));
   m_out->setText(form.out);
   m_overwrite->setChecked(form.overwrite);
+  m_verify->setChecked(form.verify);
   m_outTouched = !form.out.isEmpty() && form.out != suggestedOutput(form);
   m_filling = false;
   formChanged();

@@ -73,6 +73,7 @@ class PackPage : public Page {
   QSpinBox* m_threads = nullptr;
   PathField* m_out = nullptr;
   QCheckBox* m_overwrite = nullptr;
+  QCheckBox* m_verify = nullptr;
   EstimateView* m_estimate = nullptr;
   QPlainTextEdit* m_command = nullptr;
   TextLabel* m_ready = nullptr;

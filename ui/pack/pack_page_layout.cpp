@@ -240,6 +240,12 @@ QWidget* PackPage::makeOutput() {
   m_overwrite->setObjectName("packOverwrite");
   m_overwrite->setToolTip("Replace an output of the same name once the new one is complete");
   connect(m_overwrite, &QCheckBox::toggled, this, &PackPage::formChanged);
+  m_verify = new QCheckBox("Verif&y before it is done");
+  m_verify->setObjectName("packVerify");
+  m_verify->setToolTip(
+      "Rebuild every tensor from what was written and compare it with the final, before the output gets its name");
+  m_verify->setChecked(PackForm().verify);
+  connect(m_verify, &QCheckBox::toggled, this, &PackPage::formChanged);
   m_command = new QPlainTextEdit;
   m_command->setObjectName("packCommand");
   m_command->setAccessibleName("The same as a command line");
@@ -272,6 +278,7 @@ QWidget* PackPage::makeOutput() {
   last->addWidget(m_pack);
   last->addWidget(m_ready, 1);
   layout->addWidget(m_out);
+  layout->addWidget(m_verify);
   layout->addWidget(m_overwrite);
   layout->addWidget(new TextLabel(TextKind::Muted, "The same as a command:"));
   layout->addLayout(commandLine);

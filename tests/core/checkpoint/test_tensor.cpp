@@ -112,33 +112,6 @@ class TestTensor : public QObject {
         for (const auto& c : names) QVERIFY(!(naturalLess(a, b) && naturalLess(b, c)) || naturalLess(a, c));
       }
   }
-
-  void companionsAreTheFilesBesideTheWeights() {
-    QTemporaryDir temporary;
-    const std::filesystem::path folder = temporary.path().toStdString();
-    const std::vector<std::string> companions{"LICENSE",         "LICENSE-MODEL.txt",       "NOTICE.md",
-                                              "README.md",       "USE_POLICY.md",           "chat_template.jinja",
-                                              "config.json",     "generation_config.json",  "merges.txt",
-                                              "qwen.tiktoken",   "special_tokens_map.json", "tokenizer.json",
-                                              "tokenizer.model", "tokenizer_config.json",   "vocab.json"};
-    for (const auto& name : companions) write(folder / name, "x");
-    for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "modeling_custom.py",
-                             ".gitattributes", "training_args.bin", "NOTICEABLE.bin", "optimizer.pt"})
-      write(folder / name, "x");
-    std::filesystem::create_directory(folder / "added_tokens.json");
-    std::filesystem::create_symlink(folder / "nowhere", folder / "vocab.txt");
-    std::filesystem::create_symlink(folder / "config.json", folder / "params.json");  // as in the Hub's cache
-    std::vector<std::string> found;
-    for (const auto& path : companionFiles(folder)) {
-      QCOMPARE(path.parent_path(), folder);
-      found.push_back(path.filename().string());
-    }
-    auto expected = companions;
-    expected.push_back("params.json");
-    std::sort(expected.begin(), expected.end());
-    QVERIFY(found == expected);
-    QVERIFY(companionFiles(folder / "absent").empty());
-  }
 };
 
 QTEST_APPLESS_MAIN(TestTensor)
