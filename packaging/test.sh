@@ -33,12 +33,6 @@ for preset in headless ci; do
     END { if (NR) printf "%s: %d cases in %d programs, %d of them wrong, %d left out\n", preset, cases + bad + skips, NR, bad, skips }'
 done
 
-# Arguments name tests: then only those are wanted.
-if [ $# -eq 0 ]; then
-  echo "== sanitizers"
-  if packaging/asan-check.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-fi
-
 echo
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/report/report_folder.h"
 
-#include <QCoreApplication>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/pipeline/model_folder.h"
 #include "core/pipeline/replace.h"
 
 namespace deltascope::ui {
@@ -53,8 +53,7 @@ Result<ReportPlace> reportPlace(const fs::path& out) {
 
 Result<ReportFolder> ReportFolder::create(ReportPlace place) {
   fs::path fresh = place.out;
-  if (place.replace)
-    fresh = replacementFor(place.out).replace_extension("." + std::to_string(QCoreApplication::applicationPid()) + ".new");
+  if (place.replace) fresh = hiddenBeside(place.out);
   DELTASCOPE_ASSIGN(AtomicFolder folder, AtomicFolder::create(fresh));
   return ReportFolder(std::move(place), std::move(fresh), std::move(folder));
 }
