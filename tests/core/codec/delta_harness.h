@@ -125,6 +125,7 @@ inline std::string survives(const DeltaCodec& codec, const BaseSlice& slice, std
   const ExactBuffer chunk{bytes}, back{Bytes(slice.count * bytesOf(slice.finalType))};
   const auto decoded = codec.decode(slice, chunk.bytes(), model, back.bytes());
   if (decoded) return {};
+  if (decoded.error().code == ErrorCode::Unsupported) return {};  // a form or version that is not known: newer, not damaged
   if (decoded.error().code != ErrorCode::Corrupt) return "not Corrupt: " + decoded.error().message;
   if (decoded.error().message.find("offset ") == std::string::npos) return "no offset: " + decoded.error().message;
   return {};
@@ -152,12 +153,13 @@ inline std::string survivesDamage(const DeltaCodec& codec, const BaseSlice& slic
   return {};
 }
 
-/// A stored model cut at every length, flipped and replaced by noise: parsed or refused as Corrupt.
+/// A stored model cut at every length, flipped and replaced by noise: parsed, or refused as Corrupt or newer.
 inline std::string modelSurvivesDamage(const DeltaCodec& codec, std::span<const std::byte> model) {
   const auto check = [&](std::span<const std::byte> bytes) -> std::string {
     const ExactBuffer exact(bytes);
     const auto parsed = codec.parseModel(exact.bytes());
-    return parsed || parsed.error().code == ErrorCode::Corrupt ? std::string() : "not Corrupt: " + parsed.error().message;
+    if (parsed || parsed.error().code == ErrorCode::Corrupt || parsed.error().code == ErrorCode::Unsupported) return {};
+    return "not Corrupt: " + parsed.error().message;
   };
   for (std::size_t n = 0; n < model.size(); ++n)
     if (auto wrong = check(model.first(n)); !wrong.empty()) return "cut at " + std::to_string(n) + ": " + wrong;

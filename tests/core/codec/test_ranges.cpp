@@ -176,7 +176,8 @@ class TestRanges : public QObject {
       const auto offset = random() % ((chunk.slice.count + step - 1) / step) * step;
       const auto count = std::min<std::uint64_t>((1 + random() % 2) * step, chunk.slice.count - offset);
       const auto decoded = decodeExactly(c, chunk, bytes, offset, count, back);
-      return decoded || decoded.error().code == ErrorCode::Corrupt;
+      // A form that is not known is newer, not damaged.
+      return decoded || decoded.error().code == ErrorCode::Corrupt || decoded.error().code == ErrorCode::Unsupported;
     };
     for (std::size_t n = 0; n < chunk.bytes.size(); n += n < 200 ? 1 : 97) QVERIFY(survives(std::span(chunk.bytes).first(n)));
     for (int round = 0; round < 1000 && !chunk.bytes.empty(); ++round) {
