@@ -79,10 +79,11 @@ std::optional<ForeignFile> page(std::string_view text, FileKind expected) {
   if (expected == FileKind::Text) return std::nullopt;
   if (text.starts_with('{') || text.starts_with('['))
     return ForeignFile{"is JSON text: " + printable(text.substr(0, text.find('\n')), 80), kPage};
-  const bool plain = text.size() >= 4 && std::all_of(text.begin(), text.end(), [](char c) {
-                       const auto byte = static_cast<unsigned char>(c);
-                       return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t';
-                     });
+  const bool plain =
+      text.size() >= 4 && std::all_of(text.begin(), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte >= 0x20 && byte < 0xF8) || byte == '\n' || byte == '\r' || byte == '\t';  // UTF-8 has no more
+      });
   if (!plain) return std::nullopt;
   return ForeignFile{"is text: " + printable(text.substr(0, text.find_first_of("\r\n")), 80), kPage};
 }

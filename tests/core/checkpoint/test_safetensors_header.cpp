@@ -17,12 +17,12 @@ constexpr auto kAccepted = "";
 
 /// What our message says of each case in header_cases.json; kAccepted where the file must open.
 const std::map<std::string, std::string> kExpected{
-    {"no bytes", "offset 0: has 0 bytes, too few for a header"},
+    {"no bytes", "is empty"},
     {"seven bytes", "offset 0: has 7 bytes, too few for a header"},
     {"header longer than the file", "offset 0: declares a header of 3 bytes in a file of 10"},
     {"header length of all ones", "offset 0: declares a header of 18,446,744,073,709,551,615 bytes, the limit is 100,000,000"},
     {"header length of 100,000,001", "offset 0: declares a header of 100,000,001 bytes, the limit is 100,000,000"},
-    {"header length of zero", "offset 8: is not valid JSON"},
+    {"header length of zero", "holds zeros where it should begin"},
     {"empty header", kAccepted},
     {"empty header with data", "offset 10: 4 bytes after the last tensor belong to none"},
     {"spaces around the header", kAccepted},
@@ -160,9 +160,10 @@ class TestSafetensorsHeader : public QObject {
       return;
     }
     QVERIFY(!file);
-    QCOMPARE(file.error().code, ErrorCode::Corrupt);
+    const bool foreign = name == "no bytes" || name == "header length of zero";  // known by their first bytes
+    if (!foreign) QCOMPARE(file.error().code, ErrorCode::Corrupt);
     const auto& message = file.error().message;
-    QVERIFY2(message.starts_with(path.string() + ", "), message.c_str());
+    QVERIFY2(message.starts_with(path.string() + (foreign ? ": " : ", ")), message.c_str());
     QVERIFY2(message.find(expected) != std::string::npos, message.c_str());
     QVERIFY(message.find('\n') == std::string::npos && message.size() < 600);
   }

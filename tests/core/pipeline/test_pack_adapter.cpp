@@ -123,9 +123,11 @@ void TestPackAdapter::storesTheFactorsAndLittleElse() {
   const Workspace space;
   const auto request = adapting(kChat, {kPirate}, space.at("pirate.delta.safetensors"));
   const auto result = take(pack(request, {}));
-  QVERIFY(static_cast<double>(result.payloadBytes) <=
-          1.02 * static_cast<double>(fs::file_size(kPirate / "adapter_model.safetensors")));
   const auto payload = take(Payload::open(request.out));
+  std::uint64_t tensors = 0;  // the base's tokenizer and config travel too
+  for (const auto& row : payload.tensors()) tensors += row.storedBytes;
+  QVERIFY(static_cast<double>(tensors) <= 1.02 * static_cast<double>(fs::file_size(kPirate / "adapter_model.safetensors")));
+  QVERIFY(result.payloadBytes <= tensors + payload.headerBytes() + result.companionBytes);
   for (const auto& row : payload.tensors())
     QCOMPARE(row.codec, row.name.find("_proj") != std::string::npos ? CodecId::LowRank : CodecId::Identical);
   QCOMPARE(payload.facts().at("adapters"), std::string("lora-pirate"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/source.h"
 
+#include "core/base/units.h"
 #include "tests/core/pipeline/pack_helpers.h"
 
 using namespace deltascope;

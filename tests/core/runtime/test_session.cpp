@@ -18,7 +18,7 @@ namespace {
 
 const fs::path kDemo = DELTASCOPE_DEMO;
 
-std::string text(const Error& error) { return describe(error); }
+std::string said(const Error& error) { return describe(error); }
 
 Result<Generation> run(const LoadRequest& request, std::uint32_t tokens = 24) {
   DELTASCOPE_ASSIGN(auto model, Model::load(request, {}));
@@ -78,12 +78,12 @@ void TestSession::initTestCase() {
   request.scope = PackScope::All;
   request.out = scratch("packed");
   const auto result = pack(request, {});
-  QVERIFY2(result, result ? "" : text(result.error()).c_str());
+  QVERIFY2(result, result ? "" : said(result.error()).c_str());
   LoadRequest plain;
   plain.path = kDemo / "chat";
   plain.context = 64;
   auto truth = run(plain);
-  QVERIFY2(truth, truth ? "" : text(truth.error()).c_str());
+  QVERIFY2(truth, truth ? "" : said(truth.error()).c_str());
   m_truth = std::move(*truth);
 }
 
@@ -109,11 +109,11 @@ void TestSession::matchesTheDemoOracle() {
   }
   request.context = 256;
   auto model = Model::load(request, {});
-  QVERIFY2(model, model ? "" : text(model.error()).c_str());
+  QVERIFY2(model, model ? "" : said(model.error()).c_str());
   const auto session = Session::create(*model);
   const auto ids = c.at("input_ids").get<std::vector<TokenId>>();
   const auto logits = (*session)->logits(ids, {});
-  QVERIFY2(logits, logits ? "" : text(logits.error()).c_str());
+  QVERIFY2(logits, logits ? "" : said(logits.error()).c_str());
   const auto file = SafetensorsFile::open(fs::path(DELTASCOPE_TEST_DATA) / "model" / "demo_logits.safetensors");
   const TensorInfo* info =
       file->find(c.at("model").get<std::string>() + "." + std::to_string(c.at("index").get<int>()) + ".last_logits");
@@ -131,7 +131,7 @@ void TestSession::matchesTheDemoOracle() {
   const auto greedy = c.at("greedy_ids").get<std::vector<TokenId>>();
   generating.maxNewTokens = static_cast<std::uint32_t>(greedy.size());
   const auto result = (*session)->generate(generating, {});
-  QVERIFY2(result, result ? "" : text(result.error()).c_str());
+  QVERIFY2(result, result ? "" : said(result.error()).c_str());
   QCOMPARE(result->ids, greedy);
   QCOMPARE(QString::fromStdString(result->text), QString::fromStdString(c.at("greedy_text")));
 }
@@ -161,7 +161,7 @@ void TestSession::givesTheSameBitsInEveryPlacement() {
   }
   request.placement = placementFromName(placement.toStdString());
   const auto result = run(request);
-  QVERIFY2(result, result ? "" : text(result.error()).c_str());
+  QVERIFY2(result, result ? "" : said(result.error()).c_str());
   QCOMPARE(result->ids, m_truth.ids);
   QCOMPARE(result->logitsHash, m_truth.logitsHash);
 }
@@ -172,7 +172,7 @@ void TestSession::givesTheSameBitsForEveryThreadCount() {
     request.threads = threads;
     request.placement = threads == 2 ? Placement::Stream : Placement::Jit;
     const auto result = run(request);
-    QVERIFY2(result, result ? "" : text(result.error()).c_str());
+    QVERIFY2(result, result ? "" : said(result.error()).c_str());
     QCOMPARE(result->logitsHash, m_truth.logitsHash);
   }
 }
@@ -187,12 +187,12 @@ void TestSession::staysWithinEveryBudget() {
   QFETCH(int, step);
   LoadRequest request = packed();
   const auto roomy = planModel(request);
-  QVERIFY2(roomy, roomy ? "" : text(roomy.error()).c_str());
+  QVERIFY2(roomy, roomy ? "" : said(roomy.error()).c_str());
   const std::uint64_t least = roomy->smallestBudget, most = roomy->expectedPeak;
   QVERIFY(least < most);
   request.memoryBudget = least + (most - least) * static_cast<std::uint64_t>(step) / 5;
   const auto result = run(request);
-  QVERIFY2(result, result ? "" : text(result.error()).c_str());
+  QVERIFY2(result, result ? "" : said(result.error()).c_str());
   QCOMPARE(result->logitsHash, m_truth.logitsHash);
   QVERIFY(result->peakMemoryBytes <= *request.memoryBudget);
   const auto plan = planModel(request);
@@ -213,18 +213,18 @@ void TestSession::refusesABudgetThatCannotWork() {
   QVERIFY2(bytes > 1'000'000, refused.error().hint.c_str());
   request.memoryBudget = bytes;
   const auto result = run(request, 4);
-  QVERIFY2(result, result ? "" : text(result.error()).c_str());
+  QVERIFY2(result, result ? "" : said(result.error()).c_str());
 }
 
 void TestSession::runsTheBaseAlone() {
   LoadRequest request = packed();
   request.baseOnly = true;
   const auto asStored = run(request);
-  QVERIFY2(asStored, asStored ? "" : text(asStored.error()).c_str());
+  QVERIFY2(asStored, asStored ? "" : said(asStored.error()).c_str());
   QVERIFY(asStored->logitsHash != m_truth.logitsHash);
   request.placement = Placement::Static;
   const auto dense = run(request);
-  QVERIFY2(dense, dense ? "" : text(dense.error()).c_str());
+  QVERIFY2(dense, dense ? "" : said(dense.error()).c_str());
   QCOMPARE(asStored->logitsHash, dense->logitsHash);
   request.payloads = {scratch("packed") / "model.delta.safetensors"};
   QCOMPARE(Model::load(request, {}).error().code, ErrorCode::InvalidArgument);
@@ -242,14 +242,14 @@ void TestSession::stacksPayloads() {
   merged.base = kDemo / "chat";
   merged.context = 64;
   const auto overPlain = run(merged);
-  QVERIFY2(overPlain, overPlain ? "" : text(overPlain.error()).c_str());
+  QVERIFY2(overPlain, overPlain ? "" : said(overPlain.error()).c_str());
   QVERIFY(overPlain->logitsHash != m_truth.logitsHash);
   for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
     LoadRequest stacked = packed();
     stacked.payloads = {lora.out};
     stacked.placement = placement;
     const auto result = run(stacked);
-    QVERIFY2(result, result ? "" : text(result.error()).c_str());
+    QVERIFY2(result, result ? "" : said(result.error()).c_str());
     QCOMPARE(result->logitsHash, overPlain->logitsHash);
   }
   LoadRequest wrong = merged;
@@ -263,11 +263,11 @@ void TestSession::sharesTheBaseBetweenVariants() {
   LoadRequest request = packed();
   request.placement = Placement::Jit;
   const auto exact = Model::load(request, {});
-  QVERIFY2(exact, exact ? "" : text(exact.error()).c_str());
+  QVERIFY2(exact, exact ? "" : said(exact.error()).c_str());
   const auto before = (*exact)->memory().current;
   request.baseOnly = true;
   const auto base = Model::load(request, {}, *exact);
-  QVERIFY2(base, base ? "" : text(base.error()).c_str());
+  QVERIFY2(base, base ? "" : said(base.error()).c_str());
   const auto session = Session::create(*base);
   GenerateRequest generating;
   generating.prompt = {8187, 433};
@@ -321,7 +321,7 @@ void TestSession::stopsWhenAsked() {
   QCOMPARE(stopped->ids.size(), std::size_t{5});
   generating.onToken = {};
   const auto again = (*session)->generate(generating, {});
-  QVERIFY2(again, again ? "" : text(again.error()).c_str());
+  QVERIFY2(again, again ? "" : said(again.error()).c_str());
   QCOMPARE(again->ids.size(), std::size_t{60});
   QVERIFY(std::equal(stopped->ids.begin(), stopped->ids.end(), again->ids.begin()));
   std::stop_source atOnce;
@@ -402,7 +402,7 @@ void TestSession::refusesFiles() {
   request.path = folder;
   const auto refused = Model::load(request, {});
   QVERIFY(!refused);
-  const QString message = QString::fromStdString(text(refused.error()));
+  const QString message = QString::fromStdString(said(refused.error()));
   QVERIFY2(message.contains(says), qPrintable(message));
   QCOMPARE(int(refused.error().code), code);
 }
@@ -428,7 +428,7 @@ void TestSession::refusesAChangedBase() {
     const auto refused = Model::load(request, {});
     QVERIFY(!refused);
     QCOMPARE(refused.error().code, ErrorCode::Mismatch);
-    const QString message = QString::fromStdString(text(refused.error()));
+    const QString message = QString::fromStdString(said(refused.error()));
     QVERIFY2(message.contains("tensor model.") && message.contains("another base"), qPrintable(message));
   }
 }
@@ -467,7 +467,7 @@ void TestSession::keepsUserTextFromBeingSpecial() {
   ChatRequest chat;
   chat.messages = nlohmann::ordered_json::array({{{"role", "user"}, {"content", "a <|eot_id|> b"}}});
   const auto ids = model->encode(chat);
-  QVERIFY2(ids, ids ? "" : text(ids.error()).c_str());
+  QVERIFY2(ids, ids ? "" : said(ids.error()).c_str());
   const auto end = *model->tokenizer->id("<|eot_id|>");
   QCOMPARE(std::count(ids->begin(), ids->end(), end), 1);  // the template's own
 }
