@@ -195,7 +195,7 @@ void TestOtherRows::needTheSameWidth() {
   QVERIFY2(packed.notes[0].find("301 × 65") != std::string::npos, packed.notes[0].c_str());
   QVERIFY(packed.notes[0].find("without a base") != std::string::npos);
   QCOMPARE(take(Payload::open(packed.payload)).find(kEmbedding)->base, BaseKind::None);
-  QCOMPARE(take(Payload::open(packed.payload)).version(), 1);
+  QCOMPARE(take(Payload::open(packed.payload)).version(), 2);
   QVERIFY(take(model.verified(model.base)).bitExact);
   QCOMPARE(model.unpacked(), QString());
 }
