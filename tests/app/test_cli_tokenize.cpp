@@ -48,7 +48,8 @@ class TestCliTokenize : public QObject {
     const auto plain =
         runCli({"tokenize", DELTASCOPE_DEMO "/chat/tokenizer.json", "--no-special", "--json", "--text", "Hello world"});
     COMPARE_STATUS(plain, 0);
-    QCOMPARE(plain.json(), json({{"ids", {39, 356, 310, 2999}}}));
+    QCOMPARE(plain.json()["ids"], json({39, 356, 310, 2999}));
+    QCOMPARE(plain.json()["stages"], json("tokenizer.json"));
     const auto empty = runCli({"tokenize", DELTASCOPE_DEMO "/chat", "--no-special", "--text", ""});
     COMPARE_STATUS(empty, 0);
     QCOMPARE(empty.out, QByteArray("[]\n"));

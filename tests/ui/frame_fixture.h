@@ -139,7 +139,13 @@ class Frame {
       result.bitExact = result.elementsDifferent == 0;
       return result;
     };
-    engine.unpack = [](const UnpackRequest&, const JobContext&) -> Result<UnpackResult> { return UnpackResult{4, 32768, 0.1}; };
+    engine.unpack = [](const UnpackRequest&, const JobContext&) -> Result<UnpackResult> {
+      UnpackResult result;
+      result.tensors = 4;
+      result.bytes = 32768;
+      result.seconds = 0.1;
+      return result;
+    };
     engine.closeUp = [](const std::filesystem::path&, const std::filesystem::path&, const std::string&, std::uint64_t,
                         const JobContext&) -> Result<TensorCloseUp> {
       return fail(ErrorCode::Unsupported, "no close-ups in this test");
