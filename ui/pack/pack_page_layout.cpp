@@ -240,7 +240,7 @@ QWidget* PackPage::makeOutput() {
   m_overwrite->setObjectName("packOverwrite");
   m_overwrite->setToolTip("Replace an output of the same name once the new one is complete");
   connect(m_overwrite, &QCheckBox::toggled, this, &PackPage::formChanged);
-  m_verify = new QCheckBox("Verif&y before it is done");
+  m_verify = new QCheckBox("Verify what is &written");
   m_verify->setObjectName("packVerify");
   m_verify->setToolTip(
       "Rebuild every tensor from what was written and compare it with the final, before the output gets its name");
