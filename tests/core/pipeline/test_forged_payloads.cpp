@@ -138,6 +138,8 @@ void TestForgedPayloads::areToldApart_data() {
   add("patches", "nf4-entropy", field(10, 5), Damaged);
   add("raw tiles", "nf4-entropy", field(11, 5), Damaged);
   add("patches of sparse", "nf4-sparse", field(10, 5), Damaged);
+  add("a reserved word of a plane", "same-zstd", inChunk(set(20, 1)), Damaged);
+  add("a mode of a plane", "same-zstd", inChunk(set(16, 3)), Newer);
   add("a form of zstd", "nf4-zstd", inChunk(set(0, 2)), Newer);
   add("a model of entropy", "nf4-entropy", inModel(set(0, 2)), Newer);
   add("a model of bitpack", "nf4-bitpack", inModel(set(0, 2)), Newer);
