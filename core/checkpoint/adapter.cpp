@@ -53,6 +53,7 @@ class Matcher {
   Result<std::vector<AdapterTerm>> run() {
     std::map<std::string, ModuleParts, std::less<>> modules;
     for (const auto& tensor : m_adapter.tensors()) DELTASCOPE_TRY(sort(tensor, modules));
+    for (const auto& [tensor, module] : m_tokenRows) DELTASCOPE_TRY(addRows(*tensor, module));
     for (const auto& [module, parts] : modules) DELTASCOPE_TRY(addModule(module, parts));
     DELTASCOPE_TRY(checkVocabulary());
     return inOrder();
@@ -88,12 +89,26 @@ class Matcher {
                                                                   ", only F32, F16 and BF16 are handled here"));
       return {};
     }
-    for (const std::string_view suffix : {".token_adapter.trainable_tokens_delta", ".trainable_tokens_delta"})
-      if (name.ends_with(suffix)) return addRows(tensor, std::string(name.substr(0, name.size() - suffix.size())));
-    if (name.find(".lora_") != std::string_view::npos)
+    for (const std::string_view suffix : {".token_adapter.trainable_tokens_delta", ".trainable_tokens_delta"}) {
+      if (!name.ends_with(suffix)) continue;
+      m_tokenRows.emplace_back(&tensor, name.substr(0, name.size() - suffix.size()));
+      return {};
+    }
+    const auto plain = withoutWrapper(tensor.name);
+    if (plain && m_adapter.find(*plain)) return {};
+    if (plain || name.find(".lora_") != std::string_view::npos)
       return fail(ErrorCode::Unsupported, at(where(tensor), "this part of an adapter is not supported"),
                   "merge it with PEFT and pack the merged checkpoint");
     return addReplacement(tensor, std::string(name));
+  }
+
+  /// Of modules_to_save, PEFT stores the trained weight by its plain name, and where it stores embeddings too, once more by the
+  /// wrapper's, beside the one that was there; it loads the plain one.
+  static std::optional<std::string> withoutWrapper(const std::string& name) {
+    for (const std::string_view part : {".modules_to_save.", ".original_module."})
+      if (const auto found = name.find(part); found != std::string::npos)
+        return name.substr(0, found) + name.substr(found + part.size() - 1);
+    return std::nullopt;
   }
 
   static ModelNames namesOf(const Checkpoint& base) {
@@ -237,9 +252,10 @@ class Matcher {
   Result<void> addReplacement(const TensorInfo& tensor, std::string name) {
     Found found;
     found.newModule = isNewModule(name);
-    constexpr std::string_view kBaseLayer = ".base_layer.";
-    if (const auto part = name.find(kBaseLayer); part != std::string::npos) {
-      name.replace(part, kBaseLayer.size(), ".");
+    for (const std::string_view layer : {".token_adapter.base_layer.", ".base_layer."}) {
+      const auto part = name.find(layer);
+      if (part == std::string::npos) continue;
+      name.replace(part, layer.size(), ".");
       found.newModule = false;
     }
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, name, found));
@@ -257,11 +273,13 @@ class Matcher {
       if (one.module.empty() || module == one.module || module.ends_with("." + one.module)) tokens = &one;
     Found found;
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, module + ".weight", found));
-    const bool fits =
-        tokens && tensor.shape.size() == 2 && target->shape.size() == 2 && !isPacked(*target) &&
-        tensor.shape[0] == tokens->rows.size() && tensor.shape[1] == target->shape[1] &&
-        std::all_of(tokens->rows.begin(), tokens->rows.end(), [&](std::uint64_t row) { return row < target->shape[0]; });
-    if (!fits || !isCodedFloat(tensor.dtype)) return misfit(tensor, *target);
+    const TensorInfo* const replaced = replacementOf(target->name);
+    const auto& shape = replaced ? replaced->shape : target->shape;
+    const bool fits = tokens && tensor.shape.size() == 2 && shape.size() == 2 && (replaced || !isPacked(*target)) &&
+                      tensor.shape[0] == tokens->rows.size() && tensor.shape[1] == shape[1] && isCodedFloat(tensor.dtype);
+    if (!fits) return misfit(tensor, *target);
+    const std::uint64_t trained = tokens->rows.empty() ? 0 : *std::ranges::max_element(tokens->rows) + 1;
+    if (trained > shape[0]) return wrongTokens(tensor, trained, shape[0], printable(target->name) + " itself");
     found.term.kind = AdapterTerm::Kind::Rows;
     found.term.replacement = &tensor;
     found.term.rows = tokens->rows;
@@ -403,6 +421,7 @@ class Matcher {
   std::optional<bool> m_isConv1d;
   ModelNames m_names;  // of the base
   const TensorInfo* m_tie = nullptr;
+  std::vector<std::pair<const TensorInfo*, std::string>> m_tokenRows;  // with their modules
   std::vector<Found> m_found;
 };
 

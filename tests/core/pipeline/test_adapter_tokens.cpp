@@ -22,10 +22,13 @@ void writeBase(const fs::path& folder, bool tied) {
 }
 
 /// A LoRA on one projection beside `more`.
-void writeAdapter(const fs::path& folder, std::vector<TensorData> more) {
+void writeAdapter(const fs::path& folder, std::vector<TensorData> more,
+                  const nlohmann::json& settings = nlohmann::json::object()) {
   fs::create_directories(folder);
-  take(writeTextFile(folder / "adapter_config.json",
-                     R"({"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["q_proj","lm_head","embed_tokens"]})"));
+  auto config = nlohmann::json::parse(
+      R"({"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["q_proj","lm_head","embed_tokens"]})");
+  config.update(settings);
+  take(writeTextFile(folder / "adapter_config.json", config.dump()));
   const std::string module = "base_model.model.model.layers.0.self_attn.q_proj.";
   more.push_back(randomTensor(module + "lora_A.weight", DType::BF16, {4, 64}, 11, 0.1F));
   more.push_back(randomTensor(module + "lora_B.weight", DType::BF16, {64, 4}, 12, 0.1F));
@@ -58,6 +61,9 @@ class TestAdapterTokens : public QObject {
   void takeTheAdaptersMatrices_data();
   void takeTheAdaptersMatrices();
   void applyFactorsToTheSavedMatrix();
+  void takeTrainedWeightsOnce_data();
+  void takeTrainedWeightsOnce();
+  void putTrainedTokensIntoTheSavedMatrix();
   void sayWhatIsMissing_data();
   void sayWhatIsMissing();
 };
@@ -127,6 +133,75 @@ void TestAdapterTokens::applyFactorsToTheSavedMatrix() {
   std::vector<std::byte> expected(whole.bytes.size());
   take(applyLowRank(*model, slice, expected));
   QCOMPARE(bytesOfTensor(take(Checkpoint::open(space.at("merged"))), kHead), expected);
+}
+
+void TestAdapterTokens::takeTrainedWeightsOnce_data() {
+  QTest::addColumn<QStringList>("more");
+  QTest::addColumn<QString>("says");
+  QTest::newRow("the plain names") << QStringList{} << "";
+  QTest::newRow("the wrapper's copies too")
+      << QStringList{"lm_head.modules_to_save.weight", "lm_head.original_module.weight",
+                     "model.embed_tokens.modules_to_save.weight", "model.embed_tokens.original_module.weight"}
+      << "";
+  QTest::newRow("a copy alone") << QStringList{"model.norm.modules_to_save.weight"}
+                                << "this part of an adapter is not supported";
+}
+
+/// PEFT 0.21 with modules_to_save after resize_token_embeddings stores each matrix three times; the plain name is what it
+/// loads.
+void TestAdapterTokens::takeTrainedWeightsOnce() {
+  QFETCH(QStringList, more);
+  QFETCH(QString, says);
+  const Workspace space;
+  writeBase(space.at("base"), false);
+  const std::vector<TensorData> trained{saved(kEmbedding, 310), saved(kHead, 310)};
+  auto stored = trained;
+  for (const auto& name : more) {
+    stored.push_back(saved(name.toUtf8().constData(), 310));
+    stored.back().bytes.assign(stored.back().bytes.size(), std::byte{1});
+  }
+  writeAdapter(space.at("adapter"), stored, {{"modules_to_save", {"embed_tokens", "lm_head"}}});
+  const auto request = packing(space);
+  const auto packed = pack(request, {});
+  if (!says.isEmpty()) {
+    QVERIFY(!packed);
+    const auto message = QString::fromStdString(describe(packed.error()));
+    QVERIFY2(message.contains(says), qPrintable(message));
+    return;
+  }
+  QVERIFY2(packed.has_value(), packed ? "" : describe(packed.error()).c_str());
+  take(unpack({.path = request.out, .base = request.base, .out = space.at("merged"), .overwrite = false}, {}));
+  const auto merged = take(Checkpoint::open(space.at("merged")));
+  QCOMPARE(bytesOfTensor(merged, kEmbedding), trained[0].bytes);
+  QCOMPARE(bytesOfTensor(merged, kHead), trained[1].bytes);
+}
+
+/// trainable_token_indices of tokens that were added: PEFT stores the whole matrix as the token adapter's base layer.
+void TestAdapterTokens::putTrainedTokensIntoTheSavedMatrix() {
+  const std::string module = "base_model.model.model.embed_tokens.";
+  for (const bool whole : {true, false}) {
+    const Workspace space;
+    writeBase(space.at("base"), false);
+    const auto layer = randomTensor(module + "token_adapter.base_layer.weight", DType::BF16, {303, 64}, 31);
+    const auto rows = randomTensor(module + "token_adapter.trainable_tokens_delta", DType::BF16, {2, 64}, 32);
+    std::vector<TensorData> stored{rows};
+    if (whole) stored.insert(stored.end(), {layer, saved(kHead, 303)});
+    writeAdapter(space.at("adapter"), stored, {{"trainable_token_indices", {{"embed_tokens", {302, 5}}}}});
+    const auto request = packing(space);
+    const auto packed = pack(request, {});
+    if (!whole) {
+      QVERIFY(!packed);
+      const auto message = QString::fromStdString(describe(packed.error()));
+      QVERIFY2(message.contains("trained with 303 tokens, the base has 301"), qPrintable(message));
+      continue;
+    }
+    QVERIFY2(packed.has_value(), packed ? "" : describe(packed.error()).c_str());
+    take(unpack({.path = request.out, .base = request.base, .out = space.at("merged"), .overwrite = false}, {}));
+    auto expected = layer.bytes;
+    std::copy_n(rows.bytes.begin(), 128, expected.begin() + 302 * 128);
+    std::copy_n(rows.bytes.begin() + 128, 128, expected.begin() + 5 * 128);
+    QCOMPARE(bytesOfTensor(take(Checkpoint::open(space.at("merged"))), kEmbedding), expected);
+  }
 }
 
 void TestAdapterTokens::sayWhatIsMissing_data() {
