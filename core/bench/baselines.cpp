@@ -31,7 +31,7 @@ class Coded {
       m_chunks[i].count = static_cast<std::size_t>(std::min(each, m_origin.elements - i * each));
     }
     DELTASCOPE_TRY(m_place.team.run(m_chunks.size(), m_place.stop, [&](std::size_t i) {
-      return m_one.base->slice(m_origin.spec.name, m_origin.dtype, m_chunks[i].first, m_chunks[i].count, false,
+      return m_one.base->slice(m_origin.baseName, m_origin.dtype, m_chunks[i].first, m_chunks[i].count, false,
                                m_chunks[i].base);
     }));
     DELTASCOPE_TRY(fit(final));
@@ -115,7 +115,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   auto step = place.course.step(id == CodecId::Zstd ? BenchmarkWork::Zstd : BenchmarkWork::Additive);
   BenchmarkRow row = rowOf(place, origin, std::string(nameOf(id)));
   row.codec = nameOf(id);
-  row.storedBytes = coded.bytes() + one.base->storedBytes(origin.spec.name);
+  row.storedBytes = coded.bytes() + one.base->storedBytes(origin.baseName);
   row.residentBytes = coded.bytes() + residentBaseBytes(origin);
   row.residentMs = residentMs;
   DELTASCOPE_ASSIGN(const auto dense, fromBackend(backend.allocate(row.layerBytes, origin.spec.name)));

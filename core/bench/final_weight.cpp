@@ -19,7 +19,7 @@ Result<void> readBaseValues(const Variant& variant, const TensorOrigin& origin, 
   return team.run(static_cast<std::size_t>(ceilDiv(origin.elements, kSliceElements)), stop, [&](std::size_t i) -> Result<void> {
     const std::uint64_t first = i * kSliceElements, count = std::min(kSliceElements, origin.elements - first);
     SliceBuffer buffer;
-    DELTASCOPE_TRY(variant.base->slice(origin.spec.name, origin.dtype, first, static_cast<std::size_t>(count), true, buffer));
+    DELTASCOPE_TRY(variant.base->slice(origin.baseName, origin.dtype, first, static_cast<std::size_t>(count), true, buffer));
     std::copy(buffer.slice.values.begin(), buffer.slice.values.end(), into.begin() + static_cast<std::ptrdiff_t>(first * size));
     return {};
   });

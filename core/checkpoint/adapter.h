@@ -46,9 +46,9 @@ class Adapter {
   /// A replacement, and the low-rank update of one, may have more or fewer rows than its target: the adapter of a model whose
   /// tokens were added or cut. Then both the embedding and a head of its own must be there, or the error says what is missing.
   /// Sorted by target; the terms of one target are in the order PEFT applies them, a replacement first. An `lm_head` that the
-  /// base ties to its embedding has the embedding as its target, as PEFT's merge has. What PEFT stores once more by the name of a
-  /// wrapper (modules_to_save, original_module) is passed over, as PEFT does. Where the base is quantized
-  /// (bitsandbytes), the packed size is what must fit. Pointers are into tensors().
+  /// base ties to its embedding has the embedding as its target, as PEFT's merge has. What PEFT stores once more by the name of
+  /// a wrapper (modules_to_save, original_module) is passed over, as PEFT does. Where the base is quantized (bitsandbytes), the
+  /// packed size is what must fit. Pointers are into tensors().
   [[nodiscard]] Result<std::vector<AdapterTerm>> match(const Checkpoint& base) const;
 
  private:

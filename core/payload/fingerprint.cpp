@@ -16,7 +16,7 @@ std::string baseFingerprint(std::span<const TensorStats> tensors) {
   std::string text;
   for (const auto& t : tensors) {
     if (t.base == BaseKind::None) continue;
-    text.append(t.name).append("\t").append(nameOf(t.base)).append("\t");
+    text.append(t.nameInBase()).append("\t").append(nameOf(t.base)).append("\t");
     const auto& shape = t.shapeOfBase();
     for (std::size_t i = 0; i < shape.size(); ++i) text.append(i ? "x" : "").append(std::to_string(shape[i]));
     text.append("\t").append(toHex(t.baseHash)).append("\n");
@@ -30,8 +30,8 @@ std::string fullFingerprint(std::span<const TensorStats> tensors) {
   const auto addText = [&](std::string_view text) { hasher.update(std::as_bytes(std::span(text))); };
   for (const auto& t : tensors) {
     if (t.base == BaseKind::None) continue;
-    add(t.name.size());
-    addText(t.name);
+    add(t.nameInBase().size());
+    addText(t.nameInBase());
     add(static_cast<std::uint64_t>(t.base));
     add(t.shapeOfBase().size());
     for (const std::uint64_t side : t.shapeOfBase()) add(side);

@@ -36,7 +36,10 @@ json row(const TensorStats& t) {
   const bool sameHash = t.base == BaseKind::None || t.baseHash == t.finalHash;
   fields.push_back(sameHash ? std::string() : toHex(t.baseHash));
   if (t.codec != CodecId::Identical) addCoded(t, fields);
-  if (!t.baseShape.empty()) fields.push_back({{"base", t.baseShape}});
+  json tail;
+  if (!t.baseShape.empty()) tail["base"] = t.baseShape;
+  if (!t.baseName.empty()) tail["name"] = t.baseName;
+  if (!tail.is_null()) fields.push_back(std::move(tail));
   return fields;
 }
 
@@ -90,7 +93,9 @@ json companionRows(const std::vector<Companion>& companions) {
 }  // namespace
 
 int Manifest::version() const {
+  const bool newNames = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseName.empty(); });
   const bool newRows = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseShape.empty(); });
+  if (newNames) return 3;
   return newRows || !companions.empty() ? 2 : 1;
 }
 

@@ -81,18 +81,35 @@ Result<void> readCoded(const ManifestPlace& context, const json& row, TensorStat
   return {};
 }
 
-/// What a row of version 2 may end in.
+Result<void> readBaseShape(const ManifestPlace& context, const json& value, TensorStats& t) {
+  if (!value.is_array() || value.size() != t.shape.size() || value.empty() || t.base == BaseKind::None)
+    return context.corrupt(t.name, "bad shape of the base in the manifest");
+  for (const auto& dimension : value) {
+    if (!dimension.is_number_unsigned()) return context.corrupt(t.name, "bad shape of the base in the manifest");
+    t.baseShape.push_back(dimension.get<std::uint64_t>());
+  }
+  if (!mayGrow(t.baseShape, t.shape))
+    return context.corrupt(t.name, "the base's shape in the manifest does not fit the final's");
+  return {};
+}
+
+Result<void> readBaseName(const ManifestPlace& context, const json& value, TensorStats& t) {
+  if (value.is_string()) t.baseName = value.get<std::string>();
+  if (t.baseName.empty() || t.baseName == t.name || t.base == BaseKind::None)
+    return context.corrupt(t.name, "bad name of the base's tensor in the manifest");
+  return {};
+}
+
+/// What a row may end in: "base" from version 2 on, "name" from version 3 on.
 Result<void> readTail(const ManifestPlace& context, const json& tail, TensorStats& t) {
   for (const auto& [key, value] : tail.items()) {
-    if (key != "base") return context.newer(t.name, "a row with \"" + printable(key, 40) + "\"");
-    if (!value.is_array() || value.size() != t.shape.size() || value.empty() || t.base == BaseKind::None)
-      return context.corrupt(t.name, "bad shape of the base in the manifest");
-    for (const auto& dimension : value) {
-      if (!dimension.is_number_unsigned()) return context.corrupt(t.name, "bad shape of the base in the manifest");
-      t.baseShape.push_back(dimension.get<std::uint64_t>());
+    if (key == "base") {
+      DELTASCOPE_TRY(readBaseShape(context, value, t));
+    } else if (key == "name" && context.version >= 3) {
+      DELTASCOPE_TRY(readBaseName(context, value, t));
+    } else {
+      return context.newer(t.name, "a row with \"" + printable(key, 40) + "\"");
     }
-    if (!mayGrow(t.baseShape, t.shape))
-      return context.corrupt(t.name, "the base's shape in the manifest does not fit the final's");
   }
   return {};
 }

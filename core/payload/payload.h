@@ -18,7 +18,7 @@
 namespace deltascope {
 
 /// The newest version of the format that is read. A payload is written in the least one that can hold it.
-inline constexpr int kPayloadVersion = 2;
+inline constexpr int kPayloadVersion = 3;
 
 /// One checksummed piece of a tensor's delta.
 struct ChunkInfo {
@@ -54,8 +54,10 @@ struct TensorStats {
   Hash128 baseState;  ///< of Nf4 and Fp4: hash128 of its tables and block sizes; zeros in payloads that do not say
   /// The base's own, where it has more or fewer rows than the final; else empty. What lies past its end counts as zeros.
   std::vector<std::uint64_t> baseShape;
+  std::string baseName;  ///< of the base's tensor, where it has another name than the final's; else empty
 
   [[nodiscard]] const std::vector<std::uint64_t>& shapeOfBase() const { return baseShape.empty() ? shape : baseShape; }
+  [[nodiscard]] const std::string& nameInBase() const { return baseName.empty() ? name : baseName; }
 
   [[nodiscard]] double sparsity() const { return elements ? double(zeroDeltas) / double(elements) : 1.0; }
   [[nodiscard]] double bitsPerWeight() const { return elements ? 8.0 * double(storedBytes) / double(elements) : 0.0; }

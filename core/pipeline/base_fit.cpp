@@ -9,7 +9,7 @@ std::string inWords(BaseKind kind) { return kind == BaseKind::Same ? "unquantize
 
 std::optional<std::string> tableMisfit(const BaseModel& base, const TensorStats& tensor) {
   if (tensor.base != BaseKind::Nf4 && tensor.base != BaseKind::Fp4) return std::nullopt;
-  const auto& weight = base.quantized().weights.find(tensor.name)->second;
+  const auto& weight = base.quantized().weights.find(tensor.nameInBase())->second;
   if (tensor.baseState == Hash128{} ? weight.usualMap : weight.state == tensor.baseState) return std::nullopt;
   if (!weight.usualMap) return "its quant_map is not the table of " + std::string(nameOf(tensor.base));
   return "its tables or block sizes are not those that the payload was made over";
@@ -18,13 +18,15 @@ std::optional<std::string> tableMisfit(const BaseModel& base, const TensorStats&
 }  // namespace
 
 std::optional<std::string> baseMisfit(const BaseModel& base, const TensorStats& tensor) {
-  const BaseKind kind = base.kindOf(tensor.name, tensor.dtype);
-  if (kind == BaseKind::None) return "the base has no such tensor of a type that fits";
+  const BaseKind kind = base.kindOf(tensor.nameInBase(), tensor.dtype);
+  if (kind == BaseKind::None)
+    return "the base has no such tensor of a type that fits" +
+           (tensor.baseName.empty() ? "" : ", under the name " + printable(tensor.baseName));
   if (kind != tensor.base) return "the base holds it " + inWords(kind) + ", the payload expects it " + inWords(tensor.base);
-  if (const auto* shape = base.shapeOf(tensor.name, tensor.dtype); !shape || *shape != tensor.shapeOfBase())
+  if (const auto* shape = base.shapeOf(tensor.nameInBase(), tensor.dtype); !shape || *shape != tensor.shapeOfBase())
     return "its shape is " + (shape ? shapeText(*shape) : "unknown") + ", the payload expects " +
            shapeText(tensor.shapeOfBase());
-  if (const std::uint64_t bytes = base.storedBytes(tensor.name); bytes != tensor.baseBytes)
+  if (const std::uint64_t bytes = base.storedBytes(tensor.nameInBase()); bytes != tensor.baseBytes)
     return "the base stores " + std::to_string(bytes) + " bytes for it, the payload expects " +
            std::to_string(tensor.baseBytes);
   return tableMisfit(base, tensor);

@@ -4,7 +4,7 @@
 namespace deltascope {
 
 PairHasher::PairHasher(const PackSources& sources, const PackTensor& tensor) : m_sources(sources), m_tensor(tensor) {
-  const bool quantizedName = sources.base() && sources.base()->quantized().weights.contains(tensor.stats.name);
+  const bool quantizedName = sources.base() && sources.base()->quantized().weights.contains(tensor.stats.nameInBase());
   if (tensor.stats.base == BaseKind::None)
     m_baseBytes = BaseBytes::None;
   else if (!tensor.stats.baseShape.empty())
@@ -35,13 +35,13 @@ Result<TensorHashes> PairHasher::finish(std::span<const float> scales) const {
       hashes.base = m_base.digest();
       break;
     case BaseBytes::Codes:
-      if (!m_tensor.quantize) scales = m_sources.base()->quantized().weights.find(m_tensor.stats.name)->second.scales;
+      if (!m_tensor.quantize) scales = m_sources.base()->quantized().weights.find(m_tensor.stats.nameInBase())->second.scales;
       m_base.update(std::as_bytes(scales));
       hashes.base = m_base.digest();
       break;
     case BaseBytes::Elsewhere: {
       // As codes of a quantized weight that are taken as the plain bytes they are: the base hashes it with its scales.
-      DELTASCOPE_ASSIGN(hashes.base, m_sources.base()->hash(m_tensor.stats.name));
+      DELTASCOPE_ASSIGN(hashes.base, m_sources.base()->hash(m_tensor.stats.nameInBase()));
       break;
     }
   }

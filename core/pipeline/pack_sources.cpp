@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
 #include "core/codec/statistics.h"
 #include "core/payload/manifest.h"
+#include "core/pipeline/base_names.h"
 #include "core/pipeline/pack_faults.h"
 #include "core/quant/parts.h"
 
@@ -94,9 +96,10 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
     if (tensor.quantize)
       tensor.stats.baseState = quantizationState(*m_request.quantize, m_request.blocksize, m_request.doubleQuant);
   } else {
-    tensor.stats.base = m_base->kindOf(info.name, info.dtype);
+    if (const auto other = m_otherNames.find(info.name); other != m_otherNames.end()) tensor.stats.baseName = other->second;
+    tensor.stats.base = m_base->kindOf(tensor.stats.nameInBase(), info.dtype);
     if (tensor.stats.base != BaseKind::None) {
-      const auto& shape = *m_base->shapeOf(info.name, info.dtype);
+      const auto& shape = *m_base->shapeOf(tensor.stats.nameInBase(), info.dtype);
       if (shape != info.shape) {
         Error unlike = unlikeBase(*m_final, info, m_base->checkpoint(), shape);
         if (info.elements == 0 || std::ranges::find(shape, 0u) != shape.end()) return tl::make_unexpected(std::move(unlike));
@@ -104,16 +107,36 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
         if (tensor.stats.base == BaseKind::None && !m_unlike) m_unlike = std::move(unlike);
       }
     }
-    if (tensor.stats.base != BaseKind::None) setBase(tensor.stats);
+    if (tensor.stats.base != BaseKind::None)
+      setBase(tensor.stats);
+    else
+      tensor.stats.baseName.clear();
   }
   m_tensors.push_back(std::move(tensor));
   return {};
 }
 
-/// What the base has under the tensor's name.
+/// Finds what the base has by other names than the final.
+void PackSources::matchNames() {
+  const auto& quantized = m_base->quantized();
+  std::vector<NamedShape> final, base;
+  for (const auto& info : m_final->tensors()) final.push_back({info.name, &info.shape});
+  for (const auto& info : m_base->checkpoint().tensors()) {
+    if (quantized.parts.contains(info.name)) continue;
+    const auto weight = quantized.weights.find(info.name);
+    base.push_back({info.name, weight == quantized.weights.end() ? &info.shape : &weight->second.shape});
+  }
+  m_otherNames = otherNames(final, base);
+  if (m_otherNames.empty()) return;
+  const auto& [name, there] = *m_otherNames.begin();
+  m_notes.push_back(formatCount(m_otherNames.size()) + (m_otherNames.size() == 1 ? " tensor has" : " tensors have") +
+                    " another name in the base, such as " + printable(name) + ", there " + printable(there));
+}
+
+/// What the base has for the tensor.
 void PackSources::setBase(TensorStats& stats) const {
-  stats.baseBytes = m_base->storedBytes(stats.name);
-  const auto weight = m_base->quantized().weights.find(stats.name);
+  stats.baseBytes = m_base->storedBytes(stats.nameInBase());
+  const auto weight = m_base->quantized().weights.find(stats.nameInBase());
   const bool fourBit = stats.base == BaseKind::Nf4 || stats.base == BaseKind::Fp4;
   if (fourBit && weight != m_base->quantized().weights.end()) stats.baseState = weight->second.state;
 }
@@ -138,6 +161,7 @@ Result<void> PackSources::matchFinal() {
       DELTASCOPE_ASSIGN(const QuantizedTensors already, findQuantized(*m_final));
       if (!already.weights.empty()) return tl::make_unexpected(alreadyQuantized(*m_final, already.weights.begin()->second));
     }
+    if (!m_request.quantize) matchNames();
     for (const auto& info : m_final->tensors()) DELTASCOPE_TRY(addFinal(info));
     // Where another library quantized the linear layers, its scales and an embedding are not worth a base.
     const bool foreign = m_request.quantize && foreignQuantization(*m_final);
@@ -165,15 +189,17 @@ Result<void> PackSources::matchFinal() {
   for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
   if (shared == 0 && !m_tensors.empty())
     return tl::make_unexpected(m_unlike ? *m_unlike : nothingShared(*m_final, m_base->checkpoint()));
+  std::set<std::string_view> used;
+  for (const auto& tensor : m_tensors) used.insert(tensor.stats.nameInBase());
   for (const auto& info : m_base->checkpoint().tensors())
-    m_baseOnly += !m_final->find(info.name) && !m_base->quantized().parts.contains(info.name);
+    m_baseOnly += !used.contains(info.name) && !m_base->quantized().parts.contains(info.name);
   return {};
 }
 
 Result<void> PackSources::matchAdapters() {
   std::map<std::string, PackTensor*, std::less<>> byName;  // copies: a replacement makes its tensor anew
   if (!m_adapters.empty())
-    for (auto& tensor : m_tensors) byName.emplace(tensor.stats.name, &tensor);
+    for (auto& tensor : m_tensors) byName.emplace(tensor.stats.nameInBase(), &tensor);
   for (const auto& adapter : m_adapters) {
     DELTASCOPE_ASSIGN(const std::vector<AdapterTerm> terms, adapter->match(m_base->checkpoint()));
     for (const auto& term : terms) {
@@ -223,7 +249,7 @@ Result<TermsPtr> PackSources::termsOf(const PackTensor& tensor) const {
   const auto& stats = tensor.stats;
   const auto read = [&](std::uint64_t first, std::size_t count, std::vector<std::byte>& values) -> Result<void> {
     SliceBuffer buffer;
-    DELTASCOPE_TRY(m_base->slice(stats.name, stats.dtype, first, count, true, buffer));
+    DELTASCOPE_TRY(m_base->slice(stats.nameInBase(), stats.dtype, first, count, true, buffer));
     values.assign(buffer.slice.values.begin(), buffer.slice.values.end());
     return {};
   };
@@ -272,7 +298,7 @@ Result<void> PackSources::read(const PackTensor& tensor, std::uint64_t first, st
     return {};
   }
   if (tensor.stats.base != BaseKind::None)
-    DELTASCOPE_TRY(m_base->slice(tensor.stats.name, tensor.stats.dtype, first, count, true, into.base));
+    DELTASCOPE_TRY(m_base->slice(tensor.stats.nameInBase(), tensor.stats.dtype, first, count, true, into.base));
   if (tensor.final) return readFinal(tensor, first, into.final);
   return applyTerms(terms ? *terms : LoadedTerms{}, slice, into.final);
 }

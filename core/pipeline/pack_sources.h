@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The inputs of pack, opened and matched: which tensors there are, and any range of a tensor's final together with its base.
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -56,6 +57,7 @@ class PackSources {
   PackSources() = default;
   Result<void> matchFinal();
   Result<void> matchAdapters();
+  void matchNames();
   Result<void> addFinal(const TensorInfo& info);
   void setBase(TensorStats& stats) const;
   void setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base);
@@ -67,6 +69,7 @@ class PackSources {
   std::optional<BaseModel> m_base;
   std::vector<std::unique_ptr<Adapter>> m_adapters;
   std::vector<PackTensor> m_tensors;
+  std::map<std::string, std::string, std::less<>> m_otherNames;  ///< of the final's tensors, those that the base has
   std::uint64_t m_baseOnly = 0;
   std::vector<std::string> m_notes;
   std::optional<Error> m_unlike;  ///< why the first tensor that has another shape has no base

@@ -211,7 +211,7 @@ class Collector {
   }
 
   Result<void> checkBase(const TensorStats& tensor) {
-    if (const auto quantized = m_source.base->quantized().weights.find(tensor.name);
+    if (const auto quantized = m_source.base->quantized().weights.find(tensor.nameInBase());
         tensor.base != BaseKind::Same && quantized != m_source.base->quantized().weights.end())
       m_baseHasher.update(std::as_bytes(std::span(quantized->second.scales)));
     return checkHash(tensor, m_baseHasher.digest());
@@ -219,14 +219,14 @@ class Collector {
 
   /// A base of other rows than the final: not all of it was read.
   Result<void> checkWholeBase(const TensorStats& tensor) const {
-    DELTASCOPE_ASSIGN(const Hash128 hash, m_source.base->hash(tensor.name));
+    DELTASCOPE_ASSIGN(const Hash128 hash, m_source.base->hash(tensor.nameInBase()));
     return checkHash(tensor, hash);
   }
 
   Result<void> checkHash(const TensorStats& tensor, const Hash128& hash) const {
     if (hash == tensor.baseHash) return {};
     return fail(ErrorCode::Mismatch,
-                at({baseFileOf(m_source, tensor.name), tensor.name, std::nullopt},
+                at({baseFileOf(m_source, tensor.nameInBase()), tensor.name, std::nullopt},
                    "the base has the hash " + toHex(hash) + ", the payload was made over " + toHex(tensor.baseHash)),
                 "this is another base, or it was changed since");
   }

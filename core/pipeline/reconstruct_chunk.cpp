@@ -9,7 +9,7 @@ namespace deltascope {
 Result<void> readBase(const ReconstructionSource& source, const TensorStats& tensor, const ChunkInfo& chunk, bool withValues,
                       SliceBuffer& into) {
   if (tensor.base != BaseKind::None)
-    return source.base->slice(tensor.name, tensor.dtype, chunk.first, chunk.elements, withValues, into);
+    return source.base->slice(tensor.nameInBase(), tensor.dtype, chunk.first, chunk.elements, withValues, into);
   into.slice = {};
   into.slice.finalType = tensor.dtype;
   into.slice.first = chunk.first;

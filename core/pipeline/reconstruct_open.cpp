@@ -12,7 +12,7 @@ namespace {
 Result<void> checkBaseTensor(const ReconstructionSource& source, const TensorStats& tensor) {
   const auto misfit = baseMisfit(*source.base, tensor);
   if (!misfit) return {};
-  return fail(ErrorCode::Mismatch, at({baseFileOf(source, tensor.name), tensor.name, std::nullopt}, *misfit),
+  return fail(ErrorCode::Mismatch, at({baseFileOf(source, tensor.nameInBase()), tensor.name, std::nullopt}, *misfit),
               "this is not the base that " + source.files.payload.string() + " was made over");
 }
 

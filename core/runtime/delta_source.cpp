@@ -156,7 +156,7 @@ Result<void> DeltaSource::baseSlice(std::uint64_t first, std::size_t count, DTyp
       slice.count = count;
       return {};
     }
-    DELTASCOPE_TRY(m_places.file->slice(m_origin.spec.name, type, first, count, withValues, work.base));
+    DELTASCOPE_TRY(m_places.file->slice(m_origin.baseName, type, first, count, withValues, work.base));
     slice = work.base.slice;
     return {};
   }

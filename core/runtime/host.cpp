@@ -86,7 +86,7 @@ Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std:
 Host::Key Host::keyOf(const BaseModel& model, const TensorOrigin& origin) {
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(model.checkpoint().path(), ignored);
-  return {path.string(), origin.spec.name, origin.quantized ? DType::U8 : origin.dtype, origin.elements};
+  return {path.string(), origin.baseName, origin.quantized ? DType::U8 : origin.dtype, origin.elements};
 }
 
 bool Host::holds(const BaseModel& model, const TensorOrigin& origin) const {
@@ -112,7 +112,7 @@ Result<std::shared_ptr<const ResidentBase>> Host::base(const BaseModel& model, c
 /// A base of more or fewer rows than the final; its hash is over all that it stores.
 Result<void> Host::readResized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
                                ResidentBase& base) {
-  DELTASCOPE_ASSIGN(base.hash, model.hash(origin.spec.name));
+  DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
   const QuantizedTensor* quantized = origin.quantized;
   const bool int8 = quantized && quantized->format == QuantFormat::Int8;
   const std::uint64_t codeBytes = quantized ? residentCodeBytes(origin) : residentBaseBytes(origin);
@@ -126,7 +126,7 @@ Result<void> Host::readResized(const BaseModel& model, const TensorOrigin& origi
     const std::uint64_t first = begin / tile * kTileElements;
     const std::uint64_t most = ceilDiv(piece.size(), tile) * kTileElements;
     const auto count = static_cast<std::size_t>(std::min(most, origin.elements - first));
-    DELTASCOPE_TRY(model.slice(origin.spec.name, origin.dtype, first, count, false, slice));
+    DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, first, count, false, slice));
     const auto bytes = quantized ? std::as_bytes(slice.slice.codes) : slice.slice.values;
     std::memcpy(piece.data(), bytes.data(), piece.size());
     return {};
@@ -174,7 +174,7 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
     SliceBuffer slice;
     constexpr std::uint64_t kPiece = kReadBytes / sizeof(float) / kTileElements * kTileElements;
     const auto convert = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
-      DELTASCOPE_TRY(model.slice(origin.spec.name, origin.dtype, begin / size, piece.size() / size, false, slice));
+      DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, begin / size, piece.size() / size, false, slice));
       hasher.update(slice.stored);
       std::memcpy(piece.data(), slice.values.data(), piece.size());
       return {};

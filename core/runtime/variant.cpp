@@ -100,8 +100,7 @@ class Tracer {
       : m_variant(variant), m_origin(origin), m_faults(faults), m_name(origin.spec.name) {}
 
   Result<void> trace() {
-    for (const auto& payload : m_variant.payloads)
-      if (const TensorStats* stats = payload->find(m_name)) DELTASCOPE_TRY(apply(payload, *stats));
+    for (const auto& [payload, stats] : layers()) DELTASCOPE_TRY(apply(payload, *stats));
     if (!m_seen) DELTASCOPE_TRY(startAtBase());
     if (m_shape != m_origin.spec.shape) return tl::make_unexpected(m_faults.wrongShape(file(), m_origin.spec, m_shape));
     if (!isCodedFloat(m_origin.dtype)) return tl::make_unexpected(m_faults.wrongType(file(), m_origin.spec, m_origin.dtype));
@@ -109,6 +108,21 @@ class Tracer {
   }
 
  private:
+  /// From the lowest: each knows its tensor by the name that the one above gives it.
+  std::vector<std::pair<std::shared_ptr<const Payload>, const TensorStats*>> layers() {
+    std::vector<std::pair<std::shared_ptr<const Payload>, const TensorStats*>> found;
+    std::string name = m_name;
+    for (auto payload = m_variant.payloads.rbegin(); payload != m_variant.payloads.rend(); ++payload) {
+      const TensorStats* stats = (*payload)->find(name);
+      if (!stats) continue;
+      found.emplace_back(*payload, stats);
+      name = stats->nameInBase();
+    }
+    std::ranges::reverse(found);
+    m_origin.baseName = std::move(name);
+    return found;
+  }
+
   Result<void> apply(const std::shared_ptr<const Payload>& payload, const TensorStats& stats) {
     if (stats.base == BaseKind::None)
       restart();
@@ -164,9 +178,9 @@ class Tracer {
   void setBottom(BaseKind kind) {
     m_origin.bottom = kind;
     if (kind == BaseKind::Same)
-      m_origin.plain = m_variant.base->checkpoint().find(m_name);
+      m_origin.plain = m_variant.base->checkpoint().find(m_origin.baseName);
     else
-      m_origin.quantized = &m_variant.base->quantized().weights.find(m_name)->second;
+      m_origin.quantized = &m_variant.base->quantized().weights.find(m_origin.baseName)->second;
   }
 
   /// A weight that no payload speaks of.
@@ -174,14 +188,14 @@ class Tracer {
     const auto missing = [&] { return tl::make_unexpected(m_faults.missing(file(), m_origin.spec)); };
     if (!m_variant.base) return missing();
     const auto& weights = m_variant.base->quantized().weights;
-    if (const auto found = weights.find(m_name); found != weights.end()) {
+    if (const auto found = weights.find(m_origin.baseName); found != weights.end()) {
       m_shape = found->second.shape;
       m_origin.dtype = found->second.dtype;
       m_origin.elements = found->second.elements;
       setBottom(kindOfFormat(found->second.format));
       return {};
     }
-    const TensorInfo* info = m_variant.base->checkpoint().find(m_name);
+    const TensorInfo* info = m_variant.base->checkpoint().find(m_origin.baseName);
     if (!info) return missing();
     m_shape = info->shape;
     m_origin.dtype = info->dtype;

@@ -23,6 +23,7 @@ struct DeltaStep {
 /// One weight of the model: a tensor of the base, and what the payloads do to it, in order.
 struct TensorOrigin {
   WeightSpec spec;
+  std::string baseName;       ///< under which the base has it
   DType dtype = DType::BF16;  ///< of the final
   std::uint64_t elements = 0;
   BaseKind bottom = BaseKind::None;            ///< what the base holds; None: the first step needs no base

@@ -148,7 +148,7 @@ Result<void> WeightStore::State::readPlain(std::uint64_t first, std::span<std::b
   const std::uint64_t size = deltascope::bytesOf(origin.dtype);
   if (isPlain(origin)) return variant->base->checkpoint().read(*origin.plain, first * size, into);
   SliceBuffer slice;
-  DELTASCOPE_TRY(variant->base->slice(origin.spec.name, origin.dtype, first, into.size() / size, true, slice));
+  DELTASCOPE_TRY(variant->base->slice(origin.baseName, origin.dtype, first, into.size() / size, true, slice));
   std::copy(slice.slice.values.begin(), slice.slice.values.end(), into.begin());
   return {};
 }
@@ -194,7 +194,7 @@ Result<void> WeightStore::State::checkFinal(const Entry& entry, const Hash128& h
   const TensorOrigin& origin = *entry.origin;
   if (!origin.finalHash || hash == *origin.finalHash) return {};
   if (origin.baseHash) {
-    DELTASCOPE_ASSIGN(const Hash128 base, variant->base->hash(origin.spec.name));
+    DELTASCOPE_ASSIGN(const Hash128 base, variant->base->hash(origin.baseName));
     if (base != *origin.baseHash)
       return fail(ErrorCode::Mismatch,
                   at({variant->base->checkpoint().path(), origin.spec.name, {}},

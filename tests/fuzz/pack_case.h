@@ -179,16 +179,16 @@ class PackCase : private RandomCheckpoints {
     if (!base) return "the base: " + describe(base.error());
     for (const auto& row : payload->tensors()) {
       const auto name = printable(row.name);
-      const auto hash = base->hash(row.name);
+      const auto hash = base->hash(row.nameInBase());
       if (!hash || *hash != row.baseHash) return "the base's hash of " + name + " is not the row's";
-      if (base->storedBytes(row.name) != row.baseBytes) return "the base's size of " + name + " is not the row's";
+      if (base->storedBytes(row.nameInBase()) != row.baseBytes) return "the base's size of " + name + " is not the row's";
       if (row.base == BaseKind::Same) {
         if (row.codec != CodecId::Identical) return name + " is a copy, but not identical";
         continue;
       }
       const auto tensor = std::ranges::find(m_final, row.name, [](const CaseTensor& t) { return t.spec.name; });
       SliceBuffer slice;
-      if (!base->slice(row.name, row.dtype, 0, row.elements, true, slice)) return "the base cannot be read at " + name;
+      if (!base->slice(row.nameInBase(), row.dtype, 0, row.elements, true, slice)) return "the base cannot be read at " + name;
       const bool same = slice.values == tensor->bytes;
       if (same != (row.codec == CodecId::Identical))
         return name + (same ? " equals its base, but is coded" : " is no copy of its base");

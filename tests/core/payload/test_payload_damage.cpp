@@ -89,7 +89,7 @@ void TestPayloadDamage::refusesManifests_data() {
   const auto metadata = [](const char* key, const char* value) {
     return [key, value](json& header) { header["__metadata__"][key] = value; };
   };
-  add("a newer version", metadata("deltascope.version", "3"), "needs a newer deltascope: payload version 3");
+  add("a newer version", metadata("deltascope.version", "4"), "needs a newer deltascope: payload version 4");
   add("a version far ahead", metadata("deltascope.version", "99999999999999999999"), "needs a newer deltascope");
   add("a version spelled otherwise", metadata("deltascope.version", "01"), "not a number");
   add("a version with a sign", metadata("deltascope.version", "+1"), "not a number");
@@ -125,6 +125,20 @@ void TestPayloadDamage::refusesManifests_data() {
   add("chunks beyond reason", inRow(0, [](json& r) { r[2] = {1ull << 40}, r[8] = 1ull << 40; }), "larger than 16 GiB");
   add("more than a stream can hold", inRow(4, [](json& r) { r[2] = {1u << 30}, r[8] = 1u << 30; }), "claims to hold");
   add("another base's rows in version 1", inRow(0, [](json& r) { r.push_back({{"base", {4, 4096}}}); }), "wrong length");
+  const auto tail = [](const char* version, std::size_t row, json members) {
+    return [=](json& h) {
+      h["__metadata__"]["deltascope.version"] = version;
+      inRow(row, [&](json& r) { r.push_back(members); })(h);
+    };
+  };
+  add("another base's name in version 1", tail("1", 0, {{"name", "x"}}), "wrong length");
+  add("another base's name in version 2", tail("2", 0, {{"name", "x"}}), "needs a newer deltascope: a row with \"name\"");
+  add("a member of tomorrow", tail("3", 0, {{"tomorrow", 1}}), "needs a newer deltascope: a row with \"tomorrow\"");
+  add("the row's own name", tail("3", 0, {{"name", "a.weight"}}), "bad name of the base's tensor");
+  add("no name", tail("3", 0, {{"name", ""}}), "bad name of the base's tensor");
+  add("a name that is no text", tail("3", 0, {{"name", 7}}), "bad name of the base's tensor");
+  add("a name without a base", tail("3", 4, {{"name", "x"}}), "bad name of the base's tensor");
+  add("another name than the fingerprint's", tail("3", 0, {{"name", "x"}}), "fingerprint");
   add("half an estimate", inRow(0, [](json& r) { r.push_back(1); }), "wrong length");
   add("a fraction", inRow(0, [](json& r) { r[9] = 0.5; }), "not a number");
   add("a row cut short", inRow(0, [](json& r) { r.erase(13); }), "wrong length");

@@ -4,6 +4,7 @@
 #include <QtTest>
 #include <fstream>
 
+#include "core/pipeline/pipeline.h"
 #include "core/runtime/runtime.h"
 #include "tests/core/pipeline/small_model.h"
 
@@ -28,6 +29,7 @@ std::string renamed(const std::string& name, const json& pairs) {
 /// As make_names.py writes it.
 void write(const json& row, const fs::path& folder) {
   const fs::path from = kData / row.at("model").get<std::string>();
+  fs::create_directories(folder);
   auto config = json::parse(take(readTextFile(from / "config.json")));
   if (row.contains("config")) config.update(row["config"]);
   for (const auto& field : row.value("absent", json::array())) config.erase(field.get<std::string>());
@@ -126,6 +128,45 @@ class TestNames : public QObject {
     const auto said = QString::fromStdString(describe(found.error()));
     for (const auto& part : refused->second) QVERIFY2(said.contains(part), qPrintable(said));
     QVERIFY(!said.contains('\n') && !said.contains("mixed up") && !found.error().hint.empty());
+  }
+
+  /// A fine-tune of a fine-tune, each of whose weights has another name than below it.
+  void payloadsFindTheirBaseUnderOtherNames() {
+    const QTemporaryDir folder;
+    const fs::path path = folder.path().toStdString();
+    const auto child = [&](const char* name, const char* below, const char* prefix, std::size_t stride) {
+      write(json::parse(R"({"model":"llama-head-dim","rename":[["",")" + std::string(prefix) + R"("]]})"), path / name);
+      const auto checkpoint = take(Checkpoint::open(path / name));
+      std::vector<TensorData> tensors;
+      for (const auto& info : checkpoint.tensors())
+        tensors.push_back(nudged({{info.name, info.dtype, info.shape}, take(checkpoint.readAll(info))}, stride));
+      writeFile(path / name / "model.safetensors", tensors);
+      PackRequest request;
+      request.base = path / below;
+      request.final = path / name;
+      request.out = path / (std::string(name) + ".delta.safetensors");
+      take(pack(request, {}));
+      return request.out;
+    };
+    write(json::parse(R"({"model":"llama-head-dim"})"), path / "base");
+    LoadRequest load;
+    load.path = path / "base";
+    load.payloads = {child("a", "base", "module.", 7), child("b", "a", "_orig_mod.", 3)};
+    const auto tokens = [](const LoadRequest& request) {
+      const auto session = take(Session::create(take(Model::load(request, {}))));
+      GenerateRequest generate;
+      generate.prompt = {1, 2, 3, 4, 5};
+      generate.maxNewTokens = 8;
+      generate.ignoreEnd = true;
+      return take(session->generate(generate, {})).logitsHash;
+    };
+    LoadRequest exact;
+    exact.path = path / "b";
+    const auto expected = tokens(exact);
+    for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
+      load.placement = placement;
+      QCOMPARE(tokens(load), expected);
+    }
   }
 
   void twoModelsInOneFileAreNamed() {

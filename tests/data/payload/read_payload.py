@@ -65,7 +65,7 @@ class Base:
     """One row's base tensor, cut or continued to the final's elements."""
 
     def __init__(self, row, tail, tensors):
-        self.name, self.dtype, self.kind = row[0], row[1], row[4]
+        self.name, self.dtype, self.kind = tail.get("name", row[0]), row[1], row[4]
         self.count = int(np.prod(row[2], dtype=object)) if row[2] else 1
         self.shape = tail.get("base", row[2])
         self.state = "0" * 32
@@ -164,15 +164,16 @@ def runs(text, rows):
 def read(path, base_path):
     file = File(path)
     m = file.metadata
-    need(re.fullmatch("[12]", m["deltascope.version"]), "version: a newer file")
+    need(re.fullmatch("[123]", m["deltascope.version"]), "version: a newer file")
     version = int(m["deltascope.version"])
     text = "".join(f"{k}\t{m[k]}\n" for k in sorted(m) if k.startswith("deltascope.") and k != "deltascope.checksum")
     need(f"{hash64(text.encode()):016x}" == m["deltascope.checksum"], "checksum")
     need(len(file.text) % 16 == 8 and file.text.rstrip(b" ").endswith(b"}"), "header")
     need(all(e["dtype"] == "U8" and len(e["shape"]) == 1 and not any(v % 16 for v in e["data_offsets"]) for e in file.header.values()), "streams")
     rows = json.loads(m["deltascope.manifest"])
-    tails = [r.pop() if version == 2 and isinstance(r[-1], dict) else {} for r in rows]
-    need(all(set(t) <= {"base"} for t in tails), "a newer row")
+    tails = [r.pop() if version >= 2 and isinstance(r[-1], dict) else {} for r in rows]
+    need(all(set(t) <= {"base", *(["name"] if version >= 3 else [])} for t in tails), "a newer row")
+    need(all(t.get("name") != r[0] and t.get("name", "-") and (r[4] or not t) for r, t in zip(rows, tails)), "a row's tail")
     need([r[0] for r in rows] == sorted((r[0] for r in rows), key=natural), "order of the rows")
     _, placed = runs(m["deltascope.shards"], len(rows))
     need(not placed or len(placed) == len(rows), "shards")
@@ -185,8 +186,9 @@ def read(path, base_path):
         if r[4] == 0:
             continue
         shape, digits = t.get("base", r[2]), r[7] or r[6]
-        shown += f"{r[0]}\t{KINDS[r[4]]}\t{'x'.join(map(str, shape))}\t{digits}\n"
-        name = r[0].encode()
+        base_name = t.get("name", r[0])
+        shown += f"{base_name}\t{KINDS[r[4]]}\t{'x'.join(map(str, shape))}\t{digits}\n"
+        name = base_name.encode()
         full += struct.pack("<Q", len(name)) + name + struct.pack(f"<{2 + len(shape)}Q", r[4], len(shape), *shape)
         full += digits.encode() + states.get(i, "0" * 32).encode()
     need(hash128(shown.encode()) == m["deltascope.base"], "fingerprint")
@@ -195,7 +197,7 @@ def read(path, base_path):
     while f"deltascope.model.{len(models)}" in file.header:
         models[len(models)] = whole(file, f"deltascope.model.{len(models)}")
     companions = {}
-    for i, (name, size, digest, form) in enumerate(json.loads(m.get("deltascope.companions", "[]")) if version == 2 else []):
+    for i, (name, size, digest, form) in enumerate(json.loads(m.get("deltascope.companions", "[]")) if version >= 2 else []):
         data = whole(file, f"deltascope.companion.{i}")
         data = inflate(data, size) if form else bytes(data)
         need(len(data) == size and hash128(data) == digest, name)
