@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "app/cli/command.h"
@@ -53,6 +54,9 @@ Json row(const TensorStats& t, ModelFiles::Kind kind) {
   if (kind == ModelFiles::Kind::Scripts) return json;
   json["final_hash"] = toHex(t.finalHash);
   json["why"] = explainChoice(t);
+  if (t.base == BaseKind::None) return json;
+  json["base_shape"] = t.shapeOfBase();
+  json["base_name"] = t.nameInBase();
   return json;
 }
 
@@ -94,10 +98,13 @@ std::string dtypeCell(const TensorStats& t, bool checkpoint) {
 
 std::string tensorTable(const Inspection& inspection) {
   const bool checkpoint = isCheckpoint(inspection);
+  const auto& tensors = inspection.tensors;
+  const bool shapes = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseShape.empty(); });
+  const bool names = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseName.empty(); });
   std::vector<std::vector<std::string>> rows;
   rows.push_back(
       {"name", "shape", "dtype", "elements", "sparsity", "codec", "base bytes", "stored bytes", "bits/weight", "ratio"});
-  for (const auto& t : inspection.tensors)
+  for (const auto& t : tensors)
     rows.push_back({printable(t.name), shapeText(t.shape), dtypeCell(t, checkpoint), formatCount(t.elements),
                     checkpoint ? "" : percent(t.sparsity()), std::string(nameOf(t.codec)), formatCount(t.baseBytes),
                     formatCount(t.storedBytes), number(t.bitsPerWeight()), ratioCell(t.ratio(), t.storedBytes)});
@@ -106,7 +113,16 @@ std::string tensorTable(const Inspection& inspection) {
                   checkpoint ? "" : percent(sparsityOf(sum)), "", formatCount(sum.baseBytes), formatCount(sum.storedBytes),
                   number(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0),
                   ratioCell(ratioOf(sum), sum.storedBytes)});
-  return table(rows, "lrlrrlrrrr");
+  std::string columns = "lrlrrlrrrr";
+  const auto addColumn = [&](char align, const char* title, auto cell) {
+    columns += align;
+    rows.front().push_back(title);
+    for (std::size_t i = 0; i < tensors.size(); ++i) rows[i + 1].push_back(cell(tensors[i]));
+    rows.back().emplace_back();
+  };
+  if (shapes) addColumn('r', "base shape", [](const auto& t) { return t.baseShape.empty() ? "" : shapeText(t.baseShape); });
+  if (names) addColumn('l', "base name", [](const auto& t) { return printable(t.baseName); });
+  return table(rows, columns.c_str());
 }
 
 std::string toText(const Inspection& inspection, bool verbose) {

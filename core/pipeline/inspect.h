@@ -25,7 +25,7 @@ struct Inspection {
 [[nodiscard]] Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
 /// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes,
-/// bits_per_weight, ratio.
+/// bits_per_weight, ratio; then base_shape and base_name, where a tensor's base has another shape or name than the tensor.
 [[nodiscard]] std::string toCsv(const std::vector<TensorStats>& tensors);
 
 /// Where a tensor's stored bytes go.

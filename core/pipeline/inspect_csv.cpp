@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/pipeline/inspect.h"
 
 namespace deltascope {
@@ -25,10 +27,18 @@ std::string shapeField(const std::vector<std::uint64_t>& shape) {
 }  // namespace
 
 std::string toCsv(const std::vector<TensorStats>& tensors) {
-  std::string csv = "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio\r\n";
-  for (const auto& t : tensors)
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}\r\n", field(t.name), shapeField(t.shape), nameOf(t.dtype), t.elements,
+  const bool shapes = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseShape.empty(); });
+  const bool names = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseName.empty(); });
+  std::string csv = "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio";
+  csv += fmt::format("{}{}\r\n", shapes ? ",base_shape" : "", names ? ",base_name" : "");
+  for (const auto& t : tensors) {
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}", field(t.name), shapeField(t.shape), nameOf(t.dtype), t.elements,
                        t.sparsity(), nameOf(t.codec), t.baseBytes, t.storedBytes, t.bitsPerWeight(), t.ratio());
+    const bool based = t.base != BaseKind::None;
+    if (shapes) csv += "," + (based ? shapeField(t.shapeOfBase()) : std::string());
+    if (names) csv += "," + (based ? field(t.nameInBase()) : std::string());
+    csv += "\r\n";
+  }
   return csv;
 }
 

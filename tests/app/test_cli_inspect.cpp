@@ -116,6 +116,51 @@ class TestCliInspect : public QObject {
   }
 
   /// What the rows store and the header are the whole file.
+  /// Where a tensor's base has other rows or another name, all three say so, and only there.
+  void anotherBaseIsShown_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<QString>("prefix");
+    QTest::newRow("as the final") << 301 << "";
+    QTest::newRow("other rows") << 310 << "";
+    QTest::newRow("another name") << 301 << "module.";
+    QTest::newRow("both") << 310 << "module.";
+  }
+  void anotherBaseIsShown() {
+    QFETCH(int, rows);
+    QFETCH(QString, prefix);
+    const QTemporaryDir folder;
+    const fs::path here = folder.path().toStdString();
+    writeModel(here / "base", smallLlama());
+    auto tensors = smallLlama();
+    for (auto& tensor : tensors) {
+      if (tensor.spec.name == "model.embed_tokens.weight")
+        tensor = randomTensor(tensor.spec.name, DType::BF16, {static_cast<std::uint64_t>(rows), 64}, 9);
+      tensor.spec.name = prefix.toStdString() + tensor.spec.name;
+    }
+    writeModel(here / "final", tensors);
+    const QString out = folder.filePath("out.delta.safetensors");
+    COMPARE_STATUS(runCli({"pack", "--base", "base", "--final", "final", "--out", out, "--quiet"}, folder.path()), 0);
+    const auto json = runCli({"inspect", out, "--json"}).json();
+    const auto records = parseCsv(runCli({"inspect", out, "--csv"}).out);
+    const QString text = QString::fromUtf8(runCli({"inspect", out}).out);
+    QStringList more;
+    if (rows != 301) more << "base_shape";
+    if (!prefix.isEmpty()) more << "base_name";
+    QCOMPARE(records[0].mid(10), more);
+    QCOMPARE(text.contains("base shape"), rows != 301);
+    QCOMPARE(text.contains("base name"), !prefix.isEmpty());
+    for (std::size_t i = 0; i < json["tensors"].size(); ++i) {
+      const auto& row = json["tensors"][i];
+      const auto name = row["name"].get<std::string>();
+      QCOMPARE(prefix.toStdString() + row["base_name"].get<std::string>(), name);
+      const bool embedding = name.ends_with("embed_tokens.weight");
+      if (embedding) QCOMPARE(row["base_shape"].get<std::vector<int>>(), (std::vector<int>{301, 64}));
+      if (!embedding) QCOMPARE(row["base_shape"], row["shape"]);
+      if (rows != 301 && embedding) QCOMPARE(records[i + 1][10], QString("301x64"));
+      if (!prefix.isEmpty()) QCOMPARE(records[i + 1].last().toStdString(), row["base_name"].get<std::string>());
+    }
+  }
+
   void storedBytesAndTheHeaderAreTheFile() {
     for (const char* name : {"packed/model.delta.safetensors", "lora.delta.safetensors"}) {
       const auto shown = runCli({"inspect", place(name), "--json"}).json();
