@@ -149,14 +149,31 @@ class Scanner {
     return !error && isInside(target, m_root);
   }
 
-  void keepWithinLimits() {
+  /// Names as all file systems can have them side by side: of two that differ in case alone, the one that is a model's.
+  std::map<std::string, std::string> namesThatStay() const {
     std::map<std::string, std::string> names;
+    for (const bool wellKnown : {true, false})
+      for (const auto& file : m_list.files)
+        if (isWellKnownCompanion(file.name) == wellKnown) names.try_emplace(folded(file.name), file.name);
+    return names;
+  }
+
+  /// A folder that another file's path goes through, with letters of any case.
+  static bool isFolder(const std::string& name, const std::map<std::string, std::string>& names) {
+    const auto inside = names.lower_bound(name + '/');
+    return inside != names.end() && inside->first.starts_with(name + '/');
+  }
+
+  void keepWithinLimits() {
+    const auto names = namesThatStay();
     std::vector<CompanionFile> kept;
     std::uint64_t bytes = 0;
     for (auto& file : m_list.files) {
-      const auto [other, isNew] = names.try_emplace(folded(file.name), file.name);
-      if (!isNew) {
-        leaveOut(file.name, "differs from " + other->second + " in case alone");
+      const auto stays = names.find(folded(file.name));
+      if (stays->second != file.name) {
+        leaveOut(file.name, "differs from " + stays->second + " in case alone");
+      } else if (isFolder(stays->first, names)) {
+        leaveOut(file.name, "differs from a folder in case alone");
       } else if (file.bytes > kLargestCompanion) {
         leaveOut(file.name, "larger than " + formatGib(kLargestCompanion));
       } else if (kept.size() == kMostCompanions) {

@@ -37,6 +37,13 @@ Result<std::vector<Sidecar>> asOfFinal(const std::vector<CompanionFile>& files, 
   return sidecars;
 }
 
+/// Beside those that the payload carries, which may have its name in other letters.
+bool hasPlaceFor(const Sidecar& file, const Payload& payload) {
+  auto all = payload.companions();
+  all.emplace_back().path = file.name;
+  return !firstMisplaced(all, {});
+}
+
 Result<UnpackCompanions> ofPackedModel(const ReconstructionSource& source) {
   const fs::path& folder = source.files.path;
   CompanionScan scan{folder, {source.files.payload, folder / kIndexName}, false};
@@ -67,7 +74,7 @@ Result<UnpackCompanions> companionsOf(const ReconstructionSource& source) {
     list.files.push_back({std::string(kFinalConfigName), kept, fs::file_size(kept, ignored)});
   }
   DELTASCOPE_ASSIGN(std::vector<Sidecar> theirs, asOfFinal(list.files, source.payload));
-  std::erase_if(theirs, [&](const Sidecar& file) { return has(file.name); });
+  std::erase_if(theirs, [&](const Sidecar& file) { return !hasPlaceFor(file, source.payload); });
   companions.ofBase = namesOf(theirs);
   std::ranges::move(theirs, std::back_inserter(companions.files));
   return companions;

@@ -111,6 +111,36 @@ class TestCompanionFiles : public QObject {
     QCOMPARE(QString::fromStdString(describeLeftOut(list->leftOut, 1)), QString(".git (a hidden folder) and 7 more"));
   }
 
+  /// Of names that differ in case alone, the one that belongs to a model stays, whatever the order.
+  void namesDifferInMoreThanCase_data() {
+    QTest::addColumn<QStringList>("files");
+    QTest::addColumn<QStringList>("stay");
+    QTest::addColumn<QString>("leftOut");
+    const auto row = [](const char* name, QStringList files, QStringList stay, const char* leftOut) {
+      QTest::newRow(name) << files << stay << QString(leftOut);
+    };
+    row("a model's file", {"Config.json", "config.json"}, {"config.json"},
+        "Config.json (differs from config.json in case alone)");
+    row("two of nobody's", {"b.txt", "B.txt"}, {"B.txt"}, "b.txt (differs from B.txt in case alone)");
+    row("three", {"README.MD", "README.md", "readme.md"}, {"README.md"},
+        "README.MD (differs from README.md in case alone), readme.md (differs from README.md in case alone)");
+    row("a file and a folder", {"data", "Data/x.txt"}, {"Data/x.txt"}, "data (differs from a folder in case alone)");
+    row("two folders", {"data/x.txt", "Data/y.txt"}, {"Data/y.txt", "data/x.txt"}, "");
+    row("files in two folders", {"data/x.txt", "Data/X.txt"}, {"Data/X.txt"},
+        "data/x.txt (differs from Data/X.txt in case alone)");
+  }
+  void namesDifferInMoreThanCase() {
+    QFETCH(QStringList, files);
+    QFETCH(QStringList, stay);
+    QFETCH(QString, leftOut);
+    const fs::path folder = at(QTest::currentDataTag());
+    for (const auto& name : files) write(folder / name.toStdString());
+    const auto list = listCompanions({folder, {}, false});
+    QVERIFY(list);
+    QCOMPARE(namesOf(*list), stay);
+    QCOMPARE(QString::fromStdString(describeLeftOut(list->leftOut, 100)), leftOut);
+  }
+
   void aLoneFileHasWhatIsKnownAlone() {
     const fs::path folder = at("downloads");
     for (const char* name : {"a.safetensors", "b.safetensors", "config.json", "thesis.txt", "1_Pooling/config.json",

@@ -178,6 +178,21 @@ class TestFinalFolder : public QObject {
     QCOMPARE(textOf(space.at("back/config.json")), std::string(kConfigText));
   }
 
+  /// A file of the base whose name the final has in other letters stays where it is.
+  void aBasesFileGivesWay() {
+    const Workspace space;
+    makeModels(space);
+    fs::remove(space.at("final/config.json"));
+    put(space.at("final/Config.json"), "of the final");
+    const auto request = packing(space, false);
+    take(pack(request, {}));
+    const auto unpacked =
+        take(unpack({.path = request.out, .base = space.at("base"), .out = space.at("back"), .overwrite = false}, {}));
+    QCOMPARE(textOf(space.at("back/Config.json")), std::string("of the final"));
+    QVERIFY(!fs::exists(space.at("back/config.json")));
+    QVERIFY(std::ranges::find(unpacked.ofBase, "config.json") == unpacked.ofBase.end());
+  }
+
   void aCompanionCannotTakeTheWeightsPlace() {
     const Workspace space;
     const auto tensor = randomTensor("a", DType::BF16, {9, 9}, 4);
