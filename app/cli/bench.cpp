@@ -148,6 +148,8 @@ Result<BenchmarkRequest> toBenchmark(const Options& o, const CommonOptions& comm
 }
 
 int bench(Invocation& invocation, const Options& o) {
+  for (const auto& file : {o.csv, o.out})
+    if (const auto checked = checkOutput(file, o.model); !checked) return report(checked.error());
   const auto request = toBenchmark(o, invocation.common);
   if (!request) return report(request.error());
   const auto run = runJob(invocation, [&](const JobContext& job) { return benchmark(*request, job); });

@@ -38,6 +38,7 @@ void addLogits(CLI::App& app, Invocation& invocation) {
   command->callback([options, &invocation] {
     options->prompt = parseIds(options->ids);
     invocation.run = [options, &invocation]() -> int {
+      if (const auto checked = checkOutput(options->out, options->model); !checked) return report(checked.error());
       LoadRequest request = toRequest(options->model, invocation.common);
       if (!request.context) request.context = fitContext(request, options->prompt.size());
       auto model = runJob(invocation, [&](const JobContext& job) { return Model::load(request, job); });

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "core/base/units.h"
+#include "core/pipeline/output_file.h"
 
 namespace deltascope::cli {
 namespace {
@@ -89,6 +90,14 @@ Json companionsJson(const ModelCompanions& companions) {
   for (const auto& use : companions.files)
     list.push_back({{"name", use.name}, {"file", use.file.string()}, {"borrowed", use.borrowed}});
   return list;
+}
+
+Result<void> checkOutput(const std::string& out, const ModelOptions& options) {
+  if (out.empty()) return {};
+  std::vector<std::filesystem::path> models(options.payloads.begin(), options.payloads.end());
+  for (const auto* path : {&options.path, &options.base})
+    if (!path->empty()) models.emplace_back(*path);
+  return checkOutputFile(out, models);
 }
 
 LoadRequest toRequest(const ModelOptions& o, const CommonOptions& common) {

@@ -19,6 +19,8 @@ void addModelFiles(CLI::App& command, ModelOptions& options);
 /// These, --static-threshold, --placement, --context, --compute, --no-expand and --kv-cache.
 void addModelOptions(CLI::App& command, ModelOptions& options);
 [[nodiscard]] LoadRequest toRequest(const ModelOptions& options, const CommonOptions& common);
+/// Refuses, before any work, a file to write that is one of the model's, or cannot be written. Nothing where `out` is empty.
+[[nodiscard]] Result<void> checkOutput(const std::string& out, const ModelOptions& options);
 /// Says on standard error whose configuration and tokenizer a payload that carries none is run with; nothing with --quiet.
 void noteBorrowed(const Model& model, const CommonOptions& common);
 [[nodiscard]] Json companionsJson(const ModelCompanions& companions);

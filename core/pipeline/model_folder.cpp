@@ -21,6 +21,13 @@ fs::path resolvedPath(const fs::path& path) {
   std::error_code error;
   auto whole = fs::weakly_canonical(fs::absolute(path, error), error);
   if (error) whole = fs::absolute(path, error).lexically_normal();
+  // Of a link to nothing, the place it names.
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(whole, error)) && !fs::exists(whole, error); ++links) {
+    const fs::path target = fs::read_symlink(whole, error);
+    const fs::path next = fs::weakly_canonical(whole.parent_path() / target, error);
+    if (error) break;  // a link to itself
+    whole = next;
+  }
   return whole.has_filename() ? whole : whole.parent_path();
 }
 

@@ -69,11 +69,16 @@ Result<void> checkApart(const fs::path& out, std::span<const fs::path> inputs) {
 
 Result<void> checkPayloadFile(const fs::path& given, bool overwrite) {
   const fs::path out = resolvedPath(given);
-  if (!out.filename().string().ends_with(kPayloadSuffix))
-    return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "a payload's name ends in .delta.safetensors"), "name it so");
   std::error_code ignored;
   if (fs::is_directory(out, ignored))
     return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "is a folder"), "name a file");
+  if (!out.filename().string().ends_with(kPayloadSuffix)) {
+    const bool link = given.filename() != out.filename();
+    return fail(ErrorCode::InvalidArgument,
+                at({given, {}, {}}, (link ? "is a link to " + printable(out.string()) + ", but " : "") +
+                                        "a payload's name ends in .delta.safetensors"),
+                "name it so");
+  }
   if (fs::exists(out, ignored) && !overwrite)
     return fail(ErrorCode::InvalidArgument, at({given, {}, {}}, "exists already"), "name another output, or add --overwrite");
   return {};
@@ -82,8 +87,13 @@ Result<void> checkPayloadFile(const fs::path& given, bool overwrite) {
 Result<void> checkPackOutput(const PackSources& sources, const PackCompanions& companions) {
   const auto& request = sources.request();
   DELTASCOPE_TRY(checkApart(request.out, sources.inputs()));
-  return request.quantize ? checkModelFolder(resolvedPath(request.out), request.overwrite, namesOf(companions.files))
-                          : checkPayloadFile(request.out, request.overwrite);
+  if (request.quantize)
+    DELTASCOPE_TRY(checkModelFolder(resolvedPath(request.out), request.overwrite, namesOf(companions.files)));
+  else
+    DELTASCOPE_TRY(checkPayloadFile(request.out, request.overwrite));
+  // Whether something can be made there is known now, and not after hours of work.
+  if (request.quantize) return ModelFolder::create(request.out).map([](const ModelFolder&) {});
+  return StagedFile::create(request.out).map([](const StagedFile&) {});
 }
 
 Result<PackOutput> PackOutput::create(const PackSources& sources, const PackCompanions& companions, PayloadPlan plan) {
