@@ -36,7 +36,10 @@ Result<FinalWeight> readFinal(const Variant& variant, const TensorOrigin& origin
     DeltaPlaces places;
     places.file = variant.base;
     DELTASCOPE_ASSIGN(const auto source, DeltaSource::create(origin, std::move(places)));
-    DELTASCOPE_TRY(makeAll(*source, size, final.bytes.span(), team, stop));
+    if (auto made = makeAll(*source, size, final.bytes.span(), team, stop); !made) {
+      DELTASCOPE_TRY(checkBaseOf(variant, origin));
+      return tl::make_unexpected(made.error());
+    }
   }
   final.hash = hash128(final.bytes.span());
   return final;

@@ -69,6 +69,8 @@ Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoi
 Error nothingShared(const Checkpoint& final, const Checkpoint& base) {
   const auto first = [](const Checkpoint& checkpoint) { return checkpoint.tensors().front().name; };
   std::string names;
+  if (base.tensors().empty())
+    return {ErrorCode::Mismatch, at({base.path(), {}, {}}, "holds no tensors"), "name the model that the final was made from"};
   if (!final.tensors().empty() && !base.tensors().empty())
     names = ": its names are as " + printable(first(final), 80) + ", the base's as " + printable(first(base), 80);
   return {ErrorCode::Mismatch, at({final.path(), {}, {}}, "shares no tensor with the base " + base.path().string() + names),

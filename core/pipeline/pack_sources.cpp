@@ -155,6 +155,24 @@ void PackSources::setOtherShape(PackTensor& tensor, const std::vector<std::uint6
   }
 }
 
+/// Not of one tensor that the note on its shape names.
+void PackSources::noteWithoutBase() {
+  std::uint64_t count = 0, bytes = 0;
+  for (const auto& tensor : m_tensors) {
+    if (tensor.stats.base != BaseKind::None || tensor.stats.elements == 0) continue;
+    if (m_base->shapeOf(tensor.stats.name, tensor.stats.dtype) &&
+        m_base->kindOf(tensor.stats.name, tensor.stats.dtype) != BaseKind::None)
+      continue;
+    ++count;
+    bytes += tensor.stats.finalBytes;
+  }
+  if (count == 0) return;
+  const auto method = foreignQuantization(m_base->checkpoint());
+  m_notes.push_back(formatCount(count) + (count == 1 ? " tensor, " : " tensors, ") + formatGib(bytes) +
+                    ", without a counterpart in the base" +
+                    (method ? ", which is quantized with " + *method + " and not read" : "") + ": stored without a base");
+}
+
 Result<void> PackSources::matchFinal() {
   if (m_final) {
     if (m_request.quantize) {
@@ -189,6 +207,7 @@ Result<void> PackSources::matchFinal() {
   for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
   if (shared == 0 && !m_tensors.empty())
     return tl::make_unexpected(m_unlike ? *m_unlike : nothingShared(*m_final, m_base->checkpoint()));
+  noteWithoutBase();
   std::set<std::string_view> used;
   for (const auto& tensor : m_tensors) used.insert(tensor.stats.nameInBase());
   for (const auto& info : m_base->checkpoint().tensors())

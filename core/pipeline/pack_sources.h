@@ -58,6 +58,7 @@ class PackSources {
   Result<void> matchFinal();
   Result<void> matchAdapters();
   void matchNames();
+  void noteWithoutBase();
   Result<void> addFinal(const TensorInfo& info);
   void setBase(TensorStats& stats) const;
   void setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base);

@@ -231,6 +231,16 @@ void takeVocabulary(Variant& variant, const WeightNames& names) {
 
 }  // namespace
 
+Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin) {
+  if (!origin.baseHash || !variant.base) return {};
+  DELTASCOPE_ASSIGN(const Hash128 base, variant.base->hash(origin.baseName));
+  if (base == *origin.baseHash) return {};
+  return fail(ErrorCode::Mismatch,
+              at({variant.base->checkpoint().path(), origin.spec.name, {}},
+                 "the base has the hash " + toHex(base) + ", the payload was made over " + toHex(*origin.baseHash)),
+              "this is another base, or it was changed since");
+}
+
 std::uint64_t storedBaseBytes(const TensorOrigin& origin) {
   if (origin.quantized) return origin.quantized->storedBytes;
   return origin.plain ? origin.plain->bytes : 0;

@@ -52,6 +52,10 @@ struct Variant {
 /// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.
 [[nodiscard]] Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales);
 
+/// Mismatch where a payload says which bytes the base has and it has others. Reads all of them: to tell why a weight cannot be
+/// rebuilt, since over another base a sound delta may look damaged.
+[[nodiscard]] Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin);
+
 [[nodiscard]] constexpr kernels::ElementType elementType(DType dtype) {
   return dtype == DType::F32   ? kernels::ElementType::F32
          : dtype == DType::F16 ? kernels::ElementType::F16

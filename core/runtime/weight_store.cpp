@@ -181,7 +181,10 @@ Result<void> WeightStore::State::makeStatic(Entry& entry, const std::stop_token&
       const std::uint64_t count = std::min(source->step(), end - first);
       std::byte* const to = entry.dense.as<std::byte>() + first * size;
       std::byte* const made = backend().onHost() ? to : staging.data();
-      DELTASCOPE_TRY(fromBackend(source->make(piece, first, count, made)));
+      if (auto done = fromBackend(source->make(piece, first, count, made)); !done) {
+        DELTASCOPE_TRY(checkBaseOf(*variant, origin));
+        return done;
+      }
       if (origin.finalHash) hasher.update({made, static_cast<std::size_t>(count * size)});
       if (made != to) DELTASCOPE_TRY(host->put(to, {made, static_cast<std::size_t>(count * size)}));
     }
@@ -193,14 +196,7 @@ Result<void> WeightStore::State::makeStatic(Entry& entry, const std::stop_token&
 Result<void> WeightStore::State::checkFinal(const Entry& entry, const Hash128& hash) const {
   const TensorOrigin& origin = *entry.origin;
   if (!origin.finalHash || hash == *origin.finalHash) return {};
-  if (origin.baseHash) {
-    DELTASCOPE_ASSIGN(const Hash128 base, variant->base->hash(origin.baseName));
-    if (base != *origin.baseHash)
-      return fail(ErrorCode::Mismatch,
-                  at({variant->base->checkpoint().path(), origin.spec.name, {}},
-                     "the base has the hash " + toHex(base) + ", the payload was made over " + toHex(*origin.baseHash)),
-                  "this is another base, or it was changed since");
-  }
+  DELTASCOPE_TRY(checkBaseOf(*variant, origin));
   const auto& path = origin.steps.empty() ? variant->payloads.back()->path() : origin.steps.back().payload->path();
   return fail(ErrorCode::Corrupt,
               at({path, origin.spec.name, {}},

@@ -71,6 +71,8 @@ class TestOtherNames : public QObject {
   void areCoveredByTheFingerprint();
   void mayHaveOtherRowsToo();
   void areUsedByAdaptersOfAnExactFinal();
+  void areSaidToBeMissing_data();
+  void areSaidToBeMissing();
 };
 
 void TestOtherNames::comeBackBitForBit_data() {
@@ -141,8 +143,7 @@ void TestOtherNames::goOverQuantizedBases() {
   const auto packed = take(pack(request, {}));
   QCOMPARE(packed.notes.size(), 1u);
   QCOMPARE(QString::fromStdString(packed.notes.front()),
-           QString("%1 tensors have another name in the base, such as module.counter, there counter")
-               .arg(packed.tensors));
+           QString("%1 tensors have another name in the base, such as module.counter, there counter").arg(packed.tensors));
   const auto payload = take(Payload::open(request.out));
   QCOMPARE(payload.find("module.lm_head.weight")->base, kindOfFormat(format));
   QCOMPARE(payload.find("module.lm_head.weight")->baseName, std::string("lm_head.weight"));
@@ -189,8 +190,7 @@ void TestOtherNames::areCoveredByTheFingerprint() {
       verify({.path = model.payload(), .base = model.at("other"), .final = {}, .device = "cpu", .onTensor = {}}, {});
   QVERIFY(!verified);
   const auto message = QString::fromStdString(describe(verified.error()));
-  QVERIFY2(message.contains("the base has no such tensor of a type that fits, under the name counter"),
-           qPrintable(message));
+  QVERIFY2(message.contains("the base has no such tensor of a type that fits, under the name counter"), qPrintable(message));
 }
 
 void TestOtherNames::mayHaveOtherRowsToo() {
@@ -223,6 +223,43 @@ void TestOtherNames::areUsedByAdaptersOfAnExactFinal() {
   request.out = model.at("lora.delta.safetensors");
   request.verify = true;
   take(pack(request, {}));
+}
+
+void TestOtherNames::areSaidToBeMissing_data() {
+  QTest::addColumn<QString>("method");  // that the base is quantized with
+  QTest::addColumn<int>("missing");     // tensors that the base does not have
+  QTest::addColumn<QStringList>("notes");
+  QTest::newRow("nothing") << "" << 0 << QStringList{};
+  QTest::newRow("one") << "" << 1 << QStringList{"1 tensor, 24 B, without a counterpart in the base: stored without a base"};
+  QTest::newRow("two") << "" << 2 << QStringList{"2 tensors, 48 B, without a counterpart in the base: stored without a base"};
+  QTest::newRow("a base of GPTQ") << "gptq" << 1
+                                  << QStringList{
+                                         "1 tensor, 24 B, without a counterpart in the base, which is quantized with "
+                                         "gptq and not read: stored without a base"};
+}
+
+void TestOtherNames::areSaidToBeMissing() {
+  QFETCH(QString, method);
+  QFETCH(int, missing);
+  QFETCH(QStringList, notes);
+  const TunedModel model;
+  auto final = tuned(smallLlama());
+  for (int i = 0; i < missing; ++i)
+    final.push_back(randomTensor("score" + std::to_string(i) + ".weight", DType::BF16, {3, 4}, 4));
+  final.push_back(randomTensor("nothing.weight", DType::BF16, {0, 4}, 4));  // needs no base
+  fs::remove_all(model.at("final"));
+  writeModel(model.at("final"), final);
+  if (!method.isEmpty())
+    take(writeTextFile(model.at("base") / "config.json",
+                       R"({"model_type":"llama","quantization_config":{"quant_method":")" + method.toStdString() + "\"}}"));
+  PackRequest request;
+  request.final = model.at("final");
+  request.base = model.at("base");
+  request.out = model.at("o.delta.safetensors");
+  const auto packed = take(pack(request, {}));
+  QStringList said;
+  for (const auto& note : packed.notes) said << QString::fromStdString(note);
+  QCOMPARE(said, notes);
 }
 
 QTEST_APPLESS_MAIN(TestOtherNames)

@@ -122,6 +122,10 @@ void TestPackRefusals::saysWhatIsWrongAndWritesNothing_data() {
       [](const Workspace& s, PackRequest& r) { r.final = s.at("bent"); });
   add("another model", ErrorCode::Mismatch, "shares no tensor",
       [](const Workspace& s, PackRequest& r) { r.final = s.at("other"); });
+  add("a base of nothing", ErrorCode::Mismatch, "nothing: holds no tensors", [](const Workspace& s, PackRequest& r) {
+    writeModel(s.at("nothing"), {});
+    r.base = s.at("nothing");
+  });
   add("a final that is not there", ErrorCode::NotFound, "nowhere",
       [](const Workspace& s, PackRequest& r) { r.final = s.at("nowhere"); });
   add("a missing shard", ErrorCode::NotFound, "model-00002-of-00003.safetensors",

@@ -167,6 +167,17 @@ class TestNames : public QObject {
       load.placement = placement;
       QCOMPARE(tokens(load), expected);
     }
+    const auto base = take(Checkpoint::open(path / "base"));
+    std::vector<TensorData> tensors;
+    for (const auto& info : base.tensors()) tensors.push_back(randomTensor(info.name, info.dtype, info.shape, 4, 0.5F));
+    writeFile(path / "base" / "model.safetensors", tensors);
+    for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
+      load.placement = placement;
+      const auto refused = Model::load(load, {});
+      QVERIFY(!refused);
+      const auto said = QString::fromStdString(describe(refused.error()));
+      QVERIFY2(said.contains("this is another base, or it was changed since"), qPrintable(said));
+    }
   }
 
   void twoModelsInOneFileAreNamed() {
