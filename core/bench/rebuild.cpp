@@ -86,22 +86,7 @@ class BaseRebuild final : public HostRebuild {
     return team.run(static_cast<std::size_t>(ceilDiv(elements, kRangeElements)), stop, [&](std::size_t i) -> Result<void> {
       const std::uint64_t first = i * kRangeElements, count = std::min(kRangeElements, elements - first);
       const auto into = m_made.span().subspan(first * m_elementBytes, count * m_elementBytes);
-      BaseSlice slice;
-      slice.kind = m_base->kind;
-      slice.finalType = origin().dtype;
-      slice.first = first;
-      slice.count = static_cast<std::size_t>(count);
-      slice.group = m_base->group;
-      if (m_base->kind == BaseKind::Same) {
-        slice.values = {m_base->codes.as<std::byte>() + first * m_elementBytes, into.size()};
-      } else {
-        const bool int8 = m_base->kind == BaseKind::Int8;
-        slice.codes = {m_base->codes.as<std::uint8_t>() + (int8 ? first : first / 2),
-                       static_cast<std::size_t>(int8 ? count : (count + 1) / 2)};
-        const std::uint64_t from = first / m_base->group, to = (first + count - 1) / m_base->group + 1;
-        slice.scales = {m_base->scales.as<float>() + from, static_cast<std::size_t>(to - from)};
-      }
-      baseValues(slice, into);
+      baseValues(m_base->slice(origin().dtype, {first, count}), into);
       return {};
     });
   }

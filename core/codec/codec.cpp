@@ -36,20 +36,4 @@ Result<void> DeltaCodec::checkRange(const BaseSlice& base, std::uint64_t chunkEl
                                               std::to_string(step));
 }
 
-BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count) {
-  BaseSlice part = slice;
-  part.first = slice.first + offset;
-  part.count = count;
-  if (!slice.values.empty())
-    part.values = slice.values.subspan(bytesFor(slice.finalType, offset), bytesFor(slice.finalType, count));
-  if (slice.kind == BaseKind::Int8) {
-    part.codes = slice.codes.subspan(offset, count);
-    if (count) part.scales = slice.scales.subspan(part.first / slice.group - slice.first / slice.group);
-  } else if (slice.kind == BaseKind::Nf4 || slice.kind == BaseKind::Fp4) {
-    part.codes = slice.codes.subspan(offset / 2, (count + 1) / 2);
-    part.scales = slice.scales.subspan(offset / slice.group, ceilDiv(count, slice.group));
-  }
-  return part;
-}
-
 }  // namespace deltascope

@@ -16,6 +16,7 @@
 
 #include "core/base/result.h"
 #include "core/checkpoint/tensor.h"
+#include "core/quant/base_slice.h"
 
 namespace deltascope {
 
@@ -27,35 +28,6 @@ inline constexpr std::size_t kCodecCount = 8;
 [[nodiscard]] std::string_view nameOf(
     CodecId codec);  ///< "identical", "raw", "sparse", "entropy", "bitpack", "zstd", "lowrank", "additive"
 [[nodiscard]] std::optional<CodecId> codecFromName(std::string_view name);
-
-/// What the base is, seen from a delta.
-enum class BaseKind : std::uint8_t {
-  None,  ///< no base tensor: the delta is the tensor
-  Same,  ///< a tensor of the final's type (or converted to it, one rounding)
-  Nf4,
-  Fp4,
-  Int8
-};
-[[nodiscard]] std::string_view nameOf(BaseKind kind);
-[[nodiscard]] std::optional<BaseKind> baseKindFromName(std::string_view name);
-
-/// The base's side of elements [first, first + count) of one tensor; spans are borrowed.
-struct BaseSlice {
-  BaseKind kind = BaseKind::None;
-  DType finalType = DType::BF16;
-  std::uint64_t first = 0;  ///< multiple of kTileElements
-  std::size_t count = 0;
-  /// The base in the final's type: count elements. Always set for Same; for quantized kinds only where the codec asks
-  /// (needsValues): dequantized in FP32, rounded once. Empty for None.
-  std::span<const std::byte> values;
-  std::span<const std::uint8_t>
-      codes;  ///< Nf4, Fp4: ceil(count/2), even element in the high nibble; Int8: count (two's complement)
-  std::span<const float>
-      scales;                ///< Nf4, Fp4: absmax of each block; Int8: scale of each row touched, starting with first / group
-  std::uint64_t group = 64;  ///< Nf4, Fp4: blocksize (divides kTileElements); Int8: columns
-};
-/// The part [offset, offset + count) of a slice; `offset` is a multiple of kTileElements, the part lies inside.
-[[nodiscard]] BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count);
 
 /// Elements, the tensor's shape and sizes: what bounds need.
 struct DeltaShape {

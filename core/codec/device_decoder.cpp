@@ -5,13 +5,12 @@
 #include "core/codec/residual_model.h"
 #include "core/codec/residual_tiles.h"
 #include "core/codec/sparse_model.h"
-#include "core/quant/quant.h"
+#include "core/quant/base_format.h"
 
 namespace deltascope {
 namespace {
 
 using kernels::ChunkCode;
-using kernels::DeviceBase;
 
 static_assert(kernels::SparseTable::kClasses == kSparseClasses && kernels::SparseTable::kCodeBits == kSparseMaxCode);
 
@@ -35,21 +34,6 @@ ChunkCode codeOf(CodecId codec) {
       break;
   }
   return ChunkCode::Additive;
-}
-
-DeviceBase::Kind kindOf(BaseKind kind) {
-  switch (kind) {
-    case BaseKind::None:
-      return DeviceBase::Kind::None;
-    case BaseKind::Same:
-      return DeviceBase::Kind::Same;
-    case BaseKind::Nf4:
-    case BaseKind::Fp4:
-      return DeviceBase::Kind::FourBit;
-    case BaseKind::Int8:
-      break;
-  }
-  return DeviceBase::Kind::Int8;
 }
 
 tl::unexpected<Error> missing(CodecId codec) {
@@ -141,7 +125,7 @@ Result<DeviceModel> DeviceModel::create(CodecId codec, BaseKind base, DType fina
   auto state = std::make_unique<State>();
   state->model = std::move(model);
   state->args.code = codeOf(codec);
-  state->args.base = kindOf(base);
+  state->args.base = formatOf(base).device().kind;
   state->args.type = deviceType(finalType);
   state->args.largest = largest;
   DELTASCOPE_TRY(state->take(codec, base, finalType));
@@ -155,12 +139,9 @@ kernels::ElementType deviceType(DType type) {
 }
 
 kernels::DeviceBase deviceBase(BaseKind kind, DType finalType, std::uint64_t group) {
-  DeviceBase base;
-  base.kind = kindOf(kind);
+  kernels::DeviceBase base = formatOf(kind).device();
   base.type = deviceType(finalType);
   base.group = group;
-  if (kind == BaseKind::Nf4) base.book = codeBook(QuantFormat::Nf4).values;
-  if (kind == BaseKind::Fp4) base.book = codeBook(QuantFormat::Fp4).values;
   return base;
 }
 

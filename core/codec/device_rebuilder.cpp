@@ -14,8 +14,6 @@ constexpr std::size_t kDecoders = 4;
 constexpr std::uint64_t kGuard = 256;
 constexpr std::byte kGuardByte{0xa5};
 
-bool isQuantized(BaseKind kind) { return kind == BaseKind::Nf4 || kind == BaseKind::Fp4 || kind == BaseKind::Int8; }
-
 }  // namespace
 
 Result<const kernels::Decoder*> DeviceRebuilder::decoderFor(CodecId id, const BaseSlice& base, const ModelPtr& model) {

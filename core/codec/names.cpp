@@ -6,7 +6,6 @@ namespace {
 
 constexpr std::array<std::string_view, kCodecCount> kCodecNames{"identical", "raw",  "sparse",  "entropy",
                                                                 "bitpack",   "zstd", "lowrank", "additive"};
-constexpr std::array<std::string_view, 5> kBaseNames{"none", "same", "nf4", "fp4", "int8"};
 
 }  // namespace
 
@@ -15,14 +14,6 @@ std::string_view nameOf(CodecId codec) { return kCodecNames[static_cast<std::siz
 std::optional<CodecId> codecFromName(std::string_view name) {
   for (std::size_t i = 0; i < kCodecNames.size(); ++i)
     if (kCodecNames[i] == name) return static_cast<CodecId>(i);
-  return std::nullopt;
-}
-
-std::string_view nameOf(BaseKind kind) { return kBaseNames[static_cast<std::size_t>(kind)]; }
-
-std::optional<BaseKind> baseKindFromName(std::string_view name) {
-  for (std::size_t i = 0; i < kBaseNames.size(); ++i)
-    if (kBaseNames[i] == name) return static_cast<BaseKind>(i);
   return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/codec/bytes.h"
+#include "core/quant/base_format.h"
 
 namespace deltascope::residual {
 namespace {
@@ -37,26 +38,15 @@ Result<ModelHead> parseHead(std::span<const std::byte> bytes, unsigned& prefixBi
   if (bytes.size() < kHeadBytes) return badModel("cut off");
   const auto byte = [&](std::size_t i) { return std::to_integer<unsigned>(bytes[i]); };
   if (byte(0) != kModelVersion) return needsNewer("a residual model of version " + std::to_string(byte(0)));
-  if (byte(1) > 4 || byte(2) > 2) return badModel("unknown base kind or type");
+  const auto base = baseKindFromNumber(byte(1));
+  if (!base || byte(2) > 2) return badModel("unknown base kind or type");
   ModelHead head;
-  head.base = static_cast<BaseKind>(byte(1));
+  head.base = *base;
   head.finalType = std::array{DType::BF16, DType::F16, DType::F32}[byte(2)];
   prefixBits = byte(3);
   if (prefixBits > kernels::kMaxPrefixBits) return badModel("prefix of " + std::to_string(prefixBits) + " bits");
   AnchorRule& rule = head.rule;
-  rule.half = head.finalType == DType::F16 ? kernels::HalfType::F16 : kernels::HalfType::Bf16;
-  const bool wide = head.finalType == DType::F32;
-  switch (head.base) {
-    case BaseKind::Nf4:
-    case BaseKind::Fp4:
-      rule.kind = AnchorKind::Nibble;
-      break;
-    case BaseKind::Int8:
-      rule.kind = AnchorKind::Int8;
-      break;
-    default:
-      rule.kind = wide ? AnchorKind::Zero : AnchorKind::Ordered;
-  }
+  rule = formatOf(head.base).anchors(head.finalType);
   rule.mantissaBits = byte(4);
   rule.topExponent = byte(5);
   if (rule.mantissaBits > 2 || (rule.mantissaBits && rule.kind != AnchorKind::Nibble))

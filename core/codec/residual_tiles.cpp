@@ -7,7 +7,7 @@
 
 #include "core/codec/ordered.h"
 #include "core/codec/planes.h"
-#include "core/quant/quant.h"
+#include "core/quant/base_format.h"
 #include "kernels/backend.h"
 #include "kernels/half.h"
 
@@ -17,30 +17,6 @@ namespace {
 using kernels::AnchorKind;
 using kernels::AnchorRule;
 using kernels::HalfType;
-
-bool isQuantized(BaseKind kind) { return kind == BaseKind::Nf4 || kind == BaseKind::Fp4 || kind == BaseKind::Int8; }
-
-/// Bits of the edge of each code's bin nearer zero. The zero bin starts eight octaves below its own edge.
-std::array<std::uint16_t, 16> binEdges(QuantFormat format, HalfType half) {
-  const CodeBook& book = codeBook(format);
-  std::array<std::uint16_t, 16> lo{};
-  for (std::size_t rank = 0; rank < 16; ++rank) {
-    const std::size_t code = book.order[rank];
-    const float value = book.values[code];
-    float edge = 0;
-    if (value > 0) edge = book.boundaries[rank - 1];
-    if (value < 0) edge = book.boundaries[rank];
-    if (value == 0) {
-      for (std::size_t b : {rank - 1, rank})
-        if (b < 15) edge = std::max(edge, std::fabs(book.boundaries[b]));
-      edge *= (1 + 4.0f / 128) / 256;
-      if (format == QuantFormat::Fp4 && code == 8) edge = -edge;
-    }
-    lo[code] =
-        half == HalfType::Bf16 ? static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(edge) >> 16) : kernels::toF16(edge);
-  }
-  return lo;
-}
 
 /// The largest exponent among the samples' parents, so that class 0 is the top octave.
 unsigned topExponent(std::span<const DeltaSample> samples, DType type) {
@@ -70,25 +46,8 @@ unsigned topExponent(std::span<const DeltaSample> samples, DType type) {
 bool supported(BaseKind, DType finalType) { return isCodedFloat(finalType); }
 
 AnchorRule defaultRule(BaseKind base, DType finalType, std::span<const DeltaSample> samples) {
-  AnchorRule rule;
-  rule.half = finalType == DType::F16 ? HalfType::F16 : HalfType::Bf16;
-  switch (base) {
-    case BaseKind::Nf4:
-    case BaseKind::Fp4:
-      rule.kind = AnchorKind::Nibble;
-      rule.lo = binEdges(base == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, rule.half);
-      break;
-    case BaseKind::Int8:
-      rule.kind = AnchorKind::Int8;
-      break;
-    case BaseKind::Same:
-      rule.kind = finalType == DType::F32 ? AnchorKind::Zero : AnchorKind::Ordered;
-      rule.topExponent = topExponent(samples, finalType);
-      break;
-    case BaseKind::None:
-      rule.kind = finalType == DType::F32 ? AnchorKind::Zero : AnchorKind::Ordered;
-      break;
-  }
+  AnchorRule rule = formatOf(base).anchors(finalType);
+  if (base == BaseKind::Same) rule.topExponent = topExponent(samples, finalType);
   return rule;
 }
 
@@ -98,15 +57,11 @@ kernels::TileBase tileBase(const BaseSlice& base, std::size_t offset) {
   kernels::TileBase source;
   source.count = std::min(kernels::kTile, base.count - offset);
   source.group = base.group;
-  if (base.kind == BaseKind::Int8) {
-    const std::uint64_t column = base.first % base.group + offset;
-    source.codes = base.codes.data() + offset;
-    source.scales = base.scales.data() + column / base.group;
-    source.column = column % base.group;
-  } else if (isQuantized(base.kind)) {
-    source.codes = base.codes.data() + offset / 2;
-    source.scales = base.scales.data() + offset / base.group;
-  }
+  if (!isQuantized(base.kind)) return source;
+  const BaseSlice part = partOf(base, offset, source.count);
+  source.codes = part.codes.data();
+  source.scales = part.scales.data();
+  source.column = part.first % part.group;
   return source;
 }
 

@@ -7,7 +7,6 @@
 
 #include "core/codec/bytes.h"
 #include "core/codec/ordered.h"
-#include "core/quant/quant.h"
 
 namespace deltascope {
 namespace {
@@ -90,26 +89,6 @@ void deltas(const BaseSlice& slice, std::span<const std::byte> final, std::span<
     deltasOf<std::uint32_t>(slice.values.data(), final.data(), into);
   } else {
     deltasOf<std::uint16_t>(slice.values.data(), final.data(), into);
-  }
-}
-
-void baseValues(const BaseSlice& slice, std::span<std::byte> into) {
-  switch (slice.kind) {
-    case BaseKind::None:
-      std::ranges::fill(into, std::byte{0});
-      break;
-    case BaseKind::Same:
-      if (!into.empty()) std::memcpy(into.data(), slice.values.data(), std::min(into.size(), slice.values.size()));
-      break;
-    case BaseKind::Nf4:
-    case BaseKind::Fp4:
-      dequantize4bit(slice.kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, slice.codes, slice.scales,
-                     static_cast<unsigned>(slice.group), slice.finalType, into);
-      break;
-    case BaseKind::Int8:
-      dequantizeInt8({reinterpret_cast<const std::int8_t*>(slice.codes.data()), slice.codes.size()},
-                     slice.group ? slice.first % slice.group : 0, slice.group, slice.scales, slice.finalType, into);
-      break;
   }
 }
 

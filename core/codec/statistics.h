@@ -15,7 +15,4 @@ namespace deltascope {
 /// The integer delta of each element (coded float types only), saturated to 32 bits.
 void deltas(const BaseSlice& slice, std::span<const std::byte> final, std::span<std::int32_t> into);
 
-/// Sets `into` (count elements of finalType) to the base's values: copies Same, dequantizes NF4, FP4 and INT8; zero for None.
-void baseValues(const BaseSlice& slice, std::span<std::byte> into);
-
 }  // namespace deltascope

@@ -7,6 +7,7 @@
 #include "core/checkpoint/json.h"
 #include "core/payload/fingerprint.h"
 #include "core/payload/manifest_parse.h"
+#include "core/quant/base_format.h"
 
 namespace deltascope {
 namespace {
@@ -85,8 +86,6 @@ Result<ShardLayout> readShards(const ManifestPlace& context, const json& list, c
   return shards;
 }
 
-bool isFourBit(const TensorStats& t) { return t.base == BaseKind::Nf4 || t.base == BaseKind::Fp4; }
-
 /// What older files do not say, and other versions need not.
 Result<void> readStates(const ManifestPlace& context, const std::map<std::string, std::string>& metadata,
                         std::vector<TensorStats>& tensors) {
@@ -98,12 +97,14 @@ Result<void> readStates(const ManifestPlace& context, const std::map<std::string
     const auto hash = readHash(run.head);
     if (!hash) return context.corrupt({}, "bad hash of a quantization state");
     for (const std::size_t row : run.rows) {
-      if (!isFourBit(tensors[row])) return context.corrupt(tensors[row].name, "a quantization state without a four-bit base");
+      if (!formatOf(tensors[row].base).hasState())
+        return context.corrupt(tensors[row].name, "a quantization state without a four-bit base");
       tensors[row].baseState = *hash;
     }
   }
   for (const auto& t : tensors)
-    if (isFourBit(t) && t.baseState == Hash128{}) return context.corrupt(t.name, "its quantization state is missing");
+    if (formatOf(t.base).hasState() && t.baseState == Hash128{})
+      return context.corrupt(t.name, "its quantization state is missing");
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/payload/fingerprint.h"
 #include "core/payload/manifest.h"
+#include "core/quant/base_format.h"
 
 namespace deltascope {
 namespace {
@@ -74,7 +75,7 @@ json shardRuns(const Manifest& manifest) {
 std::optional<json> stateRuns(const std::vector<TensorStats>& tensors) {
   std::map<Hash128, std::vector<std::size_t>> byState;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (tensors[i].base != BaseKind::Nf4 && tensors[i].base != BaseKind::Fp4) continue;
+    if (!formatOf(tensors[i].base).hasState()) continue;
     if (tensors[i].baseState == Hash128{}) return std::nullopt;
     byState[tensors[i].baseState].push_back(i);
   }

@@ -129,12 +129,12 @@ Result<TensorStats> readRow(const ManifestPlace& context, json row) {
   const auto codec = row[3].get<std::uint64_t>();
   const auto base = row[4].get<std::uint64_t>();
   if (codec >= kCodecCount) return context.newer(t.name, "codec " + std::to_string(codec));
-  if (base > static_cast<std::uint64_t>(BaseKind::Int8)) return context.newer(t.name, "a base of kind " + std::to_string(base));
+  const auto kind = baseKindFromNumber(base);
+  if (!kind) return context.newer(t.name, "a base of kind " + std::to_string(base));
   t.codec = static_cast<CodecId>(codec);
-  t.base = static_cast<BaseKind>(base);
+  t.base = *kind;
   t.baseBytes = row[5].get<std::uint64_t>();
-  if (t.base >= BaseKind::Nf4 && !isCodedFloat(t.dtype))
-    return context.corrupt(t.name, "a quantized base of this element type");
+  if (isQuantized(t.base) && !isCodedFloat(t.dtype)) return context.corrupt(t.name, "a quantized base of this element type");
   DELTASCOPE_TRY(readHashes(context, row[6], row[7], t));
   if (context.version >= 2 && row.back().is_object()) {
     DELTASCOPE_TRY(readTail(context, row.back(), t));

@@ -8,7 +8,7 @@ namespace {
 std::string inWords(BaseKind kind) { return kind == BaseKind::Same ? "unquantized" : "as " + std::string(nameOf(kind)); }
 
 std::optional<std::string> tableMisfit(const BaseModel& base, const TensorStats& tensor) {
-  if (tensor.base != BaseKind::Nf4 && tensor.base != BaseKind::Fp4) return std::nullopt;
+  if (!formatOf(tensor.base).hasState()) return std::nullopt;
   const auto& weight = base.quantized().weights.find(tensor.nameInBase())->second;
   if (tensor.baseState == Hash128{} ? weight.usualMap : weight.state == tensor.baseState) return std::nullopt;
   if (!weight.usualMap) return "its quant_map is not the table of " + std::string(nameOf(tensor.base));

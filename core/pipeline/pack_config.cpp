@@ -53,7 +53,7 @@ std::map<std::string, std::string> factsOf(const PackSources& sources) {
   if (!request.base.empty()) facts["base"] = nameOfInput(request.base);
   if (request.quantize) {
     std::string text(nameOf(*request.quantize));
-    if (*request.quantize != QuantFormat::Int8) text += ", blocksize " + std::to_string(request.blocksize);
+    if (!scalesByRow(*request.quantize)) text += ", blocksize " + std::to_string(request.blocksize);
     if (request.doubleQuant) text += ", double quantization";
     facts["quantization"] = text + (request.scope == PackScope::All ? ", every matrix" : ", linear layers");
   }

@@ -31,10 +31,9 @@ constexpr auto kIsThisTheModel = "is this the model that the final was made from
 }  // namespace
 
 Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first) {
-  return {
-      ErrorCode::InvalidArgument,
-      at({final.path(), first.name, {}}, "is already quantized (" + std::string(nameOf(first.format)) + " of bitsandbytes)"),
-      "give the 16- or 32-bit checkpoint to quantize, or make this one the --base of its 16-bit --final"};
+  return {ErrorCode::InvalidArgument,
+          at({final.path(), first.name, {}}, "is already quantized (" + std::string(nameOf(first.kind)) + " of bitsandbytes)"),
+          "give the 16- or 32-bit checkpoint to quantize, or make this one the --base of its 16-bit --final"};
 }
 
 Error nothingToQuantize(const Checkpoint& final, PackScope scope) {

@@ -4,23 +4,22 @@
 namespace deltascope {
 
 PairHasher::PairHasher(const PackSources& sources, const PackTensor& tensor) : m_sources(sources), m_tensor(tensor) {
-  const bool quantizedName = sources.base() && sources.base()->quantized().weights.contains(tensor.stats.nameInBase());
+  const bool quantizedName = sources.base() && sources.base()->quantized().find(tensor.stats.nameInBase());
   if (tensor.stats.base == BaseKind::None)
     m_baseBytes = BaseBytes::None;
   else if (!tensor.stats.baseShape.empty())
     m_baseBytes = BaseBytes::Elsewhere;  // not all of it is read, or more
-  else if (tensor.stats.base != BaseKind::Same)
-    m_baseBytes = BaseBytes::Codes;
+  else if (isQuantized(tensor.stats.base))
+    m_baseBytes = BaseBytes::Ranges;
   else if (sources.request().quantize)
     m_baseBytes = BaseBytes::Final;
   else
-    m_baseBytes = quantizedName ? BaseBytes::Elsewhere : BaseBytes::Values;
+    m_baseBytes = quantizedName ? BaseBytes::Elsewhere : BaseBytes::Ranges;
 }
 
 void PairHasher::add(const PairSlice& pair) {
   m_final.update(pair.final);
-  if (m_baseBytes == BaseBytes::Codes) m_base.update(std::as_bytes(std::span(pair.base.codes)));
-  if (m_baseBytes == BaseBytes::Values) m_base.update(pair.base.stored.empty() ? pair.base.values : pair.base.stored);
+  if (m_baseBytes == BaseBytes::Ranges) m_base.add(pair.base);
 }
 
 Result<TensorHashes> PairHasher::finish(std::span<const float> scales) const {
@@ -31,13 +30,12 @@ Result<TensorHashes> PairHasher::finish(std::span<const float> scales) const {
     case BaseBytes::Final:
       hashes.base = hashes.final;
       break;
-    case BaseBytes::Values:
-      hashes.base = m_base.digest();
-      break;
-    case BaseBytes::Codes:
-      if (!m_tensor.quantize) scales = m_sources.base()->quantized().weights.find(m_tensor.stats.nameInBase())->second.scales;
-      m_base.update(std::as_bytes(scales));
-      hashes.base = m_base.digest();
+    case BaseBytes::Ranges:
+      if (!isQuantized(m_tensor.stats.base))
+        scales = {};
+      else if (!m_tensor.quantize)
+        scales = m_sources.base()->quantized().find(m_tensor.stats.nameInBase())->scales;
+      hashes.base = m_base.finish(scales);
       break;
     case BaseBytes::Elsewhere: {
       // As codes of a quantized weight that are taken as the plain bytes they are: the base hashes it with its scales.

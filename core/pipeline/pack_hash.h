@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/pipeline/pack_plan.h"
+#include "core/quant/base_hasher.h"
 
 namespace deltascope {
 
@@ -15,12 +16,12 @@ class PairHasher {
   [[nodiscard]] Result<TensorHashes> finish(std::span<const float> scales) const;
 
  private:
-  enum class BaseBytes { None, Final, Values, Codes, Elsewhere };
+  enum class BaseBytes { None, Final, Ranges, Elsewhere };
   const PackSources& m_sources;
   const PackTensor& m_tensor;
   BaseBytes m_baseBytes;
   Hasher128 m_final;
-  mutable Hasher128 m_base;
+  mutable BaseHasher m_base;
 };
 
 /// The factors of tensors that adapters change, loaded when first asked for and kept until released.

@@ -16,7 +16,7 @@ void addRanges(std::vector<PackItem>& items, PackItem::Kind kind, std::size_t te
 void addScales(std::vector<PackItem>& items, const PackSources& sources, const PackPlan& plan, std::size_t t) {
   const auto& tensor = sources.tensors()[t];
   const std::uint64_t chunk = plan.tensors[t].chunkElements;
-  if (*sources.request().quantize == QuantFormat::Int8)
+  if (scalesByRow(*sources.request().quantize))
     addRanges(items, PackItem::Kind::Scales, t, matrixRows(tensor.stats.shape),
               std::max<std::uint64_t>(1, chunk / tensor.stats.shape.back()));
   else

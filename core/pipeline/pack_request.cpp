@@ -18,7 +18,7 @@ Result<void> checkQuantization(const PackRequest& request) {
   if (!request.base.empty() || !request.adapters.empty())
     return refuse("quantizing makes the base: it takes a final alone", "leave out --base and --adapter, or --quantize");
   if (request.final.empty()) return refuse("nothing to quantize", "name the checkpoint with --final");
-  if (*request.quantize == QuantFormat::Int8) {
+  if (scalesByRow(*request.quantize)) {
     if (request.doubleQuant) return refuse("double quantization is for nf4 and fp4", "leave out --double-quant");
     return {};
   }

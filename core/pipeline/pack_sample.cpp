@@ -46,7 +46,7 @@ Result<std::vector<std::vector<float>>> sampleScales(const PackSources& sources,
   const auto& request = sources.request();
   std::vector<std::vector<float>> scales;
   if (!tensor.quantize) return scales;
-  if (*request.quantize == QuantFormat::Int8) {
+  if (scalesByRow(*request.quantize)) {
     const std::uint64_t columns = tensor.stats.shape.back();
     for (const auto& run : runs) {
       const std::uint64_t row = run.first / columns;

@@ -7,7 +7,7 @@ namespace deltascope {
 
 Result<std::vector<float>> ScaleKeeper::measure(const PackItem& item, std::vector<std::byte>& buffer) const {
   const auto& tensor = m_sources.tensors()[item.tensor];
-  if (*m_sources.request().quantize == QuantFormat::Int8) return m_sources.rowScales(tensor, item.first, item.count);
+  if (scalesByRow(*m_sources.request().quantize)) return m_sources.rowScales(tensor, item.first, item.count);
   const unsigned blocksize = m_sources.request().blocksize;
   buffer.resize(item.count * bytesOf(tensor.stats.dtype));
   DELTASCOPE_TRY(m_sources.readFinal(tensor, item.first, buffer));
@@ -21,7 +21,7 @@ void ScaleKeeper::add(const PackItem& item, std::span<const float> scales) {
   if (!kept) kept = std::make_unique<TensorScales>();
   kept->own.insert(kept->own.end(), scales.begin(), scales.end());
   const auto& request = m_sources.request();
-  if (*request.quantize == QuantFormat::Int8 || !request.doubleQuant) return;
+  if (scalesByRow(*request.quantize) || !request.doubleQuant) return;
   if (item.first + item.count < m_sources.tensors()[item.tensor].stats.elements) return;
   kept->nested = nestAbsmax(kept->own);
   kept->seen.resize(kept->own.size());
@@ -31,10 +31,8 @@ void ScaleKeeper::add(const PackItem& item, std::span<const float> scales) {
 std::span<const float> ScaleKeeper::of(const PackItem& chunk) const {
   const auto& tensor = m_sources.tensors()[chunk.tensor];
   if (!m_sources.needsScales(tensor)) return {};
-  const bool int8 = *m_sources.request().quantize == QuantFormat::Int8;
-  const std::uint64_t group = int8 ? tensor.stats.shape.back() : m_sources.request().blocksize;
-  const std::uint64_t begin = chunk.first / group, end = (chunk.first + chunk.count - 1) / group + 1;
-  return m_tensors[chunk.tensor]->asRead().subspan(begin, end - begin);
+  const IndexRange groups = m_sources.layoutOf(tensor).groupsOf({chunk.first, chunk.count});
+  return m_tensors[chunk.tensor]->asRead().subspan(groups.first, groups.count);
 }
 
 const TensorScales& ScaleKeeper::all(std::size_t tensor) {

@@ -8,11 +8,10 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
-#include "core/codec/statistics.h"
 #include "core/payload/manifest.h"
 #include "core/pipeline/base_names.h"
 #include "core/pipeline/pack_faults.h"
-#include "core/quant/parts.h"
+#include "core/quant/bitsandbytes/parts.h"
 
 namespace deltascope {
 namespace {
@@ -136,9 +135,8 @@ void PackSources::matchNames() {
 /// What the base has for the tensor.
 void PackSources::setBase(TensorStats& stats) const {
   stats.baseBytes = m_base->storedBytes(stats.nameInBase());
-  const auto weight = m_base->quantized().weights.find(stats.nameInBase());
-  const bool fourBit = stats.base == BaseKind::Nf4 || stats.base == BaseKind::Fp4;
-  if (fourBit && weight != m_base->quantized().weights.end()) stats.baseState = weight->second.state;
+  if (const auto* weight = m_base->quantized().find(stats.nameInBase()); weight && formatOf(stats.base).hasState())
+    stats.baseState = weight->state;
 }
 
 /// More or fewer rows go over those that are shared; any other shape, over nothing.
@@ -247,8 +245,13 @@ void PackSources::replaceBy(const TensorInfo& replacement, PackTensor& tensor) {
   if (stats.base != BaseKind::None) setBase(stats);
 }
 
+BaseLayout PackSources::layoutOf(const PackTensor& tensor) const {
+  const bool rows = scalesByRow(*m_request.quantize);
+  return formatOf(tensor.stats.base).layout(rows ? tensor.stats.shape.back() : m_request.blocksize);
+}
+
 bool PackSources::needsScales(const PackTensor& tensor) const {
-  return tensor.quantize && (*m_request.quantize == QuantFormat::Int8 || m_request.doubleQuant);
+  return tensor.quantize && (scalesByRow(*m_request.quantize) || m_request.doubleQuant);
 }
 
 std::vector<std::filesystem::path> PackSources::inputs() const {
@@ -278,17 +281,16 @@ Result<TermsPtr> PackSources::termsOf(const PackTensor& tensor) const {
 void PackSources::quantizeHere(const PackTensor& tensor, std::span<const float> scales, PairSlice& into) const {
   auto& slice = into.base.slice;
   const QuantFormat format = *m_request.quantize;
+  const BaseLayout layout = layoutOf(tensor);
   slice.kind = tensor.stats.base;
-  if (format == QuantFormat::Int8) {
-    slice.group = tensor.stats.shape.back();
+  slice.group = layout.group;
+  into.base.codes.resize(static_cast<std::size_t>(layout.codesOf(slice.elements()).count));
+  if (scalesByRow(format)) {
     slice.scales = scales;
-    into.base.codes.resize(slice.count);
     quantizeInt8(slice.finalType, into.final, slice.first % slice.group, slice.group, scales,
                  {reinterpret_cast<std::int8_t*>(into.base.codes.data()), into.base.codes.size()});
   } else {
-    slice.group = m_request.blocksize;
-    into.base.codes.resize((slice.count + 1) / 2);
-    into.scales.resize(static_cast<std::size_t>(ceilDiv(slice.count, m_request.blocksize)));
+    into.scales.resize(static_cast<std::size_t>(layout.groupsOf(slice.elements()).count));
     quantize4bit(format, slice.finalType, into.final, m_request.blocksize, into.base.codes, into.scales);
     slice.scales = scales.empty() ? std::span<const float>(into.scales) : scales;
   }

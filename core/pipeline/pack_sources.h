@@ -39,6 +39,8 @@ class PackSources {
   [[nodiscard]] const std::vector<std::unique_ptr<Adapter>>& adapters() const { return m_adapters; }
   [[nodiscard]] std::uint64_t baseOnlyTensors() const { return m_baseOnly; }  ///< weights of the base that the final lacks
   /// Whether a pass over the whole tensor must find its scales before it can be quantized: INT8 and double quantization.
+  /// Of a tensor that is quantized here.
+  [[nodiscard]] BaseLayout layoutOf(const PackTensor& tensor) const;
   [[nodiscard]] bool needsScales(const PackTensor& tensor) const;
   [[nodiscard]] const std::vector<std::string>& notes() const { return m_notes; }  ///< what the user should know, one line each
   [[nodiscard]] std::vector<std::filesystem::path> inputs() const;  ///< folders and files that must not be written to

@@ -154,9 +154,8 @@ Result<void> TensorPacker::writeToBase(const PackItem& item, const PackedItem& p
   const auto& name = tensor.stats.name;
   if (!tensor.quantize)
     return m_output.writeBase(item.tensor, name, item.first * bitsOf(tensor.stats.dtype) / 8, packed.pair.final);
-  const bool int8 = *m_sources.request().quantize == QuantFormat::Int8;
-  return m_output.writeBase(item.tensor, name, int8 ? item.first : item.first / 2,
-                            std::as_bytes(std::span(packed.pair.base.codes)));
+  const IndexRange codes = m_sources.layoutOf(tensor).codesOf({item.first, item.count});
+  return m_output.writeBase(item.tensor, name, codes.first, std::as_bytes(std::span(packed.pair.base.codes)));
 }
 
 Result<void> TensorPacker::commitChunk(const PackItem& item, const PackedItem& packed) {

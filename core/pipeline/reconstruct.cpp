@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/codec/statistics.h"
 #include "core/pipeline/meter.h"
+#include "core/quant/base_hasher.h"
 
 namespace deltascope {
 namespace {
@@ -147,11 +148,7 @@ class Rebuilder {
     const bool withValues = m_hooks.checkCounts || (codec(tensor.codec).needsValues() && !m_hooks.decoder);
     DELTASCOPE_TRY(readBase(m_source, tensor, chunk, withValues, item.base));
     if (tensor.base == BaseKind::None || !tensor.baseShape.empty()) return {};
-    if (tensor.base != BaseKind::Same) {
-      item.baseStored = std::as_bytes(item.base.slice.codes);
-      return {};
-    }
-    item.baseStored = item.base.stored.empty() ? item.base.slice.values : std::span<const std::byte>(item.base.stored);
+    item.baseStored = hashedBytes(item.base);
     return {};
   }
 
@@ -172,7 +169,7 @@ class Collector {
     const std::uint64_t size = bytesOfElements(tensor.dtype, piece.chunk.elements);
     if (tensor.base != BaseKind::None) {
       m_baseComplete = m_baseComplete && (!item.baseStored.empty() || piece.chunk.elements == 0);
-      m_baseHasher.update(item.baseStored);
+      m_baseHasher.add(item.baseStored);
     }
     m_counts.patches += item.stats.patches;
     m_counts.rawTiles += item.stats.rawTiles;
@@ -211,10 +208,9 @@ class Collector {
   }
 
   Result<void> checkBase(const TensorStats& tensor) {
-    if (const auto quantized = m_source.base->quantized().weights.find(tensor.nameInBase());
-        tensor.base != BaseKind::Same && quantized != m_source.base->quantized().weights.end())
-      m_baseHasher.update(std::as_bytes(std::span(quantized->second.scales)));
-    return checkHash(tensor, m_baseHasher.digest());
+    const auto* quantized = isQuantized(tensor.base) ? m_source.base->quantized().find(tensor.nameInBase()) : nullptr;
+    return checkHash(tensor,
+                     m_baseHasher.finish(quantized ? std::span<const float>(quantized->scales) : std::span<const float>()));
   }
 
   /// A base of other rows than the final: not all of it was read.
@@ -253,7 +249,8 @@ class Collector {
   RebuiltTensor m_current;
   ChunkStats m_counts;
   std::uint64_t m_zeroDeltas = 0;
-  Hasher128 m_baseHasher, m_finalHasher;
+  BaseHasher m_baseHasher;
+  Hasher128 m_finalHasher;
   bool m_baseComplete = true;
 };
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 
 #include "core/base/units.h"
-#include "core/codec/statistics.h"
+#include "core/quant/base_hasher.h"
+#include "core/quant/codebook.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{4} << 20;
-constexpr std::uint8_t kNf4Zero = 7;
 
 /// How many of the elements [first, first + count) a tensor of `elements` has.
 std::size_t presentOf(std::uint64_t elements, std::uint64_t first, std::size_t count) {
@@ -34,10 +34,8 @@ struct BaseModel::State {
   QuantizedTensors quantized;
 
   [[nodiscard]] const QuantizedTensor* quantizedFor(std::string_view name, DType finalType) const {
-    const auto found = quantized.weights.find(name);
-    return found != quantized.weights.end() && isCodedFloat(finalType) ? &found->second : nullptr;
+    return isCodedFloat(finalType) ? quantized.find(name) : nullptr;
   }
-  Result<void> sliceQuantized(const QuantizedTensor& tensor, std::size_t count, bool withValues, SliceBuffer& into) const;
   Result<void> slicePlain(const TensorInfo& info, std::size_t count, SliceBuffer& into) const;
 };
 
@@ -57,7 +55,7 @@ const Checkpoint& BaseModel::checkpoint() const { return m_state->checkpoint; }
 const QuantizedTensors& BaseModel::quantized() const { return m_state->quantized; }
 
 BaseKind BaseModel::kindOf(std::string_view name, DType finalType) const {
-  if (const auto* tensor = m_state->quantizedFor(name, finalType)) return kindOfFormat(tensor->format);
+  if (const auto* tensor = m_state->quantizedFor(name, finalType)) return tensor->kind;
   const TensorInfo* info = m_state->checkpoint.find(name);
   if (!info) return BaseKind::None;
   const bool convertible = isCodedFloat(info->dtype) && isCodedFloat(finalType);
@@ -65,8 +63,7 @@ BaseKind BaseModel::kindOf(std::string_view name, DType finalType) const {
 }
 
 std::uint64_t BaseModel::storedBytes(std::string_view name) const {
-  if (const auto found = m_state->quantized.weights.find(name); found != m_state->quantized.weights.end())
-    return found->second.storedBytes;
+  if (const auto* weight = m_state->quantized.find(name)) return weight->storedBytes;
   const TensorInfo* info = m_state->checkpoint.find(name);
   return info ? info->bytes : 0;
 }
@@ -87,8 +84,7 @@ Result<void> BaseModel::slice(std::string_view name, DType finalType, std::uint6
   if (!checkedAdd(first, count))
     return fail(ErrorCode::InvalidArgument, at({m_state->checkpoint.path(), std::string(name), std::nullopt},
                                                "elements from " + std::to_string(first) + " are more than can be counted"));
-  if (const auto* tensor = m_state->quantizedFor(name, finalType))
-    return m_state->sliceQuantized(*tensor, count, withValues, into);
+  if (const auto* tensor = m_state->quantizedFor(name, finalType)) return sliceQuantized(*tensor, withValues, into);
   const TensorInfo* info = m_state->checkpoint.find(name);
   if (into.slice.kind == BaseKind::None || !info) return {};
   return m_state->slicePlain(*info, count, into);
@@ -115,34 +111,38 @@ Result<void> BaseModel::State::slicePlain(const TensorInfo& info, std::size_t co
   return {};
 }
 
-Result<void> BaseModel::State::sliceQuantized(const QuantizedTensor& tensor, std::size_t count, bool withValues,
-                                              SliceBuffer& into) const {
+Result<void> BaseModel::readCodes(const QuantizedTensor& tensor, IndexRange elements, std::span<std::byte> into) const {
+  const BaseLayout& layout = tensor.layout;
+  const std::size_t there = presentOf(tensor.elements, elements.first, static_cast<std::size_t>(elements.count));
+  const IndexRange present{elements.first, there};
+  const auto codes = into.first(static_cast<std::size_t>(layout.codesOf(present).count));
+  std::ranges::fill(into.subspan(codes.size()), static_cast<std::byte>(layout.zeroByte()));
+  if (there == 0) return {};
+  DELTASCOPE_TRY(formatOf(tensor.kind).readCodes(m_state->checkpoint, tensor, present, codes));
+  if (layout.codeBits == 4 && there % 2 != 0 && there < elements.count)
+    codes.back() = (codes.back() & std::byte{0xf0}) | static_cast<std::byte>(layout.zero);
+  return {};
+}
+
+Result<void> BaseModel::sliceQuantized(const QuantizedTensor& tensor, bool withValues, SliceBuffer& into) const {
   auto& slice = into.slice;
-  const bool int8 = tensor.format == QuantFormat::Int8;
-  const std::size_t there = presentOf(tensor.elements, slice.first, count);
-  const std::uint8_t zero = tensor.format == QuantFormat::Nf4 ? kNf4Zero : 0;
-  into.codes.resize(int8 ? count : (count + 1) / 2);
-  const auto codes = std::as_writable_bytes(std::span(into.codes)).first(int8 ? there : (there + 1) / 2);
-  std::fill(into.codes.begin() + static_cast<std::ptrdiff_t>(codes.size()), into.codes.end(),
-            static_cast<std::uint8_t>(zero << 4 | zero));
-  if (there > 0) DELTASCOPE_TRY(checkpoint.read(*tensor.codes, int8 ? slice.first : slice.first / 2, codes));
-  if (!int8 && there % 2 != 0 && there < count)
-    into.codes[there / 2] = static_cast<std::uint8_t>((into.codes[there / 2] & 0xf0) | zero);
+  slice.group = tensor.layout.group;
+  into.codes.resize(static_cast<std::size_t>(tensor.layout.codesOf(slice.elements()).count));
+  DELTASCOPE_TRY(readCodes(tensor, slice.elements(), std::as_writable_bytes(std::span(into.codes))));
   slice.codes = into.codes;
-  slice.group = std::max<std::uint64_t>(int8 ? tensor.columns : tensor.blocksize, 1);
-  const std::uint64_t firstScale = slice.first / slice.group;
-  const std::uint64_t endScale = count > 0 ? (slice.first + count - 1) / slice.group + 1 : firstScale;
-  if (endScale <= tensor.scales.size()) {
-    slice.scales = std::span(tensor.scales).subspan(firstScale, endScale - firstScale);
+  const IndexRange groups = tensor.layout.groupsOf(slice.elements());
+  const auto first = static_cast<std::size_t>(groups.first), count = static_cast<std::size_t>(groups.count);
+  if (first + count <= tensor.scales.size()) {
+    slice.scales = std::span(tensor.scales).subspan(first, count);
   } else {
-    into.scales.assign(endScale - firstScale, 0.0F);
-    if (firstScale < tensor.scales.size())
-      std::copy(tensor.scales.begin() + static_cast<std::ptrdiff_t>(firstScale), tensor.scales.end(), into.scales.begin());
+    into.scales.assign(count, 0.0F);
+    if (first < tensor.scales.size())
+      std::copy(tensor.scales.begin() + static_cast<std::ptrdiff_t>(first), tensor.scales.end(), into.scales.begin());
     slice.scales = into.scales;
   }
   into.values.clear();
   if (!withValues) return {};
-  into.values.resize(count * bytesOf(slice.finalType));
+  into.values.resize(slice.count * bytesOf(slice.finalType));
   baseValues(slice, into.values);
   slice.values = into.values;
   return {};
@@ -152,27 +152,27 @@ void BaseModel::dropScales() {
   for (auto& [name, tensor] : m_state->quantized.weights) std::vector<float>().swap(tensor.scales);
 }
 
-BaseKind kindOfFormat(QuantFormat format) {
-  if (format == QuantFormat::Int8) return BaseKind::Int8;
-  return format == QuantFormat::Nf4 ? BaseKind::Nf4 : BaseKind::Fp4;
-}
-
 Result<Hash128> BaseModel::hash(std::string_view name) const {
-  const auto found = m_state->quantized.weights.find(name);
-  const QuantizedTensor* quantized = found != m_state->quantized.weights.end() ? &found->second : nullptr;
+  const QuantizedTensor* quantized = m_state->quantized.find(name);
   const TensorInfo* info = quantized ? quantized->codes : m_state->checkpoint.find(name);
   if (!info)
     return fail(ErrorCode::NotFound,
                 at({m_state->checkpoint.path(), std::string(name), std::nullopt}, "no such tensor in the base"));
-  Hasher128 hasher;
+  BaseHasher hasher;
   std::vector<std::byte> bytes;
-  for (std::uint64_t begin = 0; begin < info->bytes; begin += bytes.size()) {
-    bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kReadBytes, info->bytes - begin)));
-    DELTASCOPE_TRY(m_state->checkpoint.read(*info, begin, bytes));
-    hasher.update(bytes);
+  const std::uint64_t all = quantized ? quantized->layout.codesOf({0, quantized->elements}).count : info->bytes;
+  for (std::uint64_t begin = 0; begin < all; begin += bytes.size()) {
+    bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kReadBytes, all - begin)));
+    if (quantized) {
+      const std::uint64_t first = quantized->layout.elementsIn(begin);
+      const std::uint64_t count = std::min(quantized->layout.elementsIn(bytes.size()), quantized->elements - first);
+      DELTASCOPE_TRY(readCodes(*quantized, {first, count}, bytes));
+    } else {
+      DELTASCOPE_TRY(m_state->checkpoint.read(*info, begin, bytes));
+    }
+    hasher.add(bytes);
   }
-  if (quantized) hasher.update(std::as_bytes(std::span(quantized->scales)));
-  return hasher.digest();
+  return hasher.finish(quantized ? std::span<const float>(quantized->scales) : std::span<const float>());
 }
 
 }  // namespace deltascope

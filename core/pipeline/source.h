@@ -6,18 +6,9 @@
 
 #include "core/base/hash.h"
 #include "core/codec/codec.h"
-#include "core/quant/quant.h"
+#include "core/quant/base_format.h"
 
 namespace deltascope {
-
-/// Owns the bytes behind a BaseSlice.
-struct SliceBuffer {
-  std::vector<std::byte> values;
-  std::vector<std::byte> stored;  ///< as the file has them, where the values were converted from another type; else empty
-  std::vector<std::uint8_t> codes;
-  std::vector<float> scales;  ///< where the range reaches past the base's end; else empty
-  BaseSlice slice;
-};
 
 /// A base checkpoint. Threads: const members may be called concurrently.
 class BaseModel {
@@ -44,6 +35,8 @@ class BaseModel {
   /// dequantize too (plain tensors always have values). Scales are borrowed from this object, the rest from `into`.
   [[nodiscard]] Result<void> slice(std::string_view name, DType finalType, std::uint64_t first, std::size_t count,
                                    bool withValues, SliceBuffer& into) const;
+  /// Codes of elements of a quantized tensor, which goes on with the code of zero past its end; `into` is as long as they are.
+  [[nodiscard]] Result<void> readCodes(const QuantizedTensor& tensor, IndexRange elements, std::span<std::byte> into) const;
   /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.
   [[nodiscard]] Result<Hash128> hash(std::string_view name) const;
   /// Frees the scales of all quantized tensors: from then on only plain tensors can be read. Not concurrently with other calls.
@@ -51,10 +44,9 @@ class BaseModel {
 
  private:
   struct State;
+  Result<void> sliceQuantized(const QuantizedTensor& tensor, bool withValues, SliceBuffer& into) const;
   explicit BaseModel(std::unique_ptr<State> state);
   std::unique_ptr<State> m_state;
 };
-
-[[nodiscard]] BaseKind kindOfFormat(QuantFormat format);
 
 }  // namespace deltascope

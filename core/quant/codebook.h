@@ -1,31 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The quantized formats, the values of the 4-bit ones, and FP32 to and from the float types that are coded.
+/// Formats of sixteen values: their tables, and the anchors that follow from them.
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
-#include <string_view>
 
 #include "core/checkpoint/dtype.h"
+#include "kernels/quantize.h"
+#include "kernels/residual.h"
 
 namespace deltascope {
 
-enum class QuantFormat : std::uint8_t { Nf4, Fp4, Int8 };
-[[nodiscard]] std::string_view nameOf(QuantFormat format);  ///< "nf4", "fp4", "int8"
-[[nodiscard]] std::optional<QuantFormat> quantFormatFromName(std::string_view name);
-
-/// The sixteen values of a 4-bit format, by code, and the boundaries between neighbours in ascending order of value
-/// (`x > boundary` moves up). `order` maps ascending rank to code; FP4 has two zeros, codes 0 and 8, both +0. Values and
-/// boundaries are those of bitsandbytes' torch implementation, FP32 midpoints; its CUDA kernels differ in the last bit of some
-/// boundaries.
+/// The values of a format by code, and the boundaries between neighbours in ascending order of value (`x > boundary` moves up):
+/// FP32 midpoints. `order` maps ascending rank to code.
 struct CodeBook {
-  std::array<float, 16> values;
-  std::array<float, 15> boundaries;
-  std::array<std::uint8_t, 16> order;
+  std::array<float, 16> values{};
+  std::array<float, 15> boundaries{};
+  std::array<std::uint8_t, 16> order{};
+  int negativeZero = -1;  ///< a second code of 0, for small negative numbers; −1: there is none
 };
-[[nodiscard]] const CodeBook& codeBook(QuantFormat format);  ///< Nf4 or Fp4
+[[nodiscard]] constexpr CodeBook makeCodeBook(const std::array<float, 16>& values, const std::array<std::uint8_t, 16>& order,
+                                              int negativeZero = -1) {
+  CodeBook book{values, {}, order, negativeZero};
+  for (std::size_t i = 0; i < 15; ++i) book.boundaries[i] = (values[order[i]] + values[order[i + 1]]) / 2;
+  return book;
+}
+[[nodiscard]] constexpr kernels::FourBitCode forKernels(const CodeBook& book) {
+  return {book.values, book.boundaries, book.order};
+}
+
+/// Anchors from the edge of each code's bin nearer zero, which is AnchorRule::lo. The bin of zero begins eight octaves below
+/// its own edge.
+[[nodiscard]] kernels::AnchorRule fourBitAnchors(const CodeBook& book, DType finalType);
+
+/// value[code] · scale in FP32, one rounding to `dtype`, for a group that divides 4,096 and is at least 32. The number of
+/// elements follows from `into`; `codes` starts at a group.
+void fourBitValues(const kernels::FourBitCode& code, std::span<const std::uint8_t> codes, std::span<const float> scales,
+                   std::uint64_t group, DType dtype, std::span<std::byte> into);
 
 /// FP32 value of element i of `bytes` holding elements of `dtype` (BF16, F16, F32), and rounding to nearest even back.
 /// Denormals are kept. toFloat keeps NaN payloads but makes signalling F16 NaNs quiet; fromFloat writes every NaN as 0x7FC0,

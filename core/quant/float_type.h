@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// How this folder speaks to the kernels.
-#include "core/quant/codebook.h"
+#include "core/checkpoint/dtype.h"
 #include "kernels/quantize.h"
 
 namespace deltascope {
@@ -11,6 +11,5 @@ namespace deltascope {
          : dtype == DType::F16 ? kernels::FloatType::F16
                                : kernels::FloatType::BF16;
 }
-[[nodiscard]] const kernels::FourBitCode& fourBitCode(QuantFormat format);  ///< codeBook, for the kernels
 
 }  // namespace deltascope

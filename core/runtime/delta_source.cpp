@@ -15,8 +15,6 @@ namespace {
 /// Elements made at a time where tiles can be found alone: with the codes it fits the second cache of one core.
 constexpr std::uint64_t kStepElements = 32 * kTileElements;
 
-bool isQuantized(BaseKind kind) { return kind == BaseKind::Nf4 || kind == BaseKind::Fp4 || kind == BaseKind::Int8; }
-
 std::uint64_t endOf(const ChunkInfo& chunk) { return chunk.first + chunk.elements; }
 
 bool sameCuts(const std::vector<ChunkInfo>& a, const std::vector<ChunkInfo>& b) {
@@ -161,23 +159,8 @@ Result<void> DeltaSource::baseSlice(std::uint64_t first, std::size_t count, DTyp
     return {};
   }
   const ResidentBase& base = *m_places.base;
-  slice = {};
-  slice.kind = base.kind;
-  slice.finalType = type;
-  slice.first = first;
-  slice.count = count;
-  slice.group = base.group;
-  if (base.kind == BaseKind::Same) {
-    slice.values = {base.codes.as<std::byte>() + first * bytesOf(type), count * bytesOf(type)};
-    return {};
-  }
-  const bool int8 = base.kind == BaseKind::Int8;
-  const std::uint64_t begin = int8 ? first : first / 2, end = int8 ? first + count : (first + count + 1) / 2;
-  slice.codes = {base.codes.as<std::uint8_t>() + begin, static_cast<std::size_t>(end - begin)};
-  const std::uint64_t firstScale = first / base.group;
-  const std::uint64_t endScale = count > 0 ? (first + count - 1) / base.group + 1 : firstScale;
-  slice.scales = {base.scales.as<float>() + firstScale, static_cast<std::size_t>(endScale - firstScale)};
-  if (!withValues) return {};
+  slice = base.slice(type, {first, count});
+  if (!withValues || !isQuantized(base.kind)) return {};
   work.base.values.resize(count * bytesOf(type));
   baseValues(slice, work.base.values);
   slice.values = work.base.values;

@@ -21,12 +21,11 @@ std::uint64_t baseBytes(const TensorOrigin& origin) {
 }
 
 kernels::Matrix fourBitOf(const TensorOrigin& origin) {
-  kernels::Matrix m;
-  m.form = kernels::Matrix::Form::FourBit;
+  kernels::Matrix m = formatOf(origin.bottom).matrix();
   m.type = elementType(origin.dtype);
   m.rows = origin.spec.shape[0];
   m.columns = origin.spec.shape[1];
-  m.group = origin.quantized->blocksize;
+  m.group = origin.quantized->layout.group;
   return m;
 }
 
@@ -49,7 +48,7 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
   cost.stepBytes = madeBytes(shape[0], shape[1], size);
   if (origin.steps.empty()) {
     if (origin.quantized) {
-      const std::uint64_t units = origin.bottom == BaseKind::Int8 ? 0 : backend.unitBytes(fourBitOf(origin), false);
+      const std::uint64_t units = formatOf(origin.bottom).isFourBit() ? backend.unitBytes(fourBitOf(origin), false) : 0;
       cost.jitBytes = units ? held(units) : base;
       cost.asStored = units != 0;
       cost.jitLoadBytes = units ? base : 0;
@@ -74,7 +73,7 @@ TensorCost costOf(const Variant& variant, const TensorOrigin& origin, const Host
   cost.jitBytes = base + held(stream.bytes()) + tables;
   cost.streamBytes = cost.lookedUp ? 0 : base + tables;
   cost.pieceBytes = cost.lookedUp ? 0 : stream.largestItem();
-  if (const std::uint64_t units = backend.unitBytes(fourBitOf(origin), true); units && origin.bottom == BaseKind::Nf4) {
+  if (const std::uint64_t units = backend.unitBytes(fourBitOf(origin), true); units && formatOf(origin.bottom).expands()) {
     cost.expandedBytes = held(units);
     cost.expandBytes = base + held(stream.bytes()) + tables + cost.stepBytes;
   }

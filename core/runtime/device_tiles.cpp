@@ -19,11 +19,11 @@ std::uint64_t rowsTogether(std::uint64_t columns) { return std::lcm(columns, kTi
 
 bool hasTiles(const TensorOrigin& origin) {
   if (origin.steps.size() != 1 || !origin.quantized || origin.dtype != DType::BF16) return false;
-  if (origin.bottom != BaseKind::Nf4 && origin.bottom != BaseKind::Fp4) return false;
+  if (!formatOf(origin.bottom).isFourBit()) return false;
   const CodecId codec = origin.steps[0].stats->codec;
   if (codec != CodecId::Entropy && codec != CodecId::Bitpack) return false;
   const auto& shape = origin.spec.shape;
-  const std::uint64_t group = origin.quantized->blocksize;
+  const std::uint64_t group = origin.quantized->layout.group;
   return shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && shape[1] % kStepElements == 0 && std::has_single_bit(group) &&
          group >= 32 && group <= kTileElements;
 }

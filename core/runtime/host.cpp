@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/units.h"
+#include "core/quant/base_hasher.h"
 
 namespace deltascope {
 namespace {
@@ -23,24 +24,17 @@ Result<Reservation> Reservation::take(std::shared_ptr<kernels::Backend> backend,
   return reservation;
 }
 
-std::uint64_t scaleCount(const QuantizedTensor& tensor) {
-  return tensor.format == QuantFormat::Int8 ? tensor.shape.front() : ceilDiv(tensor.elements, tensor.blocksize);
-}
-
 std::uint64_t bottomElements(const TensorOrigin& origin) {
   if (origin.quantized) return origin.quantized->elements;
   return origin.plain ? origin.plain->elements : 0;
 }
 
 std::uint64_t residentCodeBytes(const TensorOrigin& origin) {
-  return origin.quantized->format == QuantFormat::Int8 ? origin.elements : ceilDiv(origin.elements, 2);
+  return origin.quantized->layout.codesOf({0, origin.elements}).count;
 }
 
 std::uint64_t residentScaleBytes(const TensorOrigin& origin) {
-  const auto& quantized = *origin.quantized;
-  if (origin.elements == quantized.elements) return scaleCount(quantized) * sizeof(float);
-  const std::uint64_t group = quantized.format == QuantFormat::Int8 ? quantized.columns : quantized.blocksize;
-  return ceilDiv(origin.elements, std::max<std::uint64_t>(group, 1)) * sizeof(float);
+  return origin.quantized->layout.groupsOf({0, origin.elements}).count * sizeof(float);
 }
 
 std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
@@ -109,84 +103,77 @@ Result<std::shared_ptr<const ResidentBase>> Host::base(const BaseModel& model, c
   return base;
 }
 
-/// A base of more or fewer rows than the final; its hash is over all that it stores.
-Result<void> Host::readResized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
-                               ResidentBase& base) {
-  DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
-  const QuantizedTensor* quantized = origin.quantized;
-  const bool int8 = quantized && quantized->format == QuantFormat::Int8;
-  const std::uint64_t codeBytes = quantized ? residentCodeBytes(origin) : residentBaseBytes(origin);
-  DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(codeBytes, origin.spec.name)));
-  // What a tile of elements takes: pieces begin where slices may.
-  const std::uint64_t tile = !quantized ? kTileElements * deltascope::bytesOf(origin.dtype)
-                             : int8     ? kTileElements
-                                        : kTileElements / 2;
-  SliceBuffer slice;
+/// Codes and scales, cut or continued to the final's rows.
+Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
+                                 ResidentBase& base) {
+  const QuantizedTensor& tensor = *origin.quantized;
+  const BaseLayout& layout = tensor.layout;
+  const bool whole = tensor.elements == origin.elements;
+  base.group = layout.group;
+  DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(residentCodeBytes(origin), origin.spec.name)));
+  BaseHasher hasher;
   const auto readPiece = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
-    const std::uint64_t first = begin / tile * kTileElements;
-    const std::uint64_t most = ceilDiv(piece.size(), tile) * kTileElements;
-    const auto count = static_cast<std::size_t>(std::min(most, origin.elements - first));
-    DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, first, count, false, slice));
-    const auto bytes = quantized ? std::as_bytes(slice.slice.codes) : slice.slice.values;
-    std::memcpy(piece.data(), bytes.data(), piece.size());
+    const std::uint64_t first = layout.elementsIn(begin);
+    const std::uint64_t count = std::min(layout.elementsIn(piece.size()), origin.elements - first);
+    DELTASCOPE_TRY(model.readCodes(tensor, {first, count}, piece));
+    if (whole) hasher.add(piece);
     return {};
   };
-  DELTASCOPE_TRY(fill(base.codes, codeBytes, kReadBytes / tile * tile, stop, readPiece));
-  if (!quantized) return {};
-  base.group = std::max<std::uint64_t>(int8 ? quantized->columns : quantized->blocksize, 1);
-  std::vector<float> scales = quantized->scales;
-  scales.resize(residentScaleBytes(origin) / sizeof(float), 0.0F);
-  DELTASCOPE_ASSIGN(base.scales, fromBackend(m_backend->allocate(scales.size() * sizeof(float), origin.spec.name)));
-  return put(base.scales.data(), std::as_bytes(std::span(scales)));
+  DELTASCOPE_TRY(fill(base.codes, residentCodeBytes(origin), kReadBytes, stop, readPiece));
+  std::vector<float> padded;
+  std::span<const float> scales = tensor.scales;
+  if (whole) {
+    base.hash = hasher.finish(scales);
+  } else {  // the hash is over all that the base stores
+    DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
+    padded = tensor.scales;
+    padded.resize(residentScaleBytes(origin) / sizeof(float), 0.0F);
+    scales = padded;
+  }
+  DELTASCOPE_ASSIGN(base.scales, fromBackend(m_backend->allocate(scales.size_bytes(), origin.spec.name)));
+  return put(base.scales.data(), std::as_bytes(scales));
+}
+
+/// Values in the final's type and rows.
+Result<void> Host::readPlain(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
+                             ResidentBase& base) {
+  const std::uint64_t bytes = residentBaseBytes(origin), size = deltascope::bytesOf(origin.dtype);
+  const bool whole = origin.plain->elements == origin.elements;
+  DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(bytes, origin.spec.name)));
+  BaseHasher hasher;
+  SliceBuffer slice;
+  const auto readPiece = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
+    if (whole && origin.plain->dtype == origin.dtype) {
+      DELTASCOPE_TRY(model.checkpoint().read(*origin.plain, begin, piece));
+      hasher.add(piece);
+      return {};
+    }
+    DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, begin / size, piece.size() / size, false, slice));
+    if (whole) hasher.add(slice);
+    std::memcpy(piece.data(), slice.slice.values.data(), piece.size());
+    return {};
+  };
+  constexpr std::uint64_t kPiece = kReadBytes / sizeof(float) / kTileElements * kTileElements;
+  DELTASCOPE_TRY(fill(base.codes, bytes, kPiece * size, stop, readPiece));
+  if (whole) {
+    base.hash = hasher.finish({});
+  } else {
+    DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, const TensorOrigin& origin,
                                                        const std::stop_token& stop) {
   auto base = std::make_shared<ResidentBase>();
   base->kind = origin.bottom;
-  const Checkpoint& checkpoint = model.checkpoint();
-  Hasher128 hasher;
-  const auto readStored = [&](const TensorInfo& info) {
-    return fill(base->codes, info.bytes, kReadBytes, stop,
-                [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
-                  DELTASCOPE_TRY(checkpoint.read(info, begin, piece));
-                  hasher.update(piece);
-                  return {};
-                });
-  };
-  if (bottomElements(origin) != origin.elements) {
-    DELTASCOPE_TRY(readResized(model, origin, stop, *base));
-  } else if (const QuantizedTensor* quantized = origin.quantized) {
-    const auto scales = std::as_bytes(std::span(quantized->scales));
-    DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(quantized->codes->bytes, origin.spec.name)));
-    DELTASCOPE_ASSIGN(base->scales, fromBackend(m_backend->allocate(scales.size(), origin.spec.name)));
-    DELTASCOPE_TRY(readStored(*quantized->codes));
-    DELTASCOPE_TRY(put(base->scales.data(), scales));
-    base->group =
-        std::max<std::uint64_t>(quantized->format == QuantFormat::Int8 ? quantized->columns : quantized->blocksize, 1);
-    hasher.update(scales);
-  } else if (origin.plain->dtype == origin.dtype) {
-    DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(origin.plain->bytes, origin.spec.name)));
-    DELTASCOPE_TRY(readStored(*origin.plain));
-  } else {
-    const std::uint64_t bytes = residentBaseBytes(origin), size = deltascope::bytesOf(origin.dtype);
-    DELTASCOPE_ASSIGN(base->codes, fromBackend(m_backend->allocate(bytes, origin.spec.name)));
-    SliceBuffer slice;
-    constexpr std::uint64_t kPiece = kReadBytes / sizeof(float) / kTileElements * kTileElements;
-    const auto convert = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
-      DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, begin / size, piece.size() / size, false, slice));
-      hasher.update(slice.stored);
-      std::memcpy(piece.data(), slice.values.data(), piece.size());
-      return {};
-    };
-    DELTASCOPE_TRY(fill(base->codes, bytes, kPiece * size, stop, convert));
-  }
-  if (bottomElements(origin) == origin.elements) base->hash = hasher.digest();
+  DELTASCOPE_TRY(origin.quantized ? readQuantized(model, origin, stop, *base) : readPlain(model, origin, stop, *base));
   if (origin.baseHash && base->hash != *origin.baseHash)
-    return fail(ErrorCode::Mismatch,
-                at({checkpoint.fileOf(origin.quantized ? *origin.quantized->codes : *origin.plain), origin.spec.name, {}},
-                   "the base has the hash " + toHex(base->hash) + ", the payload was made over " + toHex(*origin.baseHash)),
-                "this is another base, or it was changed since");
+    return fail(
+        ErrorCode::Mismatch,
+        at({model.checkpoint().fileOf(origin.quantized ? *origin.quantized->codes : *origin.plain), origin.spec.name, {}},
+           "the base has the hash " + toHex(base->hash) + ", the payload was made over " + toHex(*origin.baseHash)),
+        "this is another base, or it was changed since");
   return base;
 }
 

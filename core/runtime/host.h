@@ -24,6 +24,11 @@ struct ResidentBase {
   kernels::Buffer scales;  ///< quantized: floats
   std::uint64_t group = 64;
   Hash128 hash;  ///< over the stored bytes, as payloads have it
+
+  /// Elements of it, where `codes` and `scales` are in the host's memory.
+  [[nodiscard]] BaseSlice slice(DType type, IndexRange elements) const {
+    return sliceOf(kind, type, group, elements, codes.data(), scales.as<float>());
+  }
 };
 
 /// Bytes that belong to nobody's buffer, held on an account until the object goes.
@@ -75,7 +80,9 @@ class Host {
  private:
   using Key = std::tuple<std::string, std::string, DType, std::uint64_t>;  ///< checkpoint, tensor, type and size it is seen in
   [[nodiscard]] static Key keyOf(const BaseModel& model, const TensorOrigin& origin);
-  Result<void> readResized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop, ResidentBase& base);
+  Result<void> readQuantized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
+                             ResidentBase& base);
+  Result<void> readPlain(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop, ResidentBase& base);
   Result<std::shared_ptr<const ResidentBase>> read(const BaseModel& model, const TensorOrigin& origin,
                                                    const std::stop_token& stop);
 
@@ -85,7 +92,6 @@ class Host {
   std::map<Key, std::weak_ptr<const ResidentBase>> m_bases;
 };
 
-[[nodiscard]] std::uint64_t scaleCount(const QuantizedTensor& tensor);  ///< whether they were read or not
 /// Elements that the base has of a weight: others than the final where rows were added or cut.
 [[nodiscard]] std::uint64_t bottomElements(const TensorOrigin& origin);
 [[nodiscard]] std::uint64_t residentCodeBytes(const TensorOrigin& origin);   ///< of a quantized bottom, in the final's rows

@@ -76,7 +76,7 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   if (!onHost) plan.streamBytes = [](std::uint64_t piece) { return feedBytes(piece); };
   if (onHost && variant.base)
     for (const auto& [name, tensor] : variant.base->quantized().weights)
-      plan.loadFixedBytes += scaleCount(tensor) * sizeof(float);
+      plan.loadFixedBytes += tensor.layout.groupsOf({0, tensor.elements}).count * sizeof(float);
   plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
   plan.activationBytes = [&](std::uint32_t tokens) { return Transformer::activationBytes(config, tokens); };
   plan.scratchBytes = [&](std::uint64_t step, std::uint64_t row, std::size_t pieces) {

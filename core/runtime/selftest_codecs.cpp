@@ -8,7 +8,7 @@
 #include "core/codec/device_rebuilder.h"
 #include "core/codec/lowrank.h"
 #include "core/codec/statistics.h"
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 #include "core/runtime/selftest_parts.h"
 
 namespace deltascope::selftest {

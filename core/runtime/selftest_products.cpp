@@ -6,7 +6,7 @@
 
 #include "core/base/failure.h"
 #include "core/base/hash.h"
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 #include "core/runtime/selftest_parts.h"
 
 namespace deltascope::selftest {

@@ -192,7 +192,7 @@ class Tracer {
       m_shape = found->second.shape;
       m_origin.dtype = found->second.dtype;
       m_origin.elements = found->second.elements;
-      setBottom(kindOfFormat(found->second.format));
+      setBottom(found->second.kind);
       return {};
     }
     const TensorInfo* info = m_variant.base->checkpoint().find(m_origin.baseName);

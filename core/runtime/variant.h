@@ -28,7 +28,7 @@ struct TensorOrigin {
   std::uint64_t elements = 0;
   BaseKind bottom = BaseKind::None;            ///< what the base holds; None: the first step needs no base
   const TensorInfo* plain = nullptr;           ///< bottom Same: the base's tensor, maybe of another float type
-  const QuantizedTensor* quantized = nullptr;  ///< bottom Nf4, Fp4, Int8
+  const QuantizedTensor* quantized = nullptr;  ///< bottom quantized
   std::vector<DeltaStep> steps;
   std::optional<Hash128> baseHash;   ///< that the bottom must have; empty where no payload says so
   std::optional<Hash128> finalHash;  ///< that the final has

@@ -9,7 +9,7 @@
 #include "core/base/ordered.h"
 #include "core/base/units.h"
 #include "core/pipeline/meter.h"
-#include "core/quant/codebook.h"
+#include "core/quant/base_format.h"
 #include "core/runtime/device_feed.h"
 #include "core/runtime/device_source.h"
 #include "core/runtime/device_tiles.h"
@@ -66,9 +66,9 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
     matrix.form = kernels::Matrix::Form::Made;
     matrix.source = source.get();
   } else {
-    const BaseKind from = base ? base->kind : kind;
-    const bool int8 = from == BaseKind::Int8;
-    matrix.form = int8 ? kernels::Matrix::Form::Int8 : kernels::Matrix::Form::FourBit;
+    const kernels::Matrix stored = formatOf(base ? base->kind : kind).matrix();
+    matrix.form = stored.form;
+    matrix.values = stored.values;
     if (tiles.offsets || units) {
       matrix.form = kernels::Matrix::Form::Tiled;
       matrix.tiles = tiles.tiles;
@@ -82,7 +82,6 @@ kernels::Matrix WeightStore::Entry::matrix(bool forLookup) const {
       matrix.feed = feed->get();
       matrix.feedRows = feedRows;
     }
-    if (!int8) matrix.values = codeBook(from == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4).values.data();
   }
   return matrix;
 }

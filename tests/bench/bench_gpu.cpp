@@ -13,8 +13,8 @@
 #include "core/base/units.h"
 #include "core/codec/codec.h"
 #include "core/codec/residual.h"
+#include "core/quant/bitsandbytes/quantize.h"
 #include "core/quant/codebook.h"
-#include "core/quant/quantize.h"
 #include "core/runtime/selftest_parts.h"
 #include "kernels/backend.h"
 

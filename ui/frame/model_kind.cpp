@@ -12,7 +12,7 @@ QString modelKind(const Inspection& model) {
   if (model.files.kind == ModelFiles::Kind::Scripts) return "payload of the old scripts";
   for (const TensorStats& tensor : model.tensors) {
     const auto name = nameOf(tensor.base);
-    if (tensor.base == BaseKind::Nf4 || tensor.base == BaseKind::Fp4 || tensor.base == BaseKind::Int8)
+    if (isQuantized(tensor.base))
       return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())).toUpper() + " + delta";
   }
   return "delta over a base";

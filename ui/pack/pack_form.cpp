@@ -83,7 +83,7 @@ PackRequest requestOf(const PackForm& form) {
   if (form.mode == PackMode::Quantize) {
     request.quantize = form.quantize;
     request.scope = form.scope;
-    if (form.quantize != QuantFormat::Int8) {
+    if (!scalesByRow(form.quantize)) {
       request.blocksize = form.blocksize;
       request.doubleQuant = form.doubleQuant;
     }
@@ -109,7 +109,7 @@ QString commandLineOf(const PackForm& form, const QString& between) {
   if (form.mode == PackMode::Quantize) {
     add("--quantize", text(nameOf(form.quantize)));
     if (form.scope != defaults.scope) add("--scope", "all");
-    if (form.quantize != QuantFormat::Int8) {
+    if (!scalesByRow(form.quantize)) {
       if (form.blocksize != defaults.blocksize) add("--blocksize", QString::number(form.blocksize));
       if (form.doubleQuant) words << "--double-quant";
     }

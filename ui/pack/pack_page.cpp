@@ -147,7 +147,7 @@ void PackPage::suggestOutput() {
 void PackPage::showMode() {
   const PackForm now = form();
   const bool quantizing = now.mode == PackMode::Quantize, adapting = now.mode == PackMode::Adapters;
-  const bool fourBit = quantizing && now.quantize != QuantFormat::Int8;
+  const bool fourBit = quantizing && !scalesByRow(now.quantize);
   m_final->setPlaceholder(adapting ? "only to reproduce an already merged checkpoint"
                                    : "folder, file or Hub id of what must come back");
   m_inputs->setRowVisible(m_base, !quantizing);

@@ -24,7 +24,7 @@ QString finalName(const std::vector<TensorStats>& tensors) {
 
 bool quantizedBase(const std::vector<TensorStats>& tensors) {
   for (const auto& t : tensors)
-    if (t.base == BaseKind::Nf4 || t.base == BaseKind::Fp4 || t.base == BaseKind::Int8) return true;
+    if (isQuantized(t.base)) return true;
   return false;
 }
 

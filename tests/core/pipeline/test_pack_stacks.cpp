@@ -82,7 +82,7 @@ class TestPackStacks : public QObject {
     for (std::size_t i : {0, 1}) {
       const auto& weight = base.quantized().weights.at(tensors[i].spec.name);
       QVERIFY(weight.shape == tensors[i].spec.shape);
-      QCOMPARE(weight.columns, tensors[i].spec.shape.back());
+      QCOMPARE(weight.layout.group, tensors[i].spec.shape.back());
       const auto maxima = rowMaxima(tensors[i]);
       QCOMPARE(weight.scales.size(), maxima.size());
       for (std::size_t row = 0; row < maxima.size(); ++row)

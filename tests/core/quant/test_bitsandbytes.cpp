@@ -36,10 +36,11 @@ QuantizedTensors find(const Checkpoint& checkpoint) {
 std::vector<std::byte> dequantize(const Checkpoint& checkpoint, const QuantizedTensor& tensor) {
   const auto codes = checkpoint.readAll(*tensor.codes);
   std::vector<std::byte> values(tensor.elements * bytesOf(tensor.dtype));
-  if (tensor.format == QuantFormat::Int8)
-    dequantizeInt8(as<std::int8_t>(*codes), 0, tensor.columns, tensor.scales, tensor.dtype, values);
+  if (tensor.kind == BaseKind::Int8)
+    dequantizeInt8(as<std::int8_t>(*codes), 0, tensor.layout.group, tensor.scales, tensor.dtype, values);
   else
-    dequantize4bit(tensor.format, as<std::uint8_t>(*codes), tensor.scales, tensor.blocksize, tensor.dtype, values);
+    dequantize4bit(tensor.kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, as<std::uint8_t>(*codes), tensor.scales,
+                   static_cast<unsigned>(tensor.layout.group), tensor.dtype, values);
   return values;
 }
 
@@ -115,7 +116,7 @@ void TestBitsandbytes::savedModelsAreFoundAndDequantized() {
   for (const auto& [name, tensor] : found.weights) {
     const auto& golden = expected.at(name);
     QCOMPARE(tensor.name, name);
-    QCOMPARE(tensor.format, model.format);
+    QCOMPARE(tensor.kind, kindOfFormat(model.format));
     QCOMPARE(tensor.dtype, DType::BF16);
     QCOMPARE(tensor.shape, golden.info.shape);
     QCOMPARE(tensor.elements, golden.info.elements);

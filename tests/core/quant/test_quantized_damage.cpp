@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "core/checkpoint/checkpoint.h"
-#include "core/quant/state.h"
+#include "core/quant/bitsandbytes/state.h"
 #include "golden.h"
 
 using namespace deltascope;

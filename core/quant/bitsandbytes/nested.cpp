@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/base/units.h"
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 
 namespace deltascope {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 
 #include <algorithm>
 #include <cassert>
@@ -45,13 +45,8 @@ void blockAbsmax(DType dtype, std::span<const std::byte> weights, unsigned block
 
 void dequantize4bit(QuantFormat format, std::span<const std::uint8_t> codes, std::span<const float> absmax, unsigned blocksize,
                     DType dtype, std::span<std::byte> into) {
-  const std::size_t size = bytesOf(dtype), n = into.size() / size, whole = n - n % blocksize;
-  assert(isBlocksize(blocksize) && codes.size() >= ceilDiv(n, 2) && absmax.size() >= ceilDiv(n, blocksize));
-  const auto& code = fourBitCode(format);
-  if (whole) ops().dequantize4bit(code, codes.data(), whole, blocksize, absmax.data(), floatType(dtype), into.data());
-  if (whole < n)
-    kernels::dequantize4bitTail(code, codes.data() + whole / 2, n - whole, absmax[whole / blocksize], floatType(dtype),
-                                into.data() + whole * size);
+  assert(isBlocksize(blocksize));
+  fourBitValues(fourBitCode(format), codes, absmax, blocksize, dtype, into);
 }
 
 void rowAbsmax(DType dtype, std::span<const std::byte> weights, std::uint64_t columns, std::span<float> scales) {

@@ -5,9 +5,9 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/matrices.h"
-#include "core/quant/bitsandbytes.h"
-#include "core/quant/parts.h"
-#include "core/quant/state.h"
+#include "core/quant/bitsandbytes/parts.h"
+#include "core/quant/bitsandbytes/state.h"
+#include "core/quant/bitsandbytes/write.h"
 
 namespace deltascope {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quant/state.h"
+#include "core/quant/bitsandbytes/state.h"
 
 #include <cmath>
 
 #include "core/base/units.h"
 #include "core/checkpoint/json.h"
-#include "core/quant/parts.h"
+#include "core/quant/bitsandbytes/parts.h"
 
 namespace deltascope {
 namespace {

@@ -3,7 +3,7 @@
 /// The JSON that bitsandbytes stores as `quant_state`: what it says, checked.
 #include "core/base/hash.h"
 #include "core/base/result.h"
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 
 namespace deltascope {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/quant/quantize.h"
+#include "core/quant/bitsandbytes/quantize.h"
 
 namespace deltascope {
 

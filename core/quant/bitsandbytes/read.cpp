@@ -5,75 +5,18 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/matrices.h"
-#include "core/quant/bitsandbytes.h"
-#include "core/quant/parts.h"
-#include "core/quant/state.h"
+#include "core/quant/bitsandbytes/formats.h"
+#include "core/quant/bitsandbytes/parts.h"
+#include "core/quant/bitsandbytes/quantize.h"
+#include "core/quant/bitsandbytes/read.h"
+#include "core/quant/bitsandbytes/state.h"
+#include "core/quant/part_reader.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kMaxStateBytes = 64u << 10;
-constexpr std::string_view kHint = "the file is damaged or was not written by bitsandbytes; download or quantize it again";
-
-/// Reads the parts of one weight and remembers them.
-class PartReader {
- public:
-  PartReader(const Checkpoint& checkpoint, std::string weight, const TensorInfo& evidence)
-      : m_checkpoint(checkpoint), m_weight(std::move(weight)), m_file(checkpoint.fileOf(evidence)) {}
-
-  [[nodiscard]] tl::unexpected<Error> error(ErrorCode code, std::string_view part, std::string_view what) const {
-    const std::string where = part.empty() ? "" : "part " + std::string(part) + ": ";
-    return fail(code, at({m_file, m_weight, {}}, where + std::string(what)),
-                code == ErrorCode::Corrupt ? std::string(kHint) : "");
-  }
-
-  [[nodiscard]] Result<const TensorInfo*> require(const std::string& name) {
-    const TensorInfo* tensor = m_checkpoint.find(name);
-    if (!tensor) return error(ErrorCode::Corrupt, name, "is missing");
-    if (name != m_weight) m_parts.push_back(name);
-    m_bytes += tensor->bytes;
-    return tensor;
-  }
-
-  /// A part that must be there and fit.
-  [[nodiscard]] Result<const TensorInfo*> fitting(const std::string& name, DType dtype, std::uint64_t elements) {
-    DELTASCOPE_ASSIGN(const TensorInfo* tensor, require(name));
-    if (tensor->dtype != dtype)
-      return error(ErrorCode::Corrupt, name,
-                   "is " + std::string(nameOf(tensor->dtype)) + ", not " + std::string(nameOf(dtype)));
-    if (tensor->elements != elements)
-      return error(ErrorCode::Corrupt, name,
-                   "has " + std::to_string(tensor->elements) + " elements; the weight needs " + std::to_string(elements));
-    return tensor;
-  }
-
-  [[nodiscard]] Result<std::vector<std::byte>> bytes(const std::string& name, DType dtype, std::uint64_t elements) {
-    DELTASCOPE_ASSIGN(const TensorInfo* tensor, fitting(name, dtype, elements));
-    return m_checkpoint.readAll(*tensor);
-  }
-
-  [[nodiscard]] Result<std::vector<float>> floats(const std::string& name, std::uint64_t elements) {
-    DELTASCOPE_ASSIGN(const auto raw, bytes(name, DType::F32, elements));
-    std::vector<float> values(raw.size() / sizeof(float));
-    if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
-    return values;
-  }
-
-  /// Hands the finished weight over.
-  void commit(QuantizedTensor tensor, QuantizedTensors& into) {
-    for (auto& part : m_parts) into.parts.emplace(std::move(part), m_weight);
-    tensor.name = m_weight;
-    tensor.storedBytes = m_bytes;
-    into.weights.insert_or_assign(m_weight, std::move(tensor));
-  }
-
- private:
-  const Checkpoint& m_checkpoint;
-  std::string m_weight;
-  const std::filesystem::path& m_file;
-  std::vector<std::string> m_parts;
-  std::uint64_t m_bytes = 0;
-};
+constexpr std::string_view kMadeBy = "bitsandbytes";
 
 bool isStorage(DType dtype) {
   constexpr std::array<DType, 6> kStorage{DType::U8, DType::I8, DType::F16, DType::BF16, DType::F32, DType::F64};
@@ -93,14 +36,14 @@ Result<QuantState> readState(const Checkpoint& checkpoint, PartReader& parts, co
 }
 
 /// Hashes and compares the tables, which the hash of codes and scales does not cover; gives that of nested scales, if any.
-Result<std::vector<float>> readTables(PartReader& parts, const std::string& w, const QuantState& state,
+Result<std::vector<float>> readTables(PartReader& parts, const std::string& w, const QuantState& state, QuantFormat format,
                                       QuantizedTensor& tensor) {
   DELTASCOPE_ASSIGN(const auto map, parts.floats(w + std::string(kQuantMap), 16));
   std::vector<float> nested;
   if (state.nested) {
     DELTASCOPE_ASSIGN(nested, parts.floats(w + std::string(kNestedQuantMap), NestedAbsmax{}.map.size()));
   }
-  tensor.usualMap = std::ranges::equal(map, codeBook(tensor.format).values);  // −0 equals 0
+  tensor.usualMap = std::ranges::equal(map, codeBook(format).values);  // −0 equals 0
   tensor.state = hashOfState(state.blocksize, map, state.nestedBlocksize, nested);
   return nested;
 }
@@ -134,17 +77,13 @@ Result<void> readScales(PartReader& parts, const std::string& w, const QuantStat
   return {};
 }
 
-Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTensor, std::size_t suffix, ScaleReading reading,
-                        QuantizedTensors& into) {
+Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTensor, std::size_t suffix, QuantFormat format,
+                        ScaleReading reading, QuantizedTensors& into) {
   const std::string w = stateTensor.name.substr(0, suffix);
-  PartReader parts(checkpoint, w, stateTensor);
-  const std::string type = stateTensor.name.substr(suffix + kState.size());
-  const auto format = quantFormatFromName(type);
-  if (!format || *format == QuantFormat::Int8)
-    return parts.error(ErrorCode::Unsupported, stateTensor.name, "is neither nf4 nor fp4");
+  PartReader parts(checkpoint, w, stateTensor, kMadeBy);
   if (into.weights.contains(w)) return parts.error(ErrorCode::Corrupt, stateTensor.name, "is a second quantization state");
 
-  DELTASCOPE_ASSIGN(const QuantState state, readState(checkpoint, parts, stateTensor, *format));
+  DELTASCOPE_ASSIGN(const QuantState state, readState(checkpoint, parts, stateTensor, format));
   QuantizedTensor tensor;
   DELTASCOPE_ASSIGN(tensor.codes, parts.require(w));
   if (!isStorage(tensor.codes->dtype))
@@ -156,14 +95,14 @@ Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTen
   if (tensor.codes->shape.empty() || tensor.codes->shape.front() != tensor.codes->elements)
     return parts.error(ErrorCode::Unsupported, {},
                        "codes of shape " + shapeText(tensor.codes->shape) + " are not in row order");
-  tensor.format = *format;
-  DELTASCOPE_ASSIGN(const auto nestedMap, readTables(parts, w, state, tensor));
+  tensor.kind = kindOfFormat(format);
+  DELTASCOPE_ASSIGN(const auto nestedMap, readTables(parts, w, state, format, tensor));
   DELTASCOPE_TRY(reading == ScaleReading::Read ? readScales(parts, w, state, nestedMap, tensor.scales)
                                                : checkScales(parts, w, state));
   tensor.dtype = state.dtype;
   tensor.shape = state.shape;
   tensor.elements = state.elements;
-  tensor.blocksize = state.blocksize;
+  tensor.layout = formatOf(tensor.kind).layout(state.blocksize);
   parts.commit(std::move(tensor), into);
   return {};
 }
@@ -185,7 +124,7 @@ DType modelDtype(const nlohmann::json& config) {
 
 Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, const std::string& w, ScaleReading reading,
                      QuantizedTensors& into) {
-  PartReader parts(checkpoint, w, evidence);
+  PartReader parts(checkpoint, w, evidence, kMadeBy);
   QuantizedTensor tensor;
   DELTASCOPE_ASSIGN(tensor.codes, parts.require(w));
   if (tensor.codes->dtype != DType::I8 || tensor.codes->shape.size() < 2)
@@ -203,14 +142,19 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
     if (layout[0] != std::byte{0})
       return parts.error(ErrorCode::Unsupported, name, "says that rows are interleaved; only row-major weights are handled");
   }
-  if (checkpoint.configError()) return tl::make_unexpected(*checkpoint.configError());  // it has the type of the values
-  tensor.format = QuantFormat::Int8;
+  if (checkpoint.configError() && reading != ScaleReading::Describe)
+    return tl::make_unexpected(*checkpoint.configError());  // it has the type of the values
+  tensor.kind = BaseKind::Int8;
   tensor.dtype = modelDtype(checkpoint.config());
   tensor.shape = tensor.codes->shape;
   tensor.elements = tensor.codes->elements;
-  tensor.columns = tensor.codes->shape.back();
+  tensor.layout = int8Base().layout(tensor.codes->shape.back());
   parts.commit(std::move(tensor), into);
   return {};
+}
+
+Result<void> unlessDescribing(ScaleReading reading, Result<void> added) {
+  return reading == ScaleReading::Describe ? Result<void>{} : added;
 }
 
 /// The weight that owns an INT8 part named `name`, or nothing when it is no such part.
@@ -232,44 +176,59 @@ bool isSkipped(const Checkpoint& checkpoint, std::string_view weight) {
   });
 }
 
-/// A part whose weight was not found by its state or SCB: those are what is missing.
-Result<void> refuseOrphan(const Checkpoint& checkpoint, const TensorInfo& tensor, const QuantizedTensors& found) {
+}  // namespace
+
+Result<void> refuseFourBitOrphan(const Checkpoint& checkpoint, const TensorInfo& tensor, const QuantizedTensors& found) {
   if (const auto owner = found.parts.find(tensor.name); owner != found.parts.end()) {
     if (!found.weights.contains(tensor.name)) return {};
-    return PartReader(checkpoint, owner->second, tensor).error(ErrorCode::Corrupt, tensor.name, "is itself a quantized weight");
+    return PartReader(checkpoint, owner->second, tensor, kMadeBy)
+        .error(ErrorCode::Corrupt, tensor.name, "is itself a quantized weight");
   }
   for (std::string_view suffix : {kAbsmax, kQuantMap, kNestedAbsmax, kNestedQuantMap}) {
     if (!tensor.name.ends_with(suffix)) continue;
     const std::string w = tensor.name.substr(0, tensor.name.size() - suffix.size());
     const TensorInfo* weight = checkpoint.find(w);
-    if (found.weights.contains(w) || (weight && weight->dtype == DType::U8))
-      return PartReader(checkpoint, w, tensor)
-          .error(
-              ErrorCode::Corrupt, found.weights.contains(w) ? tensor.name : w + std::string(kState) + "nf4",
-              found.weights.contains(w) ? "does not belong to a weight without double quantization" : "(or __fp4) is missing");
+    const PartReader parts(checkpoint, w, tensor, kMadeBy);
+    if (found.weights.contains(w))
+      return parts.error(ErrorCode::Corrupt, tensor.name, "does not belong to a weight without double quantization");
+    if (weight && weight->dtype == DType::U8)
+      return parts.error(ErrorCode::Corrupt, w + std::string(kState) + "nf4", "(or __fp4) is missing");
   }
-  const bool int8Model = member(member(checkpoint.config(), "quantization_config"), "load_in_8bit") == true;
-  const bool int8Matrix = tensor.dtype == DType::I8 && tensor.shape.size() == 2 &&
-                          tensor.name.ends_with(std::string(".").append(kWeight)) && !isSkipped(checkpoint, tensor.name);
-  if (int8Matrix && !found.weights.contains(tensor.name) &&
-      (int8Model || checkpoint.find(int8PartName(tensor.name, kWeightFormat))))
-    return PartReader(checkpoint, tensor.name, tensor).error(ErrorCode::Corrupt, int8PartName(tensor.name, kScb), "is missing");
   return {};
 }
 
-}  // namespace
+Result<void> refuseInt8Orphan(const Checkpoint& checkpoint, const TensorInfo& tensor, const QuantizedTensors& found) {
+  if (found.parts.contains(tensor.name) || found.weights.contains(tensor.name)) return {};
+  const bool int8Model = member(member(checkpoint.config(), "quantization_config"), "load_in_8bit") == true;
+  const bool int8Matrix = tensor.dtype == DType::I8 && tensor.shape.size() == 2 &&
+                          tensor.name.ends_with(std::string(".").append(kWeight)) && !isSkipped(checkpoint, tensor.name);
+  if (int8Matrix && (int8Model || checkpoint.find(int8PartName(tensor.name, kWeightFormat))))
+    return PartReader(checkpoint, tensor.name, tensor, kMadeBy)
+        .error(ErrorCode::Corrupt, int8PartName(tensor.name, kScb), "is missing");
+  return {};
+}
 
-Result<QuantizedTensors> findQuantized(const Checkpoint& checkpoint, ScaleReading reading) {
-  QuantizedTensors found;
+Result<void> findFourBit(const Checkpoint& checkpoint, QuantFormat format, ScaleReading reading, QuantizedTensors& into) {
   for (const auto& tensor : checkpoint.tensors()) {
-    if (const auto suffix = tensor.name.rfind(kState); suffix != std::string::npos) {
-      DELTASCOPE_TRY(addFourBit(checkpoint, tensor, suffix, reading, found));
-    } else if (const auto weight = int8Weight(checkpoint, tensor.name, kScb)) {
-      DELTASCOPE_TRY(addInt8(checkpoint, tensor, *weight, reading, found));
-    }
+    const auto suffix = tensor.name.rfind(kState);
+    if (suffix == std::string::npos) continue;
+    const auto type = quantFormatFromName(tensor.name.substr(suffix + kState.size()));
+    if (type == format)
+      DELTASCOPE_TRY(unlessDescribing(reading, addFourBit(checkpoint, tensor, suffix, format, reading, into)));
+    else if (reading != ScaleReading::Describe && format == QuantFormat::Nf4 && (!type || *type == QuantFormat::Int8))
+      return PartReader(checkpoint, tensor.name.substr(0, suffix), tensor, kMadeBy)
+          .error(ErrorCode::Unsupported, tensor.name, "is neither nf4 nor fp4");
   }
-  for (const auto& tensor : checkpoint.tensors()) DELTASCOPE_TRY(refuseOrphan(checkpoint, tensor, found));
-  return found;
+  return {};
+}
+
+Result<void> findInt8(const Checkpoint& checkpoint, ScaleReading reading, QuantizedTensors& into) {
+  for (const auto& tensor : checkpoint.tensors()) {
+    if (tensor.name.rfind(kState) != std::string::npos) continue;
+    if (const auto weight = int8Weight(checkpoint, tensor.name, kScb))
+      DELTASCOPE_TRY(unlessDescribing(reading, addInt8(checkpoint, tensor, *weight, reading, into)));
+  }
+  return {};
 }
 
 }  // namespace deltascope

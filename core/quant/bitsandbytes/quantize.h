@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "core/quant/codebook.h"
+#include "core/quant/bitsandbytes/quant_format.h"
 
 namespace deltascope {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quant/parts.h"
+#include "core/quant/bitsandbytes/parts.h"
 
 #include <charconv>
 #include <cmath>
