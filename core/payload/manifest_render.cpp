@@ -94,10 +94,12 @@ json companionRows(const std::vector<Companion>& companions) {
 }  // namespace
 
 int Manifest::version() const {
-  const bool newNames = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseName.empty(); });
-  const bool newRows = std::ranges::any_of(tensors, [](const TensorStats& t) { return !t.baseShape.empty(); });
-  if (newNames) return 3;
-  return newRows || !companions.empty() ? 2 : 1;
+  int version = companions.empty() ? 1 : 2;
+  for (const auto& t : tensors) {
+    const int tail = !t.baseName.empty() ? 3 : (!t.baseShape.empty() ? 2 : 1);
+    version = std::max({version, tail, formatOf(t.base).payloadVersion()});
+  }
+  return version;
 }
 
 std::string modelStreamName(std::size_t index) { return std::string(kReservedPrefix) + "model." + std::to_string(index); }

@@ -11,7 +11,8 @@ std::vector<TensorStats> checkpointRows(const Checkpoint& checkpoint) {
   std::vector<TensorStats> rows;
   const QuantizedTensors quantized = describeQuantized(checkpoint);
   for (const auto& tensor : checkpoint.tensors()) {
-    if (quantized.parts.contains(tensor.name)) continue;
+    const auto* weight = quantized.withCodes(tensor);
+    if (!weight && quantized.parts.contains(tensor.name)) continue;
     TensorStats row;
     row.name = tensor.name;
     row.dtype = tensor.dtype;
@@ -19,7 +20,8 @@ std::vector<TensorStats> checkpointRows(const Checkpoint& checkpoint) {
     row.elements = tensor.elements;
     row.codec = CodecId::Raw;
     row.finalBytes = row.storedBytes = tensor.bytes;
-    if (const auto* weight = quantized.find(tensor.name)) {
+    if (weight) {
+      row.name = weight->name;
       row.dtype = weight->dtype;
       row.shape = weight->shape;
       row.elements = weight->elements;

@@ -32,7 +32,8 @@ constexpr auto kIsThisTheModel = "is this the model that the final was made from
 
 Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first) {
   return {ErrorCode::InvalidArgument,
-          at({final.path(), first.name, {}}, "is already quantized (" + std::string(nameOf(first.kind)) + " of bitsandbytes)"),
+          at({final.path(), first.name, {}}, "is already quantized (" + std::string(nameOf(first.kind)) + " of " +
+                                                 std::string(formatOf(first.kind).library()) + ")"),
           "give the 16- or 32-bit checkpoint to quantize, or make this one the --base of its 16-bit --final"};
 }
 

@@ -117,14 +117,9 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
 
 /// Finds what the base has by other names than the final.
 void PackSources::matchNames() {
-  const auto& quantized = m_base->quantized();
   std::vector<NamedShape> final, base;
   for (const auto& info : m_final->tensors()) final.push_back({info.name, &info.shape});
-  for (const auto& info : m_base->checkpoint().tensors()) {
-    if (quantized.parts.contains(info.name)) continue;
-    const auto weight = quantized.weights.find(info.name);
-    base.push_back({info.name, weight == quantized.weights.end() ? &info.shape : &weight->second.shape});
-  }
+  for (const auto& weight : m_base->weights()) base.push_back({weight.name, weight.shape});
   m_otherNames = otherNames(final, base);
   if (m_otherNames.empty()) return;
   const auto& [name, there] = *m_otherNames.begin();
@@ -188,14 +183,12 @@ Result<void> PackSources::matchFinal() {
     if (required && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
       return tl::make_unexpected(nothingToQuantize(*m_final, m_request.scope));
   } else {
-    for (const auto& info : m_base->checkpoint().tensors()) {
-      if (m_base->quantized().parts.contains(info.name)) continue;
+    for (const auto& weight : m_base->weights()) {
       PackTensor tensor;
-      const auto weight = m_base->quantized().weights.find(info.name);
-      const bool quantized = weight != m_base->quantized().weights.end();
-      tensor.stats = quantized ? statsOf(info.name, weight->second.dtype, weight->second.shape, weight->second.elements)
-                               : statsOf(info.name, info.dtype, info.shape, info.elements);
-      tensor.stats.base = m_base->kindOf(info.name, tensor.stats.dtype);
+      const DType dtype = weight.quantized ? weight.quantized->dtype : weight.stored->dtype;
+      const std::uint64_t elements = weight.quantized ? weight.quantized->elements : weight.stored->elements;
+      tensor.stats = statsOf(std::string(weight.name), dtype, *weight.shape, elements);
+      tensor.stats.base = m_base->kindOf(tensor.stats.name, tensor.stats.dtype);
       setBase(tensor.stats);
       m_tensors.push_back(std::move(tensor));
     }
@@ -208,8 +201,7 @@ Result<void> PackSources::matchFinal() {
   noteWithoutBase();
   std::set<std::string_view> used;
   for (const auto& tensor : m_tensors) used.insert(tensor.stats.nameInBase());
-  for (const auto& info : m_base->checkpoint().tensors())
-    m_baseOnly += !used.contains(info.name) && !m_base->quantized().parts.contains(info.name);
+  for (const auto& weight : m_base->weights()) m_baseOnly += !used.contains(weight.name);
   return {};
 }
 

@@ -54,6 +54,18 @@ Result<BaseModel> BaseModel::open(const std::filesystem::path& path, std::string
 const Checkpoint& BaseModel::checkpoint() const { return m_state->checkpoint; }
 const QuantizedTensors& BaseModel::quantized() const { return m_state->quantized; }
 
+std::vector<BaseWeight> BaseModel::weights() const {
+  std::vector<BaseWeight> all;
+  for (const auto& info : m_state->checkpoint.tensors()) {
+    const auto* weight = m_state->quantized.withCodes(info);
+    if (weight)
+      all.push_back({weight->name, &weight->shape, &info, weight});
+    else if (!m_state->quantized.parts.contains(info.name))
+      all.push_back({info.name, &info.shape, &info, nullptr});
+  }
+  return all;
+}
+
 BaseKind BaseModel::kindOf(std::string_view name, DType finalType) const {
   if (const auto* tensor = m_state->quantizedFor(name, finalType)) return tensor->kind;
   const TensorInfo* info = m_state->checkpoint.find(name);

@@ -10,6 +10,14 @@
 
 namespace deltascope {
 
+/// What a base holds under one name: a plain tensor, or a quantized weight, whose parts are none.
+struct BaseWeight {
+  std::string_view name;
+  const std::vector<std::uint64_t>* shape = nullptr;
+  const TensorInfo* stored = nullptr;          ///< the tensor, or that of the codes
+  const QuantizedTensor* quantized = nullptr;  ///< null: plain
+};
+
 /// A base checkpoint. Threads: const members may be called concurrently.
 class BaseModel {
  public:
@@ -22,6 +30,7 @@ class BaseModel {
 
   [[nodiscard]] const Checkpoint& checkpoint() const;
   [[nodiscard]] const QuantizedTensors& quantized() const;
+  [[nodiscard]] std::vector<BaseWeight> weights() const;  ///< in the checkpoint's order; borrowed
   /// None when the base has no such tensor, or one of a type that does not convert. A tensor of another coded float type is
   /// Same (converted, one rounding). Types that are not coded floats see a quantized tensor's parts as the plain tensors they
   /// are.

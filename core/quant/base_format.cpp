@@ -2,6 +2,7 @@
 #include "core/quant/base_format.h"
 
 #include "core/quant/bitsandbytes/formats.h"
+#include "core/quant/compressed_tensors/int4.h"
 #include "core/quant/plain/plain.h"
 
 namespace deltascope {
@@ -9,7 +10,7 @@ namespace {
 
 /// By number of the kind.
 std::span<const BaseFormat* const> formats() {
-  static const std::array all{&noBase(), &sameBase(), &nf4Base(), &fp4Base(), &int8Base()};
+  static const std::array all{&noBase(), &sameBase(), &nf4Base(), &fp4Base(), &int8Base(), &int4Base()};
   return all;
 }
 

@@ -17,6 +17,7 @@ class BaseFormat {
   virtual ~BaseFormat() = default;
   [[nodiscard]] virtual BaseKind kind() const = 0;
   [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::string_view library() const { return {}; }  ///< that writes it, for messages
   /// `group`: elements a scale, as its folder reads it from a checkpoint.
   [[nodiscard]] virtual BaseLayout layout(std::uint64_t group) const;
 
@@ -43,6 +44,8 @@ class BaseFormat {
   [[nodiscard]] virtual bool expands() const { return false; }
   /// Whether payloads cover a state besides codes and scales.
   [[nodiscard]] virtual bool hasState() const { return false; }
+  /// The least version of payloads that knows it.
+  [[nodiscard]] virtual int payloadVersion() const { return 1; }
 };
 
 [[nodiscard]] const BaseFormat& formatOf(BaseKind kind);

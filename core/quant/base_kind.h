@@ -14,7 +14,8 @@ enum class BaseKind : std::uint8_t {
   Same,  ///< a tensor of the final's type (or converted to it, one rounding)
   Nf4,
   Fp4,
-  Int8
+  Int8,
+  Int4
 };
 [[nodiscard]] std::string_view nameOf(BaseKind kind);  ///< "none", "same", "nf4" …
 [[nodiscard]] std::optional<BaseKind> baseKindFromName(std::string_view name);

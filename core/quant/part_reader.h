@@ -19,8 +19,7 @@ class PartReader {
 
   [[nodiscard]] tl::unexpected<Error> error(ErrorCode code, std::string_view part, std::string_view what) const {
     const std::string where = part.empty() ? "" : "part " + std::string(part) + ": ";
-    return fail(code, at({m_file, m_weight, {}}, where + std::string(what)),
-                code == ErrorCode::Corrupt ? hint() : "");
+    return fail(code, at({m_file, m_weight, {}}, where + std::string(what)), code == ErrorCode::Corrupt ? hint() : "");
   }
 
   [[nodiscard]] Result<const TensorInfo*> require(const std::string& name) {

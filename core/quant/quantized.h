@@ -40,6 +40,12 @@ struct QuantizedTensors {
     const auto found = weights.find(name);
     return found == weights.end() ? nullptr : &found->second;
   }
+  /// The weight whose codes this tensor of the checkpoint is, under whatever name.
+  [[nodiscard]] const QuantizedTensor* withCodes(const TensorInfo& tensor) const {
+    const auto owner = parts.find(tensor.name);
+    const auto* weight = find(owner == parts.end() ? tensor.name : owner->second);
+    return weight && weight->codes == &tensor ? weight : nullptr;
+  }
 };
 enum class ScaleReading : std::uint8_t {
   Read,

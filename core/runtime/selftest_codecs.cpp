@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <random>
@@ -28,6 +30,19 @@ struct Pair {
   std::vector<float> scales;
 };
 
+/// To the nearest of sixteen steps.
+void quantizeInt4(DType type, std::span<const std::byte> weights, Pair& pair) {
+  std::vector<float> floats(kCount);
+  toFloat(type, weights, floats);
+  blockAbsmax(type, weights, kBlocksize, pair.scales);
+  for (auto& scale : pair.scales) scale /= 7.5F;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const auto step = static_cast<int>(std::lrint(floats[i] / pair.scales[i / kBlocksize]));
+    const auto code = static_cast<std::uint8_t>(std::clamp(step, -8, 7) + 8);
+    pair.codes[i / 2] = static_cast<std::uint8_t>(i % 2 ? pair.codes[i / 2] | code : code << 4);
+  }
+}
+
 void quantize(BaseKind kind, DType type, std::span<const std::byte> weights, Pair& pair) {
   if (kind == BaseKind::Int8) {
     pair.codes.resize(kCount);
@@ -38,8 +53,11 @@ void quantize(BaseKind kind, DType type, std::span<const std::byte> weights, Pai
   } else {
     pair.codes.resize(kCount / 2);
     pair.scales.resize(kCount / kBlocksize);
-    quantize4bit(kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, type, weights, kBlocksize, pair.codes,
-                 pair.scales);
+    if (kind == BaseKind::Int4)
+      quantizeInt4(type, weights, pair);
+    else
+      quantize4bit(kind == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, type, weights, kBlocksize, pair.codes,
+                   pair.scales);
     pair.base.group = kBlocksize;
   }
   pair.base.codes = pair.codes;
@@ -183,7 +201,7 @@ void test(const DeltaCodec& coder, const Pair& pair, Gpu* gpu, std::mt19937& ran
 
 Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const std::stop_token& stop, Checks& checks) {
   constexpr std::array kTypes{DType::BF16, DType::F16, DType::F32};
-  constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8};
+  constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4};
   std::optional<Gpu> gpu;
   if (backend->device().id != "cpu") gpu.emplace(Gpu{DeviceRebuilder(backend, {.guarded = true}), backend->device().id});
   std::mt19937 random(17);

@@ -40,7 +40,8 @@ std::vector<fs::path> unlisted(const Checkpoint& checkpoint) {
 }  // namespace
 
 std::optional<std::string> WeightFaults::quantization() const {
-  return m_variant.base ? foreignQuantization(m_variant.base->checkpoint()) : std::nullopt;
+  const bool foreign = m_variant.base && m_variant.base->quantized().weights.empty();
+  return foreign ? foreignQuantization(m_variant.base->checkpoint()) : std::nullopt;
 }
 
 Result<void> WeightFaults::refuseUnmerged() const {

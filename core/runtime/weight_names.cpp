@@ -4,11 +4,15 @@
 namespace deltascope {
 namespace {
 
-template <class Tensors>
-ModelNames namesIn(const Tensors& tensors) {
+ModelNames namesIn(const Payload& payload) {
   std::vector<std::string_view> names;
-  names.reserve(tensors.size());
-  for (const auto& tensor : tensors) names.push_back(tensor.name);
+  for (const auto& tensor : payload.tensors()) names.push_back(tensor.name);
+  return ModelNames::among(names);
+}
+
+ModelNames namesIn(const BaseModel& base) {
+  std::vector<std::string_view> names;
+  for (const auto& weight : base.weights()) names.push_back(weight.name);
   return ModelNames::among(names);
 }
 
@@ -23,9 +27,9 @@ bool isAlias(const Checkpoint& checkpoint, const std::string& missing, const std
 
 WeightNames::WeightNames(const Variant& variant) {
   for (auto payload = variant.payloads.rbegin(); payload != variant.payloads.rend(); ++payload)
-    m_sources.push_back(namesIn((*payload)->tensors()));
+    m_sources.push_back(namesIn(**payload));
   const Checkpoint* base = variant.base ? &variant.base->checkpoint() : nullptr;
-  if (base) m_sources.push_back(namesIn(base->tensors()));
+  if (base) m_sources.push_back(namesIn(*variant.base));
   if (m_sources.empty()) m_sources.push_back(ModelNames::among({}));
 
   const auto* head = final().stored(headName());

@@ -30,6 +30,7 @@ class FourBit final : public BaseFormat {
   explicit FourBit(QuantFormat format) : m_format(format) {}
   [[nodiscard]] BaseKind kind() const override { return m_format == QuantFormat::Nf4 ? BaseKind::Nf4 : BaseKind::Fp4; }
   [[nodiscard]] std::string_view name() const override { return nameOf(m_format); }
+  [[nodiscard]] std::string_view library() const override { return "bitsandbytes"; }
   [[nodiscard]] BaseLayout layout(std::uint64_t group) const override {
     return {4, std::max<std::uint64_t>(group, 1), static_cast<std::uint8_t>(m_format == QuantFormat::Nf4 ? 7 : 0)};
   }
@@ -70,6 +71,7 @@ class Int8 final : public BaseFormat {
  public:
   [[nodiscard]] BaseKind kind() const override { return BaseKind::Int8; }
   [[nodiscard]] std::string_view name() const override { return nameOf(QuantFormat::Int8); }
+  [[nodiscard]] std::string_view library() const override { return "bitsandbytes"; }
   [[nodiscard]] BaseLayout layout(std::uint64_t group) const override { return {8, std::max<std::uint64_t>(group, 1), 0}; }
   [[nodiscard]] Result<void> find(const Checkpoint& checkpoint, ScaleReading reading, QuantizedTensors& into) const override {
     return findInt8(checkpoint, reading, into);

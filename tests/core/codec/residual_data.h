@@ -66,6 +66,19 @@ inline std::vector<std::byte> makeWeights(const ResidualCase& test, std::uint32_
   return bytes;
 }
 
+/// To the nearest of sixteen steps.
+inline void quantizeInt4(const ResidualCase& test, ResidualData& data) {
+  std::vector<float> floats(test.count);
+  toFloat(test.type, data.final, floats);
+  blockAbsmax(test.type, data.final, test.blocksize, data.scales);
+  for (auto& scale : data.scales) scale /= 7.5F;
+  for (std::size_t i = 0; i < test.count; ++i) {
+    const float scaled = std::clamp(floats[i] / data.scales[i / test.blocksize], -8.0F, 7.0F);
+    const auto code = static_cast<std::uint8_t>(std::isfinite(scaled) ? std::lrint(scaled) + 8 : 8);
+    data.codes[i / 2] = static_cast<std::uint8_t>(i % 2 ? data.codes[i / 2] | code : code << 4);
+  }
+}
+
 inline ResidualData makeData(const ResidualCase& test, std::uint32_t seed = 1) {
   ResidualData data;
   data.final = makeWeights(test, seed);
@@ -98,6 +111,10 @@ inline ResidualData makeData(const ResidualCase& test, std::uint32_t seed = 1) {
     default:
       data.scales.resize((test.count + test.blocksize - 1) / test.blocksize);
       data.codes.resize((test.count + 1) / 2);
+      if (test.base == BaseKind::Int4) {
+        quantizeInt4(test, data);
+        break;
+      }
       quantize4bit(test.base == BaseKind::Nf4 ? QuantFormat::Nf4 : QuantFormat::Fp4, test.type, data.final, test.blocksize,
                    data.codes, data.scales);
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr CodecId kCodecs[] = {CodecId::Identical, CodecId::Raw,  CodecId::Sparse,  CodecId::Entropy,
                                CodecId::Bitpack,   CodecId::Zstd, CodecId::LowRank, CodecId::Additive};
-constexpr BaseKind kBases[] = {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8};
+constexpr BaseKind kBases[] = {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4};
 constexpr DType kTypes[] = {DType::BF16, DType::F16, DType::F32};
 const char* const kFills[] = {"gaussian", "every pattern", "random bits", "zeros", "special"};
 

@@ -108,7 +108,7 @@ void TestPayloadDamage::refusesManifests_data() {
   add("another shape", inRow(0, [](json& r) { r[2] = {1ull << 40}; }), "");
   add("a rank beyond reason", inRow(0, [](json& r) { r[2] = std::vector<int>(1000, 1); }), "bad shape");
   add("an unknown codec", inRow(0, [](json& r) { r[3] = 8; }), "needs a newer deltascope: codec 8");
-  add("an unknown base", inRow(0, [](json& r) { r[4] = 5; }), "needs a newer deltascope: a base of kind 5");
+  add("an unknown base", inRow(0, [](json& r) { r[4] = 6; }), "needs a newer deltascope: a base of kind 6");
   add("a quantized base of integers", inRow(0, [](json& r) { r[1] = "I16"; }), "quantized base");
   add("a short hash", inRow(0, [](json& r) { r[6] = "12"; }), "bad hash");
   add("a hash of letters", inRow(0, [](json& r) { r[6] = std::string(32, 'g'); }), "bad hash");

@@ -13,6 +13,7 @@ TABLES = {
        "bf000000 be2aaaab be800000",
 }
 TABLES = {k: np.array([int(x, 16) for x in v.split()], "<u4").view("<f4") for k, v in TABLES.items()}
+TABLES[5] = np.arange(-8, 8).astype("<f4")
 TILE = 4096
 
 

@@ -25,7 +25,7 @@ def default_lo(kind, half_type):
             other = [r for r in range(16) if table[order[r]] != 0]
             below, above = max(r for r in other if r < rank), min(r for r in other if r > rank)
             b = max(abs(edge(below, below + 1)), abs(edge(above - 1, above)))
-            lo[code] = np.float32(b) * np.float32(1 + 4 / 128) / np.float32(256) * (-1 if code == 8 else 1)
+            lo[code] = np.float32(b) * np.float32(1 + 4 / 128) / np.float32(256) * (-1 if kind == 3 and code == 8 else 1)
     return lo.view("<u4") >> 16 if half_type == "BF16" else lo.astype("<f2").view("<u2")
 
 
@@ -42,7 +42,7 @@ class Residual:
                 s = base.absmax[here]
                 b = s.view("<u4")
                 self.usable = (b == 0) | ((b >= 27 << 23) & (b <= 227 << 23))
-            if self.kind in (2, 3):
+            if self.kind in (2, 3, 5):
                 codes = base.codes[here].astype(np.int64)
                 scale = (b & 0xFFFF0000).view("<f4") if self.half == "BF16" else s.astype("<f2").astype("<f4")
                 edge = (lo.astype("<u4") << 16).view("<f4") if self.half == "BF16" else lo.astype("<u2").view("<f2").astype("<f4")
@@ -116,9 +116,9 @@ class ResidualModel:
         self.kind, self.dtype, prefix = int(data[1]), ["BF16", "F16", "F32"][data[2]], int(data[3])
         self.mantissa, self.top = int(data[4]), int(data[5])
         contexts = int(data[6:8].view("<u2")[0])
-        need(contexts == ({2: 16 << self.mantissa, 3: 16 << self.mantissa, 4: 40}.get(self.kind, 16)), "contexts")
+        need(contexts == ({2: 16 << self.mantissa, 3: 16 << self.mantissa, 4: 40, 5: 16 << self.mantissa}.get(self.kind, 16)), "contexts")
         self.lo, at = data[8:40].view("<u2"), 40
-        if self.kind not in (2, 3):
+        if self.kind not in (2, 3, 5):
             zeros(self.lo, "lo")
         need(prefix in (4, 8) if entropy else prefix == 0, "prefix bits")
         self.table = []
@@ -222,7 +222,7 @@ def zstd(chunk, _, base, first, count, dtype):
         return chunk[16 : 16 + count * size].copy().view(f"<u{size}"), [0, -(-count // TILE)]
     need(form == 0, "form of a zstd chunk")
     kind = base.kind if base else 0
-    lo = default_lo(kind, "F16" if dtype == "F16" else "BF16") if kind in (2, 3) else None
+    lo = default_lo(kind, "F16" if dtype == "F16" else "BF16") if kind in (2, 3, 5) else None
     r = Residual(base, first, count, dtype, top, 0, lo)
     need(r.usable.all(), "a coded chunk with a scale that is not usable")
     one, used = plane(chunk[16:], count)

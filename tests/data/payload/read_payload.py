@@ -18,7 +18,8 @@ import xxhash
 from payload_codecs import CODECS, MODELS
 from payload_numbers import BITS, TABLES, TILE, cast, from_f32, inflate, need, up16, zeros
 
-KINDS = ["none", "same", "nf4", "fp4", "int8"]
+KINDS = ["none", "same", "nf4", "fp4", "int8", "int4"]
+ZERO_CODES = {2: 7, 3: 0, 4: 0, 5: 8}
 
 
 def hash64(data):
@@ -78,7 +79,7 @@ class Base:
             self.values = raw.copy() if dtype == self.dtype else cast(raw.copy(), dtype, self.dtype).view(np.uint8)
             self.resize_values()
             return
-        dtype, _, raw = tensors.entries[name]
+        dtype, _, raw = tensors.entries[name + ("_packed" if self.kind == 5 else "")]
         part = lambda suffix: tensors.raw(name + suffix)
         if self.kind == 4:
             module = name[: -len(".weight")] if name.endswith(".weight") else name
@@ -86,6 +87,15 @@ class Base:
             self.group = self.shape[-1]
             self.codes = raw.copy().view(np.int8)
             self.stored = len(raw) + self.scales.nbytes + (1 if module + ".weight_format" in tensors.entries else 0)
+        elif self.kind == 5:
+            kind, shape, scales = tensors.entries[name + "_scale"]
+            need(self.shape == [shape[0], 8 * len(raw) // 4 // shape[0]], "shape of the base")
+            self.group = self.shape[1] // shape[1]
+            self.scales = scales.copy() if kind == "F32" else cast(scales.copy(), kind, "F32").view(np.uint8)
+            self.scales = self.scales.view("<f4")
+            self.stored = sum(len(tensors.raw(name + s)) for s in ("_packed", "_scale", "_shape"))
+            raw = raw >> 4 | raw << 4
+            self.codes = np.stack([raw >> 4, raw & 15], 1).reshape(-1)[:own].copy()
         else:
             parts = [k for k in tensors.entries if k.startswith(name + ".")]
             self.stored = len(raw) + sum(len(tensors.entries[k][2]) for k in parts)
@@ -104,7 +114,7 @@ class Base:
             self.state = hash128(text)
             self.codes = np.stack([raw >> 4, raw & 15], 1).reshape(-1)[:own].copy()
         self.hash = hash128(bytes(raw) + self.scales.tobytes())
-        grown = np.full(self.count, 7 if self.kind == 2 else 0, self.codes.dtype)
+        grown = np.full(self.count, ZERO_CODES[self.kind], self.codes.dtype)
         shared = min(own, self.count)
         grown[:shared] = self.codes[:shared]
         self.codes = grown
