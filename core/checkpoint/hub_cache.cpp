@@ -158,9 +158,14 @@ Result<fs::path> resolveModel(std::string_view argument) {
   if (isFolder(modelFolder(hub->id))) return snapshotOf(*hub);
   if (hub->id.find('/') == std::string::npos)
     return fail(ErrorCode::NotFound, at({path, {}, {}}, "does not exist"), "name a folder, a file or a Hub id org/name");
-  return fail(ErrorCode::NotFound,
-              at({path, {}, {}}, "no such file or folder, nor a model in the cache " + cacheFolder().string()),
-              downloadCommand(*hub));
+  const std::string cache = cacheFolder().string();
+  const std::string nowhere = at({path, {}, {}}, "no such file or folder, nor a model in the cache ") +
+                              (cache.empty() ? "of the working folder, as HF_HUB_CACHE or HF_HOME is set to nothing" : cache);
+  // As huggingface_hub does, which then makes a folder of that name.
+  if (cache.find('$') != std::string::npos)
+    return fail(ErrorCode::NotFound, nowhere + ", a name with a variable that is not set",
+                "set the variable, or correct HF_HUB_CACHE or HF_HOME");
+  return fail(ErrorCode::NotFound, nowhere, downloadCommand(*hub));
 }
 
 }  // namespace deltascope

@@ -150,6 +150,26 @@ class TestHubCache : public QObject {
     QVERIFY(!path.error().hint.empty());
   }
 
+  void aCacheThatCannotBeMeantIsNamed_data() {
+    QTest::addColumn<QString>("value");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("a variable that is not set") << "$ABSENT/hub"
+                                                << "$ABSENT/hub, a name with a variable that is not set. set the";
+    QTest::newRow("in braces") << "${ABSENT}/hub"
+                               << "${ABSENT}/hub, a name with a variable that is not set. set the variable";
+    QTest::newRow("nothing") << ""
+                             << "the cache of the working folder, as HF_HUB_CACHE or HF_HOME is set to nothing";
+  }
+  void aCacheThatCannotBeMeantIsNamed() {
+    QFETCH(QString, value);
+    QFETCH(QString, says);
+    qputenv("HF_HUB_CACHE", value.toUtf8());
+    m_set << "HF_HUB_CACHE";
+    const auto path = resolveModel("org/Absent");
+    QVERIFY(!path);
+    QVERIFY2(QString::fromStdString(describe(path.error())).contains(says), describe(path.error()).c_str());
+  }
+
   void localPathsComeFirst() {
     fillCache(m_folder / ".cache" / "huggingface" / "hub");
     const auto before = fs::current_path();
