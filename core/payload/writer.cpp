@@ -89,6 +89,11 @@ Result<void> PayloadWriter::writeModel(std::size_t index, std::span<const std::b
   return {};
 }
 
+std::uint64_t companionStreamBytes(std::span<const std::byte> bytes) {
+  const std::size_t frame = deflateFrame(bytes, kCompanionLevel).size();
+  return wholeStreamBytes(frame > 0 ? frame : bytes.size());
+}
+
 Result<void> PayloadWriter::writeCompanion(std::size_t index, std::span<const std::byte> bytes) {
   if (m_streamOpen || index >= m_plan.manifest.companions.size() || bytes.size() != m_plan.manifest.companions[index].bytes)
     return fail(ErrorCode::Internal, "a payload companion that was not planned");

@@ -21,6 +21,9 @@ struct PayloadPlan {
   std::vector<std::uint64_t> modelBytes;    ///< serialized size of each model; TensorStats::model is an index into them
 };
 
+/// What a companion of these bytes takes in a payload, its header aside: it is compressed to know.
+[[nodiscard]] std::uint64_t companionStreamBytes(std::span<const std::byte> bytes);
+
 /// Tensors are written one after another in the plan's order. Memory: one tensor's chunk directory. Threads: one at a time.
 /// What was not committed is removed by the destructor.
 class PayloadWriter {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/units.h"
+#include "core/payload/writer.h"
+#include "core/pipeline/pack_companions.h"
 #include "core/pipeline/pack_request.h"
 
 namespace deltascope {
@@ -7,8 +9,10 @@ namespace {
 
 constexpr unsigned kSampleTiles = 16;
 constexpr std::uint64_t kDirectoryEntry = 16;
-constexpr std::uint64_t kHeaderPerTensor = 130;  // a row of the manifest; measured on Llama's names
-constexpr std::uint64_t kHeaderPerStream = 190;  // the rest of a coded row, and the stream's entry
+constexpr std::uint64_t kHeaderPerTensor = 130;                     // a row of the manifest; measured on Llama's names
+constexpr std::uint64_t kHeaderPerStream = 190;                     // the rest of a coded row, and the stream's entry
+constexpr std::uint64_t kHeaderPerCompanion = 190;                  // the list's entry, and the stream's
+constexpr std::uint64_t kCompressedHere = std::uint64_t{64} << 20;  // larger companions count as they are
 
 TensorStats estimatedRow(const PackTensor& tensor, const TensorPlan& plan) {
   TensorStats row = tensor.stats;
@@ -21,6 +25,23 @@ TensorStats estimatedRow(const PackTensor& tensor, const TensorPlan& plan) {
   row.chunkCount = ceilDiv(row.elements, row.chunkElements);
   row.storedBytes = plan.estimatedBytes + row.chunkCount * kDirectoryEntry;
   return row;
+}
+
+/// A packed model keeps them beside its payload.
+Result<void> addCompanions(const PackSources& sources, const JobContext& job, PackEstimate& estimate) {
+  DELTASCOPE_ASSIGN(const PackCompanions companions, companionsOf(sources));
+  for (const auto& file : companions.files) {
+    if (job.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    estimate.companionBytes += kHeaderPerCompanion;
+    if (file.bytes > kCompressedHere) {
+      estimate.companionBytes += file.bytes;
+      continue;
+    }
+    DELTASCOPE_ASSIGN(const auto content, read(file));
+    estimate.companionBytes += companionStreamBytes(content);
+  }
+  estimate.payloadBytes += estimate.companionBytes;
+  return {};
 }
 
 }  // namespace
@@ -46,6 +67,7 @@ Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& 
     estimate.rows.push_back(std::move(row));
   }
   for (const auto& model : plan.models) estimate.payloadBytes += model.bytes;
+  if (!request.quantize) DELTASCOPE_TRY(addCompanions(sources, job, estimate));
   for (auto& row : estimate.rows)
     if (row.model >= 0)
       row.storedBytes += plan.models[static_cast<std::size_t>(row.model)].bytes / users[static_cast<std::size_t>(row.model)];

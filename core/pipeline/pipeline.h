@@ -56,8 +56,10 @@ struct PackResult {
 
 /// What pack would give, from samples of every tensor, without writing anything.
 struct PackEstimate {
-  std::uint64_t tensors = 0, elements = 0, finalBytes = 0, baseBytes = 0, payloadBytes = 0;
-  std::vector<TensorStats> rows;  ///< codec, estimates, estimated storedBytes; hashes empty
+  std::uint64_t tensors = 0, elements = 0, finalBytes = 0, baseBytes = 0;
+  std::uint64_t payloadBytes = 0;    ///< of the file: companions too, where it carries them
+  std::uint64_t companionBytes = 0;  ///< what of it the companions take
+  std::vector<TensorStats> rows;     ///< codec, estimates, estimated storedBytes; hashes empty
 };
 [[nodiscard]] Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& job);
 

@@ -29,6 +29,7 @@ class TestPack : public QObject {
   void storesTensorsThatTheBaseLacks();
   void obeysTheNumberOfChunks();
   void estimatesWhatPackingGives();
+  void estimatesCountCompanions();
   void reportsProgress();
 };
 
@@ -413,6 +414,27 @@ void TestPack::estimatesWhatPackingGives() {
   }
   // The sample is most of this model: what is left are headers and padding.
   const double off = static_cast<double>(estimate.payloadBytes) / static_cast<double>(result.payloadBytes);
+  QVERIFY2(off > 0.97 && off < 1.03, qPrintable(QString::number(off)));
+}
+
+void TestPack::estimatesCountCompanions() {
+  const Workspace space;
+  writeModel(space.at("base"), llamaWithAMatrix(DType::BF16));
+  writeModel(space.at("final"), llamaWithAMatrix(DType::BF16, 2));
+  PackRequest request;
+  request.base = space.at("base");
+  request.final = space.at("final");
+  request.out = space.at("out.delta.safetensors");
+  const auto without = take(estimatePack(request, {}));
+  const auto noise = randomTensor("noise", DType::F32, {100'000}, 5).bytes;
+  const std::string binary(reinterpret_cast<const char*>(noise.data()), noise.size());
+  take(writeTextFile(space.at("final/tokenizer.model"), binary));
+  take(writeTextFile(space.at("final/tokenizer.json"), std::string(3'000'000, ' ')));
+  const auto with = take(estimatePack(request, {}));
+  QVERIFY(with.payloadBytes - without.payloadBytes == with.companionBytes - without.companionBytes);
+  QVERIFY2(with.companionBytes > 350'000 && with.companionBytes < 410'000, qPrintable(QString::number(with.companionBytes)));
+  const auto result = take(pack(request, {}));
+  const double off = static_cast<double>(with.payloadBytes) / static_cast<double>(result.payloadBytes);
   QVERIFY2(off > 0.97 && off < 1.03, qPrintable(QString::number(off)));
 }
 
