@@ -119,7 +119,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   row.residentBytes = coded.bytes() + residentBaseBytes(origin);
   row.residentMs = residentMs;
   DELTASCOPE_ASSIGN(const auto dense, fromBackend(backend.allocate(row.layerBytes, origin.spec.name)));
-  const bool onHost = backend.device().id == "cpu";
+  const bool onHost = backend.onHost();
   HostBytes made(onHost ? 0 : row.layerBytes);
   const std::span<std::byte> target =
       onHost ? std::span(dense.as<std::byte>(), static_cast<std::size_t>(row.layerBytes)) : made.span();

@@ -42,26 +42,7 @@ class DeltaRebuild final : public HostRebuild {
     if (origin().bottom != BaseKind::None) {
       DELTASCOPE_ASSIGN(places.base, place.host->base(*m_one->base, origin(), place.stop));
     }
-    auto deltas = std::make_shared<ResidentDeltas>();
-    std::uint64_t bytes = 0;
-    for (const auto& step : origin().steps) {
-      auto& offsets = deltas->offsets.emplace_back();
-      for (const auto& chunk : step.chunks) {
-        offsets.push_back(bytes);
-        bytes += roundUp(chunk.bytes, 64);
-      }
-    }
-    DELTASCOPE_ASSIGN(deltas->bytes, fromBackend(place.backend().allocate(bytes, origin().spec.name)));
-    for (std::size_t s = 0; s < origin().steps.size(); ++s) {
-      const DeltaStep& step = origin().steps[s];
-      for (std::size_t c = 0; c < step.chunks.size(); ++c) {
-        if (place.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-        const std::span<std::byte> into(deltas->bytes.as<std::byte>() + deltas->offsets[s][c],
-                                        static_cast<std::size_t>(step.chunks[c].bytes));
-        DELTASCOPE_TRY(step.payload->readChunk(*step.stats, step.chunks[c], into));
-      }
-    }
-    places.deltas = std::move(deltas);
+    DELTASCOPE_ASSIGN(places.deltas, loadDeltas(place.backend(), origin(), place.stop));
     DELTASCOPE_ASSIGN(m_source, DeltaSource::create(origin(), std::move(places)));
     return {};
   }
@@ -140,7 +121,7 @@ Result<std::unique_ptr<Rebuild>> opened(const BenchmarkPlace& place, std::shared
 }  // namespace
 
 Result<std::unique_ptr<Rebuild>> makeRebuild(const BenchmarkPlace& place, std::shared_ptr<Variant> one) {
-  if (place.backend().device().id != "cpu") {
+  if (!place.backend().onHost()) {
     if (one->tensors.front().steps.empty())
       return fail(ErrorCode::Unsupported, "it has no delta: its products read the base as it is stored");
     auto rebuild = std::make_unique<DeviceRebuild>(place, std::move(one));

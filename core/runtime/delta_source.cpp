@@ -89,6 +89,30 @@ StreamPiece streamPiece(const TensorOrigin& origin, std::size_t piece) {
   return reads;
 }
 
+Result<std::shared_ptr<const ResidentDeltas>> loadDeltas(kernels::Backend& backend, const TensorOrigin& origin,
+                                                         const std::stop_token& stop) {
+  auto deltas = std::make_shared<ResidentDeltas>();
+  std::uint64_t bytes = 0;
+  for (const auto& step : origin.steps) {
+    auto& offsets = deltas->offsets.emplace_back();
+    for (const auto& chunk : step.chunks) {
+      offsets.push_back(bytes);
+      bytes += roundUp(chunk.bytes, 64);
+    }
+  }
+  DELTASCOPE_ASSIGN(deltas->bytes, fromBackend(backend.allocate(bytes, origin.spec.name)));
+  for (std::size_t s = 0; s < origin.steps.size(); ++s) {
+    const DeltaStep& step = origin.steps[s];
+    for (std::size_t c = 0; c < step.chunks.size(); ++c) {
+      if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+      const std::span<std::byte> into(deltas->bytes.as<std::byte>() + deltas->offsets[s][c],
+                                      static_cast<std::size_t>(step.chunks[c].bytes));
+      DELTASCOPE_TRY(step.payload->readChunk(*step.stats, step.chunks[c], into));
+    }
+  }
+  return deltas;
+}
+
 /// A thread's scratch, and the piece it is at.
 struct DeltaSource::Work {
   std::uint64_t source = 0;  ///< number of the source the piece belongs to; 0: none

@@ -23,10 +23,6 @@ constexpr std::uint64_t kNoRing = ~std::uint64_t{0};
 /// Page-locked memory through which streamed weights go.
 constexpr std::uint64_t kFeedHostBytes = std::uint64_t{112} << 20;
 
-std::span<std::byte> bytesOf(const kernels::Buffer& buffer) {
-  return {buffer.as<std::byte>(), static_cast<std::size_t>(buffer.bytes())};
-}
-
 }  // namespace
 
 /// One weight where the plan put it.
@@ -212,24 +208,7 @@ Result<void> WeightStore::State::makeSource(Entry& entry, const std::stop_token&
     places.base = entry.base;
   }
   if (origin.steps.empty() || entry.placement == Placement::Stream) return {};
-  auto deltas = std::make_shared<ResidentDeltas>();
-  std::uint64_t bytes = 0;
-  for (const auto& step : origin.steps) {
-    deltas->offsets.emplace_back();
-    for (const auto& chunk : step.chunks) {
-      deltas->offsets.back().push_back(bytes);
-      bytes += roundUp(chunk.bytes, 64);
-    }
-  }
-  DELTASCOPE_ASSIGN(deltas->bytes, fromBackend(backend().allocate(bytes, origin.spec.name)));
-  for (std::size_t s = 0; s < origin.steps.size(); ++s)
-    for (std::size_t c = 0; c < origin.steps[s].chunks.size(); ++c) {
-      if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-      const ChunkInfo& chunk = origin.steps[s].chunks[c];
-      DELTASCOPE_TRY(origin.steps[s].payload->readChunk(*origin.steps[s].stats, chunk,
-                                                        bytesOf(deltas->bytes).subspan(deltas->offsets[s][c], chunk.bytes)));
-    }
-  places.deltas = std::move(deltas);
+  DELTASCOPE_ASSIGN(places.deltas, loadDeltas(backend(), origin, stop));
   DELTASCOPE_ASSIGN(entry.source, DeltaSource::create(origin, std::move(places)));
   return {};
 }
