@@ -144,6 +144,8 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
   state->text = {Tokenizer::open(files), ChatTemplate::open(files)};
   state->companions = companionsUsed(files, !state->variant->payloads.empty());
+  auto& note = state->companions.note;
+  if (!state->variant->note.empty()) note += (note.empty() ? "" : "; ") + state->variant->note;
   return std::shared_ptr<Model>(new Model(std::move(state)));
 }
 

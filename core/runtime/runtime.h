@@ -46,7 +46,7 @@ struct CompanionUse {
 };
 struct ModelCompanions {
   std::vector<CompanionUse> files;  ///< those that are read and exist
-  std::string note;                 ///< for the user, where some are borrowed: which, and whose; else empty
+  std::string note;                 ///< for the user: which are borrowed, and whose; what config.json leaves out; or empty
 };
 
 /// Between text and tokens: what lies beside the weights, or why it is not there.

@@ -218,6 +218,14 @@ class Tracer {
   bool m_seen = false;
 };
 
+/// A config.json of fewer layers than there are runs, as in transformers: a model cut short, or another one's config.
+void noteUnusedLayers(Variant& variant, const WeightNames& names) {
+  const std::string next = "model.layers." + std::to_string(variant.config.layers) + ".self_attn.q_proj.weight";
+  if (const auto* stored = names.final().stored(next))
+    variant.note = "config.json has num_hidden_layers " + std::to_string(variant.config.layers) +
+                   ", but there are weights of further layers, such as " + *stored + ": they are not used";
+}
+
 /// An adapter that was trained after tokens were added brings embeddings of other rows, and no config.json that says so.
 void takeVocabulary(Variant& variant, const WeightNames& names) {
   const auto specs = weightsOf(variant.config);
@@ -263,6 +271,7 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
   DELTASCOPE_TRY(faults.refuseUnmerged());
   variant->config.tiedEmbeddings = names.tied();
   takeVocabulary(*variant, names);
+  noteUnusedLayers(*variant, names);
   for (auto& spec : weightsOf(variant->config)) {
     TensorOrigin origin;
     origin.spec = std::move(spec);

@@ -45,6 +45,7 @@ struct Variant {
   std::shared_ptr<BaseModel> base;                 ///< null when no weight needs one
   Payloads payloads;
   std::vector<TensorOrigin> tensors;  ///< in the order of a forward pass
+  std::string note;                   ///< for the user, where config.json leaves weights out; else empty
   bool keepScales = false;            ///< loading leaves the base its scales: more weights will be read from it
 };
 /// The files beside the weights alone, without the weights. NotFound where the request's payload needs a base for them.

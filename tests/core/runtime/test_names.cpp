@@ -180,6 +180,23 @@ class TestNames : public QObject {
     }
   }
 
+  void layersThatAreNotUsedAreNoted() {
+    for (const int layers : {1, 2}) {
+      const QTemporaryDir folder;
+      const fs::path path = folder.path().toStdString();
+      auto row = json::parse(R"({"model":"llama-head-dim"})");
+      row["config"]["num_hidden_layers"] = layers;
+      write(row, path);
+      LoadRequest load;
+      load.path = path;
+      const auto model = take(Model::load(load, {}));
+      QCOMPARE(QString::fromStdString(model->companions().note),
+               layers == 1 ? QString("config.json has num_hidden_layers 1, but there are weights of further layers, such as "
+                                     "model.layers.1.self_attn.q_proj.weight: they are not used")
+                           : QString());
+    }
+  }
+
   void twoModelsInOneFileAreNamed() {
     const QTemporaryDir folder;
     const fs::path path = folder.path().toStdString();
