@@ -15,7 +15,8 @@ struct ResidentDeltas {
   std::vector<std::vector<std::uint64_t>> offsets;  ///< of chunk c of step s
 };
 
-/// Reads and checks them into memory of the host; `deltaBytes` of a PieceShape, less the factors. Cancelled when `stop` says so.
+/// Reads and checks them into memory of the host; `deltaBytes` of a PieceShape, less the factors. Cancelled when `stop` says
+/// so.
 [[nodiscard]] Result<std::shared_ptr<const ResidentDeltas>> loadDeltas(kernels::Backend& backend, const TensorOrigin& origin,
                                                                        const std::stop_token& stop);
 
