@@ -35,7 +35,7 @@ double sparsityOf(const InspectTotals& t) { return t.elements ? double(t.zeroDel
 
 Json row(const TensorStats& t, ModelFiles::Kind kind) {
   Json json{{"name", t.name},
-            {"shape", t.shape},
+            {"shape", t.shapeOfFinal()},
             {"dtype", nameOf(t.dtype)},
             {"elements", t.elements},
             {"sparsity", t.sparsity()},
@@ -48,6 +48,7 @@ Json row(const TensorStats& t, ModelFiles::Kind kind) {
             {"base", nameOf(t.base)}};
   if (const auto matrices = matricesOf(t.name, t.shape); matrices && t.shape.size() > 2) json["matrices"] = matrices->count;
   if (kind == ModelFiles::Kind::Checkpoint) return json;
+  if (t.transposed) json["transposed"] = true;
   json["chunks"] = t.chunkCount;
   json["patches"] = t.patches;
   json["raw_tiles"] = t.rawTiles;
@@ -105,7 +106,7 @@ std::string tensorTable(const Inspection& inspection) {
   rows.push_back(
       {"name", "shape", "dtype", "elements", "sparsity", "codec", "base bytes", "stored bytes", "bits/weight", "ratio"});
   for (const auto& t : tensors)
-    rows.push_back({printable(t.name), shapeText(t.shape), dtypeCell(t, checkpoint), formatCount(t.elements),
+    rows.push_back({printable(t.name), shapeText(t.shapeOfFinal()), dtypeCell(t, checkpoint), formatCount(t.elements),
                     checkpoint ? "" : percent(t.sparsity()), std::string(nameOf(t.codec)), formatCount(t.baseBytes),
                     formatCount(t.storedBytes), number(t.bitsPerWeight()), ratioCell(t.ratio(), t.storedBytes)});
   const auto& sum = inspection.totals;

@@ -40,6 +40,7 @@ json row(const TensorStats& t) {
   json tail;
   if (!t.baseShape.empty()) tail["base"] = t.baseShape;
   if (!t.baseName.empty()) tail["name"] = t.baseName;
+  if (t.transposed) tail["transposed"] = true;
   if (!tail.is_null()) fields.push_back(std::move(tail));
   return fields;
 }
@@ -96,7 +97,7 @@ json companionRows(const std::vector<Companion>& companions) {
 int Manifest::version() const {
   int version = companions.empty() ? 1 : 2;
   for (const auto& t : tensors) {
-    const int tail = !t.baseName.empty() ? 3 : (!t.baseShape.empty() ? 2 : 1);
+    const int tail = t.transposed || !t.baseName.empty() ? 3 : (!t.baseShape.empty() ? 2 : 1);
     version = std::max({version, tail, formatOf(t.base).payloadVersion()});
   }
   return version;

@@ -100,13 +100,23 @@ Result<void> readBaseName(const ManifestPlace& context, const json& value, Tenso
   return {};
 }
 
-/// What a row may end in: "base" from version 2 on, "name" from version 3 on.
+Result<void> readTransposed(const ManifestPlace& context, const json& tail, TensorStats& t) {
+  if (tail.at("transposed") != true || t.shape.size() != 2 || t.elements == 0 || bitsOf(t.dtype) % 8 != 0 ||
+      tail.contains("base"))
+    return context.corrupt(t.name, "a row of the manifest cannot be transposed");
+  t.transposed = true;
+  return {};
+}
+
+/// What a row may end in: "base" from version 2 on, "name" and "transposed" from version 3 on.
 Result<void> readTail(const ManifestPlace& context, const json& tail, TensorStats& t) {
   for (const auto& [key, value] : tail.items()) {
     if (key == "base") {
       DELTASCOPE_TRY(readBaseShape(context, value, t));
     } else if (key == "name" && context.version >= 3) {
       DELTASCOPE_TRY(readBaseName(context, value, t));
+    } else if (key == "transposed" && context.version >= 3) {
+      DELTASCOPE_TRY(readTransposed(context, tail, t));
     } else {
       return context.newer(t.name, "a row with \"" + printable(key, 40) + "\"");
     }

@@ -55,9 +55,15 @@ struct TensorStats {
   /// The base's own, where it has more or fewer rows than the final; else empty. What lies past its end counts as zeros.
   std::vector<std::uint64_t> baseShape;
   std::string baseName;  ///< of the base's tensor, where it has another name than the final's; else empty
+  /// Everything here, shape, elements and hashes, is of the transpose of the final's tensor, a matrix.
+  bool transposed = false;
 
   [[nodiscard]] const std::vector<std::uint64_t>& shapeOfBase() const { return baseShape.empty() ? shape : baseShape; }
   [[nodiscard]] const std::string& nameInBase() const { return baseName.empty() ? name : baseName; }
+
+  [[nodiscard]] std::vector<std::uint64_t> shapeOfFinal() const {
+    return transposed ? std::vector<std::uint64_t>{shape.rbegin(), shape.rend()} : shape;
+  }
 
   [[nodiscard]] double sparsity() const { return elements ? double(zeroDeltas) / double(elements) : 1.0; }
   [[nodiscard]] double bitsPerWeight() const { return elements ? 8.0 * double(storedBytes) / double(elements) : 0.0; }

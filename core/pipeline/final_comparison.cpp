@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/codec/statistics.h"
+#include "core/pipeline/transposed.h"
 
 namespace deltascope {
 namespace {
@@ -17,7 +18,8 @@ FinalComparison::FinalComparison(Checkpoint final, const std::vector<TensorStats
     : m_final(std::move(final)), m_differences(tensors.size()) {
   for (const auto& tensor : tensors) {
     const TensorInfo* info = m_final.find(tensor.name);
-    m_infos.push_back(info && info->dtype == tensor.dtype && info->shape == tensor.shape ? info : nullptr);
+    m_transposed.push_back(tensor.transposed);
+    m_infos.push_back(info && info->dtype == tensor.dtype && info->shape == tensor.shapeOfFinal() ? info : nullptr);
   }
 }
 
@@ -30,11 +32,20 @@ Result<void> FinalComparison::compare(std::size_t index, std::uint64_t first, st
   for (std::uint64_t begin = 0; begin < rebuilt.size(); begin += buffer.size()) {
     const auto mine = rebuilt.subspan(begin, std::min<std::size_t>(buffer.size(), rebuilt.size() - begin));
     const auto theirs = std::span(buffer).first(mine.size());
-    DELTASCOPE_TRY(m_final.read(*info, first * bits / 8 + begin, theirs));
+    DELTASCOPE_TRY(read(index, first * bits / 8 + begin, theirs));
     if (std::memcmp(mine.data(), theirs.data(), mine.size()) != 0)
       count(index, first + begin * 8 / bits, info->elements, mine, theirs);
   }
   return {};
+}
+
+/// As it is rebuilt: of a transposed tensor, the transpose.
+Result<void> FinalComparison::read(std::size_t index, std::uint64_t begin, std::span<std::byte> into) const {
+  const TensorInfo& info = *m_infos[index];
+  if (!m_transposed[index]) return m_final.read(info, begin, into);
+  const unsigned size = bytesOf(info.dtype);
+  return readTransposed(info.shape, size, begin / size, into,
+                        [&](std::uint64_t at, std::span<std::byte> bytes) { return m_final.read(info, at, bytes); });
 }
 
 std::string FinalComparison::obstacle(std::size_t index, const TensorStats& tensor) const {
@@ -42,7 +53,7 @@ std::string FinalComparison::obstacle(std::size_t index, const TensorStats& tens
   const TensorInfo* info = m_final.find(tensor.name);
   if (!info) return m_final.path().string() + " has no such tensor";
   return m_final.path().string() + " holds it as " + std::string(nameOf(info->dtype)) + " " + shapeText(info->shape) +
-         ", the payload as " + std::string(nameOf(tensor.dtype)) + " " + shapeText(tensor.shape);
+         ", the payload as " + std::string(nameOf(tensor.dtype)) + " " + shapeText(tensor.shapeOfFinal());
 }
 
 void FinalComparison::count(std::size_t index, std::uint64_t first, std::uint64_t total, std::span<const std::byte> mine,

@@ -32,11 +32,13 @@ class FinalComparison {
   [[nodiscard]] std::string obstacle(std::size_t index, const TensorStats& tensor) const;
 
  private:
+  [[nodiscard]] Result<void> read(std::size_t index, std::uint64_t begin, std::span<std::byte> into) const;
   void count(std::size_t index, std::uint64_t first, std::uint64_t total, std::span<const std::byte> mine,
              std::span<const std::byte> theirs);
 
   Checkpoint m_final;
   std::vector<const TensorInfo*> m_infos;  ///< by tensor; null where it cannot be compared
+  std::vector<bool> m_transposed;          ///< by tensor
   std::mutex m_mutex;                      ///< guards m_differences while the job runs
   std::vector<Difference> m_differences;
 };

@@ -32,8 +32,8 @@ std::string toCsv(const std::vector<TensorStats>& tensors) {
   std::string csv = "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio";
   csv += fmt::format("{}{}\r\n", shapes ? ",base_shape" : "", names ? ",base_name" : "");
   for (const auto& t : tensors) {
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}", field(t.name), shapeField(t.shape), nameOf(t.dtype), t.elements,
-                       t.sparsity(), nameOf(t.codec), t.baseBytes, t.storedBytes, t.bitsPerWeight(), t.ratio());
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{}", field(t.name), shapeField(t.shapeOfFinal()), nameOf(t.dtype),
+                       t.elements, t.sparsity(), nameOf(t.codec), t.baseBytes, t.storedBytes, t.bitsPerWeight(), t.ratio());
     const bool based = t.base != BaseKind::None;
     if (shapes) csv += "," + (based ? shapeField(t.shapeOfBase()) : std::string());
     if (names) csv += "," + (based ? field(t.nameInBase()) : std::string());

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/pipeline/replace.h"
+#include "core/pipeline/transposed.h"
 
 namespace deltascope {
 namespace {
@@ -96,7 +97,7 @@ Result<void> UnpackOutput::openShards(const Payload& payload) {
     m_names.push_back(tensor.name);
     m_bytes += tensor.finalBytes;
   }
-  const auto spec = [&](std::size_t i) { return TensorSpec{tensors[i].name, tensors[i].dtype, tensors[i].shape}; };
+  const auto spec = [&](std::size_t i) { return TensorSpec{tensors[i].name, tensors[i].dtype, tensors[i].shapeOfFinal()}; };
   std::map<std::string_view, std::size_t> indices;
   for (std::size_t i = 0; i < tensors.size(); ++i) indices.emplace(tensors[i].name, i);
 
@@ -119,7 +120,12 @@ Result<void> UnpackOutput::openShards(const Payload& payload) {
 
 Result<void> UnpackOutput::write(std::size_t index, const TensorStats& tensor, std::uint64_t first,
                                  std::span<const std::byte> final) {
-  auto written = m_shards[m_shardOf[index]].write(tensor.name, first * bitsOf(tensor.dtype) / 8, final);
+  auto& shard = m_shards[m_shardOf[index]];
+  const auto write = [&](std::uint64_t begin, std::span<const std::byte> bytes) {
+    return shard.write(tensor.name, begin, bytes);
+  };
+  auto written = tensor.transposed ? writeTransposed(tensor.shapeOfFinal(), bytesOf(tensor.dtype), first, final, write)
+                                   : write(first * bitsOf(tensor.dtype) / 8, final);
   if (!written) return tl::make_unexpected(shown(written.error()));
   return {};
 }

@@ -5,6 +5,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/pipeline/meter.h"
 #include "core/pipeline/reconstruct.h"
+#include "core/pipeline/transposed.h"
 
 namespace deltascope {
 namespace {
@@ -18,13 +19,16 @@ tl::unexpected<Error> notWhatWasWritten(const fs::path& file, const std::string&
   return fail(ErrorCode::Mismatch, at({file, tensor, {}}, "read again, " + what), kKept);
 }
 
-Result<Hash128> hashOf(const Checkpoint& checkpoint, const TensorInfo& info, const std::stop_token& stop) {
+/// Of a transposed tensor, the hash of the transpose.
+Result<Hash128> hashOf(const Checkpoint& checkpoint, const TensorInfo& info, bool isTransposed, const std::stop_token& stop) {
+  const auto read = [&](std::uint64_t begin, std::span<std::byte> into) { return checkpoint.read(info, begin, into); };
+  const unsigned size = isTransposed ? bytesOf(info.dtype) : 1;
   Hasher128 hasher;
   std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(info.bytes, kReadBytes)));
   for (std::uint64_t done = 0; done < info.bytes; done += piece.size()) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(info.bytes - done, kReadBytes)));
-    DELTASCOPE_TRY(checkpoint.read(info, done, piece));
+    DELTASCOPE_TRY(isTransposed ? readTransposed(info.shape, size, done / size, piece, read) : read(done, piece));
     hasher.update(piece);
   }
   return hasher.digest();
@@ -35,7 +39,9 @@ Result<void> checkHashes(const Checkpoint& checkpoint, const Payload& payload, c
   Meter meter(job);
   meter.setTotals(checkpoint.totalBytes(), tensors.size());
   meter.phase("reading back");
-  const auto work = [&](std::size_t i) { return hashOf(checkpoint, *checkpoint.find(tensors[i].name), job.stop); };
+  const auto work = [&](std::size_t i) {
+    return hashOf(checkpoint, *checkpoint.find(tensors[i].name), tensors[i].transposed, job.stop);
+  };
   const auto compare = [&](std::size_t i, Hash128&& hash) -> Result<void> {
     const TensorInfo& info = *checkpoint.find(tensors[i].name);
     if (hash != tensors[i].finalHash)
@@ -77,7 +83,7 @@ Result<void> checkCheckpoint(const fs::path& path, const Payload& payload, bool 
   const auto& tensors = payload.tensors();
   for (const auto& tensor : tensors) {
     const TensorInfo* info = checkpoint.find(tensor.name);
-    if (!info || info->dtype != tensor.dtype || info->shape != tensor.shape)
+    if (!info || info->dtype != tensor.dtype || info->shape != tensor.shapeOfFinal())
       return notWhatWasWritten(info ? checkpoint.fileOf(*info) : path, tensor.name,
                                info ? "it has another type or shape" : "it is not there");
   }

@@ -124,6 +124,10 @@ class Tracer {
   }
 
   Result<void> apply(const std::shared_ptr<const Payload>& payload, const TensorStats& stats) {
+    if (stats.transposed)
+      return fail(ErrorCode::Unsupported,
+                  at({payload->path(), m_name, {}}, "is stored transposed: its model cannot be run here"),
+                  "unpack writes the model back");
     if (stats.base == BaseKind::None)
       restart();
     else if (!m_seen)

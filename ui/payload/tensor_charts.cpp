@@ -79,7 +79,7 @@ QList<QPair<QString, QString>> factsOf(const TensorStats& t, const TensorVerdict
   QList<QPair<QString, QString>> facts;
   const auto add = [&](const char* label, const QString& value) { facts.append({QString::fromLatin1(label), value}); };
   add("Name", QString::fromStdString(t.name));
-  add("Shape", QString::fromStdString(shapeText(t.shape)));
+  add("Shape", QString::fromStdString(shapeText(t.shapeOfFinal()) + (t.transposed ? ", stored transposed" : "")));
   if (const auto stack = matricesOf(t.name, t.shape); stack && t.shape.size() > 2)
     add("Matrices", QStringLiteral("%1 of %2")
                         .arg(exactCount(stack->count), QString::fromStdString(shapeText({stack->rows, stack->columns}))));

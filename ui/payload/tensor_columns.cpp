@@ -96,7 +96,7 @@ QString cellText(const TensorStats& t, Column column, const TableUnits& units) {
     case Column::Name:
       return QString::fromStdString(t.name);
     case Column::Shape:
-      return QString::fromStdString(shapeText(t.shape));
+      return QString::fromStdString(shapeText(t.shapeOfFinal()));
     case Column::Dtype:
       return QString::fromLatin1(nameOf(t.dtype).data(), static_cast<int>(nameOf(t.dtype).size()));
     case Column::Codec:
@@ -148,7 +148,7 @@ QString fieldText(const TensorStats& t, Column column) {
   switch (column) {
     case Column::Shape: {
       QStringList sizes;
-      for (const auto size : t.shape) sizes << QString::number(size);
+      for (const auto size : t.shapeOfFinal()) sizes << QString::number(size);
       return sizes.isEmpty() ? QStringLiteral("scalar") : sizes.join(u'x');
     }
     case Column::Elements:

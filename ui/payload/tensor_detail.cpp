@@ -225,7 +225,7 @@ QList<TensorDetail::NamedChart> TensorDetail::charts() const {
 
 QString TensorDetail::subtitle() const {
   if (!m_tensor) return {};
-  QString text = QStringLiteral("%1, %2").arg(tensorName(), QString::fromStdString(shapeText(m_tensor->shape)));
+  QString text = QStringLiteral("%1, %2").arg(tensorName(), QString::fromStdString(shapeText(m_tensor->shapeOfFinal())));
   const QString sampled = m_closeUp ? sampledText(*m_tensor, *m_closeUp) : QString();
   return sampled.isEmpty() ? text : text + QStringLiteral(", ") + sampled;
 }

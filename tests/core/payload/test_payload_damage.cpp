@@ -33,6 +33,15 @@ std::function<void(json&)> inRow(std::size_t row, const std::function<void(json&
   return inMetadata("deltascope.manifest", [row, edit](json& rows) { edit(rows[row]); });
 }
 
+/// The tail of row 0 in a file of that version, with a shape of two sides.
+std::function<void(json&)> matrix(const char* version, const json& members, const json& shape = {4, 4096}) {
+  const auto edit = inRow(0, [members, shape](json& row) { row[2] = shape, row.push_back(members); });
+  return [version, edit](json& header) {
+    header["__metadata__"]["deltascope.version"] = version;
+    edit(header);
+  };
+}
+
 }  // namespace
 
 Q_DECLARE_METATYPE(std::function<void(nlohmann::json&)>)
@@ -139,6 +148,11 @@ void TestPayloadDamage::refusesManifests_data() {
   add("a name that is no text", tail("3", 0, {{"name", 7}}), "bad name of the base's tensor");
   add("a name without a base", tail("3", 4, {{"name", "x"}}), "bad name of the base's tensor");
   add("another name than the fingerprint's", tail("3", 0, {{"name", "x"}}), "fingerprint");
+  add("a transpose in version 2", matrix("2", {{"transposed", true}}), "newer");
+  add("a transpose that is none", matrix("3", {{"transposed", false}}), "cannot be transposed");
+  add("a transpose of a vector", matrix("3", {{"transposed", true}}, {16384}), "cannot be transposed");
+  add("a transpose of nothing", matrix("3", {{"transposed", true}}, {0, 4}), "cannot be transposed");
+  add("a transpose with other rows", matrix("3", {{"transposed", true}, {"base", {2, 4096}}}), "cannot be transposed");
   add("half an estimate", inRow(0, [](json& r) { r.push_back(1); }), "wrong length");
   add("a fraction", inRow(0, [](json& r) { r[9] = 0.5; }), "not a number");
   add("a row cut short", inRow(0, [](json& r) { r.erase(13); }), "wrong length");

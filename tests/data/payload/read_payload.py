@@ -182,8 +182,9 @@ def read(path, base_path):
     need(all(e["dtype"] == "U8" and len(e["shape"]) == 1 and not any(v % 16 for v in e["data_offsets"]) for e in file.header.values()), "streams")
     rows = json.loads(m["deltascope.manifest"])
     tails = [r.pop() if version >= 2 and isinstance(r[-1], dict) else {} for r in rows]
-    need(all(set(t) <= {"base", *(["name"] if version >= 3 else [])} for t in tails), "a newer row")
+    need(all(set(t) <= {"base", *(["name", "transposed"] if version >= 3 else [])} for t in tails), "a newer row")
     need(all(t.get("name") != r[0] and t.get("name", "-") and (r[4] or not t) for r, t in zip(rows, tails)), "a row's tail")
+    need(all(t.get("transposed", True) is True and not {"base", "transposed"} <= set(t) for t in tails), "a transpose")
     need([r[0] for r in rows] == sorted((r[0] for r in rows), key=natural), "order of the rows")
     _, placed = runs(m["deltascope.shards"], len(rows))
     need(not placed or len(placed) == len(rows), "shards")
@@ -255,6 +256,9 @@ def read(path, base_path):
             need([same, counts[1]] == [r[9], r[11]], f"{name}: counts {same} {counts}, not {r[9:12]}")
             need(counts[0] == r[10] or codec == 2 and r[11] and counts[0] <= r[10], f"{name}: patches")
         need(hash128(final) == r[6], f"{name}: the final's hash")
+        if "transposed" in tail:
+            final = np.ascontiguousarray(final.reshape(*shape, -1).transpose(1, 0, 2)).reshape(-1)
+            shape = shape[::-1]
         finals[name] = dtype, shape, final
     need(not file.header, f"streams that belong to nothing: {list(file.header)}")
     return version, finals, companions
