@@ -101,8 +101,8 @@ Result<void> readBaseName(const ManifestPlace& context, const json& value, Tenso
 }
 
 Result<void> readTransposed(const ManifestPlace& context, const json& tail, TensorStats& t) {
-  if (tail.at("transposed") != true || t.shape.size() != 2 || t.elements == 0 || bitsOf(t.dtype) % 8 != 0 ||
-      tail.contains("base"))
+  if (tail.at("transposed") != true || t.base == BaseKind::None || t.shape.size() != 2 || t.elements == 0 ||
+      bitsOf(t.dtype) % 8 != 0 || tail.contains("base"))
     return context.corrupt(t.name, "a row of the manifest cannot be transposed");
   t.transposed = true;
   return {};

@@ -37,14 +37,15 @@ Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first) {
           "give the 16- or 32-bit checkpoint to quantize, or make this one the --base of its 16-bit --final"};
 }
 
-Error nothingToQuantize(const Checkpoint& final, PackScope scope) {
+Error nothingToQuantize(const Checkpoint& final, PackScope scope, const LinearLayers& layers) {
   const Location where{final.path(), {}, {}};
   if (const auto method = foreignQuantization(final)) return needsPlainWeights(where, *method);
   if (const auto empty = emptyWeights(final)) {
     for (const auto& tensor : final.tensors())
       if (tensor.elements == 0) return needsGatheredWeights({final.fileOf(tensor), tensor.name, {}}, empty);
   }
-  const auto all = std::ranges::count_if(final.tensors(), [](const auto& t) { return isQuantizedBy(PackScope::All, t); });
+  const auto all =
+      std::ranges::count_if(final.tensors(), [&](const auto& t) { return isQuantizedBy(PackScope::All, t, layers); });
   if (scope == PackScope::Linear && all > 0)
     return {ErrorCode::InvalidArgument,
             at(where,

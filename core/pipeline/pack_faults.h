@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Why a checkpoint cannot be packed as asked: what it is, and what to do. Internal to core/pipeline.
+#include "core/pipeline/linear_layers.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/source.h"
 
@@ -9,7 +10,7 @@ namespace deltascope {
 [[nodiscard]] Error alreadyQuantized(const Checkpoint& final, const QuantizedTensor& first);
 /// Nothing of `final` is what --quantize quantizes: another library did already, the weights are empty, or the scope takes
 /// none.
-[[nodiscard]] Error nothingToQuantize(const Checkpoint& final, PackScope scope);
+[[nodiscard]] Error nothingToQuantize(const Checkpoint& final, PackScope scope, const LinearLayers& layers);
 /// `shape`: of the base's tensor.
 [[nodiscard]] Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoint& base,
                                const std::vector<std::uint64_t>& shape);

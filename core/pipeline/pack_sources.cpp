@@ -11,7 +11,9 @@
 #include "core/payload/manifest.h"
 #include "core/pipeline/base_names.h"
 #include "core/pipeline/pack_faults.h"
+#include "core/pipeline/transposed.h"
 #include "core/quant/bitsandbytes/parts.h"
+#include "core/quant/parts.h"
 
 namespace deltascope {
 namespace {
@@ -47,6 +49,11 @@ bool partsAreTaken(const Checkpoint& final, const std::string& weight) {
          has(state + "fp4") || has(int8PartName(weight, kScb)) || has(int8PartName(weight, kWeightFormat));
 }
 
+void transpose(TensorStats& stats) {
+  stats.transposed = true;
+  stats.shape = transposed(stats.shape);
+}
+
 /// Without any weight, but not because they lie elsewhere: those of DeepSpeed ZeRO-3 are vectors of no elements.
 bool isEmpty(const Checkpoint& final) {
   return std::ranges::all_of(final.tensors(), [](const auto& t) { return t.elements == 0 && t.shape.size() > 1; });
@@ -68,6 +75,7 @@ Result<PackSources> PackSources::open(const PackRequest& request) {
   if (!request.final.empty()) {
     DELTASCOPE_ASSIGN(sources.m_request.final, resolveModel(request.final.string()));
     DELTASCOPE_ASSIGN(sources.m_final, Checkpoint::open(sources.m_request.final));
+    sources.m_layers = LinearLayers(*sources.m_final);
   }
   if (!request.base.empty()) {
     DELTASCOPE_ASSIGN(sources.m_request.base, resolveModel(request.base.string()));
@@ -87,19 +95,16 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
   tensor.stats = statsOf(info.name, info.dtype, info.shape, info.elements);
   tensor.final = &info;
   if (m_request.quantize) {
-    tensor.quantize = isQuantizedBy(m_request.scope, info) && !partsAreTaken(*m_final, info.name);
-    tensor.stats.base = tensor.quantize ? kindOfFormat(*m_request.quantize) : BaseKind::Same;
-    tensor.stats.baseBytes = tensor.quantize ? specBytes(quantizedSpecs(info.name, *m_request.quantize, info.shape, info.dtype,
-                                                                        m_request.blocksize, m_request.doubleQuant))
-                                             : info.bytes;
-    if (tensor.quantize)
-      tensor.stats.baseState = quantizationState(*m_request.quantize, m_request.blocksize, m_request.doubleQuant);
+    setQuantized(info, tensor);
   } else {
     if (const auto other = m_otherNames.find(info.name); other != m_otherNames.end()) tensor.stats.baseName = other->second;
     tensor.stats.base = m_base->kindOf(tensor.stats.nameInBase(), info.dtype);
     if (tensor.stats.base != BaseKind::None) {
       const auto& shape = *m_base->shapeOf(tensor.stats.nameInBase(), info.dtype);
-      if (shape != info.shape) {
+      if (tensor.stats.base != BaseKind::Same && m_layers.kindOf(info.name, info.shape) == LinearKind::Conv1D &&
+          shape == transposed(info.shape)) {
+        transpose(tensor.stats);
+      } else if (shape != info.shape) {
         Error unlike = unlikeBase(*m_final, info, m_base->checkpoint(), shape);
         if (info.elements == 0 || std::ranges::find(shape, 0u) != shape.end()) return tl::make_unexpected(std::move(unlike));
         setOtherShape(tensor, shape);
@@ -113,6 +118,19 @@ Result<void> PackSources::addFinal(const TensorInfo& info) {
   }
   m_tensors.push_back(std::move(tensor));
   return {};
+}
+
+/// The new base's side: quantized, or a copy.
+void PackSources::setQuantized(const TensorInfo& info, PackTensor& tensor) const {
+  auto& stats = tensor.stats;
+  tensor.quantize = isQuantizedBy(m_request.scope, info, m_layers) && !partsAreTaken(*m_final, info.name);
+  stats.base = tensor.quantize ? kindOfFormat(*m_request.quantize) : BaseKind::Same;
+  stats.baseBytes = info.bytes;
+  if (!tensor.quantize) return;
+  if (m_request.scope == PackScope::Linear && m_layers.kindOf(info.name, info.shape) == LinearKind::Conv1D) transpose(stats);
+  stats.baseBytes = specBytes(
+      quantizedSpecs(info.name, *m_request.quantize, stats.shape, info.dtype, m_request.blocksize, m_request.doubleQuant));
+  stats.baseState = quantizationState(*m_request.quantize, m_request.blocksize, m_request.doubleQuant);
 }
 
 /// Finds what the base has by other names than the final.
@@ -177,11 +195,15 @@ Result<void> PackSources::matchFinal() {
     // Where another library quantized the linear layers, its scales and an embedding are not worth a base.
     const bool foreign = m_request.quantize && foreignQuantization(*m_final);
     const auto quantizes = [&](const PackTensor& tensor) {
-      return tensor.quantize && (!foreign || isQuantizedBy(PackScope::Linear, *tensor.final));
+      return tensor.quantize && (!foreign || isQuantizedBy(PackScope::Linear, *tensor.final, m_layers));
     };
-    const bool required = m_request.quantize && !m_request.allowUnquantized && !isEmpty(*m_final);
+    const bool none = m_request.scope == PackScope::Linear && m_layers.areNone();
+    if (m_request.quantize && none)
+      m_notes.push_back("transformers leaves the layers of " + m_layers.modelType() +
+                        " models at 16 bits, and so does --scope linear: nothing is quantized; --scope all quantizes them");
+    const bool required = m_request.quantize && !m_request.allowUnquantized && !isEmpty(*m_final) && !none;
     if (required && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
-      return tl::make_unexpected(nothingToQuantize(*m_final, m_request.scope));
+      return tl::make_unexpected(nothingToQuantize(*m_final, m_request.scope, m_layers));
   } else {
     for (const auto& weight : m_base->weights()) {
       PackTensor tensor;
@@ -256,7 +278,10 @@ std::vector<std::filesystem::path> PackSources::inputs() const {
 
 Result<void> PackSources::readFinal(const PackTensor& tensor, std::uint64_t first, std::span<std::byte> into) const {
   if (into.empty()) return {};
-  return m_final->read(*tensor.final, bytesFor(tensor.stats.dtype, first), into);
+  const TensorInfo& info = *tensor.final;
+  if (!tensor.stats.transposed) return m_final->read(info, bytesFor(info.dtype, first), into);
+  return readTransposed(info.shape, bytesOf(info.dtype), first, into,
+                        [&](std::uint64_t begin, std::span<std::byte> bytes) { return m_final->read(info, begin, bytes); });
 }
 
 Result<TermsPtr> PackSources::termsOf(const PackTensor& tensor) const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/pipeline/linear_layers.h"
 #include "core/pipeline/pack_terms.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/source.h"
@@ -35,6 +36,7 @@ class PackSources {
   [[nodiscard]] const PackRequest& request() const { return m_request; }
   [[nodiscard]] const std::vector<PackTensor>& tensors() const { return m_tensors; }  ///< natural order of names
   [[nodiscard]] const Checkpoint* finalCheckpoint() const { return m_final ? &*m_final : nullptr; }
+  [[nodiscard]] const LinearLayers& linearLayers() const { return m_layers; }  ///< of the final
   [[nodiscard]] const BaseModel* base() const { return m_base ? &*m_base : nullptr; }
   [[nodiscard]] const std::vector<std::unique_ptr<Adapter>>& adapters() const { return m_adapters; }
   [[nodiscard]] std::uint64_t baseOnlyTensors() const { return m_baseOnly; }  ///< weights of the base that the final lacks
@@ -62,6 +64,7 @@ class PackSources {
   void matchNames();
   void noteWithoutBase();
   Result<void> addFinal(const TensorInfo& info);
+  void setQuantized(const TensorInfo& info, PackTensor& tensor) const;
   void setBase(TensorStats& stats) const;
   void setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base);
   void replaceBy(const TensorInfo& replacement, PackTensor& tensor);
@@ -73,13 +76,14 @@ class PackSources {
   std::vector<std::unique_ptr<Adapter>> m_adapters;
   std::vector<PackTensor> m_tensors;
   std::map<std::string, std::string, std::less<>> m_otherNames;  ///< of the final's tensors, those that the base has
+  LinearLayers m_layers{std::string()};
   std::uint64_t m_baseOnly = 0;
   std::vector<std::string> m_notes;
   std::optional<Error> m_unlike;  ///< why the first tensor that has another shape has no base
 };
 
 /// Whether `scope` quantizes this tensor of floats: for All a matrix or a stack of them (matricesOf), for Linear the weight of
-/// a linear layer that bitsandbytes would take in transformers (a matrix; no embedding, output head, router or norm).
-[[nodiscard]] bool isQuantizedBy(PackScope scope, const TensorInfo& tensor);
+/// one of `layers`.
+[[nodiscard]] bool isQuantizedBy(PackScope scope, const TensorInfo& tensor, const LinearLayers& layers);
 
 }  // namespace deltascope

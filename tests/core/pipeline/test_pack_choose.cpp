@@ -96,7 +96,7 @@ void TestPackChoose::quantizesWhatBitsandbytesWould_data() {
   QTest::addColumn<QString>("name");
   QTest::addColumn<bool>("linear");
   for (const char* name : {"model.layers.0.self_attn.q_proj.weight", "model.layers.11.mlp.gate_proj.weight",
-                           "model.layers.0.mlp.experts.7.w1.weight", "model.layers.3.self_attn.qkv_proj.weight",
+                           "model.layers.0.mlp.shared_expert_gate.weight", "model.layers.3.self_attn.qkv_proj.weight",
                            "encoder.layer.0.attention.self.query.weight", "transformer.h.0.mlp.fc_in.weight",
                            "model.layers.0.mlp.shared_expert.up_proj.weight"})
     QTest::newRow(name) << QString(name) << true;
@@ -104,7 +104,7 @@ void TestPackChoose::quantizesWhatBitsandbytesWould_data() {
        {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight", "model.layers.0.input_layernorm.weight",
         "transformer.wte.weight", "transformer.wpe.weight", "shared.weight", "score.weight", "model.layers.0.mlp.gate.weight",
         "embed_out.weight", "model.layers.0.block_sparse_moe.gate.weight", "bert.embeddings.word_embeddings.weight",
-        "model.layers.0.self_attn.q_proj.bias", "model.layers.0.mlp.shared_expert_gate.weight", "something"})
+        "model.layers.0.self_attn.q_proj.bias", "model.layers.0.mlp.experts.7.w1.weight", "something"})
     QTest::newRow(name) << QString(name) << false;
 }
 
@@ -112,15 +112,16 @@ void TestPackChoose::quantizesWhatBitsandbytesWould() {
   QFETCH(QString, name);
   QFETCH(bool, linear);
   const auto text = name.toStdString();
-  QCOMPARE(isQuantizedBy(PackScope::Linear, matrix(text.c_str())), linear);
-  QVERIFY(isQuantizedBy(PackScope::All, matrix(text.c_str())));
+  const LinearLayers usual{std::string()};
+  QCOMPARE(isQuantizedBy(PackScope::Linear, matrix(text.c_str()), usual), linear);
+  QVERIFY(isQuantizedBy(PackScope::All, matrix(text.c_str()), usual));
   for (const auto scope : {PackScope::Linear, PackScope::All}) {
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64})));
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64, 64, 3})) || text.find("moe") != std::string::npos ||
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64}), usual));
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {64, 64, 3}), usual) || text.find("moe") != std::string::npos ||
             text.find("expert") != std::string::npos);
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {0, 4})));
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::F64)));
-    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::U8)));
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {0, 4}), usual));
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::F64), usual));
+    QVERIFY(!isQuantizedBy(scope, matrix(text.c_str(), {8, 8}, DType::U8), usual));
   }
 }
 
