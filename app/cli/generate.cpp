@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  std::string prompt, system, idsText;
+  std::string prompt, system, idsText, chatTemplate;
   std::vector<TokenId> ids;
   bool hasPrompt = false, raw = false, ignoreEnd = false, planOnly = false;
   std::uint32_t maxNewTokens = 256;
@@ -119,6 +119,7 @@ Result<std::vector<TokenId>> promptIds(const Options& o, const LoadRequest& requ
 int generate(Invocation& invocation, const Options& o) {
   const CommonOptions& common = invocation.common;
   LoadRequest request = toRequest(o.model, common);
+  if (!o.chatTemplate.empty()) request.chatTemplate = o.chatTemplate;
   GenerateRequest generating;
   if (o.hasPrompt || !o.idsText.empty()) {
     auto ids = promptIds(o, request);
@@ -172,7 +173,11 @@ void addGenerate(CLI::App& app, Invocation& invocation) {
   CLI::Option* prompt = command->add_option("--prompt", options->prompt, "what to answer")->type_name("TEXT");
   CLI::Option* ids = command->add_option("--ids", options->idsText, "token ids to continue instead")->type_name("1,2,3");
   ids->excludes(prompt);
-  command->add_flag("--raw", options->raw, "continue the prompt as it is, without the chat template");
+  CLI::Option* raw = command->add_flag("--raw", options->raw, "continue the prompt as it is, without the chat template");
+  command->add_option("--template", options->chatTemplate, "the chat template of this name, where there are several")
+      ->type_name("NAME")
+      ->excludes(raw)
+      ->excludes(ids);
   command->add_option("--system", options->system, "system message")->type_name("TEXT");
   command->add_option("--max-new-tokens", options->maxNewTokens, "tokens to generate at most")
       ->type_name("N")

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/checkpoint/companion_source.h"
+#include "core/checkpoint/json.h"
 #include "core/pipeline/final_config.h"
 #include "core/pipeline/layout.h"
 
@@ -56,6 +57,19 @@ bool isVocabulary(std::string_view name) {
   return name == kTokenizerFile || name == "tokenizer.model" || name == "vocab.json" || name == "tekken.json";
 }
 
+bool isTemplate(std::string_view name) { return name == kTemplateFile || name.starts_with("additional_chat_templates/"); }
+
+/// A template that lies in the adapter's tokenizer_config.json, where the base's own files would hide it.
+bool hidesTemplate(const CompanionList& adapter) {
+  if (std::ranges::any_of(adapter.files, isTemplate, &CompanionFile::name)) return false;
+  const auto config = std::ranges::find(adapter.files, kTokenizerConfigFile, &CompanionFile::name);
+  if (config == adapter.files.end()) return false;
+  const auto json = readTextFile(config->file).and_then([&](const std::string& text) { return parseJson(text, config->file); });
+  if (!json || !json->is_object()) return false;
+  const auto entry = json->find("chat_template");
+  return entry != json->end() && !entry->is_null();
+}
+
 Result<void> overlay(PackCompanions& companions, const Adapter& adapter) {
   std::error_code ignored;
   const fs::path folder = fs::is_directory(adapter.path(), ignored) ? adapter.path() : adapter.path().parent_path();
@@ -65,6 +79,11 @@ Result<void> overlay(PackCompanions& companions, const Adapter& adapter) {
     for (const auto& file : companions.files)
       if (belongsToTokenizer(file.name)) companions.leftOut.push_back({file.name, "the adapter has a tokenizer of its own"});
     std::erase_if(companions.files, [](const Sidecar& file) { return belongsToTokenizer(file.name); });
+  }
+  if (hidesTemplate(list)) {
+    for (const auto& file : companions.files)
+      if (isTemplate(file.name)) companions.leftOut.push_back({file.name, "the adapter has a chat template of its own"});
+    std::erase_if(companions.files, [](const Sidecar& file) { return isTemplate(file.name); });
   }
   for (const auto& file : list.files) {
     if (!belongsToTokenizer(file.name)) {

@@ -101,7 +101,7 @@ Result<std::vector<TokenId>> ModelText::encode(const ChatRequest& chat) const {
 
 Result<ModelText> openModelText(const LoadRequest& request, TokenizerStages stages) {
   DELTASCOPE_ASSIGN(const auto files, openCompanions(request));
-  return ModelText{Tokenizer::open(*files, stages), ChatTemplate::open(*files)};
+  return ModelText{Tokenizer::open(*files, stages), ChatTemplate::open(*files, request.chatTemplate)};
 }
 
 std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {
@@ -142,7 +142,7 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
   const StackedCompanions& files = *state->variant->files;
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
-  state->text = {Tokenizer::open(files), ChatTemplate::open(files)};
+  state->text = {Tokenizer::open(files), ChatTemplate::open(files, request.chatTemplate)};
   state->companions = companionsUsed(files, !state->variant->payloads.empty());
   auto& note = state->companions.note;
   if (!state->variant->note.empty()) note += (note.empty() ? "" : "; ") + state->variant->note;

@@ -31,7 +31,8 @@ struct LoadRequest {
   kernels::ComputeMode compute = kernels::ComputeMode::Fp32;  ///< of a GPU's products
   std::uint32_t context = 0;                                  ///< positions; 0: the model's own, at most 4,096
   kernels::ElementType kvCacheType = kernels::ElementType::F32;
-  unsigned threads = 0;  ///< 0: as many as the machine has
+  unsigned threads = 0;                  ///< 0: as many as the machine has
+  std::string chatTemplate = "default";  ///< the name of one, where the tokenizer has several
 };
 
 /// The plan that loading would follow, from headers alone. A budget that cannot work is InvalidArgument, with the smallest that

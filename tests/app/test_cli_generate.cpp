@@ -125,6 +125,26 @@ class TestCliGenerate : public QObject {
     COMPARE_STATUS(runCli({"generate", folder, "--prompt", "a", "--raw", "--quiet", "--max-new-tokens", "2"}), 0);
   }
 
+  void takesATemplateByItsName() {
+    const QString folder = m_folder.filePath("several");
+    QVERIFY(QDir().mkpath(folder + "/additional_chat_templates"));
+    for (const auto& file : QDir(m_chat).entryInfoList(QDir::Files))
+      QFile::link(file.absoluteFilePath(), folder + "/" + file.fileName());
+    QFile bare(folder + "/additional_chat_templates/bare.jinja");
+    QVERIFY(bare.open(QIODevice::WriteOnly) && bare.write("{{ messages[-1]['content'] }}") > 0);
+    bare.close();
+    const QStringList ask{"generate", folder, "--prompt", "What is NF4?", "--max-new-tokens", "1", "--quiet", "--json"};
+    const auto usual = runCli(ask), named = runCli(ask + QStringList{"--template", "bare"});
+    const auto ids = runCli({"tokenize", folder, "--text", "What is NF4?", "--no-special", "--json"});
+    COMPARE_STATUS(named, 0);
+    QCOMPARE(named.json().at("prompt_ids"), ids.json().at("ids"));
+    QVERIFY(usual.json().at("prompt_ids") != ids.json().at("ids"));
+    const auto other = runCli(ask + QStringList{"--template", "rag"});
+    COMPARE_STATUS(other, 3);
+    QVERIFY2(other.err.contains("has no chat template \"rag\""), other.err);
+    COMPARE_STATUS(runCli(ask + QStringList{"--template", "bare", "--raw"}), 2);
+  }
+
   void writesLogits() {
     const QString out = m_folder.filePath("logits.safetensors");
     const auto run = runCli({"logits", m_chat, "--ids", "8187,433,711", "--out", out, "--json", "--quiet"});

@@ -193,6 +193,35 @@ class TestFinalFolder : public QObject {
     QVERIFY(std::ranges::find(unpacked.ofBase, "config.json") == unpacked.ofBase.end());
   }
 
+  /// In a file of its own the base's would come first.
+  void anAdaptersTemplateIsTheFinals() {
+    const Workspace space;
+    makeModels(space);
+    put(space.at("base/chat_template.jinja"), "the base's");
+    put(space.at("base/additional_chat_templates/rag.jinja"), "the base's");
+    writeFile(space.at("base/model.safetensors"), {randomTensor("a.weight", DType::BF16, {8, 8}, 1)});
+    fs::create_directory(space.at("lora"));
+    writeFile(space.at("lora/adapter_model.safetensors"),
+              {randomTensor("base_model.model.a.lora_A.weight", DType::F32, {2, 8}, 2),
+               randomTensor("base_model.model.a.lora_B.weight", DType::F32, {8, 2}, 3)});
+    put(space.at("lora/adapter_config.json"), R"({"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["a"]})");
+    put(space.at("lora/tokenizer_config.json"), R"({"chat_template": "of the adapter"})");
+    PackRequest request;
+    request.base = space.at("base");
+    request.adapters = {space.at("lora")};
+    request.out = space.at("lora.delta.safetensors");
+    take(pack(request, {}));
+    take(unpack({.path = request.out, .base = request.base, .out = space.at("one"), .overwrite = false}, {}));
+    QVERIFY(!fs::exists(space.at("one/chat_template.jinja")) && !fs::exists(space.at("one/additional_chat_templates")));
+    QCOMPARE(textOf(space.at("one/tokenizer_config.json")), std::string(R"({"chat_template": "of the adapter"})"));
+
+    put(space.at("lora/chat_template.jinja"), "the adapter's file");
+    request.out = space.at("file.delta.safetensors");
+    take(pack(request, {}));
+    take(unpack({.path = request.out, .base = request.base, .out = space.at("two"), .overwrite = false}, {}));
+    QCOMPARE(textOf(space.at("two/chat_template.jinja")), std::string("the adapter's file"));
+  }
+
   void aCompanionCannotTakeTheWeightsPlace() {
     const Workspace space;
     const auto tensor = randomTensor("a", DType::BF16, {9, 9}, 4);
