@@ -82,6 +82,32 @@ class TestChatTemplate : public QObject {
     }
   }
 
+  void composedOnesMatchTheLibrary() {
+    const auto composed = load(QStringLiteral(DELTASCOPE_TEST_DATA "/text/composed.json"));
+    const auto& requests = composed.at("requests");
+    std::size_t rendered = 0;
+    for (const auto& t : composed.at("templates")) {
+      const std::string name = t.at("name").get<std::string>() + ", ";
+      const auto chat = ChatTemplate::parse(t.at("template").get<std::string>(),
+                                            t.at("specials").get<std::map<std::string, std::string>>(), "t.jinja");
+      QVERIFY2(chat, chat ? "" : (name + describe(chat.error())).c_str());
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const auto& golden = t.at("cases").at(i);
+        const std::string place = name + requests[i].at("name").get<std::string>();
+        const auto prompt = chat->render(requestOf(requests[i]));
+        QVERIFY2(prompt.has_value() == golden.contains("rendered"), (place + (prompt ? "" : describe(prompt.error()))).c_str());
+        if (!prompt) {
+          QVERIFY2(prompt.error().message.find(golden.at("raises").get<std::string>()) != std::string::npos, place.c_str());
+          continue;
+        }
+        if (prompt->text() != golden.at("rendered").get<std::string>()) qWarning() << place.c_str();
+        COMPARE_TEXT(prompt->text(), golden.at("rendered").get<std::string>());
+        ++rendered;
+      }
+    }
+    QVERIFY(composed.at("templates").size() >= 120 && rendered > 1000);
+  }
+
   void messagesCannotSpeakWithSpecialTokens() {
     const auto chat = ChatTemplate::open(DELTASCOPE_DEMO "/chat");
     const auto tokenizer = Tokenizer::open(DELTASCOPE_DEMO "/chat");

@@ -8,6 +8,7 @@ Jinja2 3.1.6.
                          apply_chat_template(tokenize=False) makes of each conversation: {"name", "messages", "tools",
                          "variables", "add_generation_prompt", "rendered"}, or "raises" instead of "rendered": the message of
                          raise_exception, empty for another error
+  composed.json          the same of the templates of composed_templates.py, over some of the conversations, which stand in it once
   jinja.json             [{"source", "rendered"}]: small templates of jinja_table.py over the variables in "variables", rendered in
                          transformers' environment; "raises": true where that is an error
 """
@@ -25,9 +26,12 @@ from transformers.utils import chat_template_utils
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from chat_conversations import CONVERSATIONS  # noqa: E402
 from chat_templates import STYLES  # noqa: E402
+from composed_templates import compose  # noqa: E402
 from jinja_table import ROWS, VARIABLES  # noqa: E402
 
 OUT = pathlib.Path(__file__).parent
+COMPOSED = ["one question", "system", "several turns with system", "ends with an answer", "roles do not alternate", "content is null",
+            "content in parts", "thinking", "no thinking", "tools with system", "two tool calls"]
 
 
 class FixedTime(datetime.datetime):
@@ -41,10 +45,11 @@ def write(path, value):
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def style(source, specials):
+def style(source, specials, names=None):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), chat_template=source, **specials)
     cases = []
-    for name, conversation in CONVERSATIONS.items():
+    for name in names or CONVERSATIONS:
+        conversation = CONVERSATIONS[name]
         case = {"name": name, "messages": conversation["messages"]}
         case.update({k: v for k, v in conversation.items() if k in ("tools", "variables")})
         case["add_generation_prompt"] = conversation.get("add_generation_prompt", True)
@@ -72,6 +77,11 @@ def row(source):
 with mock.patch.object(chat_template_utils, "datetime", FixedTime):
     for name, (source, specials) in STYLES.items():
         write(OUT / "chat_styles" / f"{name}.json", style(source, specials))
+    composed = {name: style(*parts, COMPOSED) for name, parts in compose().items()}
+    outcome = lambda case: {k: case[k] for k in ("rendered", "raises") if k in case}
+    requests = [{k: v for k, v in case.items() if k not in ("rendered", "raises")} for case in next(iter(composed.values()))["cases"]]
+    templates = [s | {"name": name, "cases": [outcome(case) for case in s["cases"]]} for name, s in composed.items()]
+    write(OUT / "composed.json", {"requests": requests, "templates": templates})
     rows = [row(source) for source in ROWS]
     rows = [r for r in rows if " at 0x" not in r.get("rendered", "")]  # an address, which is another each time
     write(OUT / "jinja.json", {"variables": VARIABLES, "rows": rows})
