@@ -10,8 +10,9 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/adapter_config.h"
+#include "core/checkpoint/adapter_experts.h"
+#include "core/checkpoint/adapter_targets.h"
 #include "core/checkpoint/foreign.h"
-#include "core/checkpoint/model_names.h"
 #include "core/checkpoint/quant_method.h"
 
 namespace deltascope {
@@ -46,9 +47,7 @@ struct Found {
 class Matcher {
  public:
   Matcher(const Checkpoint& adapter, const AdapterConfig& config, const Checkpoint& base)
-      : m_adapter(adapter), m_config(config), m_base(base), m_isConv1d(usesConv1d(base)), m_names(namesOf(base)) {
-    m_tie = storedOfTie();
-  }
+      : m_adapter(adapter), m_config(config), m_base(base), m_targets(base) {}
 
   Result<std::vector<AdapterTerm>> run() {
     std::map<std::string, ModuleParts, std::less<>> modules;
@@ -61,15 +60,6 @@ class Matcher {
 
  private:
   [[nodiscard]] Location where(const TensorInfo& tensor) const { return {m_adapter.fileOf(tensor), tensor.name, {}}; }
-
-  /// GPT-2 and its kin keep linear weights [in, out]; PEFT goes by the module's class, whatever fan_in_fan_out says.
-  static std::optional<bool> usesConv1d(const Checkpoint& base) {
-    if (!base.config().is_object()) return std::nullopt;
-    const auto type = base.config().find("model_type");
-    if (type == base.config().end() || !type->is_string()) return std::nullopt;
-    constexpr std::array<std::string_view, 4> kTypes{"gpt2", "openai-gpt", "imagegpt", "decision_transformer"};
-    return std::find(kTypes.begin(), kTypes.end(), type->get_ref<const std::string&>()) != kTypes.end();
-  }
 
   Result<void> sort(const TensorInfo& tensor, std::map<std::string, ModuleParts, std::less<>>& modules) {
     if (tensor.elements == 0) return tl::make_unexpected(needsGatheredWeights(where(tensor), emptyWeights(m_adapter)));
@@ -111,65 +101,9 @@ class Matcher {
     return std::nullopt;
   }
 
-  static ModelNames namesOf(const Checkpoint& base) {
-    std::vector<std::string_view> names;
-    for (const auto& tensor : base.tensors()) names.push_back(tensor.name);
-    return ModelNames::among(names);
-  }
-
-  [[nodiscard]] const TensorInfo* findByOwnName(const std::string& own) const {
-    const auto* stored = m_names.stored(own);
-    return stored ? m_base.find(*stored) : nullptr;
-  }
-
-  /// The adapter's names and the base's may each lack the prefix of the bare model, or be those of a text part.
-  [[nodiscard]] const TensorInfo* findInBase(const std::string& name) const {
-    if (const auto* found = m_base.find(name)) return found;
-    const std::string plain = withoutWrappers(name);
-    if (const auto* found = findByOwnName(plain)) return found;
-    for (const std::string prefix : {"model.", "transformer."}) {
-      if (plain.starts_with(prefix))
-        if (const auto* found = findByOwnName(plain.substr(prefix.size()))) return found;
-      if (const auto* found = findByOwnName(prefix + plain)) return found;
-    }
-    std::string_view rest = plain;
-    for (bool more = true; more;) {
-      more = false;
-      for (const std::string_view part : {"model.", "language_model.", "text_model."})
-        if (rest.starts_with(part)) {
-          rest.remove_prefix(part.size());
-          more = true;
-        }
-    }
-    if (rest.size() == plain.size()) return nullptr;
-    if (const auto* found = findByOwnName("model." + std::string(rest))) return found;
-    return rest.starts_with("lm_head.") ? findByOwnName(std::string(rest)) : nullptr;
-  }
-
-  static bool isHead(std::string_view name) { return withoutWrappers(name).ends_with("lm_head.weight"); }
-  static bool isEmbedding(std::string_view name) {
-    const std::string plain = withoutWrappers(name);
-    return plain.ends_with("embed_tokens.weight") || plain == "transformer.wte.weight" || plain == "wte.weight";
-  }
-
-  [[nodiscard]] bool configTies(bool says) const {
-    const auto& config = m_base.config();
-    return config.is_object() && config.contains("tie_word_embeddings") && config["tie_word_embeddings"] == says;
-  }
-
-  /// The one matrix that a base stores which ties its head to its embedding.
-  [[nodiscard]] const TensorInfo* storedOfTie() const {
-    if (configTies(false)) return nullptr;
-    const TensorInfo* const head = findByOwnName("lm_head.weight");
-    for (const auto* name : {"model.embed_tokens.weight", "transformer.wte.weight", "wte.weight"})
-      if (const auto* found = findByOwnName(name)) return head ? nullptr : found;
-    return head;
-  }
-
   Result<const TensorInfo*> targetOf(const TensorInfo& tensor, const std::string& name, Found& found) const {
-    const auto* target = findInBase(name);
-    if (m_tie && !target && (isHead(name) || isEmbedding(name))) target = m_tie;
-    found.tied = target && target == m_tie && isHead(name);
+    const auto* target = m_targets.find(name);
+    found.tied = target && target == m_targets.tie() && isHead(name);
     if (const auto method = target ? std::nullopt : foreignQuantization(m_base))
       return tl::make_unexpected(needsPlainWeights({m_base.path(), name, {}}, *method));
     if (!target)
@@ -187,12 +121,6 @@ class Matcher {
                 "name the base that the adapter was trained on");
   }
 
-  static bool isVocabulary(std::string_view name) {
-    constexpr std::array<std::string_view, 5> kEnds{"embed_tokens.weight", "wte.weight", "lm_head.weight", "embed_in.weight",
-                                                    "embed_out.weight"};
-    return std::ranges::any_of(kEnds, [&](std::string_view end) { return name.ends_with(end); });
-  }
-
   tl::unexpected<Error> wrongTokens(const TensorInfo& tensor, std::uint64_t tokens, std::uint64_t rows,
                                     const std::string& missing) const {
     return fail(
@@ -206,7 +134,7 @@ class Matcher {
   /// there.
   [[nodiscard]] bool otherRows(const TensorInfo& tensor, const TensorInfo& target) const {
     if (!isVocabulary(target.name) || tensor.shape.size() != 2 || tensor.shape[0] == 0 || tensor.shape[1] == 0) return false;
-    if (isPacked(target)) return target.bytes * 2 % tensor.shape[1] == 0;
+    if (m_targets.isPacked(target)) return target.bytes * 2 % tensor.shape[1] == 0;
     return target.shape.size() == 2 && target.shape[1] == tensor.shape[1];
   }
 
@@ -223,11 +151,11 @@ class Matcher {
       if (found.term.kind != AdapterTerm::Kind::Replacement) continue;
       const TensorInfo& given = *found.term.replacement;
       const TensorInfo* target = m_base.find(found.term.target);
-      if (!target || !isVocabulary(target->name) || isPacked(*target) || given.shape.size() != 2 ||
+      if (!target || !isVocabulary(target->name) || m_targets.isPacked(*target) || given.shape.size() != 2 ||
           given.shape == target->shape)
         continue;
       for (const auto& other : m_base.tensors()) {
-        if (&other == target || !isVocabulary(other.name) || isPacked(other) || other.shape.empty()) continue;
+        if (&other == target || !isVocabulary(other.name) || m_targets.isPacked(other) || other.shape.empty()) continue;
         const TensorInfo* own = replacementOf(other.name);
         if (other.shape[0] == target->shape[0] && (!own || own->shape[0] != given.shape[0]))
           return wrongTokens(given, given.shape[0], target->shape[0], "the rows of " + printable(other.name));
@@ -235,12 +163,6 @@ class Matcher {
     }
     return {};
   }
-
-  /// Two weights a byte, as bitsandbytes stores them.
-  [[nodiscard]] bool isPacked(const TensorInfo& target) const {
-    return target.dtype == DType::U8 && m_base.find(target.name + ".absmax");
-  }
-  static bool fillsPacked(std::uint64_t elements, const TensorInfo& target) { return ceilDiv(elements, 2) == target.bytes; }
 
   /// Whether PEFT puts a module of its own in the place of the weight's; others (saved embeddings, trained biases) are loaded
   /// into the weight that is there, and so into what is tied to it.
@@ -259,7 +181,7 @@ class Matcher {
       found.newModule = false;
     }
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, name, found));
-    const bool fits = isPacked(*target) ? fillsPacked(tensor.elements, *target) : target->shape == tensor.shape;
+    const bool fits = m_targets.isPacked(*target) ? fillsPacked(tensor.elements, *target) : target->shape == tensor.shape;
     if (!fits && !otherRows(tensor, *target)) return misfit(tensor, *target);
     found.term.kind = AdapterTerm::Kind::Replacement;
     found.term.replacement = &tensor;
@@ -275,7 +197,7 @@ class Matcher {
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, module + ".weight", found));
     const TensorInfo* const replaced = replacementOf(target->name);
     const auto& shape = replaced ? replaced->shape : target->shape;
-    const bool fits = tokens && tensor.shape.size() == 2 && shape.size() == 2 && (replaced || !isPacked(*target)) &&
+    const bool fits = tokens && tensor.shape.size() == 2 && shape.size() == 2 && (replaced || !m_targets.isPacked(*target)) &&
                       tensor.shape[0] == tokens->rows.size() && tensor.shape[1] == shape[1] && isCodedFloat(tensor.dtype);
     if (!fits) return misfit(tensor, *target);
     const std::uint64_t trained = tokens->rows.empty() ? 0 : *std::ranges::max_element(tokens->rows) + 1;
@@ -284,6 +206,33 @@ class Matcher {
     found.term.replacement = &tensor;
     found.term.rows = tokens->rows;
     m_found.push_back(std::move(found));
+    return {};
+  }
+
+  /// LoRA on a bare parameter: of stacked experts, or the matrix of a router.
+  Result<void> addParameter(const ParameterLora& lora, const TensorInfo& a, const TensorInfo& b) {
+    const std::string name = lora.module + "." + lora.parameter;
+    DELTASCOPE_ASSIGN(const double given, patternValue(m_config.rankPatterns, name, static_cast<double>(m_config.rank)));
+    const auto rank = static_cast<std::uint64_t>(given);
+    AdapterTerm term;
+    term.a = &a;
+    term.b = &b;
+    term.rank = rank;
+    term.parameter = true;
+    DELTASCOPE_ASSIGN(term.scale, adapterScale(m_config, name, rank));
+    if (a.shape[0] % rank != 0 || a.shape[0] != b.shape[1])
+      return fail(ErrorCode::Mismatch,
+                  at(where(a), "its shape " + shapeText(a.shape) + " is not of rank " + std::to_string(rank)));
+    term.experts = a.shape[0] / rank;
+    const auto terms = m_targets.termsOfParameter(lora, term);
+    if (terms.empty())
+      return fail(ErrorCode::Mismatch,
+                  at(where(b), "the base " + m_base.path().string() + " has no tensors of " + std::to_string(term.experts) +
+                                   " experts that fit " + printable(name)),
+                  "name the base that the adapter was trained on");
+    if (const auto method = foreignQuantization(m_base))
+      return tl::make_unexpected(needsPlainWeights({m_base.path(), name, {}}, *method));
+    for (const auto& one : terms) m_found.push_back({one, false, false});
     return {};
   }
 
@@ -298,6 +247,8 @@ class Matcher {
     if (a->shape.size() != 2 || b->shape.size() != 2)
       return fail(ErrorCode::Unsupported,
                   at(where(a->shape.size() != 2 ? *a : *b), "is not a matrix: only linear layers and embeddings are handled"));
+    const auto bare = parameterOf(m_config.targetParameters, module);
+    if (bare && !embedding && !parts[Part::BBias] && !parts[Part::Magnitude]) return addParameter(*bare, *a, *b);
     DELTASCOPE_ASSIGN(const double given, patternValue(m_config.rankPatterns, module, static_cast<double>(m_config.rank)));
     const auto rank = static_cast<std::uint64_t>(given);
     for (const auto* matrix : {a, b})
@@ -320,13 +271,10 @@ class Matcher {
   }
 
   Result<void> addMagnitude(const TensorInfo* magnitude, AdapterTerm& term) const {
-    if (!magnitude && m_config.dora && !term.embedding)
+    if (!magnitude && m_config.dora)
       return fail(ErrorCode::Corrupt,
                   at(where(*term.b), "its DoRA magnitude is missing, though adapter_config.json has use_dora"));
-    if (!magnitude && !m_config.dora) return {};
-    if (term.embedding)
-      return fail(ErrorCode::Unsupported, at(where(*term.b), "DoRA of an embedding is not supported"),
-                  "merge it with PEFT and pack the merged checkpoint");
+    if (!magnitude) return {};
     if (magnitude->elements != term.b->shape[0])
       return fail(ErrorCode::Mismatch, at(where(*magnitude), "its shape " + printable(shapeText(magnitude->shape)) +
                                                                  " is not one number an output of " + printable(term.b->name)));
@@ -338,10 +286,10 @@ class Matcher {
   Result<void> orient(AdapterTerm& term, const TensorInfo& target) const {
     const auto in = term.a->shape[1], out = term.b->shape[0];
     const TensorInfo* replaced = replacementOf(target.name);
-    if (isPacked(target) && !replaced) {
+    if (m_targets.isPacked(target) && !replaced) {
       const auto elements = checkedMul(in, out);
       if (!elements || !fillsPacked(*elements, target)) return misfit(*term.b, target);
-      term.fanInFanOut = !term.embedding && m_isConv1d.value_or(m_config.fanInFanOut);
+      term.fanInFanOut = !term.embedding && m_targets.usesConv1d().value_or(m_config.fanInFanOut);
       return {};
     }
     const std::vector<std::uint64_t> plain{out, in}, transposed{in, out};
@@ -353,7 +301,8 @@ class Matcher {
         return wrongTokens(*term.b, tokens, shape[0], printable(target.name) + " itself");
       return misfit(*term.b, target);
     }
-    if (!term.embedding) term.fanInFanOut = fits && fitsTransposed ? m_isConv1d.value_or(m_config.fanInFanOut) : fitsTransposed;
+    if (!term.embedding)
+      term.fanInFanOut = fits && fitsTransposed ? m_targets.usesConv1d().value_or(m_config.fanInFanOut) : fitsTransposed;
     return {};
   }
 
@@ -405,7 +354,9 @@ class Matcher {
     return terms;
   }
 
-  [[nodiscard]] std::string embeddingOfTie() const { return m_tie && configTies(true) ? m_tie->name : std::string(); }
+  [[nodiscard]] std::string embeddingOfTie() const {
+    return m_targets.tie() && m_targets.configTies(true) ? m_targets.tie()->name : std::string();
+  }
 
   Result<void> checkTwins(const TensorInfo& x, const TensorInfo& y) const {
     DELTASCOPE_ASSIGN(const auto left, m_adapter.readAll(x));
@@ -418,9 +369,7 @@ class Matcher {
   const Checkpoint& m_adapter;
   const AdapterConfig& m_config;
   const Checkpoint& m_base;
-  std::optional<bool> m_isConv1d;
-  ModelNames m_names;  // of the base
-  const TensorInfo* m_tie = nullptr;
+  AdapterTargets m_targets;
   std::vector<std::pair<const TensorInfo*, std::string>> m_tokenRows;  // with their modules
   std::vector<Found> m_found;
 };

@@ -30,12 +30,16 @@ struct AdapterTerm {
   const TensorInfo* replacement = nullptr;  ///< Replacement, Rows
   std::vector<std::uint64_t> rows;          ///< Rows: distinct, in the order of the replacement's
   std::uint64_t rank = 0;
-  float scale = 1;           ///< alpha/r or alpha/√r, computed in double as PEFT does, then rounded to F32
-  bool fanInFanOut = false;  ///< W is stored [in, out]
-  bool embedding = false;    ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
+  float scale = 1;            ///< alpha/r or alpha/√r, computed in double as PEFT does, then rounded to F32
+  bool fanInFanOut = false;   ///< W is stored [in, out]
+  bool parameter = false;     ///< LoRA on a bare parameter: the update is rounded to W's type before it is added
+  std::uint64_t experts = 1;  ///< … of stacked experts: A is [experts · rank, in], B [out, rank · experts]
+  std::uint64_t expert = 0;   ///< … the one that W is, unless W is the stack
+  std::uint64_t firstOutput = 0, outputs = 0;  ///< … what W has of B's rows
+  bool embedding = false;  ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
 };
 
-/// Refuses by name what changes the result and is not handled (DoRA of an embedding, layer replication, other PEFT types …);
+/// Refuses by name what changes the result and is not handled (layer replication, other PEFT types …);
 /// tolerates unknown keys.
 class Adapter {
  public:

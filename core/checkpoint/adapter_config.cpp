@@ -59,7 +59,7 @@ bool isSet(const json& value) {
 struct Refusal {
   std::string_view key, what;
 };
-constexpr std::array<Refusal, 9> kRefusals{{
+constexpr std::array<Refusal, 8> kRefusals{{
     {"use_qalora", "QALoRA"},
     {"use_bdlora", "block-diagonal LoRA"},
     {"alora_invocation_tokens", "activated LoRA, which cannot be merged"},
@@ -68,7 +68,6 @@ constexpr std::array<Refusal, 9> kRefusals{{
     {"monteclora_config", "Monteclora"},
     {"velora_config", "VeLoRA"},
     {"layer_replication", "layer replication"},
-    {"target_parameters", "LoRA on bare parameters"},
 }};
 /// These change the base's weights before training, so the adapter belongs to another base than the one on disk.
 constexpr std::array<std::string_view, 5> kBaseChangingInits{"pissa", "corda", "olora", "loftq", "lora_ga"};
@@ -207,6 +206,7 @@ Result<AdapterConfig> readAdapterConfig(const std::filesystem::path& path) {
   DELTASCOPE_ASSIGN(adapter.dora, flagOf(config, "use_dora", path));
   DELTASCOPE_ASSIGN(adapter.fanInFanOut, flagOf(config, "fan_in_fan_out", path));
   DELTASCOPE_ASSIGN(adapter.modulesToSave, namesOf(config, "modules_to_save", path));
+  DELTASCOPE_ASSIGN(adapter.targetParameters, namesOf(config, "target_parameters", path));
   DELTASCOPE_ASSIGN(adapter.rankPatterns, patternsOf(config, "rank_pattern", true, plain, path));
   DELTASCOPE_ASSIGN(adapter.alphaPatterns, patternsOf(config, "alpha_pattern", false, plain, path));
   DELTASCOPE_ASSIGN(adapter.tokens, tokensOf(config, path));

@@ -38,6 +38,7 @@ struct AdapterConfig {
   std::vector<std::string> modulesToSave;                  ///< ends of the names of modules that the adapter replaces
   std::vector<ModulePattern> rankPatterns, alphaPatterns;  ///< in the file's order: the first that matches counts
   std::vector<TokenRows> tokens;
+  std::vector<std::string> targetParameters;  ///< ends of the names of bare parameters
 };
 
 /// Refuses by name what changes the result and is not handled; other keys are passed over.

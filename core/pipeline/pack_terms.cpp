@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/quant/quant.h"
 
@@ -40,18 +41,47 @@ Result<LowRankTerm> readFactors(const TermRef& ref) {
   return read;
 }
 
+/// Of one expert: its rows of A, its columns of B, and of these the rows that the tensor has.
+void chooseExpert(const AdapterTerm& term, std::uint64_t expert, LowRankTerm& read) {
+  const std::size_t size = bytesOf(read.dtype), columns = static_cast<std::size_t>(term.rank * term.experts);
+  const auto rows = static_cast<std::size_t>(term.rank * term.a->shape[1]) * size;
+  const auto whole = std::exchange(read.b, {});
+  const auto begin = read.a.begin() + static_cast<std::ptrdiff_t>(expert * rows);
+  read.a = std::vector<std::byte>(begin, begin + static_cast<std::ptrdiff_t>(rows));
+  for (std::uint64_t o = term.firstOutput; o < term.firstOutput + term.outputs; ++o)
+    for (std::uint64_t r = 0; r < term.rank; ++r) {
+      const auto at = whole.begin() + static_cast<std::ptrdiff_t>((o * columns + r * term.experts + expert) * size);
+      read.b.insert(read.b.end(), at, at + static_cast<std::ptrdiff_t>(size));
+    }
+}
+
 bool isTransposed(const AdapterTerm& term) { return term.embedding || term.fanInFanOut; }
 
 Result<TermStep> lowRankStep(std::span<const TermRef> run, const std::vector<std::uint64_t>& shape) {
   std::vector<LowRankTerm> factors;
   for (const auto& ref : run) {
     DELTASCOPE_ASSIGN(LowRankTerm term, readFactors(ref));
+    if (ref.term.parameter) chooseExpert(ref.term, ref.term.expert, term);
     factors.push_back(std::move(term));
   }
   if (shape.size() != 2)
     return fail(ErrorCode::Mismatch, "tensor " + printable(run.front().term.target) + ": a low-rank update needs a matrix");
   TermStep step;
   DELTASCOPE_ASSIGN(step.lowRank, makeLowRankModel(shape[0], shape[1], isTransposed(run.front().term), std::move(factors)));
+  return step;
+}
+
+/// A matrix for each expert.
+Result<TermStep> stackStep(const TermRef& ref, const std::vector<std::uint64_t>& shape) {
+  TermStep step;
+  DELTASCOPE_ASSIGN(const LowRankTerm all, readFactors(ref));
+  for (std::uint64_t expert = 0; expert < ref.term.experts; ++expert) {
+    LowRankTerm one = all;
+    chooseExpert(ref.term, expert, one);
+    DELTASCOPE_ASSIGN(ModelPtr model, makeLowRankModel(shape[1], shape[2], isTransposed(ref.term), {std::move(one)}));
+    step.stack.push_back(std::move(model));
+  }
+  step.columns = shape[1] * shape[2];
   return step;
 }
 
@@ -66,6 +96,20 @@ Result<void> addRounded(const CodecModel& model, BaseSlice slice, std::span<std:
   toFloat(slice.finalType, values, sums);
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += updates[i];
   fromFloat(slice.finalType, sums, values);
+  return {};
+}
+
+/// The same of each matrix that the slice has a part of; `step.columns` elements a matrix.
+Result<void> addToStack(const TermStep& step, const BaseSlice& slice, std::span<std::byte> values) {
+  const std::size_t size = bytesOf(slice.finalType);
+  for (std::uint64_t done = 0; done < slice.count;) {
+    const std::uint64_t at = slice.first + done, matrix = at / step.columns;
+    BaseSlice part = slice;
+    part.first = at % step.columns;
+    part.count = static_cast<std::size_t>(std::min<std::uint64_t>(slice.count - done, step.columns - part.first));
+    DELTASCOPE_TRY(addRounded(*step.stack[matrix], part, values.subspan(done * size, part.count * size)));
+    done += part.count;
+  }
   return {};
 }
 
@@ -152,12 +196,16 @@ Result<TermsPtr> loadTerms(const std::vector<TermRef>& terms, const TermTarget& 
     if (term.kind == AdapterTerm::Kind::LowRank) {
       const bool transposed = isTransposed(term);
       const auto joins = [&](const AdapterTerm& next) {
-        return next.kind == AdapterTerm::Kind::LowRank && !next.embedding && !next.magnitude &&
+        return next.kind == AdapterTerm::Kind::LowRank && !next.embedding && !next.magnitude && !next.parameter &&
                isTransposed(next) == transposed;
       };
       while (joins(terms[i].term) && i + used < terms.size() && joins(terms[i + used].term)) ++used;
-      DELTASCOPE_ASSIGN(step, lowRankStep(std::span(terms).subspan(i, used), shape));
-      step.roundsUpdate = term.embedding;
+      if (term.parameter && shape.size() == 3) {
+        DELTASCOPE_ASSIGN(step, stackStep(terms[i], shape));
+      } else {
+        DELTASCOPE_ASSIGN(step, lowRankStep(std::span(terms).subspan(i, used), shape));
+      }
+      step.roundsUpdate = (term.embedding && !term.magnitude) || term.parameter;
       if (term.magnitude) {
         step.outputsAreColumns = transposed;
         DELTASCOPE_ASSIGN(step.factors, readFloats(*adapter, *term.magnitude));
@@ -202,6 +250,8 @@ Result<void> applyTerms(const LoadedTerms& terms, const BaseSlice& base, std::sp
         continue;
       }
       DELTASCOPE_TRY(applyLowRank(*step.lowRank, slice, into));
+    } else if (!step.stack.empty()) {
+      DELTASCOPE_TRY(addToStack(step, base, into));
     } else if (step.replacement) {
       const std::uint64_t begin = base.first * bytesOf(step.replacement->dtype);
       DELTASCOPE_TRY(step.adapter->tensors().read(*step.replacement, begin, into));

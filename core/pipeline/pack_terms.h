@@ -16,13 +16,15 @@ struct TermRef {
   AdapterTerm term;
 };
 
-/// A step of the computation: exactly one of `lowRank`, `bias`, `rows` and `replacement` is set.
+/// A step of the computation: exactly one of `lowRank`, `stack`, `bias`, `rows` and `replacement` is set.
 struct TermStep {
   ModelPtr lowRank;
   std::vector<float> factors;      ///< lowRank of DoRA: what each output's sum is multiplied by, before the one rounding
   bool outputsAreColumns = false;  ///< … where W is [in, out]
   std::uint64_t columns = 0;       ///< … of W
-  bool roundsUpdate = false;  ///< lowRank of an embedding: the update is rounded to the final's type, then added, as PEFT does
+  std::vector<ModelPtr> stack;     ///< instead of lowRank: one a matrix, of LoRA on stacked experts
+  bool roundsUpdate = false;  ///< lowRank of an embedding or a bare parameter: the update is rounded to the final's type, then
+                              ///< added, as PEFT does
   std::vector<float> bias;    ///< already scaled
   std::map<std::uint64_t, std::vector<float>> rows;  ///< those that are replaced
   const TensorInfo* replacement = nullptr;

@@ -190,7 +190,6 @@ class TestAdapter : public QObject {
     row("monteclora_config", "{\"num_samples\":1}", "Monteclora");
     row("velora_config", "{\"num_groups\":1}", "VeLoRA");
     row("layer_replication", "[[0,2],[1,2]]", "layer replication");
-    row("target_parameters", "[\"experts\"]", "bare parameters");
     row("peft_type", "\"LOHA\"", "peft_type: LOHA");
     row("peft_type", "\"ADALORA\"", "peft_type: ADALORA");
     row("peft_type", "17", "peft_type");
