@@ -49,7 +49,7 @@ struct Exception {
   std::string_view types, part;
   bool linear;
 };
-constexpr std::array<Exception, 27> kExceptions{{
+constexpr std::array<Exception, 30> kExceptions{{
     {"falcon", "", false},
     {"granitemoe granitemoehybrid granitemoeshared", "router.layer", false},
     {"axk2 deepseek_v32 deepseek_v4 glm_moe_dsa mistral_large4", "indexer.weights_proj", false},
@@ -59,7 +59,9 @@ constexpr std::array<Exception, 27> kExceptions{{
     {"zamba", "shared_transf.", false},
     {"zamba2", "shared_transformer.", false},
     {"blip-2", "qformer.", false},
-    {"gemma3n_text", "altup_unembed_projections.2", false},  // the last module
+    {"clip", "text_projection", false},  // the last module
+    {"decision_transformer", "embed_timestep", false},
+    {"gemma3n_text", "altup_unembed_projections.2", false},
     {"nemotron_h_omni", "mlp1.3", false},
     {"voxtral_realtime", "multi_modal_projector.linear_2", false},
     {"inkling_mm_model", "audio.encoder", false},
@@ -69,6 +71,7 @@ constexpr std::array<Exception, 27> kExceptions{{
     {"", "bos_eos_token", false},
     {"", "patch_embedding", true},
     {"afmoe", "router.gate", true},
+    {"decision_transformer", "embed_", true},
     {"apertus1p5", "quantize.embedding", true},
     {"electra", "embeddings_project", true},
     {"fuyu", "vision_embed_tokens", true},

@@ -11,17 +11,15 @@ namespace {
 
 constexpr std::string_view kWeight = ".weight";
 
-/// Modules that stay at 16 bits and could be linear layers. The head is named even where it is tied and has no tensor.
+/// Modules that stay at 16 bits. The head is named even where it is tied and has no tensor.
 std::vector<std::string> skippedModules(const PackSources& sources) {
   std::vector<std::string> modules{std::string(sources.linearLayers().head())};
   for (const auto& tensor : sources.tensors()) {
     std::string_view name = tensor.stats.name;
     if (tensor.quantize || tensor.stats.shape.size() != 2 || !name.ends_with(kWeight)) continue;
     name.remove_suffix(kWeight.size());
-    // transformers leaves embeddings alone, but here an I8 matrix would be taken for one without its scales.
-    const bool told =
-        name.find("embed") == std::string_view::npos || name.ends_with("embed_out") || tensor.stats.dtype == DType::I8;
-    if (told && std::find(modules.begin(), modules.end(), name) == modules.end()) modules.emplace_back(name);
+    // Embeddings too: what such a name stands for may be a linear layer all the same.
+    if (std::find(modules.begin(), modules.end(), name) == modules.end()) modules.emplace_back(name);
   }
   return modules;
 }

@@ -13,7 +13,6 @@
 #include "core/pipeline/pack_faults.h"
 #include "core/pipeline/transposed.h"
 #include "core/quant/bitsandbytes/parts.h"
-#include "core/quant/parts.h"
 
 namespace deltascope {
 namespace {
