@@ -16,25 +16,27 @@ cmake --build --preset fuzz --target "${names[@]/#/fuzz_}"
 
 corpus=$PWD/build/fuzz-corpus
 mkdir -p "${all[@]/#/$corpus/}"
-find tests/data -name '*.safetensors' -size -64k -exec cp -t "$corpus/safetensors" {} +
-find tests/data -name '*.delta.safetensors' -size -256k -exec cp -t "$corpus/payload" {} +
-while IFS= read -r config; do
-  { cat "$config"; printf '\0'; head -c 65536 "$(dirname "$config")/adapter_model.safetensors"; } \
-    >"$corpus/adapter/seed-$(printf %s "$config" | md5sum | cut -c1-16)"
-done < <(find resources/demo tests/data -name adapter_config.json)
-cp tests/data/bench/*.json "$corpus/run"
-for config in resources/demo/chat/config.json tests/data/model/*/config.json; do
-  cp "$config" "$corpus/config/$(printf %s "$config" | md5sum | cut -c1-16)"
-done
-for file in $(find tests/data -name '*.safetensors' -size -64k); do
-  { printf '\0{"torch_dtype": "bfloat16"}\0'; cat "$file"; } >"$corpus/checkpoint/$(printf %s "$file" | md5sum | cut -c1-16)"
-done
+# seeds NAME: the files listed on standard input, under names of their own: many have the same.
+seeds() {
+  while IFS= read -r file; do cp "$file" "$corpus/$1/seed-$(printf %s "$file" | md5sum | cut -c1-16)"; done
+}
+find tests/data -name '*.safetensors' -size -64k | seeds safetensors
+find tests/data -name '*.delta.safetensors' -size -256k | seeds payload
+while IFS= read -r weights; do
+  { cat "$(dirname "$weights")/adapter_config.json"; printf '\0'; head -c 65536 "$weights"; } \
+    >"$corpus/adapter/seed-$(printf %s "$weights" | md5sum | cut -c1-16)"
+done < <(find resources/demo tests/data -name adapter_model.safetensors)
+find tests/data/bench -name '*.json' | seeds run
+find resources/demo/chat tests/data/model -name config.json | seeds config
+while IFS= read -r file; do
+  { printf '\0{"torch_dtype": "bfloat16"}\0'; cat "$file"; } >"$corpus/checkpoint/seed-$(printf %s "$file" | md5sum | cut -c1-16)"
+done < <(find tests/data -name '*.safetensors' -size -64k)
 # Choices of the jobs' random checkpoints and models.
 for job in pack generate; do
   for i in 1 2 3 4 5 6 7 8; do head -c $((64 * i)) /dev/urandom >"$corpus/$job/random$i"; done
 done
-find resources tests/data -name '*.jinja' -exec cp -t "$corpus/template" {} +
-find tests/data \( -name '*.pth' -o -name '*.pkl' \) -size -64k -exec cp -t "$corpus/pickle" {} +
+find resources tests/data -name '*.jinja' | seeds template
+find tests/data \( -name '*.pth' -o -name '*.pkl' \) -size -64k | seeds pickle
 # Pickles and files of torch.save that the goldens hold, one file each.
 python3 - "$corpus/pickle" <<'EOF'
 import base64, json, pathlib, sys

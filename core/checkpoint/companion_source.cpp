@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 
 #include "core/checkpoint/foreign.h"
 
@@ -41,17 +40,17 @@ Result<std::string> FolderCompanions::read(std::string_view name, std::uint64_t 
 fs::path FolderCompanions::shown(std::string_view name) const { return name.empty() ? m_folder : m_folder / name; }
 
 const CompanionSource* StackedCompanions::sourceOf(std::string_view name) const {
-  for (const auto& source : m_sources | std::views::reverse) {
-    if (source->has(name)) return source.get();
-    if (speaksFor(*source, name)) return nullptr;
+  for (auto source = m_sources.rbegin(); source != m_sources.rend(); ++source) {
+    if ((*source)->has(name)) return source->get();
+    if (speaksFor(**source, name)) return nullptr;
   }
   return nullptr;
 }
 
 bool StackedCompanions::hasFolder(std::string_view name) const {
-  for (const auto& source : m_sources | std::views::reverse) {
-    if (source->hasFolder(name)) return true;
-    if (speaksFor(*source, name)) return false;
+  for (auto source = m_sources.rbegin(); source != m_sources.rend(); ++source) {
+    if ((*source)->hasFolder(name)) return true;
+    if (speaksFor(**source, name)) return false;
   }
   return false;
 }
