@@ -40,6 +40,15 @@ Result<std::shared_ptr<ChatModel>> loadChat(const LoadRequest& request, const Jo
   return chat;
 }
 
+Result<TokenizerKind> tokenizerOf(const std::filesystem::path& path, const std::filesystem::path& base) {
+  LoadRequest request;
+  request.path = path;
+  request.base = base;
+  DELTASCOPE_ASSIGN(const ModelText text, openModelText(request));
+  if (!text.tokenizer) return tl::make_unexpected(text.tokenizer.error());
+  return TokenizerKind{text.tokenizer->className(), text.tokenizer->runsFileStages()};
+}
+
 }  // namespace
 
 Engine realEngine() {
@@ -51,6 +60,7 @@ Engine realEngine() {
   engine.importScripts = deltascope::importScripts;
   engine.inspect = deltascope::inspect;
   engine.closeUp = deltascope::closeUp;
+  engine.tokenizer = tokenizerOf;
   engine.planModel = deltascope::planModel;
   engine.loadChat = loadChat;
   engine.devices = kernels::devices;

@@ -32,6 +32,12 @@ struct ChatModel {
   std::function<Result<Generation>(const ChatTurn&, const std::stop_token&)> answer;
 };
 
+/// How a model's text is cut: the class of transformers, and whether the stages are tokenizer.json's own.
+struct TokenizerKind {
+  std::string className;
+  bool fileStages = false;
+};
+
 /// Every call may be made from any thread; none touches Qt. All members are set in a usable Engine.
 struct Engine {
   std::function<Result<PackResult>(const PackRequest&, const JobContext&)> pack;
@@ -43,6 +49,8 @@ struct Engine {
   std::function<Result<TensorCloseUp>(const std::filesystem::path& path, const std::filesystem::path& base,
                                       const std::string& tensor, std::uint64_t elementLimit, const JobContext&)>
       closeUp;
+  /// NotFound for a model without one.
+  std::function<Result<TokenizerKind>(const std::filesystem::path& path, const std::filesystem::path& base)> tokenizer;
   std::function<std::vector<kernels::DeviceInfo>()> devices;
   std::function<Result<MemoryPlan>(const LoadRequest&)> planModel;
   /// `sibling`: another variant over the same base, which is then not read again; may be null.

@@ -150,6 +150,9 @@ class Frame {
                         const JobContext&) -> Result<TensorCloseUp> {
       return fail(ErrorCode::Unsupported, "no close-ups in this test");
     };
+    engine.tokenizer = [](const std::filesystem::path&, const std::filesystem::path&) -> Result<TokenizerKind> {
+      return fail(ErrorCode::NotFound, "no tokenizer in this test");
+    };
     chat.loadGate.open = true;
     chat.install(engine);
     benchmark.install(engine);

@@ -106,6 +106,7 @@ struct GeneratedEngine {
   std::shared_ptr<Inspection> model;
   std::atomic<int> closeUps{0}, cancelled{0};
   std::atomic<bool> pause{false};
+  Result<TokenizerKind> tokenizer{TokenizerKind{"LlamaTokenizer", false}};
   std::string differing;  ///< the tensor that verify finds different; empty: none
 
   [[nodiscard]] Engine engine() {
@@ -123,6 +124,7 @@ struct GeneratedEngine {
         if (t.name == name) return generatedCloseUp(t.elements);
       return fail(ErrorCode::NotFound, "no such tensor");
     };
+    e.tokenizer = [this](const auto&, const auto&) -> Result<TokenizerKind> { return tokenizer; };
     e.verify = [this](const VerifyRequest& request, const JobContext&) -> Result<VerifyResult> {
       VerifyResult r;
       r.bitExact = differing.empty();

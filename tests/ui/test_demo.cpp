@@ -3,12 +3,14 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QProgressBar>
+#include <QScrollArea>
 #include <QTableView>
 
 #include "core/bench/record.h"
 #include "tests/ui/frame_fixture.h"
 #include "ui/benchmark/benchmark_page.h"
 #include "ui/pack/pack_page.h"
+#include "ui/payload/tensor_view.h"
 #include "ui/start/demo.h"
 
 using namespace deltascope;
@@ -24,6 +26,7 @@ class TestDemo : public QObject {
   void findsTheDemoFromThePrograms();
   void saysWhenThereIsNoDemo();
   void packsTheDemoOnceAndOpensIt();
+  void factsNameTheDemosTokenizer();
   void verifiesAndUnpacksTheDemo();
   void estimatesAndPacksByTheForm();
   void benchmarksTheDemoInUnderAMinute();
@@ -94,6 +97,24 @@ void TestDemo::packsTheDemoOnceAndOpensIt() {
   frame.trigger("actionDemo");
   QTRY_VERIFY(window.session().model());
   QCOMPARE(packs.load(), 1);
+}
+
+void TestDemo::factsNameTheDemosTokenizer() {
+  Frame frame;
+  useRealEngine(frame);
+  MainWindow& window = frame.open();
+  frame.trigger("actionDemo");
+  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 120000);
+  frame.find<TensorView>("tensorTable")->selectTensors({0});
+  const auto fact = [&frame] {
+    for (const auto* label : frame.find<QScrollArea>("facts")->findChildren<QLabel*>())
+      if (label->accessibleName() == QString::fromUtf8("Model\u2019s tokenizer")) return label->text();
+    return QString();
+  };
+  const auto kind = frame.engine.tokenizer(frame.demo.packed.toStdString(), {});
+  QVERIFY(kind);
+  QTRY_COMPARE(fact(), QString::fromStdString(kind->className) +
+                           (kind->fileStages ? ", with the stages of tokenizer.json" : ", with the stages of its class"));
 }
 
 void TestDemo::verifiesAndUnpacksTheDemo() {

@@ -366,6 +366,7 @@ class TestPayloadPage : public QObject {
   void dismissedDialogsWriteNothing() {
     Bench bench;
     bench.open();
+    QTRY_VERIFY(bench.jobs.idle());  // opening looks at the tokenizer
     QSignalSpy said(bench.page.get(), &Page::messageRaised);
     bench.action("exportTable")->trigger();
     bench.action("exportHeatMap")->trigger();

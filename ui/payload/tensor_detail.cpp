@@ -33,7 +33,12 @@ ChartView* makeChart(const char* objectName, const QString& name) {
 }  // namespace
 
 TensorDetail::TensorDetail(const Engine* engine, JobRunner* jobs, QWidget* parent)
-    : QWidget(parent), m_loader(engine, jobs), m_name(new QLabel), m_note(new QLabel), m_tabs(new QTabWidget) {
+    : QWidget(parent),
+      m_loader(engine, jobs),
+      m_tokenizer(engine, jobs),
+      m_name(new QLabel),
+      m_note(new QLabel),
+      m_tabs(new QTabWidget) {
   setObjectName(QStringLiteral("tensorDetail"));
   m_name->setObjectName(QStringLiteral("detailName"));
   m_name->setTextFormat(Qt::PlainText);
@@ -53,6 +58,7 @@ TensorDetail::TensorDetail(const Engine* engine, JobRunner* jobs, QWidget* paren
   m_busy.setInterval(kBusyMs);
   connect(&m_settle, &QTimer::timeout, this, &TensorDetail::ask);
   connect(&m_busy, &QTimer::timeout, this, [this] { chartsSay(tr("Measuring the delta …")); });
+  connect(&m_tokenizer, &TokenizerFact::changed, this, &TensorDetail::refreshFacts);
   connect(&m_loader, &CloseUpLoader::ready, this, &TensorDetail::measured);
   connect(&m_loader, &CloseUpLoader::failed, this, [this](const QString&, const Error& error) {
     m_busy.stop();
@@ -122,10 +128,13 @@ void TensorDetail::buildTabs() {
 
 void TensorDetail::setModel(const std::shared_ptr<const Inspection>& model) {
   m_model = model;
-  if (model)
+  if (model) {
     m_loader.setModel(model->files.path, model->files.base);
-  else
+    m_tokenizer.setModel(model->files.path, model->files.base);
+  } else {
     m_loader.setModel({}, {});
+    m_tokenizer.clear();
+  }
   const bool measured = model && canBeMeasured(*model);
   for (const int tab : {kHistogram, kMap, kStreams}) m_tabs->setTabVisible(tab, !model || measured);
   showNothing(model && !measured ? tr("Choose a tensor to see its facts.") : tr("Choose a tensor to see its delta."));
@@ -165,7 +174,15 @@ void TensorDetail::showTensor(const TensorStats& tensor, const TensorVerdict& ve
 
 void TensorDetail::setVerdict(const TensorVerdict& verdict) {
   m_verdict = verdict;
-  if (m_tensor && m_model) m_facts->setFacts(factsOf(*m_tensor, verdict, m_model->files.kind == ModelFiles::Kind::Checkpoint));
+  refreshFacts();
+}
+
+/// Those of the tensor, and what is to be said of its model.
+void TensorDetail::refreshFacts() {
+  if (!m_tensor || !m_model) return;
+  auto facts = factsOf(*m_tensor, m_verdict, m_model->files.kind == ModelFiles::Kind::Checkpoint);
+  if (!m_tokenizer.text().isEmpty()) facts.append({tr("Model\u2019s tokenizer"), m_tokenizer.text()});
+  m_facts->setFacts(facts);
 }
 
 void TensorDetail::ask() {

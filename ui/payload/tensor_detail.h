@@ -7,6 +7,7 @@
 
 #include "ui/payload/close_up_loader.h"
 #include "ui/payload/tensor_charts.h"
+#include "ui/payload/tokenizer_fact.h"
 
 class QCheckBox;
 class QComboBox;
@@ -57,6 +58,7 @@ class TensorDetail : public QWidget {
  private:
   void buildTabs();
   void ask();
+  void refreshFacts();
   void measured(const QString& tensor, const CloseUpPointer& closeUp);
   void refreshCharts();
   void chartsSay(const QString& words, const QString& button = {});
@@ -68,6 +70,7 @@ class TensorDetail : public QWidget {
   TensorVerdict m_verdict;
   CloseUpPointer m_closeUp;
   CloseUpLoader m_loader;
+  TokenizerFact m_tokenizer;
   QTimer m_settle, m_busy;
 
   QLabel *m_name, *m_note;
