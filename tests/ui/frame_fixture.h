@@ -22,8 +22,8 @@ namespace deltascope::ui {
 /// Answers in the user's place, and remembers what was asked.
 struct FakeDialogs : Dialogs {
   QString file, folder, save;
-  bool answer = false;
-  QStringList asked;
+  bool answer = false, hasDesktop = true;
+  QStringList asked, opened;
   QString openFile(QWidget*, const QString& title, const QString&, const QString&) override {
     asked << title;
     return file;
@@ -39,6 +39,10 @@ struct FakeDialogs : Dialogs {
   bool confirm(QWidget*, const QString& title, const QString& text, const QString&, const QString&) override {
     asked << title + ": " + text;
     return answer;
+  }
+  bool openOnDesktop(const QString& path) override {
+    opened << path;
+    return hasDesktop;
   }
 };
 

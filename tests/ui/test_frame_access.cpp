@@ -9,6 +9,7 @@
 
 #include "tests/ui/frame_fixture.h"
 #include "ui/frame/shortcut_sheet.h"
+#include "ui/frame/written.h"
 
 using namespace deltascope;
 using namespace deltascope::ui;
@@ -93,7 +94,7 @@ void TestFrameAccess::shortcutsAreUnique() {
 
 void TestFrameAccess::mnemonicsOfAPageAreUnique_data() {
   QTest::addColumn<QString>("page");
-  for (const char* page : {"start", "payload", "pack", "chat"}) QTest::newRow(page) << QString(page);
+  for (const char* page : {"start", "payload", "pack", "benchmark", "chat"}) QTest::newRow(page) << QString(page);
 }
 
 void TestFrameAccess::mnemonicsOfAPageAreUnique() {
@@ -101,14 +102,16 @@ void TestFrameAccess::mnemonicsOfAPageAreUnique() {
   Frame frame;
   frame.settings->set(setting::kRecent, QStringList{frame.model("chat")});
   MainWindow& window = frame.open();
-  window.openPath(frame.model("broken"));  // with the message bar, Details and all
-  QTRY_VERIFY(frame.find("messageBar")->isVisible());
   if (page == "payload" || page == "chat") {
     window.openPath(frame.model("chat"));
     QTRY_VERIFY(window.session().model());
   }
   window.showPage(page);
+  Message message = writtenMessage("Written", frame.scratch.filePath("file.csv"), frame.dialogs, window.findChild<Page*>(page));
+  message.details = "with details";
+  emit window.findChild<Page*>(page)->messageRaised(message);
   QCoreApplication::processEvents();
+  QVERIFY(frame.find("messageBar")->isVisible());
   QMap<QChar, QString> owners;
   const auto claim = [&owners](const QString& text) {
     const auto at = text.indexOf('&');

@@ -37,6 +37,7 @@ namespace {
 class ScriptedDialogs : public Dialogs {
  public:
   QString answer, suggested;
+  QStringList opened;
   QString openFile(QWidget*, const QString&, const QString&, const QString&) override { return answer; }
   QString openFolder(QWidget*, const QString&, const QString&) override { return answer; }
   QString saveFile(QWidget*, const QString&, const QString& name, const QString&) override {
@@ -44,6 +45,10 @@ class ScriptedDialogs : public Dialogs {
     return answer;
   }
   bool confirm(QWidget*, const QString&, const QString&, const QString&, const QString&) override { return false; }
+  bool openOnDesktop(const QString& path) override {
+    opened << path;
+    return true;
+  }
 };
 
 /// A page with everything around it.

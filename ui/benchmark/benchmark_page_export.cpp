@@ -12,6 +12,7 @@
 #include "ui/frame/dialogs.h"
 #include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/written.h"
 #include "ui/history/run_list_view.h"
 #include "ui/report/run_report.h"
 #include "ui/report/run_words.h"
@@ -37,10 +38,7 @@ QString BenchmarkPage::suggestedPath(const QString& name) const {
 
 void BenchmarkPage::exported(const QString& path) {
   m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = "Exported " + QDir::toNativeSeparators(path);
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage("Exported", path, *m_services.dialogs, this));
 }
 
 void BenchmarkPage::fillExportMenu() {
@@ -110,6 +108,7 @@ void BenchmarkPage::startReport(const RunReportRequest& request) {
   JobSpec spec;
   spec.title = "Report of " + runTitle(request.run);
   spec.kind = "report";
+  spec.result = QString::fromStdString(request.out.string());
   m_services.jobs->start(
       spec, [request](const JobContext& job) { return writeRunReport(request, job); }, this,
       [this](Result<ReportFiles>& result) {
@@ -117,10 +116,8 @@ void BenchmarkPage::startReport(const RunReportRequest& request) {
           emit messageRaised(errorMessage("Report", result.error()));
           return;
         }
-        Message message;
-        message.severity = Message::Severity::Success;
-        message.text = "Report written: " + QString::fromStdString(result->page.string());
-        emit messageRaised(message);
+        emit messageRaised(
+            writtenMessage("Report written:", QString::fromStdString(result->page.string()), *m_services.dialogs, this));
       });
 }
 

@@ -15,6 +15,7 @@
 #include "ui/export/files.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/written.h"
 
 namespace deltascope::ui {
 
@@ -169,10 +170,7 @@ void ChatPage::exportConversation() {
     return;
   }
   m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = "Exported " + QDir::toNativeSeparators(path);
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage("Exported", path, *m_services.dialogs, this));
 }
 
 }  // namespace deltascope::ui

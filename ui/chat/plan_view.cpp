@@ -20,6 +20,7 @@
 #include "ui/frame/metrics.h"
 #include "ui/frame/settings.h"
 #include "ui/frame/text.h"
+#include "ui/frame/written.h"
 
 namespace deltascope::ui {
 namespace {
@@ -165,10 +166,7 @@ void PlanView::exportCsv() {
   const auto written = writeWhole(path, planToCsv(m_model->plan()));
   if (!written) return emit messageRaised(errorMessage("Exporting the memory plan", written.error()));
   m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = "Exported " + QDir::toNativeSeparators(path);
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage("Exported", path, *m_services.dialogs, this));
 }
 
 }  // namespace deltascope::ui

@@ -24,6 +24,7 @@
 #include "ui/frame/dialogs.h"
 #include "ui/frame/metrics.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/written.h"
 #include "ui/payload/filter_bar.h"
 #include "ui/payload/state_stack.h"
 
@@ -276,10 +277,7 @@ void ComparisonView::written(const QString& what, const QString& path, const Res
     return;
   }
   m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = "Exported " + QDir::toNativeSeparators(path);
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage("Exported", path, *m_services.dialogs, this));
 }
 
 void ComparisonView::exportCsv() {

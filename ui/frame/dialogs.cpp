@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/frame/dialogs.h"
 
+#include <QDesktopServices>
 #include <QFileDialog>
 #include <QMessageBox>
 #include <QPushButton>
+#include <QUrl>
 
 namespace deltascope::ui {
 
@@ -26,5 +28,7 @@ bool RealDialogs::confirm(QWidget* parent, const QString& title, const QString& 
   box.exec();
   return box.clickedButton() == static_cast<const QAbstractButton*>(accepted);
 }
+
+bool RealDialogs::openOnDesktop(const QString& path) { return QDesktopServices::openUrl(QUrl::fromLocalFile(path)); }
 
 }  // namespace deltascope::ui

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
-/// Every modal question the window can ask, as a seam: tests answer in its place.
+/// What the window asks of its user and of the desktop, as a seam: tests answer in its place.
 #include <QString>
 #include <QStringList>
 
@@ -20,6 +20,8 @@ class Dialogs {
   /// A question with two answers; true for `yes`. `no` is the default.
   [[nodiscard]] virtual bool confirm(QWidget* parent, const QString& title, const QString& text, const QString& yes,
                                      const QString& no) = 0;
+  /// Opens a file, or a folder, with the program that the desktop has for it; false when it has none.
+  [[nodiscard]] virtual bool openOnDesktop(const QString& path) = 0;
 };
 
 class RealDialogs : public Dialogs {
@@ -28,6 +30,7 @@ class RealDialogs : public Dialogs {
   QString openFolder(QWidget* parent, const QString& title, const QString& folder) override;
   QString saveFile(QWidget* parent, const QString& title, const QString& suggested, const QString& filter) override;
   bool confirm(QWidget* parent, const QString& title, const QString& text, const QString& yes, const QString& no) override;
+  bool openOnDesktop(const QString& path) override;
 };
 
 }  // namespace deltascope::ui

@@ -3,7 +3,9 @@
 
 #include <QActionGroup>
 #include <QApplication>
+#include <QDir>
 #include <QDockWidget>
+#include <QFileInfo>
 #include <QHBoxLayout>
 #include <QMenuBar>
 #include <QStackedWidget>
@@ -12,8 +14,9 @@
 
 #include "ui/benchmark/benchmark_page.h"
 #include "ui/chat/chat_page.h"
+#include "ui/frame/dialogs.h"
 #include "ui/frame/icons.h"
-#include "ui/frame/message_bar.h"
+#include "ui/frame/message_line.h"
 #include "ui/frame/model_session.h"
 #include "ui/frame/navigation_bar.h"
 #include "ui/frame/settings.h"
@@ -23,6 +26,7 @@
 #include "ui/jobs/jobs_strip.h"
 #include "ui/pack/pack_page.h"
 #include "ui/payload/payload_page.h"
+#include "ui/report/report_folder.h"
 
 namespace deltascope::ui {
 
@@ -44,6 +48,7 @@ MainWindow::MainWindow(const WindowServices& services)
 
   makePages();
   makeFrame();
+  m_messages->setIdleText("No model is open");
   makeMenus();
   for (Page* page : m_pages) connectPage(page);
   connectSession();
@@ -77,7 +82,7 @@ void MainWindow::makePages() {
 
 void MainWindow::makeFrame() {
   m_navigation = new NavigationBar;
-  m_messages = new MessageBar;
+  m_messages = new MessageLine;
   auto* column = new QVBoxLayout;
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
@@ -112,7 +117,11 @@ void MainWindow::makeFrame() {
     m_jobsAction->setChecked(m_jobsDock->isVisible());
     applyIcons();
   });
-  connect(m_jobsPanel, &JobsPanel::openResultRequested, this, [this](const QString& path) { openPath(path); });
+  connect(m_jobsPanel, &JobsPanel::openResultRequested, this, [this](const QString& path) {
+    const QString report = QDir(path).filePath(kReportPage);
+    if (!QFileInfo::exists(report)) return openPath(path);
+    if (!m_services.dialogs->openOnDesktop(report)) openPath(path);  // which says what it is
+  });
   connect(m_jobs.get(), &JobRunner::becameIdle, this, [this] {
     if (m_quitting) close();
   });
@@ -130,7 +139,8 @@ void MainWindow::makeFrame() {
 }
 
 void MainWindow::connectPage(Page* page) {
-  connect(page, &Page::messageRaised, m_messages, &MessageBar::show);
+  connect(page, &Page::messageRaised, this, [this, page](const Message& message) { m_messages->post(page->id(), message); });
+  connect(page, &Page::workBegan, this, [this, page] { m_messages->retire(page->id()); });
   connect(page, &Page::openRequested, this, [this](const QString& path) { openPath(path); });
   connect(page, &Page::openDialogRequested, this, &MainWindow::askForModel);
   connect(page, &Page::pageRequested, this, &MainWindow::showPage);
@@ -150,15 +160,17 @@ void MainWindow::connectSession() {
   connect(m_session, &ModelSession::opened, this, &MainWindow::modelOpened);
   connect(m_session, &ModelSession::openFailed, this, [this](const QString&, const Message& message) {
     m_benchmarkNext = false;
-    m_messages->show(message);
+    say(message);
   });
   connect(m_session, &ModelSession::closed, this, [this] {
     setWindowTitle("Deltascope");
+    m_messages->setIdleText("No model is open");
     updateActions();
   });
   connect(m_session, &ModelSession::converted, this,
           [this](const QString& path, const QString& base) { openPath(path, base); });
-  connect(m_session, &ModelSession::messageRaised, m_messages, &MessageBar::show);
+  connect(m_session, &ModelSession::messageRaised, this, &MainWindow::say);
+  connect(m_messages, &MessageLine::waiting, m_navigation, &NavigationBar::setMark);
   connect(m_session, &ModelSession::verdictChanged, this, [this](const ModelVerdict& verdict) {
     m_status->setVerdict(verdict);
     updateActions();
@@ -177,6 +189,7 @@ void MainWindow::showPage(const QString& id) {
   for (Page* page : m_pages) {
     if (page->id() != id) continue;
     m_stack->setCurrentWidget(page);
+    m_messages->setPage(id);
     for (QAction* action : m_pageGroup->actions())
       if (action->data().toString() == id) action->setChecked(true);
     QWidget* first = page->firstFocus();

@@ -24,7 +24,7 @@ class Dialogs;
 class JobsModel;
 class JobsPanel;
 class JobsStrip;
-class MessageBar;
+class MessageLine;
 class ModelSession;
 class NavigationBar;
 class PackPage;
@@ -63,6 +63,7 @@ class MainWindow : public QMainWindow {
   void showEvent(QShowEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void changeEvent(QEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dragLeaveEvent(QDragLeaveEvent* event) override;
   void dropEvent(QDropEvent* event) override;
@@ -96,6 +97,7 @@ class MainWindow : public QMainWindow {
   void modelOpened(const ModelPointer& model);
   void benchmarkDemo();
   void setRecents(const QStringList& paths);
+  void say(const Message& message);  ///< on the page in front
   void updateActions();
   void applyIcons();
   void findDevices();
@@ -115,7 +117,7 @@ class MainWindow : public QMainWindow {
   QDockWidget* m_jobsDock = nullptr;
   QStackedWidget* m_stack = nullptr;
   NavigationBar* m_navigation = nullptr;
-  MessageBar* m_messages = nullptr;
+  MessageLine* m_messages = nullptr;
   StatusLine* m_status = nullptr;
   QActionGroup* m_pageGroup = nullptr;
   QActionGroup* m_themeGroup = nullptr;

@@ -5,6 +5,7 @@
 #include <QDir>
 #include <QDockWidget>
 #include <QFileInfo>
+#include <QKeyEvent>
 #include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
@@ -19,7 +20,7 @@
 #include "ui/frame/dialogs.h"
 #include "ui/frame/drop.h"
 #include "ui/frame/main_window.h"
-#include "ui/frame/message_bar.h"
+#include "ui/frame/message_line.h"
 #include "ui/frame/model_kind.h"
 #include "ui/frame/model_session.h"
 #include "ui/frame/recents.h"
@@ -40,12 +41,10 @@ void MainWindow::openPath(const QString& path, const QString& base) {
     }
     const DropVerdict verdict = judgePath(QFileInfo(path).absoluteFilePath());
     if (verdict.path.isEmpty()) {
-      m_messages->show({.severity = Message::Severity::Warning,
-                        .text = verdict.refusal,
-                        .nextStep = {},
-                        .details = {},
-                        .actionText = {},
-                        .action = {}});
+      Message message;
+      message.severity = Message::Severity::Warning;
+      message.text = verdict.refusal;
+      say(message);
       return;
     }
     m_session->open(verdict.path, base);
@@ -100,9 +99,11 @@ void MainWindow::askForConversion() {
 }
 
 void MainWindow::modelOpened(const ModelPointer& model) {
-  m_messages->dismiss();
+  m_messages->retire(currentPage());
   const QString name = m_session->name();
   setWindowTitle(QString("Deltascope – %1 (%2)").arg(name, modelKind(*model)));
+  m_messages->setIdleText(QString("%1  ·  %2  ·  %3 tensors")
+                              .arg(name, modelKind(*model), QString::fromStdString(formatCount(model->tensors.size()))));
   setRecents(withRecent(m_services.settings->get(setting::kRecent), m_session->path()));
   updateActions();
   if (std::exchange(m_benchmarkNext, false)) {
@@ -121,18 +122,18 @@ void MainWindow::modelOpened(const ModelPointer& model) {
       m_pack->packFinal(path);
       showPage("pack");
     };
-    m_messages->show(message);
+    say(message);
   } else if (model->files.kind == ModelFiles::Kind::Scripts) {
     message = scriptsMessage(*model, name);
     message.actionText = "Con&vert…";
     message.action = [this] { askForConversion(); };
-    m_messages->show(message);
+    say(message);
   } else if (model->files.base.empty()) {
     message.text = QString("The base of %1 is not known").arg(name);
     message.nextStep = "The table needs none; verifying, unpacking and the charts of a tensor do.";
     message.actionText = "G&ive the base…";
     message.action = [this] { askForBase(); };
-    m_messages->show(message);
+    say(message);
   }
 }
 
@@ -245,6 +246,14 @@ void MainWindow::quitNow() {
   if (m_jobs->unfinished() == 0) close();
 }
 
+void MainWindow::say(const Message& message) { m_messages->post(currentPage(), message); }
+
+/// What nobody else wanted: Escape takes a message down and does nothing else.
+void MainWindow::keyPressEvent(QKeyEvent* event) {
+  if (event->key() == Qt::Key_Escape && m_messages->escape()) return;
+  QMainWindow::keyPressEvent(event);
+}
+
 void MainWindow::changeEvent(QEvent* event) {
   if (event->type() == QEvent::PaletteChange && m_jobsAction) applyIcons();
   QMainWindow::changeEvent(event);
@@ -265,7 +274,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
     Message message;
     message.severity = Message::Severity::Warning;
     message.text = "Not opened: " + verdict.refusal;
-    m_messages->show(message);
+    say(message);
     return;
   }
   event->acceptProposedAction();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
-/// What the message bar at the top of the window says.
+/// What the line above the pages says.
 #include <QString>
 #include <functional>
 
@@ -16,6 +16,9 @@ struct Message {
   QString details;               ///< shown on demand; may be empty
   QString actionText;            ///< a button's text, with mnemonic; empty: no button
   std::function<void()> action;  ///< called on the UI thread when it is pressed
+  QString otherText = {};        ///< a second button, in the same way
+  std::function<void()> otherAction = {};
+  bool stays = false;  ///< its buttons may be pressed again: pressing one does not take it down
 };
 
 /// "<what>: <error's message>", its hint as the next step, its code among the details.

@@ -7,6 +7,7 @@
 
 #include "core/base/units.h"
 #include "ui/frame/recents.h"
+#include "ui/frame/written.h"
 #include "ui/jobs/batcher.h"
 
 namespace deltascope::ui {
@@ -136,8 +137,7 @@ void ModelSession::unpack(const QString& folder) {
           emit messageRaised(errorMessage("Unpacking " + model, result.error()));
           return;
         }
-        Message message;
-        message.severity = Message::Severity::Success;
+        Message message = writtenMessage({}, out, *m_services.dialogs, this);
         message.text = QString("Wrote %1 tensors, %2, to %3")
                            .arg(result->tensors)
                            .arg(QString::fromStdString(formatGib(result->bytes)), shortPath(out));

@@ -14,7 +14,6 @@
 #include "ui/frame/theme.h"
 
 namespace deltascope::ui {
-namespace {
 
 /// Painted here: the chosen page has an accent edge and a filled ground, which Fusion has no element for.
 class NavigationButton : public QToolButton {
@@ -25,6 +24,12 @@ class NavigationButton : public QToolButton {
     setObjectName("navigate_" + action->objectName());
     setAccessibleName(action->iconText());
     setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  }
+  void setMarked(bool marked) {
+    if (m_marked == marked) return;
+    m_marked = marked;
+    setAccessibleName(defaultAction()->iconText() + (marked ? ", new message" : ""));
+    update();
   }
   QSize sizeHint() const override {
     const QFontMetrics metrics(font());
@@ -47,6 +52,11 @@ class NavigationButton : public QToolButton {
     const QColor ink = isChecked() ? colors.text : colors.muted;
     const QRect place((width() - side) / 2, top, side, side);
     tintedIcon(m_icon, isChecked() ? colors.accent : ink).paint(&painter, place);
+    if (m_marked) {
+      painter.setPen(QPen(colors.window, 1));
+      painter.setBrush(colors.warn);
+      painter.drawEllipse(QRectF(place.right() - side / 6.0, place.top() - side / 6.0, side / 2.5, side / 2.5));
+    }
     painter.setPen(ink);
     painter.drawText(QRect(0, top + side + steps(*this, 0.5), width(), QFontMetrics(font()).height()),
                      Qt::AlignHCenter | Qt::TextHideMnemonic, text());
@@ -60,9 +70,8 @@ class NavigationButton : public QToolButton {
  private:
   [[nodiscard]] int iconSide() const { return steps(*this, 6); }
   QString m_icon;
+  bool m_marked = false;
 };
-
-}  // namespace
 
 NavigationBar::NavigationBar(QWidget* parent) : QWidget(parent) {
   setObjectName("navigationBar");
@@ -74,7 +83,13 @@ NavigationBar::NavigationBar(QWidget* parent) : QWidget(parent) {
 }
 
 void NavigationBar::addPage(QAction* action, const QString& iconName) {
-  m_layout->insertWidget(m_layout->count() - 1, new NavigationButton(action, iconName, this));
+  m_buttons.append(new NavigationButton(action, iconName, this));
+  m_layout->insertWidget(m_layout->count() - 1, m_buttons.last());
+}
+
+void NavigationBar::setMark(const QString& page, bool marked) {
+  for (NavigationButton* button : m_buttons)
+    if (button->defaultAction()->data().toString() == page) button->setMarked(marked);
 }
 
 void NavigationBar::changeEvent(QEvent* event) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
+#include <QList>
 #include <QWidget>
 
 class QActionGroup;
@@ -14,6 +15,8 @@ class NavigationBar : public QWidget {
   explicit NavigationBar(QWidget* parent = nullptr);
   /// `action`: checkable; triggering it brings the page to the front.
   void addPage(QAction* action, const QString& iconName);
+  /// A dot on the page's button: it has something to say. `page` is the data of its action.
+  void setMark(const QString& page, bool marked);
 
  protected:
   void changeEvent(QEvent* event) override;
@@ -22,6 +25,7 @@ class NavigationBar : public QWidget {
 
  private:
   QVBoxLayout* m_layout = nullptr;
+  QList<class NavigationButton*> m_buttons;
 };
 
 }  // namespace deltascope::ui

@@ -66,6 +66,7 @@ class Page : public QWidget {
 
  signals:
   void messageRaised(const deltascope::ui::Message& message);
+  void workBegan();                         ///< what the page said of its last run is over
   void openRequested(const QString& path);  ///< open this model
   void openDialogRequested(bool folder);    ///< ask for a model
   void pageRequested(const QString& id);    ///< bring that page to the front

@@ -9,6 +9,7 @@
 #include "ui/export/files.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/written.h"
 #include "ui/history/run_filter.h"
 #include "ui/history/run_list_model.h"
 #include "ui/history/run_list_view.h"
@@ -287,10 +288,7 @@ void RunListView::exportCsv() {
   if (const auto written = writeWhole(path, runsToCsv(rows, baselineFile())); !written)
     return emit messageRaised(errorMessage(tr("Exporting runs"), written.error()));
   m_services.settings->set(setting::kExportFolder, QFileInfo(path).absolutePath());
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = tr("Exported %1").arg(QDir::toNativeSeparators(path));
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage(tr("Exported"), path, *m_services.dialogs, this));
 }
 
 }  // namespace deltascope::ui

@@ -18,6 +18,7 @@
 #include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
 #include "ui/frame/text.h"
+#include "ui/frame/written.h"
 #include "ui/jobs/job_runner.h"
 #include "ui/pack/estimate_view.h"
 #include "ui/pack/path_field.h"
@@ -164,6 +165,7 @@ void PackPage::showMode() {
 void PackPage::startPacking() {
   const PackForm now = form();
   if (!problemsOf(now).isEmpty()) return;
+  emit workBegan();
   const QString title = titleOf(now), out = now.out.trimmed();
   m_services.jobs->start(
       JobSpec{.title = title, .kind = "pack", .lane = JobLane::Work, .result = out},
@@ -180,6 +182,10 @@ void PackPage::startPacking() {
           return;
         }
         Message message = packedMessage(title, *result);
+        const Message written = writtenMessage({}, out, *m_services.dialogs, this);
+        message.otherText = written.otherText;
+        message.otherAction = written.otherAction;
+        message.stays = true;
         message.actionText = "Open &it";
         message.action = [this, out] { emit openRequested(out); };
         emit messageRaised(message);

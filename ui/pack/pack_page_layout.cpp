@@ -236,7 +236,7 @@ QWidget* PackPage::makeOutput() {
     m_outTouched = true;
     formChanged();
   });
-  m_overwrite = new QCheckBox("Rep&lace what is there");
+  m_overwrite = new QCheckBox("R&eplace what is there");
   m_overwrite->setObjectName("packOverwrite");
   m_overwrite->setToolTip("Replace an output of the same name once the new one is complete");
   connect(m_overwrite, &QCheckBox::toggled, this, &PackPage::formChanged);

@@ -11,6 +11,7 @@
 #include "ui/export/picture.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/written.h"
 #include "ui/jobs/job_runner.h"
 #include "ui/payload/payload_page.h"
 #include "ui/payload/tensor_detail.h"
@@ -47,10 +48,7 @@ Caption PayloadPage::captionOf(const QString& title, const QString& subtitle) co
 }
 
 void PayloadPage::exported(const QString& path) {
-  Message message;
-  message.severity = Message::Severity::Success;
-  message.text = tr("Exported %1").arg(QDir::toNativeSeparators(path));
-  emit messageRaised(message);
+  emit messageRaised(writtenMessage(tr("Exported"), path, *m_services.dialogs, this));
 }
 
 void PayloadPage::fillExportMenu() {
@@ -143,9 +141,9 @@ void PayloadPage::writeReportFolder() {
           emit messageRaised(errorMessage(tr("Report"), result.error()));
           return;
         }
-        Message message;
-        message.severity = result->bitExact.value_or(true) ? Message::Severity::Success : Message::Severity::Warning;
-        message.text = tr("Report written: %1").arg(QString::fromStdString(result->page.string()));
+        Message message =
+            writtenMessage(tr("Report written:"), QString::fromStdString(result->page.string()), *m_services.dialogs, this);
+        if (!result->bitExact.value_or(true)) message.severity = Message::Severity::Warning;
         if (!result->bitExact.value_or(true))
           message.nextStep = tr("The model is not bit-exact: the report says which tensors differ.");
         emit messageRaised(message);

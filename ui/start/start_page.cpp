@@ -108,7 +108,7 @@ QWidget* StartPage::makeOpenCard() {
   words->setAlignment(Qt::AlignCenter);
   m_open = button("startOpenFolder", "&Open folder…", "Open a packed model or checkpoint folder (Ctrl+Shift+O)");
   m_open->setProperty("primary", true);
-  auto* file = button("startOpenFile", "Open fi&le…", "Open a payload or a safetensors file (Ctrl+O)");
+  auto* file = button("startOpenFile", "Open f&ile…", "Open a payload or a safetensors file (Ctrl+O)");
   auto* buttons = new QHBoxLayout;
   buttons->addStretch();
   buttons->addWidget(m_open);
