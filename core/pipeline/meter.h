@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Progress reports at a bearable rate.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <string>
 
 #include "core/base/job.h"
 
@@ -26,7 +29,18 @@ class Meter {
     m_progress.tensorsDone += tensorDone;
     report(false);
   }
-  void finish() { report(true); }
+  /// Before the bytes flow: `done` of `total` small pieces, which together are `share` of the job's expected work. It is told
+  /// as that share of the bytes, and what follows as the rest of them, so that the time left is that of both.
+  void prepare(const std::string& tensor, std::size_t done, std::size_t total, double share) {
+    m_progress.tensor = tensor;
+    m_preparing = share;
+    if (total > 0) m_prepared = std::max(m_prepared, share * static_cast<double>(done) / static_cast<double>(total));
+    report(false);
+  }
+  void finish() {
+    m_prepared = m_preparing;
+    report(true);
+  }
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - m_start).count(); }
 
  private:
@@ -37,11 +51,16 @@ class Meter {
     if (!m_job.progress || (!now && Clock::now() - m_last < kInterval)) return;
     m_last = Clock::now();
     m_progress.seconds = seconds();
-    m_job.progress(m_progress);
+    Progress told = m_progress;
+    if (m_preparing > 0)
+      told.bytesDone = static_cast<std::uint64_t>(std::llround(m_prepared * static_cast<double>(m_progress.bytesTotal) +
+                                                               (1 - m_preparing) * static_cast<double>(m_progress.bytesDone)));
+    m_job.progress(told);
   }
 
   const JobContext& m_job;
   Clock::time_point m_start, m_last{};
+  double m_preparing = 0, m_prepared = 0;  ///< share of the work that comes before the bytes, and what is done of it
   Progress m_progress;
 };
 

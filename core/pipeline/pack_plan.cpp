@@ -38,7 +38,7 @@ class Planner {
   Result<PackPlan> plan(unsigned sampleTiles, const CompareWhole& compare);
 
  private:
-  Result<void> takeSamples(unsigned sampleTiles);
+  Result<void> takeSamples(unsigned sampleTiles, bool packs);
   Result<void> fitShared();
   Result<void> estimateAll();
   void choose();
@@ -62,6 +62,7 @@ class Planner {
   PackPlan m_plan;
   std::vector<std::size_t> m_sampled;   ///< indices of the tensors that are sampled
   std::vector<TensorSample> m_samples;  ///< as m_sampled
+  double m_samplingShare = 0;
   std::vector<Fit> m_fits;
   std::vector<std::vector<CodecCandidate>> m_candidates;  ///< as m_sampled
 };
@@ -70,6 +71,17 @@ Sameness samenessByConstruction(const PackSources& sources, const PackTensor& te
   if (tensor.stats.elements == 0) return Sameness::Yes;
   if (sources.request().quantize) return tensor.quantize ? Sameness::No : Sameness::Yes;
   return !tensor.final && tensor.terms.empty() ? Sameness::Yes : Sameness::No;
+}
+
+/// Of the work that planning and packing are together: an element that is sampled is coded by every codec, one that is packed
+/// by one.
+double samplingShare(const PackSources& sources, const std::vector<std::size_t>& sampled, unsigned tiles) {
+  double sampling = 0, packing = 1;
+  for (const auto& tensor : sources.tensors()) packing += static_cast<double>(tensor.stats.elements);
+  for (const std::size_t i : sampled)
+    sampling += static_cast<double>(std::min<std::uint64_t>(sources.tensors()[i].stats.elements, tiles * kTileElements));
+  sampling *= static_cast<double>(kEstimated.size());
+  return sampling / (sampling + packing);
 }
 
 /// Whether the codec that was asked for can store the tensor.
@@ -90,7 +102,7 @@ std::vector<CodecId> Planner::codecsFor(std::size_t index) const {
   return all;
 }
 
-Result<void> Planner::takeSamples(unsigned sampleTiles) {
+Result<void> Planner::takeSamples(unsigned sampleTiles, bool packs) {
   const auto& tensors = m_sources.tensors();
   m_plan.tensors.resize(tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -100,6 +112,7 @@ Result<void> Planner::takeSamples(unsigned sampleTiles) {
     if (plan.same != Sameness::Yes) m_sampled.push_back(i);
   }
   const unsigned tiles = tilesWithinBudget(m_sampled.size(), sampleTiles);
+  m_samplingShare = packs ? samplingShare(m_sources, m_sampled, tiles) : 1;
   return runOrdered<TensorSample>(
       m_sampled.size(), threads(), window(), m_job.stop,
       [&](std::size_t i) { return sampleTensor(m_sources, tensors[m_sampled[i]], tiles); },
@@ -113,7 +126,7 @@ Result<void> Planner::takeSamples(unsigned sampleTiles) {
           sample.lowRankBits = bitsOf(CodecId::LowRank, sample.lowRank.get(), sample.deltaSamples());
         }
         sample.lowRank.reset();
-        m_meter.add(stats.name, 0, false);
+        m_meter.prepare(stats.name, i + 1, 2 * m_sampled.size(), m_samplingShare);
         m_samples.push_back(std::move(sample));
         return {};
       });
@@ -245,7 +258,8 @@ Result<void> Planner::estimateAll() {
       [&](std::size_t i, std::vector<CodecCandidate>&& candidates) -> Result<void> {
         m_candidates.push_back(std::move(candidates));
         m_samples[i].runs.clear();
-        m_meter.add(m_sources.tensors()[m_sampled[i]].stats.name, 0, false);
+        m_meter.prepare(m_sources.tensors()[m_sampled[i]].stats.name, m_sampled.size() + i + 1, 2 * m_sampled.size(),
+                        m_samplingShare);
         return {};
       });
 }
@@ -302,7 +316,7 @@ void Planner::keepDifferent() {
 }
 
 Result<PackPlan> Planner::plan(unsigned sampleTiles, const CompareWhole& compare) {
-  DELTASCOPE_TRY(takeSamples(sampleTiles));
+  DELTASCOPE_TRY(takeSamples(sampleTiles, static_cast<bool>(compare)));
   if (compare) DELTASCOPE_TRY(compare(m_plan));
   keepDifferent();
   DELTASCOPE_TRY(fitShared());
