@@ -183,7 +183,7 @@ void TestChatPage::stopWhileLoading() {
   MainWindow& window = openChat(frame);
   say(frame, "What is NF4?");
   QTRY_COMPARE(frame.chat.loadGate.entered.load(), 1);
-  QTRY_VERIFY(label(frame, "answerFigures_1_0").startsWith("loading the model: 61 %"));
+  QTRY_VERIFY(label(frame, "answerFigures_1_0").startsWith("loading the model: reading  ·  61 %"));
   const JobId job = window.jobs().jobs().back();
   QCOMPARE(window.jobs().job(job)->spec.title, QString("Load exact (NF4 + delta)"));
   frame.trigger("actionChatStop");

@@ -399,11 +399,11 @@ void TestFrame::jobsTableCancelsAndOpensResults() {
       window.jobs().start(JobSpec{"One", "test", JobLane::Work, result}, work, &window, [](const Result<int>&) {});
   const JobId second = window.jobs().start(JobSpec{"Two", "test", JobLane::Work, {}}, work, &window, [](const Result<int>&) {});
   auto* table = frame.find<QTableView>("jobsTable");
-  table->selectRow(1);
+  table->selectRow(0);  // the newest is on top
   QVERIFY(!frame.find<QAction>("jobOpenResult")->isEnabled());
   frame.find<QAbstractButton>("jobCancelButton")->click();
   QTRY_COMPARE(window.jobs().job(second)->state, JobState::Cancelled);
-  table->selectRow(0);
+  table->selectRow(1);
   gate.open = true;
   QTRY_COMPARE(window.jobs().job(first)->state, JobState::Succeeded);
   QTRY_VERIFY(frame.find<QAction>("jobOpenResult")->isEnabled());

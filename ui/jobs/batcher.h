@@ -11,7 +11,8 @@
 namespace deltascope::ui {
 
 /// Collects values from a job's threads and hands them over in batches on the owner's thread, before the job's end: one call,
-/// however many arrive before it is made. Copies share one queue.
+/// however many arrive before it is made; or, kept, when the owner fetches them, and the job wakes nobody. Copies share one
+/// queue.
 template <class T>
 class Batcher {
  public:
@@ -26,6 +27,13 @@ class Batcher {
     if (std::exchange(m_shared->posted, true)) return;
     scope.post([shared = m_shared] { drain(*shared); });
   }
+  /// Until fetch().
+  void keep(T value) const {
+    std::lock_guard lock(m_shared->mutex);
+    m_shared->waiting.push_back(std::move(value));
+  }
+  /// On the owner's thread: hands over what has come, if anything has.
+  void fetch() const { drain(*m_shared); }
 
  private:
   struct Shared {
@@ -41,7 +49,7 @@ class Batcher {
       batch.swap(shared.waiting);
       shared.posted = false;
     }
-    shared.take(std::move(batch));
+    if (!batch.empty()) shared.take(std::move(batch));
   }
   std::shared_ptr<Shared> m_shared;
 };

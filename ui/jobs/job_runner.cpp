@@ -7,6 +7,7 @@
 #include <QTimer>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -15,11 +16,14 @@
 #include <stop_token>
 #include <thread>
 
+#include "ui/jobs/job_text.h"
+
 namespace deltascope::ui {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kCollectMs = 50;
+constexpr std::chrono::milliseconds kProgressInterval{200};  // each is painted while the job could be measuring
 constexpr int kBackgroundThreads = 2;
 
 QString stamped(const QString& text) { return QTime::currentTime().toString("HH:mm:ss") + "  " + text; }
@@ -56,6 +60,8 @@ struct JobRunner::State {
     Result<void> ended;
     std::vector<std::function<void()>> posted;
     bool dirty = false;
+    bool progressed = false;  ///< only progress is new, which can wait
+    Clock::time_point told;
     bool delivered = false;
   };
   using RecordPtr = std::shared_ptr<Record>;
@@ -77,8 +83,20 @@ struct JobRunner::State {
     record.view.log.append(stamped(text));
     if (record.view.log.size() > kMaxLogLines) record.view.log.removeFirst();
   }
+  static void logProgress(Record& record, const Progress& progress);
   static void conclude(Record& record, const Result<void>& ended);
 };
+
+/// A line a phase, and one at every tenth of the work.
+void JobRunner::State::logProgress(Record& record, const Progress& progress) {
+  const Progress& before = record.view.progress;
+  if (progress.phase != before.phase && !progress.phase.empty()) appendLog(record, QString::fromStdString(progress.phase));
+  const auto tenth = [](const JobView& view) { return static_cast<int>(std::floor(10 * std::max(0.0, doneShare(view)))); };
+  JobView now;
+  now.state = JobState::Running;
+  now.progress = progress;
+  if (tenth(now) > tenth(record.view)) appendLog(record, milestoneText(now));
+}
 
 /// The event carries nothing: what there is to know lies under the mutex.
 void JobRunner::State::poke(const std::lock_guard<std::mutex>&) {
@@ -125,10 +143,9 @@ void JobRunner::State::work(JobLane lane) {
     scope.stop = record->stop.get_token();
     scope.progress = [this, record](const Progress& progress) {
       std::lock_guard lock(mutex);
-      if (progress.phase != record->view.progress.phase && !progress.phase.empty())
-        appendLog(*record, QString::fromStdString(progress.phase));
+      logProgress(*record, progress);
       record->view.progress = progress;
-      record->dirty = true;
+      record->progressed = true;
     };
     scope.log = [this, record](const QString& text) {
       std::lock_guard lock(mutex);
@@ -244,12 +261,17 @@ void JobRunner::collect() {
     for (auto& [id, record] : m_state->records) {
       if (record->view.state == JobState::Running) {
         const double seconds = secondsSince(record->started);
-        record->dirty |=
+        record->progressed |=
             static_cast<long>(seconds) != static_cast<long>(record->view.seconds);  // the clock ticks without progress
         record->view.seconds = seconds;
       }
       if (!record->posted.empty()) posted.emplace_back(record, std::exchange(record->posted, {}));
       const bool finishedNow = isFinished(record->view.state) && !record->delivered;
+      if (record->progressed && Clock::now() - record->told >= kProgressInterval) record->dirty = true;
+      if (record->dirty) {
+        record->progressed = false;
+        record->told = Clock::now();
+      }
       if (std::exchange(record->dirty, false) && record->view.spec.lane == JobLane::Work) changedIds.push_back(id);
       if (finishedNow) ended.push_back(record);
       if (finishedNow) record->delivered = true;
@@ -257,6 +279,9 @@ void JobRunner::collect() {
     }
     for (const auto& record : ended)
       if (record->view.spec.lane != JobLane::Work) m_state->records.erase(record->view.id);
+    if (!ended.empty())
+      for (const auto& [id, record] : m_state->records)  // they wait for another one now
+        if (record->view.state == JobState::Queued && record->view.spec.lane == JobLane::Work) changedIds.push_back(id);
   }
   if (!busy) m_state->timer->stop();
   const QPointer<JobRunner> alive(this);
@@ -291,7 +316,13 @@ std::optional<JobView> JobRunner::job(JobId id) const {
   std::lock_guard lock(m_state->mutex);
   const auto found = m_state->records.find(id);
   if (found == m_state->records.end()) return std::nullopt;
-  return found->second->view;
+  JobView view = found->second->view;
+  if (view.state != JobState::Queued) return view;
+  // The last one that is before it in its lane.
+  for (const auto& [other, record] : m_state->records)
+    if (other < id && record->view.spec.lane == view.spec.lane && !isFinished(record->view.state))
+      view.waitsFor = record->view.spec.title;
+  return view;
 }
 
 std::vector<JobId> JobRunner::jobs() const {

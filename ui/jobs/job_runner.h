@@ -48,6 +48,7 @@ struct JobView {
   JobSpec spec;
   JobState state = JobState::Queued;
   bool cancelling = false;  ///< running, asked to stop
+  QString waitsFor = {};    ///< of a queued one: the title of the job before it
   Progress progress;
   double seconds = 0;          ///< since it started running; final when finished
   std::optional<Error> error;  ///< of a failed one
@@ -97,7 +98,7 @@ class JobRunner : public QObject {
   [[nodiscard]] bool idle() const;                ///< nothing queued or running in any lane
 
  signals:
-  // Work lane only; on the owner's thread. changed() for progress comes at most 20 times a second a job.
+  // Work lane only; on the owner's thread. changed() for progress comes at most 5 times a second a job.
   void added(deltascope::ui::JobId id);
   void changed(deltascope::ui::JobId id);
   void finished(deltascope::ui::JobId id);  ///< after `done`

@@ -17,6 +17,12 @@ QString tookText(double seconds) {
   return seconds < 10 ? QString::number(seconds, 'f', 1) + " s" : QString::fromStdString(formatDuration(seconds));
 }
 
+QString countText(std::uint64_t count) { return QString::fromStdString(formatCount(count)); }
+
+QString waitingText(const JobView& job) {
+  return job.waitsFor.isEmpty() ? QString("waiting") : QString("waiting for “%1”").arg(job.waitsFor);
+}
+
 }  // namespace
 
 QString stateText(const JobView& job) {
@@ -42,7 +48,12 @@ QString stateIcon(const JobView& job) {
 
 QString phaseText(const JobView& job) {
   if (job.state == JobState::Failed && job.error) return QString::fromStdString(job.error->message);
-  return job.state == JobState::Running ? QString::fromStdString(job.progress.phase) : QString();
+  if (job.state == JobState::Queued) return waitingText(job);
+  if (job.state != JobState::Running) return {};
+  const Progress& p = job.progress;
+  const QString phase = QString::fromStdString(p.phase);
+  if (phase.isEmpty() || p.tensorsTotal == 0 || p.tensorsDone >= p.tensorsTotal) return phase;
+  return QString("%1: tensor %2 of %3").arg(phase, countText(p.tensorsDone + 1), countText(p.tensorsTotal));
 }
 
 double doneShare(const JobView& job) {
@@ -75,15 +86,25 @@ QString etaText(const JobView& job) {
 }
 
 QString summaryText(const JobView& job) {
-  if (job.state == JobState::Queued) return "waiting for the job before it";
+  if (job.state == JobState::Queued) return waitingText(job);
   if (job.cancelling) return "cancelling";
   if (job.state == JobState::Succeeded) return "succeeded in " + tookText(job.seconds);
   if (job.state == JobState::Cancelled) return "cancelled";
   if (job.state == JobState::Failed) return "failed";
-  QStringList parts{percentText(job), throughputText(job)};
+  QStringList parts{phaseText(job), percentText(job), throughputText(job)};
   if (const QString left = etaText(job); !left.isEmpty()) parts << left + " left";
   parts.removeAll(QString());
   return parts.isEmpty() ? "running" : parts.join("  ·  ");
+}
+
+QString milestoneText(const JobView& job) {
+  const Progress& p = job.progress;
+  QStringList parts;
+  if (p.tensorsTotal > 0) parts << QString("%1 of %2 tensors").arg(countText(p.tensorsDone), countText(p.tensorsTotal));
+  parts << throughputText(job);
+  if (const QString left = etaText(job); !left.isEmpty()) parts << left + " left";
+  parts.removeAll(QString());
+  return percentText(job) + (parts.isEmpty() ? QString() : ": " + parts.join(", "));
 }
 
 }  // namespace deltascope::ui

@@ -15,11 +15,11 @@ struct Heading {
 constexpr Heading kHeadings[JobsModel::ColumnCount] = {
     {"Job", "What was asked for"},
     {"State", "queued, running, succeeded, failed or cancelled"},
-    {"Phase", "What it is doing now, or why it failed"},
-    {"Progress", "Share of the bytes of final weights"},
+    {"Phase", "What it is doing now, what it waits for, or why it failed"},
+    {"Progress", "Share of the expected work"},
     {"Throughput", "Bytes of final weights a second since the start"},
     {"Elapsed", "Time since it started running"},
-    {"Left", "Estimate at the present throughput"},
+    {"Left", "Estimate from what was done so far"},
 };
 
 QString displayText(const JobView& job, int column) {
@@ -100,9 +100,8 @@ const JobView* JobsModel::viewAt(int row) const {
 void JobsModel::add(JobId id) {
   const auto view = m_runner.job(id);
   if (!view || rowOf(id) >= 0) return;
-  const int row = static_cast<int>(m_rows.size());
-  beginInsertRows({}, row, row);
-  m_rows.push_back(*view);
+  beginInsertRows({}, 0, 0);
+  m_rows.insert(m_rows.begin(), *view);
   endInsertRows();
 }
 
@@ -118,7 +117,7 @@ void JobsModel::reload() {
   beginResetModel();
   m_rows.clear();
   for (const JobId id : m_runner.jobs())
-    if (const auto view = m_runner.job(id)) m_rows.push_back(*view);
+    if (const auto view = m_runner.job(id)) m_rows.insert(m_rows.begin(), *view);
   endResetModel();
 }
 

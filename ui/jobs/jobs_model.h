@@ -7,7 +7,7 @@
 
 namespace deltascope::ui {
 
-/// The Work jobs of a runner as rows, oldest first. Follows the runner's signals.
+/// The Work jobs of a runner as rows, newest first. Follows the runner's signals.
 class JobsModel : public QAbstractTableModel {
   Q_OBJECT
  public:

@@ -119,6 +119,7 @@ JobsPanel::JobsPanel(JobRunner& runner, JobsModel& model, QWidget* parent) : QWi
   connect(&m_model, &QAbstractItemModel::modelReset, this, &JobsPanel::refresh);
   connect(&m_model, &QAbstractItemModel::rowsInserted, this, [this](const QModelIndex&, int first) {
     if (!m_table->currentIndex().isValid() || !current() || isFinished(current()->state)) m_table->selectRow(first);
+    m_table->scrollToTop();
     refresh();
   });
   applyIcons();
@@ -143,14 +144,24 @@ void JobsPanel::refresh() {
   m_copyLog->setEnabled(job);
   m_clear->setEnabled(anyFinished);
 
-  const QString last = job && !job->log.isEmpty() ? job->log.last() : QString();
+  showLog(job);
+}
+
+/// New lines are added below: what is selected or scrolled to stays.
+void JobsPanel::showLog(const JobView* job) {
+  const QStringList log = job ? job->log : QStringList();
   const JobId id = job ? job->id : 0;
-  if (id == m_shownLog && last == m_lastLine) return;
+  if (id == m_shownLog && log == m_lines) return;
   const bool atEnd = m_log->verticalScrollBar()->value() == m_log->verticalScrollBar()->maximum();
-  m_log->setPlainText(job ? job->log.join('\n') : QString());
+  const bool grown =
+      id == m_shownLog && !m_lines.isEmpty() && log.size() > m_lines.size() && log.mid(0, m_lines.size()) == m_lines;
+  if (grown)
+    m_log->appendPlainText(log.mid(m_lines.size()).join('\n'));
+  else
+    m_log->setPlainText(log.join('\n'));
   if (atEnd || id != m_shownLog) m_log->verticalScrollBar()->setValue(m_log->verticalScrollBar()->maximum());
   m_shownLog = id;
-  m_lastLine = last;
+  m_lines = log;
 }
 
 QSize JobsPanel::sizeHint() const { return {steps(*this, 160), steps(*this, 36)}; }

@@ -41,6 +41,7 @@ class JobsPanel : public QWidget {
  private:
   [[nodiscard]] const JobView* current() const;
   void refresh();
+  void showLog(const JobView* job);
   void applyIcons();
 
   JobRunner& m_runner;
@@ -53,7 +54,7 @@ class JobsPanel : public QWidget {
   QAction* m_copyLog = nullptr;
   QAction* m_clear = nullptr;
   JobId m_shownLog = 0;
-  QString m_lastLine;
+  QStringList m_lines;  ///< of the log that is shown
 };
 
 }  // namespace deltascope::ui

@@ -36,6 +36,8 @@ JobsStrip::JobsStrip(JobRunner& runner, JobsModel& model, QAction* expand, QWidg
   m_bar->setTextVisible(false);
   m_summary = new QLabel;
   m_summary->setObjectName("jobsStripSummary");
+  m_summary->setTextFormat(Qt::PlainText);
+  m_summary->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
   m_cancel = new QToolButton;
   m_cancel->setObjectName("jobsStripCancel");
   m_cancel->setText("Cancel");
@@ -50,9 +52,8 @@ JobsStrip::JobsStrip(JobRunner& runner, JobsModel& model, QAction* expand, QWidg
   layout->addWidget(m_icon);
   layout->addWidget(m_title);
   layout->addWidget(m_bar);
-  layout->addWidget(m_summary);
-  layout->addWidget(m_cancel);
-  layout->addStretch(1);
+  layout->addWidget(m_cancel);  // before the words, whose length changes: it must not move under the pointer
+  layout->addWidget(m_summary, 1);
 
   connect(m_cancel, &QToolButton::clicked, this, [this] { m_runner.cancel(m_shown); });
   connect(&m_model, &QAbstractItemModel::modelReset, this, &JobsStrip::refresh);
@@ -69,7 +70,7 @@ QString JobsStrip::text() const {
 void JobsStrip::refresh() {
   const JobView* shown = nullptr;
   int unfinished = 0;
-  for (int row = 0; row < m_model.rowCount(); ++row) {
+  for (int row = m_model.rowCount(); row-- > 0;) {  // oldest first
     const JobView* job = m_model.viewAt(row);
     if (!isFinished(job->state)) ++unfinished;
     const bool better =
