@@ -1,22 +1,88 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/// What live charts cost: `bench_live [SECONDS]`. Three charts of 100,000 points each that are seen while they grow: the share
-/// of one core and the longest gap of the event loop.
+/// What live charts cost.
+///   bench_live charts [SECONDS]: three charts of 100,000 points each that are seen while they grow.
+///   bench_live run MODEL [--rounds N] [--repeat N] [--tensors GLOB] [--baselines] [--page ID]: MODEL measured by the command
+///     line, in the window, and by the command line again, so that what the window adds (A/B) stands beside what two runs
+///     differ by anyway (A/A). MODEL is a packed model; where it does not exist it is made: 1,352 tensors.
+/// Other programs make every figure worse, never better: the load stands beside each.
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QHBoxLayout>
+#include <QTemporaryDir>
 #include <QTimer>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <map>
 #include <vector>
 
+#include "core/bench/record.h"
+#include "core/pipeline/pipeline.h"
+#include "ui/benchmark/benchmark_page.h"
 #include "ui/charts/live_chart.h"
+#include "ui/frame/dialogs.h"
+#include "ui/frame/main_window.h"
+#include "ui/frame/model_session.h"
+#include "ui/frame/settings.h"
 #include "ui/frame/theme.h"
 
+using namespace deltascope;
 using namespace deltascope::ui;
 
 namespace {
+
+double seconds(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+/// Of the window's thread alone.
+double threadSeconds() { return seconds(CLOCK_THREAD_CPUTIME_ID); }
+
+double load() {
+  double now = 0;
+  return getloadavg(&now, 1) == 1 ? now : -1;
+}
+
+/// How long the event loop was away, by the clock and by what the thread itself worked: only the second is the program's fault.
+class Gaps {
+ public:
+  Gaps() {
+    QObject::connect(&m_beat, &QTimer::timeout, [this] { beat(); });
+    m_beat.setTimerType(Qt::PreciseTimer);
+    m_wall = seconds(CLOCK_MONOTONIC);
+    m_start = m_wall;
+    m_worked = m_first = threadSeconds();
+    m_beat.start(kBeatMs);
+  }
+  void print(const char* what) const {
+    const double passed = m_wall - m_start;
+    std::printf(
+        "%s: window's thread %.1f %% of a core over %.0f s; event loop away by the clock: longest %.0f ms, %d times over "
+        "50 ms; busy at a stretch: longest %.0f ms, %d times over 50 ms (load %.1f)\n",
+        what, 100 * (m_worked - m_first) / passed, passed, 1e3 * m_longest, m_late, 1e3 * m_longestBusy, m_busy, load());
+  }
+
+ private:
+  static constexpr int kBeatMs = 10;
+  void beat() {
+    const double wall = seconds(CLOCK_MONOTONIC), worked = threadSeconds();
+    const double away = wall - m_wall - 1e-3 * kBeatMs, busy = worked - m_worked;
+    m_longest = std::max(m_longest, away);
+    m_longestBusy = std::max(m_longestBusy, busy);
+    m_late += away > 0.05;
+    m_busy += busy > 0.05;
+    m_wall = wall;
+    m_worked = worked;
+  }
+  QTimer m_beat;
+  double m_start = 0, m_wall = 0, m_first = 0, m_worked = 0, m_longest = 0, m_longestBusy = 0;
+  int m_late = 0, m_busy = 0;
+};
+
+// Charts alone.
 
 constexpr int kPoints = 100'000;
 constexpr double kPerSecond = 1000;
@@ -24,44 +90,24 @@ constexpr double kPerSecond = 1000;
 /// Noise on a slow wave: no two columns of the picture are alike.
 double valueAt(int i) { return 10 + 3 * std::sin(i * 1e-4) + double((i * 7919LL) % 1000) / 500; }
 
-double processSeconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
-
-struct Figures {
-  double share = 0, longestGap = 0;
-};
-
 /// `rate` points a second go to each chart, in steps of a frame.
-Figures watch(std::vector<LiveChart*>& charts, std::vector<int>& counts, double rate, double seconds) {
-  QElapsedTimer wall, gap;
-  QTimer beat, feed;
-  Figures figures;
+void watch(const char* what, std::vector<LiveChart*>& charts, std::vector<int>& counts, double rate, double forSeconds) {
+  QElapsedTimer wall;
+  QTimer feed;
   const std::vector<int> start = counts;
-  QObject::connect(&beat, &QTimer::timeout, [&] {
-    figures.longestGap = std::max(figures.longestGap, double(gap.nsecsElapsed()) / 1e6);
-    gap.restart();
-  });
   QObject::connect(&feed, &QTimer::timeout, [&] {
     const int due = static_cast<int>(double(wall.nsecsElapsed()) / 1e9 * rate);
     for (std::size_t i = 0; i < charts.size(); ++i)
       for (; counts[i] < start[i] + due; ++counts[i]) charts[i]->append(0, counts[i] / kPerSecond, valueAt(counts[i]));
   });
-  const double before = processSeconds();
+  const Gaps gaps;
   wall.start();
-  gap.start();
-  beat.start(5);
-  if (rate > 0) feed.start(33);
-  while (double(wall.elapsed()) < seconds * 1000) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
-  figures.share = (processSeconds() - before) / (double(wall.nsecsElapsed()) / 1e9);
-  return figures;
+  if (rate > 0) feed.start(LiveChart::kFastestMs);
+  while (double(wall.elapsed()) < forSeconds * 1000) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+  gaps.print(what);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (!qEnvironmentVariableIsSet("DISPLAY")) qputenv("QT_QPA_PLATFORM", "offscreen");
-  QApplication application(argc, argv);
-  applyTheme(application, Theme::Light, 100, systemLook());
-  const double seconds = argc > 1 ? std::atof(argv[1]) : 5;
+int chartsAlone(double forSeconds) {
   QWidget window;
   auto* row = new QHBoxLayout(&window);
   std::vector<LiveChart*> charts;
@@ -71,21 +117,179 @@ int main(int argc, char** argv) {
     row->addWidget(charts.back());
   }
   std::vector<int> counts(charts.size(), kPoints);
-  QElapsedTimer filling;
-  filling.start();
   for (auto* chart : charts)
     for (int i = 0; i < kPoints; ++i) chart->append(0, i / kPerSecond, valueAt(i));
-  std::printf("appending: %.0f ns a point\n", double(filling.nsecsElapsed()) / (3.0 * kPoints));
   window.resize(1366, 320);
   window.show();
-  (void)watch(charts, counts, 0, 1);
-  const Figures still = watch(charts, counts, 0, seconds);
-  std::printf("nothing new:               %4.1f %% of a core, longest gap %.0f ms\n", still.share * 100, still.longestGap);
-  const Figures growing = watch(charts, counts, kPerSecond, seconds);
-  std::printf("3 × %.0f points/s, growing: %4.1f %% of a core, longest gap %.0f ms\n", kPerSecond, growing.share * 100,
-              growing.longestGap);
+  watch("warming up", charts, counts, 0, 1);
+  watch("nothing new", charts, counts, 0, forSeconds);
+  watch("3 × 1,000 points/s at 30 frames/s", charts, counts, kPerSecond, forSeconds);
+  for (auto* chart : charts) chart->setPace(250);
+  watch("the same at 4 frames/s", charts, counts, kPerSecond, forSeconds);
   window.hide();
-  const Figures hidden = watch(charts, counts, kPerSecond, seconds);
-  std::printf("the same, hidden:          %4.1f %% of a core, longest gap %.0f ms\n", hidden.share * 100, hidden.longestGap);
+  watch("the same, hidden", charts, counts, kPerSecond, forSeconds);
   return 0;
+}
+
+// A run, in the window and by the command line.
+
+struct Asked {
+  QString model, tensors = "*", page = "benchmark";
+  int rounds = 1, repeat = 10;
+  bool baselines = false;
+};
+
+bool make(const std::filesystem::path& packed) {
+  if (std::filesystem::exists(packed)) return true;
+  std::filesystem::path plain = packed;
+  plain += "-plain";
+  std::printf("making %s\n", packed.c_str());
+  SynthRequest synthRequest;
+  synthRequest.arch = "smollm2-135m";
+  synthRequest.layers = 150;
+  synthRequest.out = plain;
+  if (!std::filesystem::exists(plain))
+    if (const auto made = synth(synthRequest, {}); !made) return std::printf("%s\n", describe(made.error()).c_str()), false;
+  PackRequest request;
+  request.final = plain;
+  request.quantize = QuantFormat::Nf4;
+  request.out = packed;
+  if (const auto made = pack(request, {}); !made) return std::printf("%s\n", describe(made.error()).c_str()), false;
+  return true;
+}
+
+Result<BenchmarkRun> byCommandLine(const Asked& asked, const QString& out) {
+  const QString command = QString("'%1' bench '%2' --tensors '%3' --repeat %4 %5 --out '%6' --quiet > /dev/null")
+                              .arg(DELTASCOPE_CLI, asked.model, asked.tensors)
+                              .arg(asked.repeat)
+                              .arg(asked.baselines ? "" : "--no-baselines", out);
+  const double start = seconds(CLOCK_MONOTONIC);
+  const int status = std::system(qPrintable(command));
+  std::printf("command line: %.0f s (load %.1f)%s\n", seconds(CLOCK_MONOTONIC) - start, load(),
+              status == 0 ? "" : ", exit status not 0");
+  return readRun(out.toStdString());
+}
+
+Result<BenchmarkRun> inWindow(const Asked& asked, const QString& scratch) {
+  Settings settings(scratch + "/settings.ini");
+  RealDialogs dialogs;
+  WindowServices services;
+  services.engine = realEngine();
+  services.settings = &settings;
+  services.dialogs = &dialogs;
+  services.look = systemLook();
+  MainWindow window(services);
+  window.resize(1366, 768);
+  window.show();
+  QElapsedTimer settling;
+  settling.start();
+  while (settling.elapsed() < 300) QCoreApplication::processEvents(QEventLoop::AllEvents, 50);
+  window.showPage("benchmark");
+  window.openPath(asked.model);
+  while (!window.session().model()) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+  auto* page = window.findChild<BenchmarkPage*>();
+  BenchmarkForm form;
+  form.what = BenchmarkForm::What::Tensors;
+  form.tensors = asked.tensors;
+  form.repeat = asked.repeat;
+  form.baselines = asked.baselines;
+  page->setForm(form);
+  const double start = seconds(CLOCK_MONOTONIC);
+  {
+    const Gaps gaps;
+    page->run();
+    window.showPage(asked.page);
+    while (page->running()) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+    gaps.print("window");
+  }
+  {
+    const Gaps gaps;
+    settling.restart();
+    while (settling.elapsed() < 1000) QCoreApplication::processEvents(QEventLoop::AllEvents, 50);
+    gaps.print("window, the second after");
+  }
+  std::printf("window: %.0f s (load %.1f)\n", seconds(CLOCK_MONOTONIC) - start, load());
+  if (!page->shownRun()) return fail(ErrorCode::Internal, "the window has no run");
+  return *page->shownRun();
+}
+
+/// Of all weights in one mode.
+struct Sums {
+  double median = 0, least = 0, slow = 0;  ///< slow: the slowest of ten
+};
+std::map<std::string, Sums> sumsOf(const BenchmarkRun& run) {
+  std::map<std::string, Sums> sums;
+  const auto add = [&](const std::string& mode, const Timings& timings) {
+    if (timings.empty()) return;
+    std::vector<double> sorted = timings.values;
+    std::sort(sorted.begin(), sorted.end());
+    Sums& sum = sums[mode];
+    sum.median += timings.median();
+    sum.least += timings.least();
+    sum.slow += sorted[static_cast<std::size_t>(0.9 * double(sorted.size() - 1) + 0.5)];
+  };
+  for (const auto& row : run.rows) {
+    if (row.mode == "static") add("resident", row.residentMs);
+    add(row.mode, row.usedMs);
+  }
+  for (const auto& row : run.baselines) add(row.mode, row.usedMs);
+  return sums;
+}
+
+void compare(const BenchmarkRun& first, const BenchmarkRun& window, const BenchmarkRun& second) {
+  const auto a = sumsOf(first), b = sumsOf(window), c = sumsOf(second);
+  std::printf("%-10s %-9s %10s %10s %10s %8s %8s\n", "mode", "ms", "line", "window", "line", "A/A", "A/B");
+  for (const auto& [mode, sums] : a) {
+    if (!b.contains(mode) || !c.contains(mode)) continue;
+    const auto row = [&](const char* what, double Sums::*figure) {
+      const double x = sums.*figure, y = b.at(mode).*figure, z = c.at(mode).*figure;
+      const double middle = (x + z) / 2;
+      std::printf("%-10s %-9s %10.2f %10.2f %10.2f %7.1f%% %+7.1f%%\n", mode.c_str(), what, x, y, z,
+                  100 * std::abs(z - x) / middle, 100 * (y - middle) / middle);
+    };
+    row("least", &Sums::least);
+    row("median", &Sums::median);
+    row("90 %", &Sums::slow);
+  }
+}
+
+int run(const Asked& asked) {
+  if (!make(asked.model.toStdString())) return 1;
+  QTemporaryDir scratch;
+  for (int round = 0; round < asked.rounds; ++round) {
+    std::printf("round %d of %d\n", round + 1, asked.rounds);
+    const auto first = byCommandLine(asked, scratch.filePath("a.json"));
+    const auto window = inWindow(asked, scratch.path());
+    const auto second = byCommandLine(asked, scratch.filePath("c.json"));
+    for (const auto* one : {&first, &window, &second})
+      if (!*one) return std::printf("%s\n", describe(one->error()).c_str()), 1;
+    compare(*first, *window, *second);
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!qEnvironmentVariableIsSet("DISPLAY")) qputenv("QT_QPA_PLATFORM", "offscreen");
+  QApplication application(argc, argv);
+  applyTheme(application, Theme::Light, 100, systemLook());
+  QStringList words = application.arguments().mid(1);
+  if (words.size() >= 2 && words[0] == "run") {
+    Asked asked;
+    asked.model = words[1];
+    for (qsizetype i = 2; i < words.size(); ++i) {
+      const QString value = i + 1 < words.size() ? words[i + 1] : QString();
+      if (words[i] == "--rounds") asked.rounds = value.toInt();
+      if (words[i] == "--repeat") asked.repeat = value.toInt();
+      if (words[i] == "--tensors") asked.tensors = value;
+      if (words[i] == "--page") asked.page = value;
+      if (words[i] == "--baselines") asked.baselines = true;
+    }
+    return run(asked);
+  }
+  if (!words.isEmpty() && words[0] == "charts") return chartsAlone(words.size() > 1 ? words[1].toDouble() : 5);
+  std::fputs("usage: bench_live charts [SECONDS] | bench_live run MODEL [OPTION…]\n", stderr);
+  return 2;
 }

@@ -130,9 +130,9 @@ void TestBenchmarkPage::rowsAreATable() {
   wrong.bitExact = false;
   wrong.elementsDifferent = 3;
   wrong.firstDifference = 17;
-  model.add(sampleRow("model.embed_tokens.weight", "jit", 0.8), false);
-  model.add(wrong, false);
-  model.add(sampleRow("a", "additive", 20), true);
+  model.add({{sampleRow("model.embed_tokens.weight", "jit", 0.8), false}});
+  model.add({{wrong, false}});
+  model.add({{sampleRow("a", "additive", 20), true}});
   const auto cell = [&](int row, int column, int role = Qt::DisplayRole) {
     return model.data(model.index(row, column), role).toString();
   };

@@ -68,7 +68,7 @@ BenchmarkBar::BenchmarkBar(QWidget* parent) : QWidget(parent) {
   m_budget = new QLineEdit;
   m_budget->setPlaceholderText("what is free");
   m_budget->setMaximumWidth(characters(*this, 16));
-  add("&Budget", m_budget, "benchBudget",
+  add("B&udget", m_budget, "benchBudget",
       "The most memory a run may hold, with a unit: 14 MiB, 5.3 GB. Empty: what the device has free");
   m_repeat = new QSpinBox;
   m_repeat->setRange(1, kMostRepetitions);

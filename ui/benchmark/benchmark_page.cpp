@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/benchmark/benchmark_page.h"
 
+#include <QCoreApplication>
 #include <QHeaderView>
 #include <QLabel>
 #include <QTabWidget>
 #include <QTableView>
+#include <chrono>
 
 #include "ui/benchmark/benchmark_bar.h"
 #include "ui/benchmark/run_rows_model.h"
@@ -15,6 +17,8 @@
 #include "ui/frame/settings.h"
 #include "ui/history/run_list_view.h"
 #include "ui/jobs/batcher.h"
+#include "ui/jobs/job_text.h"
+#include "ui/jobs/quiet_moment.h"
 #include "ui/payload/facts_view.h"
 #include "ui/report/run_command.h"
 #include "ui/report/run_section.h"
@@ -22,6 +26,10 @@
 
 namespace deltascope::ui {
 namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kLongestAge = 250ms;  // of the charts while a run goes on
+constexpr int kTickMs = 50;
 
 QString nameOfModel(const Inspection& model) { return modelName(QString::fromStdString(model.files.path.string())); }
 
@@ -36,6 +44,10 @@ void BenchmarkPage::connectParts() {
   connect(m_runs, &RunListView::compareRequested, this, &BenchmarkPage::compare);
   connect(m_runs, &RunListView::messageRaised, this, &Page::messageRaised);
   connect(m_comparison, &ComparisonView::messageRaised, this, &Page::messageRaised);
+  connect(&m_tick, &QTimer::timeout, this, [this] {
+    if (m_drawWhenDue) m_drawWhenDue();
+  });
+  connect(m_services.jobs, &JobRunner::changed, this, &BenchmarkPage::follow);
   connect(m_rows, &QAbstractItemModel::modelReset, this, &BenchmarkPage::hideEmptyColumns);
 }
 
@@ -75,6 +87,7 @@ void BenchmarkPage::updateState() {
 
 void BenchmarkPage::run() {
   if (!m_bar->canRun()) return;
+  emit workBegan();
   const BenchmarkForm form = m_bar->form();
   BenchmarkRequest request = requestOf(form, *m_model);
   const QString model = nameOfModel(*m_model);
@@ -98,27 +111,65 @@ void BenchmarkPage::run() {
   m_tabs->setCurrentWidget(m_live);
   const Batcher<RunEvent> events([this](std::vector<RunEvent>&& batch) {
     m_live->take(batch);
-    for (const RunEvent& event : batch)
-      if (const auto* row = std::get_if<RunRow>(&event)) m_rows->add(row->row, row->baseline);
+    std::vector<RunRowsModel::Row> rows;
+    for (RunEvent& event : batch)
+      if (auto* row = std::get_if<RunRow>(&event)) rows.push_back({std::move(row->row), row->baseline});
+    m_rows->add(std::move(rows));
     hideEmptyColumns();
   });
+  const QuietMoment quiet([this, events] {
+    events.fetch();
+    m_live->drawNow();
+    // Painted before the run goes on.
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest);
+    QCoreApplication::sendPostedEvents(window(), QEvent::UpdateRequest);
+  });
+  m_drawWhenDue = [quiet] {
+    if (quiet.age() >= kLongestAge) quiet.draw();
+  };
+  m_tick.start(kTickMs);
   JobSpec spec;
   spec.title = QString("Benchmark %1: %2").arg(model, summaryOf(form));
   spec.kind = "benchmark";
   m_job = m_services.jobs->start(
       spec,
-      [benchmark = m_services.engine->benchmark, request, events](const JobScope& scope) {
+      [benchmark = m_services.engine->benchmark, request, events, quiet](const JobScope& scope) {
         BenchmarkHooks hooks;
-        hooks.onMemory = [&](const BenchmarkMemory& memory) { events.add(scope, memory); };
-        hooks.onLatency = [&](std::string_view tensor, std::string_view mode, double milliseconds) {
-          events.add(scope, RunLatency{std::string(tensor), std::string(mode), milliseconds});
+        hooks.onPause = [&] { quiet.offer(scope); };
+        hooks.onChosen = [&](std::span<const std::string> tensors) {
+          events.keep(RunTensors{{tensors.begin(), tensors.end()}});
         };
-        hooks.onToken = [&](double seconds, double perSecond) { events.add(scope, RunSpeed{seconds, perSecond}); };
-        hooks.onRow = [&](const BenchmarkRow& row, bool baseline) { events.add(scope, RunRow{row, baseline}); };
+        hooks.onMemory = [&](const BenchmarkMemory& memory) { events.keep(memory); };
+        hooks.onLatency = [&](std::string_view tensor, std::string_view mode, double milliseconds) {
+          events.keep(RunLatency{std::string(tensor), std::string(mode), milliseconds});
+        };
+        hooks.onToken = [&](double seconds, double perSecond) { events.keep(RunSpeed{seconds, perSecond}); };
+        hooks.onRow = [&](const BenchmarkRow& row, bool baseline) {
+          events.keep(RunRow{row, baseline});
+          if (!row.bitExact && !baseline)
+            scope.log(QString::fromStdString(row.tensor + ", " + row.mode) + ": " + rowVerdict(row));
+        };
         return benchmark(request, scope, hooks);
       },
-      this, [this, file](Result<BenchmarkRun>& result) { finished(result, file); });
+      this,
+      [this, file, events](Result<BenchmarkRun>& result) {
+        m_tick.stop();
+        m_drawWhenDue = {};
+        events.fetch();
+        finished(result, file);
+      });
+  follow(m_job);
   updateState();
+}
+
+/// What the job does, beside the charts.
+void BenchmarkPage::follow(JobId id) {
+  if (id != m_job || id == 0) return;
+  const auto job = m_services.jobs->job(id);
+  if (!job) return;
+  QStringList words{summaryText(*job)};
+  if (job->state == JobState::Running && !job->progress.tensor.empty()) words << QString::fromStdString(job->progress.tensor);
+  m_live->setState(words.join("  ·  "));
 }
 
 void BenchmarkPage::cancel() {
@@ -166,6 +217,7 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
   if (!result->rows.empty()) {
     message.actionText = "Save re&port…";
     message.action = [this] { writeReport(); };
+    message.stays = true;
   }
   emit messageRaised(message);
   updateState();
@@ -246,12 +298,17 @@ void BenchmarkPage::comparePayloads() {
 
 void BenchmarkPage::openRunFile(const QString& path) { m_runs->addFile(path); }
 
+/// Sizes follow when a column comes or goes, not with every row: that takes longer than drawing the charts.
 void BenchmarkPage::hideEmptyColumns() {
+  bool other = false;
   for (int column = 0; column < RunRowsModel::ColumnCount; ++column) {
     const bool figures = column >= RunRowsModel::Size && column <= RunRowsModel::Norm;
-    m_table->setColumnHidden(column, figures && !m_rows->hasFigures(static_cast<RunRowsModel::Column>(column)));
+    const bool hidden = figures && !m_rows->hasFigures(static_cast<RunRowsModel::Column>(column));
+    if (hidden == m_table->isColumnHidden(column)) continue;
+    m_table->setColumnHidden(column, hidden);
+    other = true;
   }
-  m_table->resizeColumnsToContents();
+  if (other || !running()) m_table->resizeColumnsToContents();
 }
 
 }  // namespace deltascope::ui

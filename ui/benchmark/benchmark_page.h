@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 #include <QDateTime>
+#include <QTimer>
 #include <optional>
 
 #include "ui/benchmark/benchmark_form.h"
@@ -60,6 +61,7 @@ class BenchmarkPage : public Page {
   void connectParts();
 
   void finished(const Result<BenchmarkRun>& result, const QString& file);
+  void follow(JobId id);
   void showRun(const BenchmarkRun& run, bool keepLive);
   void showFile(const QString& file);
   void compare(const QStringList& files);
@@ -81,6 +83,8 @@ class BenchmarkPage : public Page {
   std::function<QDateTime()> m_clock = [] { return QDateTime::currentDateTime(); };
   ModelPointer m_model;
   JobId m_job = 0;
+  QTimer m_tick;  ///< draws a run that makes no pauses
+  std::function<void()> m_drawWhenDue;
   bool m_cancelling = false;
   std::optional<BenchmarkRun> m_shown;  ///< whose charts and rows are seen
 

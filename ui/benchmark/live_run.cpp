@@ -3,11 +3,13 @@
 
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <utility>
 
 #include "ui/charts/live_chart.h"
 #include "ui/charts/numbers.h"
@@ -24,6 +26,7 @@ enum MemorySeries { kAccounted };
 enum DeviceSeries { kOwn, kOthers, kTotal };
 constexpr std::array<const char*, 4> kModes{"resident", "static", "jit", "stream"};
 
+constexpr int kMeasuringMs = 250;  // frames in the middle of what is measured; pauses have their own
 constexpr double kMib = 1u << 20, kGib = 1u << 30;
 QString mibText(double value) { return byteText(static_cast<std::uint64_t>(std::max(0.0, value) * kMib)); }
 QString gibText(double value) { return QString::number(value, 'f', 2) + " GiB"; }
@@ -129,7 +132,15 @@ QWidget* LiveRun::makeToolbar() {
   auto* bar = new QWidget;
   auto* line = new QHBoxLayout(bar);
   line->setContentsMargins(0, 0, 0, 0);
-  line->addWidget(m_verdicts, 1);
+  m_state = new QLabel;
+  m_state->setObjectName("liveState");
+  m_state->setAccessibleName("What the run is doing");
+  m_state->setTextFormat(Qt::PlainText);
+  m_state->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+  m_verdicts->setWordWrap(false);
+  line->setSpacing(steps(*this, 4));
+  line->addWidget(m_verdicts);
+  line->addWidget(m_state, 1);
   line->addWidget(m_pause);
   line->addWidget(m_follow);
   return bar;
@@ -165,6 +176,11 @@ void LiveRun::clear() {
     showLive(static_cast<Part>(part));
   }
   m_tensors.clear();
+  m_positions.clear();
+  m_named = true;
+  m_panels[Latency].live->setPositionNames({});
+  setPace(LiveChart::kFastestMs);
+  setState({});
   m_exact = m_wrong = 0;
   m_firstWrong.clear();
   m_running = false;
@@ -189,22 +205,25 @@ void LiveRun::begin(std::uint64_t budget, bool tensors, bool generation) {
   m_pause->setEnabled(true);
   setBudget(budget);
   setFollow(true);
+  setPace(kMeasuringMs);
   showVerdicts();
 }
 
 int LiveRun::positionOf(const std::string& tensor) {
-  const auto known = std::find(m_tensors.rbegin(), m_tensors.rend(), tensor);  // mostly the last one
-  if (known != m_tensors.rend()) return static_cast<int>(m_tensors.rend() - known) - 1;
-  m_tensors.push_back(tensor);
-  QStringList names;
-  for (const auto& name : m_tensors) names << QString::fromStdString(name);
-  m_panels[Latency].live->setPositionNames(names);
-  return static_cast<int>(m_tensors.size()) - 1;
+  const auto [place, added] = m_positions.try_emplace(tensor, static_cast<int>(m_tensors.size()));
+  if (added) {
+    m_tensors << QString::fromStdString(tensor);
+    m_named = false;
+  }
+  return place->second;
 }
 
 void LiveRun::take(const std::vector<RunEvent>& events) {
   struct Taker {
     LiveRun& run;
+    void operator()(const RunTensors& t) const {
+      for (const auto& name : t.names) (void)run.positionOf(name);
+    }
     void operator()(const BenchmarkMemory& m) const {
       run.m_panels[Memory].live->append(kAccounted, m.seconds, double(m.accounted) / kMib);
       run.m_panels[Device].live->append(kOwn, m.seconds, double(m.own) / kGib);
@@ -219,7 +238,20 @@ void LiveRun::take(const std::vector<RunEvent>& events) {
     void operator()(const RunRow& r) const { run.countVerdict(r.row, r.baseline); }
   };
   for (const RunEvent& event : events) std::visit(Taker{*this}, event);
+  if (!std::exchange(m_named, true)) m_panels[Latency].live->setPositionNames(m_tensors);
   showVerdicts();
+}
+
+void LiveRun::drawNow() {
+  for (const Panel& panel : m_panels) panel.live->drawNow();
+}
+
+void LiveRun::setPace(int milliseconds) {
+  for (const Panel& panel : m_panels) panel.live->setPace(milliseconds);
+}
+
+void LiveRun::setState(const QString& words) {
+  if (m_state->text() != words) m_state->setText(words);
 }
 
 void LiveRun::countVerdict(const BenchmarkRow& row, bool baseline) {
@@ -240,13 +272,14 @@ void LiveRun::showVerdicts() {
                .arg(QString::fromStdString(m_firstWrong));
   else if (m_exact > 0)
     text = QString("✓ bit-exact: %1 of %1 checks").arg(m_exact);
-  else
-    text = m_running ? QString("– no weight is done yet") : QString();
-  m_verdicts->setText(text);
+  if (m_verdicts->text() != text) m_verdicts->setText(text);
+  m_verdicts->setVisible(!text.isEmpty());
 }
 
 void LiveRun::end(const BenchmarkRun& run) {
   m_running = false;
+  setPace(LiveChart::kFastestMs);
+  setState({});
   m_pause->setChecked(false);
   m_pause->setEnabled(false);
   showStill(Latency, latencyChart(run));

@@ -4,6 +4,7 @@
 #include <QWidget>
 #include <array>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "ui/charts/chart.h"
 
 class QComboBox;
+class QLabel;
 class QStackedWidget;
 class QToolButton;
 
@@ -32,7 +34,11 @@ struct RunRow {
   BenchmarkRow row;
   bool baseline = false;
 };
-using RunEvent = std::variant<BenchmarkMemory, RunLatency, RunSpeed, RunRow>;
+/// What will be measured, in order.
+struct RunTensors {
+  std::vector<std::string> names;
+};
+using RunEvent = std::variant<RunTensors, BenchmarkMemory, RunLatency, RunSpeed, RunRow>;
 
 /// A chart that can be exported, with its name.
 struct RunChart {
@@ -48,6 +54,10 @@ class LiveRun : public QWidget {
   /// `budget`: bytes, 0: none; `tensors` and `generation`: what will come.
   void begin(std::uint64_t budget, bool tensors, bool generation);
   void take(const std::vector<RunEvent>& events);
+  /// What the run is doing, in words: said while no weight is done, and beside the verdicts after.
+  void setState(const QString& words);
+  /// What was taken is drawn now; while a run goes on nothing else draws it.
+  void drawNow();
   /// The run ended: the latencies become medians with their spread.
   void end(const BenchmarkRun& run);
   /// A run from its record.
@@ -74,6 +84,7 @@ class LiveRun : public QWidget {
   void showStill(Part part, const Chart& chart);
   void showLive(Part part);
   [[nodiscard]] int positionOf(const std::string& tensor);
+  void setPace(int milliseconds);
   void countVerdict(const BenchmarkRow& row, bool baseline);
   void showVerdicts();
 
@@ -83,7 +94,10 @@ class LiveRun : public QWidget {
   QComboBox* m_memoryKind = nullptr;
   QToolButton *m_pause = nullptr, *m_follow = nullptr;
   TextLabel* m_verdicts = nullptr;
-  std::vector<std::string> m_tensors;  ///< in order of arrival: the positions of the latency chart
+  QLabel* m_state = nullptr;
+  QStringList m_tensors;  ///< the positions of the latency chart
+  std::unordered_map<std::string, int> m_positions;
+  bool m_named = true;  ///< the chart knows all of m_tensors
   int m_exact = 0, m_wrong = 0;
   std::string m_firstWrong;
   bool m_running = false;

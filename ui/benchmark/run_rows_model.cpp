@@ -128,27 +128,37 @@ bool isFigure(int column) { return column >= Model::Size && column <= Model::Nor
 void RunRowsModel::clear() {
   beginResetModel();
   m_rows.clear();
+  m_figures.reset();
   endResetModel();
 }
 
 void RunRowsModel::setRun(const BenchmarkRun& run) {
   beginResetModel();
   m_rows.clear();
+  m_figures.reset();
   for (const auto& row : run.rows) m_rows.push_back({row, false});
   for (const auto& row : run.baselines) m_rows.push_back({row, true});
+  for (const auto& row : m_rows) noteFigures(row.row);
   endResetModel();
 }
 
-void RunRowsModel::add(const BenchmarkRow& row, bool baseline) {
+void RunRowsModel::add(std::vector<Row> rows) {
+  if (rows.empty()) return;
   const int at = rowCount();
-  beginInsertRows({}, at, at);
-  m_rows.push_back({row, baseline});
+  beginInsertRows({}, at, at + static_cast<int>(rows.size()) - 1);
+  for (auto& row : rows) {
+    noteFigures(row.row);
+    m_rows.push_back(std::move(row));
+  }
   endInsertRows();
 }
 
-bool RunRowsModel::hasFigures(Column column) const {
-  return std::any_of(m_rows.begin(), m_rows.end(), [column](const Row& row) { return figure(row.row, column).has_value(); });
+void RunRowsModel::noteFigures(const BenchmarkRow& row) {
+  for (int column = 0; column < ColumnCount; ++column)
+    if (!m_figures[static_cast<std::size_t>(column)] && figure(row, column)) m_figures.set(static_cast<std::size_t>(column));
 }
+
+bool RunRowsModel::hasFigures(Column column) const { return m_figures[static_cast<std::size_t>(column)]; }
 
 int RunRowsModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_rows.size()); }
 int RunRowsModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }

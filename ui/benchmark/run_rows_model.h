@@ -2,6 +2,7 @@
 #pragma once
 /// The rows of one run as a table: what was measured, then the baselines.
 #include <QAbstractTableModel>
+#include <bitset>
 #include <vector>
 
 #include "core/bench/bench.h"
@@ -33,10 +34,15 @@ class RunRowsModel : public QAbstractTableModel {
   };
   static constexpr int kSortRole = Qt::UserRole + 1;
 
+  struct Row {
+    BenchmarkRow row;
+    bool baseline = false;
+  };
+
   using QAbstractTableModel::QAbstractTableModel;
   void clear();
   void setRun(const BenchmarkRun& run);
-  void add(const BenchmarkRow& row, bool baseline);
+  void add(std::vector<Row> rows);
   [[nodiscard]] const BenchmarkRow& rowAt(int row) const { return m_rows[static_cast<std::size_t>(row)].row; }
   [[nodiscard]] bool isBaseline(int row) const { return m_rows[static_cast<std::size_t>(row)].baseline; }
   /// Whether any row has a figure there: columns without one are better hidden.
@@ -48,11 +54,9 @@ class RunRowsModel : public QAbstractTableModel {
   [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
  private:
-  struct Row {
-    BenchmarkRow row;
-    bool baseline = false;
-  };
+  void noteFigures(const BenchmarkRow& row);
   std::vector<Row> m_rows;
+  std::bitset<ColumnCount> m_figures;  ///< columns that have any
 };
 
 }  // namespace deltascope::ui

@@ -40,6 +40,8 @@ class NameTicker : public CountTicker {
  private:
   QCPAxis& m_axis;
   QStringList m_names;  // without what all of them begin or end with
+  QFont m_measured;     // the font that m_widest is of
+  int m_widest = -1;    // measuring thousands of names takes longer than drawing them
 };
 
 void build(QCustomPlot& plot, const HistogramChart& chart, const ChartStyle& style);

@@ -19,7 +19,6 @@
 namespace deltascope::ui {
 namespace {
 
-constexpr int kFrameMs = 33;
 constexpr int kDescribeMs = 1000;
 constexpr std::size_t kExported = 2000;
 constexpr std::size_t kSparse = 60;  // so few points are dots on the line as well
@@ -71,7 +70,7 @@ LiveChart::LiveChart(LiveAxes axes, QList<LiveSeries> series, QWidget* parent) :
   connect(m_plot, &QCustomPlot::afterLayout, this, &LiveChart::fill);
   connect(m_plot->xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, &LiveChart::userZoomed);
   connect(m_plot, &QCustomPlot::mouseDoubleClick, this, [this] { setFollow(true); });
-  m_frames.setInterval(kFrameMs);
+  m_frames.setInterval(kFastestMs);
   connect(&m_frames, &QTimer::timeout, this, [this] {
     if (m_changed)
       frame();
@@ -100,8 +99,16 @@ void LiveChart::setLimit(std::optional<double> value, const QString& label) {
 }
 
 void LiveChart::setPositionNames(const QStringList& names) {
+  if (m_names == names) return;
   m_names = names;
-  applyStyle();
+  nameTicks();
+  schedule();
+}
+
+void LiveChart::nameTicks() {
+  if (m_names.isEmpty()) return m_plot->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new CountTicker));
+  ++m_cost.names;
+  m_plot->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new NameTicker(*m_plot->xAxis, m_names)));
 }
 
 void LiveChart::setEmptyText(const QString& text) {
@@ -168,12 +175,19 @@ void LiveChart::schedule() {
   if (isVisible() && !m_frames.isActive()) m_frames.start();
 }
 
+void LiveChart::drawNow() {
+  if (!m_changed || !isVisible()) return;
+  m_frames.stop();
+  frame();
+}
+
 void LiveChart::frame() {
   m_changed = false;
   const bool empty = std::all_of(m_series.begin(), m_series.end(), [](const auto& each) { return each->shown().isEmpty(); });
   static_cast<QStackedLayout*>(layout())->setCurrentWidget(empty ? static_cast<QWidget*>(m_empty) : m_plot);
   if (!m_describe.isActive()) m_describe.start();
   if (empty) return;
+  ++m_cost.frames;
   fitRanges();
   m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
@@ -301,7 +315,8 @@ void LiveChart::applyStyle() {
   preparePlot(*m_plot, style);
   m_plot->xAxis->setLabel(m_axes.positionLabel);
   m_plot->yAxis->setLabel(m_axes.valueLabel);
-  if (!m_names.isEmpty()) m_plot->xAxis->setTicker(QSharedPointer<QCPAxisTicker>(new NameTicker(*m_plot->xAxis, m_names)));
+  ++m_cost.styles;
+  nameTicks();
   QStringList labels;
   std::size_t colours = 0;
   for (auto& each : m_series) {

@@ -4,6 +4,7 @@
 #include <QElapsedTimer>
 #include <QTimer>
 #include <QWidget>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -25,8 +26,8 @@ struct LiveAxes {
   QString (*valueText)(double) = nullptr;  ///< for the peak and tooltips; three or four figures without it
 };
 
-/// Thread: the window's. Data is drawn at most 30 times a second, and only while the chart is seen. Memory is bounded: above
-/// 200,000 points a series is thinned, keeping its lowest and highest values.
+/// Thread: the window's. Data is drawn at most 30 times a second, or as setPace() says, and only while the chart is seen.
+/// Memory is bounded: above 200,000 points a series is thinned, keeping its lowest and highest values.
 class LiveChart : public QWidget {
   Q_OBJECT
  public:
@@ -43,6 +44,17 @@ class LiveChart : public QWidget {
   /// Said in the middle while there is nothing to draw.
   void setEmptyText(const QString& text);
   void clear();
+
+  static constexpr int kFastestMs = 33;
+  /// The least time between two frames: longer while what is drawn is being measured.
+  void setPace(int milliseconds) { m_frames.setInterval(std::max(kFastestMs, milliseconds)); }
+  /// The next frame, if there is anything new, without waiting for its time.
+  void drawNow();
+  /// What the chart was made to do so far, for tests of what a run costs.
+  struct Cost {
+    int names = 0, styles = 0, frames = 0;
+  };
+  [[nodiscard]] const Cost& cost() const { return m_cost; }
 
   /// Paused: data is kept coming in, the picture stands still.
   void setPaused(bool paused);
@@ -74,6 +86,7 @@ class LiveChart : public QWidget {
   void applyStyle();
   void schedule();
   void frame();
+  void nameTicks();
   void fitRanges();
   void fill();
   void userZoomed();
@@ -83,6 +96,7 @@ class LiveChart : public QWidget {
   std::vector<std::unique_ptr<Series>> m_series;
   std::optional<LinesChart::Limit> m_limit;
   QStringList m_names;
+  Cost m_cost;
   QCustomPlot* m_plot = nullptr;
   class LineMarks* m_marks = nullptr;  // the plot's
   QLabel* m_empty = nullptr;

@@ -40,8 +40,12 @@ void NameTicker::generate(const QCPRange& range, const QLocale& locale, QChar fo
   const QFontMetrics metrics(m_axis.tickLabelFont());
   const double perPosition = 0.8 * view.width() / range.size();
   const int tallest = static_cast<int>(0.36 * view.height());
-  int widest = 0;
-  for (const QString& name : m_names) widest = std::max(widest, metrics.horizontalAdvance(name));
+  if (m_widest < 0 || m_measured != m_axis.tickLabelFont()) {
+    m_measured = m_axis.tickLabelFont();
+    m_widest = 0;
+    for (const QString& name : m_names) m_widest = std::max(m_widest, metrics.horizontalAdvance(name));
+  }
+  const int widest = m_widest;
   const bool upright = widest + 2 * metrics.averageCharWidth() <= perPosition;
   const bool turned = !upright && tallest >= 8 * metrics.averageCharWidth();
   m_axis.setTickLabelRotation(turned && !m_names.isEmpty() ? -90 : 0);

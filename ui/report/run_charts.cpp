@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
@@ -80,18 +81,14 @@ SpreadChart latencyChart(const BenchmarkRun& run) {
   SpreadChart chart;
   chart.positionLabel = QStringLiteral("weight");
   chart.valueLabel = QStringLiteral("one use, ms");
-  std::vector<std::string> tensors;
+  std::unordered_map<std::string, std::size_t> places;
   for (const auto& row : run.rows)
-    if (!row.generation && std::find(tensors.begin(), tensors.end(), row.tensor) == tensors.end())
-      tensors.push_back(row.tensor);
-  for (const auto& tensor : tensors) chart.positions << shortTensor(tensor);
-  std::map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < tensors.size(); ++i) places[tensors[i]] = i;
+    if (!row.generation && places.try_emplace(row.tensor, places.size()).second) chart.positions << shortTensor(row.tensor);
   std::map<std::string, std::vector<SpreadChart::Point>> series;
   const auto add = [&](const BenchmarkRow& row, const std::string& mode, const Timings& timings) {
     const auto place = places.find(row.tensor);
     if (row.generation || timings.empty() || place == places.end()) return;
-    auto& points = series.try_emplace(mode, tensors.size()).first->second;
+    auto& points = series.try_emplace(mode, places.size()).first->second;
     points[place->second] = {timings.least(), timings.median(), timings.most(), true};
   };
   for (const auto* rows : {&run.rows, &run.baselines})
