@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/chat/transcript.h"
 
+#include <QCoreApplication>
+#include <QEvent>
 #include <QPushButton>
 #include <QScrollBar>
 #include <QTimer>
@@ -90,12 +92,27 @@ void Transcript::setExchange(qsizetype at, const Exchange& exchange) {
 
 void Transcript::appendText(qsizetype at, int side, const QString& text) {
   if (ExchangeView* view = viewAt(at))
-    if (AnswerView* answer = view->answer(side)) answer->append(text);
+    if (AnswerView* answer = view->answer(side)) {
+      answer->append(text);
+      settle(*answer);
+    }
 }
 
 void Transcript::showLive(qsizetype at, int side, const QString& words) {
   if (ExchangeView* view = viewAt(at))
-    if (AnswerView* answer = view->answer(side)) answer->showLive(words);
+    if (AnswerView* answer = view->answer(side)) {
+      answer->showLive(words);
+      settle(*answer);
+    }
+}
+
+/// Every layout around follows now, from the inside out: text takes its new height at once, and what is below it would be
+/// painted where it was until the event loop has come to each of them in turn.
+void Transcript::settle(QWidget& from) {
+  for (QWidget* widget = &from; widget != viewport(); widget = widget->parentWidget())
+    if (widget->layout()) widget->layout()->activate();
+  QEvent request(QEvent::LayoutRequest);
+  QCoreApplication::sendEvent(this, &request);
 }
 
 void Transcript::setBusy(bool busy) {

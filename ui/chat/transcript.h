@@ -49,6 +49,7 @@ class Transcript : public QScrollArea {
   void workOn();
   void updateEarlier();
   void applyWidth();
+  void settle(QWidget& from);
 
   QList<Exchange> m_earlier;     ///< not shown
   QList<ExchangeView*> m_views;  ///< of the exchanges after those
