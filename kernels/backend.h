@@ -56,8 +56,8 @@ class Timer {
 /// A device's memory as its driver sees it.
 struct DeviceMemoryUse {
   std::uint64_t total = 0, free = 0;
-  std::uint64_t own = 0;  ///< of this process, where the source knows it; else what the backend holds
-  std::string source;     ///< "NVML", "cudaMemGetInfo", "/proc"
+  std::uint64_t own = 0;  ///< of this process; 0 where the source tells only of the whole device
+  std::string source;     ///< where the figures come from, in words: "VmRSS of /proc/self/status"; empty: nobody told
 };
 
 /// One device, opened: its memory, and the operations of a decoder-only transformer. Arguments are described in kernels/ops;

@@ -34,6 +34,7 @@ Result<std::shared_ptr<ChatModel>> loadChat(const LoadRequest& request, const Jo
   DELTASCOPE_ASSIGN(chat->model, Model::load(request, job, other ? other->model : nullptr));
   DELTASCOPE_ASSIGN(chat->session, Session::create(chat->model));
   chat->plan = chat->model->plan();
+  chat->fingerprint = chat->model->fingerprint();
   const LoadedChat* const self = chat.get();
   chat->memory = [self] { return self->model->memory(); };
   chat->answer = [self](const ChatTurn& turn, const std::stop_token& stop) { return answer(*self, turn, stop); };
@@ -58,7 +59,11 @@ Engine realEngine() {
   engine.verify = deltascope::verify;
   engine.unpack = deltascope::unpack;
   engine.importScripts = deltascope::importScripts;
-  engine.inspect = deltascope::inspect;
+  engine.inspect = [](const std::filesystem::path& path, const std::filesystem::path& base) -> Result<Inspection> {
+    DELTASCOPE_ASSIGN(Inspection inspection, deltascope::inspect(path, base));
+    if (!base.empty() && inspection.files.kind == ModelFiles::Kind::Payload) DELTASCOPE_TRY(checkBase(path, base));
+    return inspection;
+  };
   engine.closeUp = deltascope::closeUp;
   engine.tokenizer = tokenizerOf;
   engine.planModel = deltascope::planModel;

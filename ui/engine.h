@@ -28,6 +28,7 @@ struct ChatTurn {
 /// not read again. Cancelling is no error: it comes back with StopReason::Cancelled.
 struct ChatModel {
   MemoryPlan plan;
+  std::string fingerprint;  ///< Model::fingerprint()
   std::function<kernels::MemoryUse()> memory;
   std::function<Result<Generation>(const ChatTurn&, const std::stop_token&)> answer;
 };
@@ -45,6 +46,7 @@ struct Engine {
   std::function<Result<VerifyResult>(const VerifyRequest&, const JobContext&)> verify;
   std::function<Result<UnpackResult>(const UnpackRequest&, const JobContext&)> unpack;
   std::function<Result<ImportResult>(const ImportRequest&, const JobContext&)> importScripts;
+  /// A base that is given and is not the payload's is refused, by name and fingerprint.
   std::function<Result<Inspection>(const std::filesystem::path& path, const std::filesystem::path& base)> inspect;
   std::function<Result<TensorCloseUp>(const std::filesystem::path& path, const std::filesystem::path& base,
                                       const std::string& tensor, std::uint64_t elementLimit, const JobContext&)>

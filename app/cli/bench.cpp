@@ -4,14 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "app/cli/job.h"
 #include "app/cli/model_options.h"
 #include "app/cli/print.h"
 #include "core/base/file.h"
+#include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/bench/record.h"
+#include "core/bench/run_words.h"
 
 namespace deltascope::cli {
 namespace {
@@ -27,66 +30,98 @@ struct Options {
   bool noBaselines = false;
 };
 
-/// Short times with more decimals.
-std::string milliseconds(const Timings& t) {
-  const int decimals = t.median() < 0.1 ? 5 : 3;
-  return t.empty() ? "–"
-                   : fmt::format("{:.{}f} ({:.{}f}–{:.{}f})", t.median(), decimals, t.least(), decimals, t.most(), decimals);
+std::string spread(const Timings& t) {
+  if (t.empty()) return "–";
+  if (t.values.size() == 1) return significantText(t.median());
+  return fmt::format("{} ({}–{})", significantText(t.median()), significantText(t.least()), significantText(t.most()));
 }
 
-std::string signedSize(std::int64_t bytes) {
-  return (bytes < 0 ? "-" : "") +
-         formatGib(bytes < 0 ? 0 - static_cast<std::uint64_t>(bytes) : static_cast<std::uint64_t>(bytes));
+std::string withSign(double value, const std::string& text) { return value > 0 ? '+' + text : text; }
+
+/// Headers of a column of bytes, and its cells in one unit.
+struct SizeColumn {
+  ByteScale scale;
+  SizeColumn(const std::vector<const BenchmarkRow*>& rows, double (*value)(const BenchmarkRow&)) {
+    double largest = 0;
+    for (const auto* row : rows) largest = std::max(largest, std::abs(value(*row)));
+    scale = byteScale(static_cast<std::uint64_t>(largest));
+  }
+  [[nodiscard]] std::string head(const char* name) const { return fmt::format("{} {}", name, scale.name); }
+  [[nodiscard]] std::string cell(double bytes) const { return textIn(scale, bytes); }
+};
+
+double sizeOf(const BenchmarkRow& row) { return static_cast<double>(row.layerBytes); }
+double peakOf(const BenchmarkRow& row) { return static_cast<double>(row.peakMemoryBytes); }
+double savedOf(const BenchmarkRow& row) { return static_cast<double>(row.memorySavedBytes()); }
+
+std::vector<const BenchmarkRow*> rowsOf(const BenchmarkRun& run, bool generation) {
+  std::vector<const BenchmarkRow*> rows;
+  for (const auto* list : {&run.rows, &run.baselines})
+    for (const auto& row : *list)
+      if (row.generation.has_value() == generation) rows.push_back(&row);
+  return rows;
 }
 
-std::string verdict(const BenchmarkRow& row) {
-  if (row.bitExact)
-    return row.generation
-               ? "same logits each time"
-               : fmt::format("bit-exact: {} of {}", formatCount(row.elementsCompared), formatCount(row.elementsCompared));
-  if (!row.problem.empty()) return printable(row.problem);
-  return fmt::format("{} of {} differ", formatCount(row.elementsDifferent), formatCount(row.elementsCompared));
+std::string overhead(const BenchmarkRow& row) {
+  if (row.residentMs.empty() || row.usedMs.empty()) return "–";
+  const std::string text = withSign(row.overheadMs(), significantText(row.overheadMs()));
+  return overheadNote(row).empty() ? text : fmt::format("{} ({})", text, overheadNote(row));
 }
 
-std::string tensorTable(const std::vector<BenchmarkRow>& rows, const std::vector<BenchmarkRow>& baselines) {
-  std::vector<std::vector<std::string>> lines{{"tensor", "mode", "codec", "size", "resident ms", "with reconstruction ms",
-                                               "overhead ms", "rebuilt GB/s", "of copy", "peak", "saved", "verdict"}};
-  for (const auto* list : {&rows, &baselines})
-    for (const auto& row : *list) {
-      if (row.generation) continue;
-      const bool compared = !row.residentMs.empty() && !row.usedMs.empty();
-      lines.push_back({printable(row.tensor), row.mode, row.codec, formatGib(row.layerBytes), milliseconds(row.residentMs),
-                       milliseconds(row.usedMs),
-                       compared ? fmt::format("{:+.{}f}", row.overheadMs(), row.usedMs.median() < 0.1 ? 5 : 3) : "–",
-                       row.rebuildMs.empty() ? "–" : fmt::format("{:.2f}", row.reconstructGbPerSecond()),
-                       row.rebuildMs.empty() ? "–" : percent(row.copyShare), formatGib(row.peakMemoryBytes),
-                       signedSize(row.memorySavedBytes()), verdict(row)});
-    }
-  return lines.size() > 1 ? table(lines, "lllrrrrrrrrl") : std::string();
+std::string tensorTable(const BenchmarkRun& run) {
+  const auto rows = rowsOf(run, false);
+  if (rows.empty()) return {};
+  const SizeColumn size(rows, sizeOf), peak(rows, peakOf), saved(rows, savedOf);
+  std::vector<std::vector<std::string>> lines{{"tensor", "mode", "codec", size.head("size"), "resident ms",
+                                               "with reconstruction ms", "overhead ms", "rebuilt GB/s", "of copy",
+                                               peak.head("peak"), saved.head("saved"), "verdict"}};
+  for (const auto* row : rows)
+    lines.push_back({printable(row->tensor), row->mode, row->codec, size.cell(sizeOf(*row)), spread(row->residentMs),
+                     spread(row->usedMs), overhead(*row),
+                     row->rebuildMs.empty() ? "–" : significantText(row->reconstructGbPerSecond()),
+                     row->copyShare > 0 ? percent(row->copyShare) : "–", peak.cell(peakOf(*row)),
+                     withSign(savedOf(*row), saved.cell(savedOf(*row))), rowSentence(*row)});
+  return table(lines, "lllrrrrrrrrl");
 }
 
 std::string generationTable(const BenchmarkRun& run) {
+  const auto rows = rowsOf(run, true);
+  if (rows.empty()) return {};
+  const SizeColumn peak(rows, peakOf), saved(rows, savedOf);
   std::vector<std::vector<std::string>> lines{
-      {"generation", "tokens/s", "first token ms", "bytes/token", "peak", "saved", "logits", "verdict"}};
-  for (const auto* list : {&run.rows, &run.baselines})
-    for (const auto& row : *list) {
-      if (!row.generation) continue;
-      const auto& g = *row.generation;
-      lines.push_back({row.mode,
-                       fmt::format("{:.2f} ({:.2f}–{:.2f})", g.tokensPerSecond.median(), g.tokensPerSecond.least(),
-                                   g.tokensPerSecond.most()),
-                       milliseconds(g.timeToFirstTokenMs), formatCount(g.bytesPerToken), formatGib(row.peakMemoryBytes),
-                       signedSize(row.memorySavedBytes()), g.logitsHash.substr(0, 8), verdict(row)});
-    }
-  return lines.size() > 1 ? table(lines, "lrrrrrll") : std::string();
+      {"generation", "tokens/s", "first token ms", "bytes/token", peak.head("peak"), saved.head("saved"), "logits", "verdict"}};
+  for (const auto* row : rows) {
+    const auto& g = *row->generation;
+    lines.push_back({row->mode, spread(g.tokensPerSecond), spread(g.timeToFirstTokenMs), formatCount(g.bytesPerToken),
+                     peak.cell(peakOf(*row)), withSign(savedOf(*row), saved.cell(savedOf(*row))), g.logitsHash.substr(0, 8),
+                     rowSentence(*row)});
+  }
+  return table(lines, "lrrrrrll");
+}
+
+/// What the run came to: the figures that its window, report and record have by the same names.
+std::string figuresTable(const BenchmarkRun& run) {
+  const RunFigures figures = figuresOf(run);
+  std::vector<std::vector<std::string>> lines{{"figure", "mode", "value", "exactly"}};
+  for (const RunFigure& figure : runFigureTable())
+    if (const auto& value = figures[figure.id].value)
+      lines.push_back({std::string(figure.label), modeWords(figures.modeOf(figure.id)), shortText(figure.unit, *value),
+                       figure.unit == FigureUnit::Count ? std::string() : exactText(figure.unit, *value)});
+  return table(lines, "llrr");
 }
 
 std::string toText(const BenchmarkRun& run) {
+  const auto setting = [&](const char* name) {
+    const auto found = run.settings.find(name);
+    return found == run.settings.end() ? std::string("?") : printable(found->second);
+  };
   std::string text = fmt::format("{} on {}: {}, {} threads", printable(run.path), run.device.id, printable(run.device.name),
-                                 run.settings.at("threads"));
+                                 setting("threads"));
   if (run.copyBytesPerSecond > 0) text += fmt::format(", copies at {}", formatRate(run.copyBytesPerSecond));
-  text += fmt::format("; medians of {} (least–most), seed {}\n", run.settings.at("repeat"), run.seed);
-  for (const auto& part : {tensorTable(run.rows, run.baselines), generationTable(run)})
+  text += fmt::format("; medians of {} (least–most), seed {}\n", setting("repeat"), run.seed);
+  if (run.load) text += fmt::format("during the run {}\n", loadWords(*run.load));
+  text += '\n' + printable(runSentence(run)) + '\n';
+  for (const auto& part : {tensorTable(run), generationTable(run), figuresTable(run)})
     if (!part.empty()) text += '\n' + part;
   for (const auto& row : run.rows)
     if (row.outputNorm == 0) text += fmt::format("{} {}: the output's norm is 0\n", printable(row.tensor), row.mode);
@@ -147,19 +182,43 @@ Result<BenchmarkRequest> toBenchmark(const Options& o, const CommonOptions& comm
   return request;
 }
 
+/// Text, or one JSON object, and the CSV where it was asked for.
+std::optional<int> show(const BenchmarkRun& run, const Options& o, bool json) {
+  if (!o.csv.empty())
+    if (const auto written = writeTextFile(o.csv, toCsv(run)); !written) return report(written.error());
+  if (json)
+    printText(toJsonText(run));
+  else if (!run.rows.empty())
+    printText(toText(run));
+  return std::nullopt;
+}
+
+/// What --out writes; models are folders, or files of other kinds.
+bool isRecord(const std::string& path) {
+  std::error_code ignored;
+  return path.ends_with(".json") && !path.ends_with(".index.json") && std::filesystem::is_regular_file(path, ignored);
+}
+
+/// What an earlier run came to, from its record; nothing is measured.
+int showRecord(const Options& o, bool json) {
+  const auto run = readRun(o.model.path);
+  if (!run) return report(run.error());
+  if (!o.out.empty())
+    return report({ErrorCode::InvalidArgument, printable(o.model.path) + " is a recorded run, which is shown, not made again",
+                   "leave out --out, or give the model"});
+  if (const auto failed = show(*run, o, json)) return *failed;
+  return run->passed() ? kDone : kCheckFailed;
+}
+
 int bench(Invocation& invocation, const Options& o) {
   for (const auto& file : {o.csv, o.out})
     if (const auto checked = checkOutput(file, o.model); !checked) return report(checked.error());
+  if (isRecord(o.model.path)) return showRecord(o, invocation.common.json);
   const auto request = toBenchmark(o, invocation.common);
   if (!request) return report(request.error());
   const auto run = runJob(invocation, [&](const JobContext& job) { return benchmark(*request, job); });
   if (!run) return report(run.error());
-  if (!o.csv.empty())
-    if (const auto written = writeTextFile(o.csv, toCsv(*run)); !written) return report(written.error());
-  if (invocation.common.json)
-    printText(toJsonText(*run));
-  else if (!run->rows.empty())
-    printText(toText(*run));
+  if (const auto failed = show(*run, o, invocation.common.json)) return *failed;
   return statusOf(*run, o);
 }
 
@@ -209,7 +268,10 @@ void addBench(CLI::App& app, Invocation& invocation) {
   command->add_option("--out", options->out, "write the run, while it goes on too: diff and the window read it")
       ->type_name("RUN.json");
   addCommon(*command, invocation.common, true);
-  command->footer("Exit status 1: something is not bit-exact, or an output's norm is 0.");
+  command->footer(
+      "PATH may be the file that --out wrote: then that run is shown again, with --json or --csv too, and nothing is "
+      "measured.\n"
+      "Exit status 1: something is not bit-exact, or an output's norm is 0.");
   command->callback([options, ids, &invocation] {
     if (ids->count()) options->ids = parseIds(options->idsText);
     if (!options->preset.empty() && !options->tensors.empty() && options->preset != "generation")

@@ -9,6 +9,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/bench/record.h"
 #include "core/pipeline/inspect.h"
@@ -66,51 +67,56 @@ Result<RunDiff> compare(const Options& o) {
   return comparePayloads(first, second);
 }
 
-Json optional(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
+Json number(std::optional<double> value) { return value ? Json(rounded(*value)) : Json(nullptr); }
+
+Json rowJson(const DiffRow& row) {
+  Json metrics = Json::object();
+  for (const auto& m : row.metrics)
+    metrics[m.name] = {{"a", number(m.a)},
+                       {"b", number(m.b)},
+                       {"absolute", number(m.absolute())},
+                       {"relative", number(m.relative())},
+                       {"noise", number(m.noise)},
+                       {"verdict", nameOf(m.verdict)}};
+  return {{"tensor", row.tensor},     {"mode", row.mode},       {"side", row.inA ? (row.inB ? "both" : "a") : "b"},
+          {"differs", row.differs()}, {"remarks", row.remarks}, {"metrics", std::move(metrics)}};
+}
 
 Json toJson(const RunDiff& diff, const Options& o) {
   Json rows = Json::array();
-  for (const auto& row : diff.rows) {
-    if (o.differencesOnly && !row.differs()) continue;
-    Json metrics = Json::object();
-    for (const auto& m : row.metrics)
-      metrics[m.name] = {{"a", optional(m.a)},
-                         {"b", optional(m.b)},
-                         {"absolute", optional(m.absolute())},
-                         {"relative", optional(m.relative())},
-                         {"noise", m.noise},
-                         {"verdict", nameOf(m.verdict)}};
-    rows.push_back({{"tensor", row.tensor},
-                    {"mode", row.mode},
-                    {"side", row.inA ? (row.inB ? "both" : "a") : "b"},
-                    {"differs", row.differs()},
-                    {"remarks", row.remarks},
-                    {"metrics", std::move(metrics)}});
+  for (const auto& row : diff.rows)
+    if (!o.differencesOnly || row.differs()) rows.push_back(rowJson(row));
+  const bool runs = isRunFile(o.a);
+  Json json{{"a", o.a},
+            {"b", o.b},
+            {"kind", runs ? "runs" : "payloads"},
+            {"threshold", *parseShare(o.threshold)},
+            {"notes", diff.notes},
+            {"rows_total", diff.rows.size()},
+            {"rows_differing", diff.differing()}};
+  if (runs) {
+    json["comparable"] = diff.comparable();
+    json["not_the_same"] = diff.apart;
+    json["figures"] = rowJson(*diff.figures);
   }
-  return {{"a", o.a},
-          {"b", o.b},
-          {"kind", isRunFile(o.a) ? "runs" : "payloads"},
-          {"threshold", *parseShare(o.threshold)},
-          {"notes", diff.notes},
-          {"rows_total", diff.rows.size()},
-          {"rows_differing", diff.differing()},
-          {"rows", std::move(rows)}};
+  json["rows"] = std::move(rows);
+  return json;
 }
 
-/// Bytes as counts, the rest with three decimals.
+/// What is counted as counts, the rest with four figures.
 std::string number(const DiffMetric& m, double value, bool withSign) {
   const std::string sign = withSign ? (value < 0 ? "-" : "+") : (value < 0 ? "-" : "");
   const double size = std::abs(value);
-  if (m.name.ends_with("_bytes") && size < 1e18) return sign + formatCount(static_cast<std::uint64_t>(size));
-  return fmt::format("{}{:.3f}", sign, size);
+  if ((m.name.ends_with("_bytes") || m.noise == 0) && size < 0x1p53 && std::nearbyint(size) == size)
+    return sign + formatCount(static_cast<std::uint64_t>(size));
+  return sign + significantText(size, 4);
 }
 
 std::string toText(const RunDiff& diff, const Options& o) {
   std::string text;
   for (const auto& note : diff.notes) text += fmt::format("note: {}\n", printable(note));
   std::vector<std::vector<std::string>> lines{{"tensor", "mode", "figure", "a", "b", "b − a", "relative", "verdict"}};
-  for (const auto& row : diff.rows) {
-    if (o.differencesOnly && !row.differs()) continue;
+  const auto add = [&](const DiffRow& row) {
     const std::string tensor = printable(row.tensor);
     for (const auto& m : row.metrics) {
       if (row.inA && row.inB && m.verdict == DiffMetric::Verdict::Same && o.differencesOnly) continue;
@@ -122,7 +128,10 @@ std::string toText(const RunDiff& diff, const Options& o) {
     }
     for (const auto& remark : row.remarks)
       lines.push_back({tensor, printable(row.mode), printable(remark), "", "", "", "", "changed"});
-  }
+  };
+  if (diff.figures) add(*diff.figures);
+  for (const auto& row : diff.rows)
+    if (!o.differencesOnly || row.differs()) add(row);
   if (lines.size() > 1) text += table(lines, "lllrrrrl");
   return text + fmt::format("{} of {} rows differ\n", formatCount(diff.differing()), formatCount(diff.rows.size()));
 }

@@ -8,6 +8,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/checkpoint/matrices.h"
 
@@ -38,12 +39,12 @@ Json row(const TensorStats& t, ModelFiles::Kind kind) {
             {"shape", t.shapeOfFinal()},
             {"dtype", nameOf(t.dtype)},
             {"elements", t.elements},
-            {"sparsity", t.sparsity()},
+            {"sparsity", rounded(t.sparsity())},
             {"codec", nameOf(t.codec)},
             {"base_bytes", t.baseBytes},
             {"stored_bytes", t.storedBytes},
-            {"bits_per_weight", t.bitsPerWeight()},
-            {"ratio", t.ratio()},
+            {"bits_per_weight", rounded(t.bitsPerWeight())},
+            {"ratio", rounded(t.ratio())},
             {"final_bytes", t.finalBytes},
             {"base", nameOf(t.base)}};
   if (const auto matrices = matricesOf(t.name, t.shape); matrices && t.shape.size() > 2) json["matrices"] = matrices->count;

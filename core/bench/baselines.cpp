@@ -105,6 +105,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
                           const Timings& residentMs) {
   const TensorOrigin& origin = one.tensors.front();
   kernels::Backend& backend = place.backend();
+  place.recorder.enter(nameOf(id));
   const ModeMemory memory(place, 0);
   Coded coded(place, one, id);
   {
@@ -138,14 +139,12 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
       backend.copyIn(dense.data(), target.data(), target.size());
       DELTASCOPE_TRY(fromBackend(backend.synchronize()));
     }
-    rebuild.values.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    rebuild.add(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     return matrix;
   }));
   rebuild.values.erase(rebuild.values.begin(), rebuild.values.end() - static_cast<std::ptrdiff_t>(repeat));
   row.rebuildMs = std::move(rebuild);
-  if (place.copyBytesPerSecond > 0)
-    row.copyShare =
-        static_cast<double>(row.storedBytes + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / place.copyBytesPerSecond;
+  row.copyShare = copyShareOf(place, row, row.storedBytes);
   row.peakMemoryBytes = backend.memory().use().peak;
   DELTASCOPE_TRY(use.describeOutput(place, row));
   DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(place, origin, matrix, final));
@@ -164,6 +163,7 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
   TensorOrigin& origin = alone->tensors.front();
   origin.steps.clear();
   origin.finalHash.reset();
+  place.recorder.enter("base");
   const ModeMemory memory(place, 0);
   auto step = place.course.step(BenchmarkWork::Base);
   DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(place, origin, one.config.rmsEpsilon));

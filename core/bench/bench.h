@@ -65,14 +65,16 @@ struct BenchmarkRow {
       mode;  ///< "static", "jit", "stream"; of baselines "additive", "zstd", "base", "resident"; of generation "plan", …
   std::string device, codec, operation;  ///< operation: "product", "norm" or "generation"
   std::vector<std::uint64_t> shape;
-  std::uint64_t layerBytes = 0;       ///< of the final weight
-  std::uint64_t storedBytes = 0;      ///< base and delta, as the files hold them
-  std::uint64_t residentBytes = 0;    ///< what stays in the device's memory for it
-  Timings residentMs;                 ///< one use of the resident final weight: the ground truth
-  Timings usedMs;                     ///< one use in this mode, reconstruction included
-  Timings rebuildMs;                  ///< reconstruction alone, of the whole tensor from what the mode keeps; empty: nothing is
-  double copyShare = 0;               ///< bytes read and written a second of rebuildMs, over the machine's copy rate
-  std::uint64_t peakMemoryBytes = 0;  ///< the most accounted on the device in this mode
+  std::uint64_t layerBytes = 0;     ///< of the final weight
+  std::uint64_t storedBytes = 0;    ///< base and delta, as the files hold them
+  std::uint64_t residentBytes = 0;  ///< what stays in the device's memory for it
+  Timings residentMs;               ///< one use of the resident final weight: the ground truth
+  Timings usedMs;                   ///< one use in this mode, reconstruction included
+  Timings rebuildMs;                ///< reconstruction alone, of the whole tensor from what the mode keeps; empty: nothing is
+  /// Bytes read and written a second of rebuildMs, over the machine's copy rate; 0: not known, or too few bytes to say it of.
+  double copyShare = 0;
+  std::uint64_t peakMemoryBytes = 0;   ///< the most accounted on the device in this mode
+  std::uint64_t plannedPeakBytes = 0;  ///< what the plan of this mode expected; 0: nothing was planned, or an old record
   bool bitExact = false;
   std::uint64_t elementsCompared = 0, elementsDifferent = 0;
   std::optional<std::uint64_t> firstDifference;
@@ -92,12 +94,19 @@ struct BenchmarkSkip {
   std::string tensor, mode, reason;
 };
 
+/// Phases of a run that are no mode: what is measured in them is held beside the plan and its budget.
+inline constexpr std::string_view kPreparing = "preparation", kReference = "reference";
+inline constexpr std::string_view kUnfinished = "unfinished";  ///< of a mode, when the run was cut before it was measured
+
 struct BenchmarkMemory {
   double seconds = 0;           ///< since the run began
   std::uint64_t accounted = 0;  ///< bytes of this run on the device; in the sample at a row's end, the most it held
-  std::uint64_t own = 0;        ///< of this process, as the driver or system sees it
+  std::uint64_t own = 0;        ///< of this process, as the driver or system sees it; 0: not known
   std::uint64_t others = 0, total = 0;
+  std::string phase = {};  ///< the row's mode, or one of those above; empty: an old record
 };
+/// Whether a phase is a mode of the model, which a budget limits: "static", "jit", "stream", "plan", or one unfinished.
+[[nodiscard]] bool withinBudget(std::string_view phase);
 
 enum class BenchmarkState : std::uint8_t { Running, Complete, Cancelled, Failed };
 [[nodiscard]] std::string_view nameOf(BenchmarkState state);  ///< "partial" for Running: what a killed run leaves
@@ -120,11 +129,18 @@ struct BenchmarkRun {
   double copyBytesPerSecond = 0;                ///< read and written, on the device, measured in this run
   std::vector<BenchmarkRow> rows, baselines;
   std::vector<BenchmarkSkip> skipped;
+  std::uint64_t chosen = 0;  ///< tensors that were to be measured; 0: generation alone, or an old record
   std::vector<BenchmarkMemory> memory;
-  std::string memorySource;
+  std::string memorySource;         ///< of `own`, `others` and `total`
+  std::uint64_t ownPeakBytes = 0;   ///< the most this process held meanwhile; 0: not known
+  bool ownIsAccounted = false;      ///< an old record, whose `own` is what the run accounted
+  std::optional<MachineLoad> load;  ///< empty: an old record, or /proc could not be read
 
   [[nodiscard]] bool passed() const;  ///< every row bit-exact, no output norm 0, and something measured
 };
+
+/// How the run ended, as jobs and programs tell it: Cancelled, or why it failed; a run that is complete is no error.
+[[nodiscard]] Result<void> jobEnd(const BenchmarkRun& run);
 
 /// Called on the calling thread, between what is timed; onMemory now and then from another one, while the run is long in
 /// something that is not timed, but never two at a time.

@@ -42,17 +42,6 @@ std::map<std::string, std::string> settingsOf(const BenchmarkRequest& request, u
   return settings;
 }
 
-/// Of the finals as far as hashes are known, else of their names and shapes.
-std::string fingerprintOf(const Variant& variant) {
-  Hasher128 hasher;
-  for (const auto& origin : variant.tensors) {
-    const std::string line = origin.spec.name + ' ' + shapeText(origin.spec.shape) + ' ' + std::string(nameOf(origin.dtype)) +
-                             ' ' + (origin.finalHash ? toHex(*origin.finalHash) : std::string("-")) + '\n';
-    hasher.update(std::as_bytes(std::span(line)));
-  }
-  return toHex(hasher.digest());
-}
-
 class Bench {
  public:
   Bench(const BenchmarkRequest& request, const JobContext& job, const BenchmarkHooks& hooks)
@@ -67,6 +56,7 @@ class Bench {
     m_course.phase("opening");
     DELTASCOPE_TRY(begin());
     auto done = measure();
+    if (!done) m_recorder.abandon();
     if (done) {
       m_run.state = BenchmarkState::Complete;
     } else if (done.error().code == ErrorCode::Cancelled) {
@@ -75,7 +65,7 @@ class Bench {
       m_run.state = BenchmarkState::Failed;
       m_run.reason = describe(done.error());
     }
-    m_run.seconds = m_recorder.seconds();
+    m_recorder.measureRun();
     if (const auto written = m_recorder.write(); !written) {  // what was measured is not lost with its record
       m_run.state = BenchmarkState::Failed;
       m_run.reason = "the record could not be written: " + describe(written.error());
@@ -115,12 +105,15 @@ class Bench {
     m_run.settings = settingsOf(m_request, m_threads);
     m_run.seed = m_request.seed;
     m_run.budget = m_request.model.memoryBudget.value_or(0);
+    m_run.chosen = m_chosen.size();
     return m_recorder.write();
   }
 
   Result<void> measure() {
     m_course.phase("measuring the copy rate");
-    if (auto rate = copyRate(m_host->backend(), m_job.stop))
+    auto rate = copyRate(m_host->backend(), m_job.stop);
+    m_recorder.mark(m_host->backend().memory().use().peak, m_host->backend().deviceMemory());
+    if (rate)
       m_run.copyBytesPerSecond = *rate;
     else if (rate.error().code != ErrorCode::OutOfMemory)
       return tl::make_unexpected(rate.error());
@@ -189,6 +182,16 @@ std::string_view nameOf(BenchmarkState state) {
       break;
   }
   return "failed";
+}
+
+bool withinBudget(std::string_view phase) {
+  return phase == "plan" || phase == "jit" || phase == "static" || phase == "stream" || phase == kUnfinished;
+}
+
+Result<void> jobEnd(const BenchmarkRun& run) {
+  if (run.state == BenchmarkState::Cancelled) return fail(ErrorCode::Cancelled, "cancelled");
+  if (run.state == BenchmarkState::Failed) return fail(ErrorCode::Internal, run.reason);
+  return {};
 }
 
 bool BenchmarkRun::passed() const {

@@ -7,30 +7,28 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "core/base/number.h"
+#include "core/base/units.h"
 #include "core/bench/csv.h"
+#include "core/bench/run_words.h"
 
 namespace deltascope {
 namespace {
 
-using Wanted = DiffMetric::Wanted;
 using Verdict = DiffMetric::Verdict;
 
-Verdict judged(double a, double b, Wanted wanted) {
-  if (wanted == Wanted::Neither) return Verdict::Changed;
+Verdict judged(double a, double b, Wanted wanted, bool comparable) {
+  if (wanted == Wanted::Neither || !comparable) return Verdict::Changed;
   return (b < a) == (wanted == Wanted::Less) ? Verdict::Better : Verdict::Worse;
 }
 
-DiffMetric counted(const char* name, std::optional<double> a, std::optional<double> b, Wanted wanted) {
+DiffMetric counted(const char* name, std::optional<double> a, std::optional<double> b, Wanted wanted, bool comparable) {
   DiffMetric metric{name, a, b, 0, wanted, Verdict::Same};
-  if (a && b && *a != *b) metric.verdict = judged(*a, *b, wanted);
+  if (a && b && *a != *b) metric.verdict = judged(*a, *b, wanted, comparable);
   return metric;
 }
 
-/// A figure that repetitions scatter: its value and its spread.
-struct Measured {
-  std::optional<double> value;
-  double spread = 0;
-};
+using Measured = FigureValue;
 
 Measured measured(const Timings& timings) {
   if (timings.empty()) return {};
@@ -39,7 +37,7 @@ Measured measured(const Timings& timings) {
 
 Measured overheadOf(const BenchmarkRow& row) {
   if (row.residentMs.empty() || row.usedMs.empty()) return {};
-  return {row.overheadMs(), row.residentMs.spread() + row.usedMs.spread()};
+  return {row.overheadMs(), overheadNoiseMs(row)};
 }
 
 Measured rateOf(const BenchmarkRow& row) {
@@ -58,7 +56,9 @@ class RunComparer {
   RunComparer(const BenchmarkRun& a, const BenchmarkRun& b, double threshold) : m_a(a), m_b(b), m_threshold(threshold) {}
 
   RunDiff compare() {
+    m_diff.apart = conditionsApart(conditionsOf(m_a), conditionsOf(m_b));
     addNotes();
+    m_diff.figures = figuresRow();
     for (const auto& pair : pairs()) m_diff.rows.push_back(rowOf(pair));
     return std::move(m_diff);
   }
@@ -81,30 +81,36 @@ class RunComparer {
   }
 
   void addNotes() {
-    const auto note = [this](bool same, const char* what, const std::string& a, const std::string& b) {
-      if (!same) m_diff.notes.push_back(fmt::format("{}: {} and {}", what, a, b));
-    };
     if (m_a.modelFingerprint != m_b.modelFingerprint)
       m_diff.notes.push_back(fmt::format(
           "the runs are of different models, {} and {}: weights of one name may have other sizes", m_a.path, m_b.path));
-    note(m_a.device.name == m_b.device.name, "different devices", m_a.device.name, m_b.device.name);
-    note(m_a.machine.processor == m_b.machine.processor, "different processors", m_a.machine.processor, m_b.machine.processor);
-    note(m_a.seed == m_b.seed, "different seeds, so outputs differ", std::to_string(m_a.seed), std::to_string(m_b.seed));
-    for (const char* name : {"threads", "batch"}) {
-      const auto x = m_a.settings.find(name), y = m_b.settings.find(name);
-      if (x != m_a.settings.end() && y != m_b.settings.end())
-        note(x->second == y->second, fmt::format("different {}", name).c_str(), x->second, y->second);
-    }
+    for (const auto& apart : m_diff.apart) m_diff.notes.push_back("not the same " + apart);
     for (const auto* run : {&m_a, &m_b})
       if (run->state != BenchmarkState::Complete)
-        m_diff.notes.push_back(fmt::format("the {} run is {}", run == &m_a ? "first" : "second", nameOf(run->state)));
+        m_diff.notes.push_back(fmt::format("the {} run is {}", run == &m_a ? "first" : "second", stateWords(run->state)));
+    if (!m_diff.comparable())
+      m_diff.notes.emplace_back("differences of such runs are shown and not judged: nothing is better or worse");
+  }
+
+  [[nodiscard]] DiffRow figuresRow() const {
+    const RunFigures a = figuresOf(m_a), b = figuresOf(m_b);
+    DiffRow row;
+    row.tensor = "(run)";
+    row.mode = a.mode.empty() ? b.mode : a.mode;
+    for (const RunFigure& figure : runFigureTable()) {
+      const FigureValue &x = a[figure.id], &y = b[figure.id];
+      if (!x.value && !y.value) continue;
+      DiffMetric metric{std::string(figure.key), x.value, y.value, std::max(x.spread, y.spread), figure.wanted, Verdict::Same};
+      if (x.value && y.value) metric.verdict = judge(figure, x, y, m_threshold, m_diff.comparable());
+      row.metrics.push_back(std::move(metric));
+    }
+    return row;
   }
 
   void add(DiffRow& row, const char* name, const Measured& a, const Measured& b, Wanted wanted) const {
     if (!a.value && !b.value) return;
     DiffMetric metric{name, a.value, b.value, std::max(a.spread, b.spread), wanted, Verdict::Same};
-    if (a.value && b.value && std::abs(*b.value - *a.value) > std::max(m_threshold * std::abs(*a.value), metric.noise))
-      metric.verdict = judged(*a.value, *b.value, wanted);
+    if (a.value && b.value) metric.verdict = judge(a, b, wanted, m_threshold, m_diff.comparable());
     row.metrics.push_back(std::move(metric));
   }
 
@@ -127,7 +133,7 @@ class RunComparer {
       std::optional<double> x, y;
       if (pair.a) x = static_cast<double>(value(a));
       if (pair.b) y = static_cast<double>(value(b));
-      row.metrics.push_back(counted(name, x, y, wanted));
+      row.metrics.push_back(counted(name, x, y, wanted, m_diff.comparable()));
     };
     count(
         "layer_bytes", [](const BenchmarkRow& r) { return r.layerBytes; }, Wanted::Neither);
@@ -166,7 +172,7 @@ DiffRow payloadRow(const TensorStats* a, const TensorStats* b) {
     std::optional<double> x, y;
     if (a) x = static_cast<double>(value(*a));
     if (b) y = static_cast<double>(value(*b));
-    row.metrics.push_back(counted(name, x, y, wanted));
+    row.metrics.push_back(counted(name, x, y, wanted, true));
   };
   count(
       "stored_bytes", [](const TensorStats& t) { return t.storedBytes; }, Wanted::Less);
@@ -199,6 +205,59 @@ std::string_view nameOf(DiffMetric::Verdict verdict) {
       break;
   }
   return "changed";
+}
+
+std::vector<RunCondition> conditionsOf(const BenchmarkRun& run) {
+  std::vector<RunCondition> conditions;
+  const auto add = [&](std::string name, std::string value, std::string shown) {
+    conditions.push_back({std::move(name), std::move(value), std::move(shown)});
+  };
+  const std::filesystem::path path = std::filesystem::path(run.path).lexically_normal();
+  const std::filesystem::path name = path.has_filename() ? path.filename() : path.parent_path().filename();
+  add("model", run.modelFingerprint + (run.baseOnly ? " base" : ""),
+      fmt::format("{}{} ({})", name.string(), run.baseOnly ? ", base only" : "", run.modelFingerprint.substr(0, 8)));
+  add("device", run.device.id + ' ' + run.device.name, run.device.name);
+  add("processor", run.machine.processor, run.machine.processor);
+  add("budget", std::to_string(run.budget), run.budget ? formatGib(run.budget) : "none");
+  add("seed", std::to_string(run.seed), std::to_string(run.seed));
+  for (const auto& [key, value] : run.settings) add(key, value, value);
+  for (const auto& row : run.rows)
+    if (row.generation) {
+      const std::string ids = fmt::format("{}", fmt::join(row.generation->promptIds, ","));
+      add("prompt", ids, counted(row.generation->promptIds.size(), "token"));
+      break;
+    }
+  const RunFigures figures = figuresOf(run);
+  add("mode of the figures", figures.mode + ' ' + figures.generationMode,
+      figures.generationMode.empty() ? modeWords(figures.mode) : modeWords(figures.generationMode));
+  if (run.state == BenchmarkState::Complete)
+    add("end", "complete", "complete");
+  else
+    add("end", fmt::format("{} {}", nameOf(run.state), run.rows.size()),
+        fmt::format("{} after {}", stateWords(run.state), counted(run.rows.size(), "result")));
+  return conditions;
+}
+
+std::vector<std::string> conditionsApart(const std::vector<RunCondition>& a, const std::vector<RunCondition>& b) {
+  std::vector<std::string> apart;
+  for (const RunCondition& one : a) {
+    const auto other = std::find_if(b.begin(), b.end(), [&](const RunCondition& c) { return c.name == one.name; });
+    if (other == b.end() || other->value == one.value) continue;
+    apart.push_back(fmt::format("{}: {} and {}", one.name, one.shown, other->shown));
+  }
+  return apart;
+}
+
+Verdict judge(const FigureValue& a, const FigureValue& b, Wanted wanted, double threshold, bool comparable) {
+  if (!a.value || !b.value) return Verdict::Same;
+  const double noise = std::max({threshold * std::abs(*a.value), a.spread, b.spread});
+  return std::abs(*b.value - *a.value) > noise ? judged(*a.value, *b.value, wanted, comparable) : Verdict::Same;
+}
+
+Verdict judge(const RunFigure& figure, const FigureValue& a, const FigureValue& b, double threshold, bool comparable) {
+  const bool counts =
+      figure.unit == FigureUnit::Count || (figure.unit == FigureUnit::Bytes && figure.id != RunFigureId::OwnPeak);
+  return judge(a, b, figure.wanted, counts ? 0 : threshold, comparable);
 }
 
 std::optional<double> DiffMetric::absolute() const { return a && b ? std::optional(*b - *a) : std::nullopt; }
@@ -241,17 +300,19 @@ RunDiff comparePayloads(const std::vector<TensorStats>& a, const std::vector<Ten
 
 std::string toCsv(const RunDiff& diff, bool all) {
   std::string csv = "tensor,mode,side,metric,a,b,absolute,relative,noise,verdict,remarks\r\n";
-  const auto cell = [](std::optional<double> value) { return value ? fmt::format("{}", *value) : std::string(); };
-  for (const auto& row : diff.rows) {
-    if (!all && !row.differs()) continue;
+  const auto cell = [](std::optional<double> value) { return value ? numberText(*value) : std::string(); };
+  const auto add = [&](const DiffRow& row) {
     for (const auto& m : row.metrics) {
       if (!all && row.remarks.empty() && row.inA && row.inB && m.verdict == Verdict::Same) continue;
       csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\r\n", csvField(row.tensor), csvField(row.mode),
                          row.inA ? (row.inB ? "both" : "a") : "b", m.name, cell(m.a), cell(m.b), cell(m.absolute()),
-                         cell(m.relative()), m.noise, nameOf(m.verdict),
+                         cell(m.relative()), numberText(m.noise), nameOf(m.verdict),
                          csvField(fmt::format("{}", fmt::join(row.remarks, "; "))));
     }
-  }
+  };
+  if (diff.figures) add(*diff.figures);
+  for (const auto& row : diff.rows)
+    if (all || row.differs()) add(row);
   return csv;
 }
 

@@ -71,6 +71,7 @@ class GenerationBench {
   }
 
   Result<void> measure(std::string_view mode, const LoadRequest& request, bool baseline) {
+    m_recorder.enter(mode);
     m_course.phase("loading");
     JobContext loading = m_job;
     loading.progress = [this](const Progress& progress) {
@@ -142,9 +143,9 @@ class GenerationBench {
       if (!figures.logitsHash.empty() && figures.logitsHash != result.logitsHash) figures.reproducible = false;
       figures.logitsHash = result.logitsHash;
       if (i < warmup) continue;
-      figures.tokensPerSecond.values.push_back(result.tokensPerSecond);
-      figures.timeToFirstTokenMs.values.push_back(result.timeToFirstTokenMs);
-      if (result.tokensPerSecond > 0) row.usedMs.values.push_back(1e3 / result.tokensPerSecond);
+      figures.tokensPerSecond.add(result.tokensPerSecond);
+      figures.timeToFirstTokenMs.add(result.timeToFirstTokenMs);
+      if (result.tokensPerSecond > 0) row.usedMs.add(1e3 / result.tokensPerSecond);
       m_recorder.latency(kGeneration, mode, result.tokensPerSecond > 0 ? 1e3 / result.tokensPerSecond : 0);
       figures.promptIds = std::move(result.promptIds);
       figures.ids = std::move(result.ids);

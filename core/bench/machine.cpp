@@ -58,10 +58,10 @@ Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop) 
     DELTASCOPE_TRY(fromBackend(backend.gatherRows(args)));
     timer->stop();
     DELTASCOPE_ASSIGN(const double taken, fromBackend(timer->milliseconds()));
-    if (round > 0) milliseconds.values.push_back(taken);
+    if (round > 0) milliseconds.add(taken);
   }
   DELTASCOPE_TRY(fromBackend(backend.synchronize()));
-  return 2e3 * static_cast<double>(bytes) / milliseconds.median();
+  return rounded(2e3 * static_cast<double>(bytes) / milliseconds.median(), 6);
 }
 
 }  // namespace deltascope

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// Where figures were taken.
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -18,6 +20,28 @@ struct MachineFacts {
 struct DeviceFacts {
   std::string id, name, detail;  ///< detail: instruction sets, driver
   std::uint64_t memoryBytes = 0;
+};
+/// How busy the machine was while something was measured.
+struct MachineLoad {
+  double loadAverageBefore = 0, loadAverageAfter = 0;  ///< of one minute, /proc/loadavg
+  unsigned processors = 0;                             ///< that this process may use
+  double own = 0, others = 0;  ///< of these, kept busy on the average by this process and by all else (/proc/stat)
+};
+/// Watches from its making on. Threads: one at a time.
+class LoadMeter {
+ public:
+  LoadMeter();
+  /// Until now; empty: /proc cannot be read, or no time has passed.
+  [[nodiscard]] std::optional<MachineLoad> load() const;
+
+ private:
+  struct Times {
+    double busy = 0, own = 0, average = 0;  ///< processor seconds
+    unsigned processors = 0;
+    std::chrono::steady_clock::time_point when;
+  };
+  static Times now();
+  Times m_start;
 };
 [[nodiscard]] MachineFacts machineFacts();
 [[nodiscard]] DeviceFacts deviceFacts(const kernels::Backend& backend);

@@ -142,7 +142,7 @@ Result<Timings> measureRebuild(const BenchmarkPlace& place, Rebuild& rebuild) {
     DELTASCOPE_TRY(rebuild.run(place.team, place.stop));
     timer->stop();
     DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
-    if (i >= warmup) timings.values.push_back(milliseconds);
+    if (i >= warmup) timings.add(milliseconds);
     place.tick();
     place.course.reached(static_cast<double>(i + 1) / (warmup + place.request.repeat));
   }

@@ -37,6 +37,8 @@ class Reader {
     const json* value = find(name, &json::is_number);
     return value ? value->get<double>() : 0;
   }
+  /// There, and not null: for what the first records lack.
+  bool has(const char* name) const { return m_object.is_object() && m_object.contains(name) && !isNull(name); }
   bool isNull(const char* name) const {
     const auto at = m_object.is_object() ? m_object.find(name) : m_object.end();
     return m_object.is_object() && at != m_object.end() && at->is_null();
@@ -140,6 +142,7 @@ BenchmarkRow readRow(Reader in) {
   row.outputNorm = in.isNull("output_norm") ? std::numeric_limits<double>::quiet_NaN() : in.number("output_norm");
   row.outputCount = in.count("output_count");
   row.outputHash = in.text("output_hash");
+  if (in.has("planned_peak_bytes")) row.plannedPeakBytes = in.count("planned_peak_bytes");
   if (row.operation == "generation") row.generation = readGeneration(in);
   return row;
 }
@@ -161,6 +164,22 @@ void readMemory(Reader in, BenchmarkRun& run) {
     run.memory.push_back({sample[0].get<double>(), sample[1].get<std::uint64_t>(), sample[2].get<std::uint64_t>(),
                           sample[3].get<std::uint64_t>(), sample[4].get<std::uint64_t>()});
   }
+  if (in.has("phases")) {
+    const auto phases = in.list<std::string>("phases", &json::is_string);
+    for (std::size_t i = 0; i < std::min(phases.size(), run.memory.size()); ++i) run.memory[i].phase = phases[i];
+  }
+  if (in.has("own_peak_bytes")) run.ownPeakBytes = in.count("own_peak_bytes");
+  run.ownIsAccounted = !in.has("own_is") || in.text("own_is") == kOwnIsAccounted;
+}
+
+void readLoad(Reader in, BenchmarkRun& run) {
+  MachineLoad load;
+  load.loadAverageBefore = in.number("load_average_before");
+  load.loadAverageAfter = in.number("load_average_after");
+  load.processors = static_cast<unsigned>(std::min<std::uint64_t>(in.count("processors"), 1u << 20));
+  load.own = in.number("busy_own");
+  load.others = in.number("busy_others");
+  run.load = load;
 }
 
 void readFacts(Reader& in, BenchmarkRun& run) {
@@ -221,6 +240,8 @@ Result<BenchmarkRun> parseRun(std::string_view text, const std::filesystem::path
   if (object.contains("notes")) run.notes = in.text("notes");  // the first records had none
   run.seconds = in.number("seconds");
   readFacts(in, run);
+  if (in.has("tensors_chosen")) run.chosen = in.count("tensors_chosen");
+  if (in.has("machine_load")) readLoad(in.object("machine_load"), run);
   run.rows = readRows(in, "runs");
   run.baselines = readRows(in, "baselines");
   const json& skipped = in.array("skipped");

@@ -4,22 +4,31 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/number.h"
 #include "core/bench/csv.h"
 #include "core/bench/record.h"
+#include "core/bench/run_words.h"
 
 namespace deltascope {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json figure(const Timings& timings, double value) { return timings.empty() ? Json(nullptr) : Json(value); }
+/// JSON has no word for what is not finite.
+Json number(double value) { return std::isfinite(value) ? Json(rounded(value)) : Json(nullptr); }
+Json figure(const Timings& timings, double value) { return timings.empty() ? Json(nullptr) : number(value); }
+Json samples(const Timings& timings) {
+  Json list = Json::array();
+  for (const double value : timings.values) list.push_back(rounded(value));
+  return list;
+}
 Json median(const Timings& timings) { return figure(timings, timings.median()); }
 
 /// "latency_gt" → latency_gt_min_ms, latency_gt_max_ms, latency_gt_samples_ms.
 void addSpread(Json& json, const std::string& name, const Timings& timings, const std::string& unit) {
   json[name + "_min" + unit] = figure(timings, timings.least());
   json[name + "_max" + unit] = figure(timings, timings.most());
-  json[name + "_samples" + unit] = timings.values;
+  json[name + "_samples" + unit] = samples(timings);
 }
 
 Json generationJson(const GenerationFigures& g) {
@@ -40,7 +49,7 @@ Json generationJson(const GenerationFigures& g) {
   return json;
 }
 
-Json rowJson(const BenchmarkRow& row) {
+Json rowJson(const BenchmarkRow& row, const RunFigures& figures) {
   const bool compared = !row.residentMs.empty() && !row.usedMs.empty();
   Json json{{"tensor", row.tensor},
             {"mode", row.mode},
@@ -53,10 +62,10 @@ Json rowJson(const BenchmarkRow& row) {
             {"resident_bytes", row.residentBytes},
             {"latency_gt_ms", median(row.residentMs)},
             {"latency_jit_ms", median(row.usedMs)},
-            {"overhead_ms", compared ? Json(row.overheadMs()) : Json(nullptr)},
+            {"overhead_ms", compared ? number(row.overheadMs()) : Json(nullptr)},
             {"reconstruct_ms", median(row.rebuildMs)},
             {"reconstruct_gb_per_s", figure(row.rebuildMs, row.reconstructGbPerSecond())},
-            {"copy_share", figure(row.rebuildMs, row.copyShare)},
+            {"copy_share", row.copyShare > 0 ? number(row.copyShare) : Json(nullptr)},
             {"peak_memory_bytes", row.peakMemoryBytes},
             {"memory_saved_bytes", row.memorySavedBytes()},
             {"bit_exact", row.bitExact},
@@ -64,9 +73,13 @@ Json rowJson(const BenchmarkRow& row) {
             {"elements_different", row.elementsDifferent},
             {"first_difference", row.firstDifference ? Json(*row.firstDifference) : Json(nullptr)},
             {"problem", row.problem},
-            {"output_norm", std::isfinite(row.outputNorm) ? Json(row.outputNorm) : Json(nullptr)},
+            {"output_norm", number(row.outputNorm)},
             {"output_count", row.outputCount},
-            {"output_hash", row.outputHash}};
+            {"output_hash", row.outputHash},
+            {"planned_peak_bytes", row.plannedPeakBytes ? Json(row.plannedPeakBytes) : Json(nullptr)},
+            {"overhead_noise_ms", compared ? number(overheadNoiseMs(row)) : Json(nullptr)},
+            {"overhead_note", overheadNote(row)},
+            {"headline", isHeadline(row, figures)}};
   addSpread(json, "latency_gt", row.residentMs, "_ms");
   addSpread(json, "latency_jit", row.usedMs, "_ms");
   addSpread(json, "reconstruct", row.rebuildMs, "_ms");
@@ -74,44 +87,98 @@ Json rowJson(const BenchmarkRow& row) {
   return json;
 }
 
-Json rowsJson(const std::vector<BenchmarkRow>& rows) {
+Json rowsJson(const std::vector<BenchmarkRow>& rows, const RunFigures& figures) {
   Json list = Json::array();
-  for (const auto& row : rows) list.push_back(rowJson(row));
+  for (const auto& row : rows) list.push_back(rowJson(row, figures));
   return list;
 }
 
 Json memoryJson(const BenchmarkRun& run) {
-  Json samples = Json::array();
-  for (const auto& m : run.memory) samples.push_back({m.seconds, m.accounted, m.own, m.others, m.total});
+  Json list = Json::array(), phases = Json::array();
+  for (const auto& m : run.memory) {
+    list.push_back({rounded(m.seconds), m.accounted, m.own, m.others, m.total});
+    phases.push_back(m.phase);
+  }
   return {{"source", run.memorySource},
           {"columns", {"seconds", "accounted_bytes", "own_bytes", "others_bytes", "total_bytes"}},
-          {"samples", std::move(samples)}};
+          {"samples", std::move(list)},
+          {"phases", std::move(phases)},  // one a sample
+          {"own_peak_bytes", run.ownPeakBytes ? Json(run.ownPeakBytes) : Json(nullptr)},
+          {"own_is", run.ownIsAccounted ? kOwnIsAccounted : "of the process"}};
 }
 
-std::string cell(const Timings& timings, double value) { return timings.empty() ? "" : fmt::format("{}", value); }
+Json figuresJson(const RunFigures& figures) {
+  Json json{{"mode", figures.mode}, {"generation_mode", figures.generationMode}}, spread = Json::object();
+  for (const RunFigure& figure : runFigureTable()) {
+    const FigureValue& value = figures[figure.id];
+    json[std::string(figure.key)] = !value.value ? Json(nullptr)
+                                    : figure.unit == FigureUnit::Bytes || figure.unit == FigureUnit::Count
+                                        ? Json(figures.count(figure.id))
+                                        : number(*value.value);
+    if (value.value && value.spread > 0) spread[std::string(figure.key)] = number(value.spread);
+  }
+  json["spread"] = std::move(spread);
+  return json;
+}
 
-std::string csvLine(const BenchmarkRow& r, bool baseline) {
+Json loadJson(const std::optional<MachineLoad>& load) {
+  if (!load) return nullptr;
+  return {{"load_average_before", load->loadAverageBefore},
+          {"load_average_after", load->loadAverageAfter},
+          {"processors", load->processors},
+          {"busy_own", number(load->own)},
+          {"busy_others", number(load->others)}};
+}
+
+std::string cell(const Timings& timings, double value) { return timings.empty() ? std::string() : numberText(value); }
+
+std::string csvLine(const BenchmarkRun& run, const RunFigures& figures, const BenchmarkRow& r, bool baseline) {
   const bool compared = !r.residentMs.empty() && !r.usedMs.empty();
   const Timings none;
   const Timings& rate = r.generation ? r.generation->tokensPerSecond : none;
   const Timings& first = r.generation ? r.generation->timeToFirstTokenMs : none;
-  std::string line = fmt::format("{},{},{},{},{},{},{},{},{}", csvField(r.tensor), r.mode, baseline ? "yes" : "no", r.device,
-                                 r.operation, csvField(r.codec), r.layerBytes, r.storedBytes, r.residentBytes);
+  std::vector<std::string> cells{csvField(r.tensor),
+                                 r.mode,
+                                 baseline ? "yes" : "no",
+                                 r.device,
+                                 r.operation,
+                                 csvField(r.codec),
+                                 std::to_string(r.layerBytes),
+                                 std::to_string(r.storedBytes),
+                                 std::to_string(r.residentBytes)};
   for (const Timings* t : {&r.residentMs, &r.usedMs})
-    line += fmt::format(",{},{},{}", cell(*t, t->median()), cell(*t, t->least()), cell(*t, t->most()));
-  line += fmt::format(",{},{},{},{},{},{},{},{},{},{},{},{}", compared ? fmt::format("{}", r.overheadMs()) : "",
-                      cell(r.rebuildMs, r.rebuildMs.median()), cell(r.rebuildMs, r.reconstructGbPerSecond()),
-                      cell(r.rebuildMs, r.copyShare), r.peakMemoryBytes, r.memorySavedBytes(), r.bitExact ? "yes" : "no",
-                      r.elementsCompared, r.elementsDifferent, r.outputNorm, r.outputCount, r.outputHash);
-  line += fmt::format(",{},{},{},{},{}\r\n", cell(rate, rate.median()), cell(first, first.median()),
-                      r.generation ? fmt::format("{}", r.generation->bytesPerToken) : "",
-                      r.generation ? r.generation->logitsHash : "", csvField(r.problem));
-  return line;
+    for (const double value : {t->median(), t->least(), t->most()}) cells.push_back(cell(*t, value));
+  for (std::string text : {compared ? numberText(r.overheadMs()) : std::string(),
+                           cell(r.rebuildMs, r.rebuildMs.median()),
+                           cell(r.rebuildMs, r.reconstructGbPerSecond()),
+                           r.copyShare > 0 ? numberText(r.copyShare) : std::string(),
+                           std::to_string(r.peakMemoryBytes),
+                           std::to_string(r.memorySavedBytes()),
+                           std::string(r.bitExact ? "yes" : "no"),
+                           std::to_string(r.elementsCompared),
+                           std::to_string(r.elementsDifferent),
+                           numberText(r.outputNorm),
+                           std::to_string(r.outputCount),
+                           r.outputHash,
+                           cell(rate, rate.median()),
+                           cell(first, first.median()),
+                           r.generation ? std::to_string(r.generation->bytesPerToken) : std::string(),
+                           r.generation ? r.generation->logitsHash : std::string(),
+                           csvField(r.problem),
+                           r.plannedPeakBytes ? std::to_string(r.plannedPeakBytes) : std::string(),
+                           compared ? numberText(overheadNoiseMs(r)) : std::string(),
+                           std::string(overheadNote(r)),
+                           std::string(!baseline && isHeadline(r, figures) ? "yes" : "no"),
+                           stateWords(run.state)})
+    cells.push_back(std::move(text));
+  cells.back() = csvField(cells.back());
+  return fmt::format("{}\r\n", fmt::join(cells, ","));
 }
 
 }  // namespace
 
 Json toJson(const BenchmarkRun& run) {
+  const RunFigures figures = figuresOf(run);
   Json skipped = Json::array();
   for (const auto& s : run.skipped) skipped.push_back({{"tensor", s.tensor}, {"mode", s.mode}, {"reason", s.reason}});
   Json json{{"format", kRunFormat},
@@ -121,7 +188,7 @@ Json toJson(const BenchmarkRun& run) {
             {"name", run.name},
             {"created", run.created},
             {"notes", run.notes},
-            {"seconds", run.seconds},
+            {"seconds", rounded(run.seconds)},
             {"model",
              {{"path", run.path},
               {"base", run.base},
@@ -142,10 +209,15 @@ Json toJson(const BenchmarkRun& run) {
             {"settings", run.settings},
             {"seed", run.seed},
             {"budget_bytes", run.budget ? Json(run.budget) : Json(nullptr)},
-            {"copy_bytes_per_s", run.copyBytesPerSecond > 0 ? Json(run.copyBytesPerSecond) : Json(nullptr)},
+            {"copy_bytes_per_s", run.copyBytesPerSecond > 0 ? number(run.copyBytesPerSecond) : Json(nullptr)},
             {"passed", run.passed()},
-            {"runs", rowsJson(run.rows)},
-            {"baselines", rowsJson(run.baselines)},
+            {"partial", run.state != BenchmarkState::Complete},
+            {"verdict", runSentence(run)},
+            {"figures", figuresJson(figures)},
+            {"machine_load", loadJson(run.load)},
+            {"tensors_chosen", run.chosen},
+            {"runs", rowsJson(run.rows, figures)},
+            {"baselines", rowsJson(run.baselines, figures)},
             {"skipped", std::move(skipped)},
             {"memory", memoryJson(run)}};
   if (run.rows.size() == 1 && run.rows.front().generation) {
@@ -164,9 +236,11 @@ std::string toCsv(const BenchmarkRun& run) {
       "tensor,mode,baseline,device,operation,codec,layer_bytes,stored_bytes,resident_bytes,latency_gt_ms,latency_gt_min_ms,"
       "latency_gt_max_ms,latency_jit_ms,latency_jit_min_ms,latency_jit_max_ms,overhead_ms,reconstruct_ms,reconstruct_gb_per_s,"
       "copy_share,peak_memory_bytes,memory_saved_bytes,bit_exact,elements_compared,elements_different,output_norm,output_count,"
-      "output_hash,tokens_per_second,time_to_first_token_ms,bytes_per_token,logits_hash,problem\r\n";
-  for (const auto& row : run.rows) csv += csvLine(row, false);
-  for (const auto& row : run.baselines) csv += csvLine(row, true);
+      "output_hash,tokens_per_second,time_to_first_token_ms,bytes_per_token,logits_hash,problem,planned_peak_bytes,"
+      "overhead_noise_ms,overhead_note,headline,run_state\r\n";
+  const RunFigures figures = figuresOf(run);
+  for (const auto& row : run.rows) csv += csvLine(run, figures, row, false);
+  for (const auto& row : run.baselines) csv += csvLine(run, figures, row, true);
   return csv;
 }
 

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/base/units.h"
 #include "core/bench/bench.h"
 
 namespace deltascope {
@@ -42,6 +43,16 @@ class Recorder {
   void pause() const {
     if (m_hooks.onPause) m_hooks.onPause();
   }
+  /// Samples memory now, whatever the interval: after work that has no pauses. `accounted`: the most it held.
+  void mark(std::uint64_t accounted, const kernels::DeviceMemoryUse& device) {
+    const std::lock_guard lock(m_memory);
+    sample(accounted, device);
+  }
+  /// What goes on from now on: a row's mode, kPreparing or kReference.
+  void enter(std::string_view phase) {
+    const std::lock_guard lock(m_memory);
+    m_phase = phase;
+  }
   void latency(std::string_view tensor, std::string_view mode, double milliseconds) const {
     if (m_hooks.onLatency) m_hooks.onLatency(tensor, mode, milliseconds);
   }
@@ -51,6 +62,10 @@ class Recorder {
   void add(BenchmarkRow row, bool baseline);
   void skip(BenchmarkSkip skip) { m_run.skipped.push_back(std::move(skip)); }
   [[nodiscard]] Result<void> write();  ///< now; nothing without a file
+  /// What was begun will not be finished: its samples since the last row are of no row's mode.
+  void abandon();
+  /// The figures of the whole run, so far: its time, the machine's load, the most this process held.
+  void measureRun();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,6 +79,11 @@ class Recorder {
   std::mutex m_memory;  ///< of m_run.memory and what decides when it is sampled
   Clock::time_point m_start = Clock::now(), m_lastSample{}, m_lastWrite{};
   Clock::duration m_sampleInterval = std::chrono::milliseconds(10), m_writeTook{};
+  std::string m_phase{kPreparing};
+  double m_lastRow = 0;  ///< when it was added, in seconds
+  LoadMeter m_load;
+  std::uint64_t m_residentBefore = residentMemory().peak;
+  bool m_ownIsResident = false;  ///< the device is the processor: its own memory is the process's
 };
 
 /// What a sample is made of.

@@ -39,6 +39,8 @@ class TensorBench {
       : m_place(place), m_one(one), m_origin(one->tensors.front()) {}
 
   Result<void> run() {
+    m_place.recorder.enter(kReference);
+    m_place.backend().memory().resetPeak();
     auto reading = m_place.course.step(BenchmarkWork::Read);
     auto final = readFinal(*m_one, m_origin, m_place.team, m_place.stop);
     if (!final) return failed("static", std::move(final.error()));
@@ -46,6 +48,7 @@ class TensorBench {
     m_final = std::move(*final);
     DELTASCOPE_TRY(measureResident());
     DELTASCOPE_TRY(measureRebuilding());
+    m_place.recorder.mark(m_place.backend().memory().use().peak, m_place.backend().deviceMemory());
     for (const auto mode : {Placement::Static, Placement::Jit, Placement::Stream}) {
       const auto& modes = m_place.request.modes;
       if (!modes.empty() && std::find(modes.begin(), modes.end(), mode) == modes.end()) continue;
@@ -116,6 +119,7 @@ class TensorBench {
 
   Result<void> measureMode(Placement mode) {
     kernels::Backend& backend = m_place.backend();
+    m_place.recorder.enter(nameOf(mode));
     const ModeMemory memory(m_place, m_place.request.model.memoryBudget.value_or(0));
     DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
     DELTASCOPE_ASSIGN(const MemoryPlan plan, planOne(m_place, *m_one, mode, m_place.request.model.memoryBudget));
@@ -136,8 +140,10 @@ class TensorBench {
     DELTASCOPE_ASSIGN(row.usedMs, use.measure(m_place, row.mode, m_place.request.repeat,
                                               [&] { return Result<kernels::Matrix>(store->matrix(0)); }));
     row.peakMemoryBytes = backend.memory().use().peak;
+    row.plannedPeakBytes = plan.expectedPeak;
     DELTASCOPE_TRY(use.describeOutput(m_place, row));
     backend.memory().setLimit(0);
+    m_place.recorder.enter(kReference);
     DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(m_place, m_origin, store->matrix(0), m_final));
     judge(compared, row);
     row.rebuildMs = m_rebuild;
@@ -147,8 +153,7 @@ class TensorBench {
       DELTASCOPE_TRY(measureTiles(store->matrix(0), row));
       read = row.residentBytes;
     }
-    if (!row.rebuildMs.empty() && m_place.copyBytesPerSecond > 0)
-      row.copyShare = static_cast<double>(read + row.layerBytes) / (1e-3 * row.rebuildMs.median()) / m_place.copyBytesPerSecond;
+    row.copyShare = copyShareOf(m_place, row, read);
     step.finish();
     m_place.recorder.add(std::move(row), false);
     return {};
@@ -165,7 +170,7 @@ class TensorBench {
       DELTASCOPE_TRY(fromBackend(backend.reconstruct(matrix, 0, matrix.rows, made.data())));
       timer->stop();
       DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
-      if (i >= m_place.request.warmup) row.rebuildMs.values.push_back(milliseconds);
+      if (i >= m_place.request.warmup) row.rebuildMs.add(milliseconds);
       m_place.tick();
     }
     DELTASCOPE_TRY(fromBackend(backend.synchronize()));
@@ -195,7 +200,7 @@ class TensorBench {
                               : makeAll(source, size, onHost.span(), m_place.team, m_place.stop));
       timer->stop();
       DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
-      row.rebuildMs.values.push_back(milliseconds);
+      row.rebuildMs.add(milliseconds);
       m_place.tick();
     }
     return fromBackend(backend.synchronize());
@@ -226,6 +231,13 @@ class TensorBench {
 };
 
 }  // namespace
+
+double copyShareOf(const BenchmarkPlace& place, const BenchmarkRow& row, std::uint64_t read) {
+  constexpr std::uint64_t kLeastBytes = std::uint64_t{64} << 10;  // below, a core's first cache and the clock are measured
+  const std::uint64_t moved = read + row.layerBytes;
+  if (row.rebuildMs.empty() || row.rebuildMs.median() <= 0 || place.copyBytesPerSecond <= 0 || moved < kLeastBytes) return 0;
+  return rounded(static_cast<double>(moved) / (1e-3 * row.rebuildMs.median()) / place.copyBytesPerSecond);
+}
 
 Result<MemoryPlan> planOne(const BenchmarkPlace& place, const Variant& one, Placement placement,
                            std::optional<std::uint64_t> budget) {

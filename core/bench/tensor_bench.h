@@ -69,6 +69,9 @@ class ModeMemory {
 /// the device or of a file; what was measured has been added.
 [[nodiscard]] Result<void> measureTensor(const BenchmarkPlace& place, const std::shared_ptr<Variant>& one);
 
+/// What the row's reconstruction reads and writes a second, over the machine's copy rate; 0 where that says nothing.
+[[nodiscard]] double copyShareOf(const BenchmarkPlace& place, const BenchmarkRow& row, std::uint64_t read);
+
 /// What all rows of a tensor have.
 [[nodiscard]] BenchmarkRow rowOf(const BenchmarkPlace& place, const TensorOrigin& origin, std::string mode);
 

@@ -4,12 +4,15 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/number.h"
+
 namespace deltascope {
 
 /// In the order in which they were taken. All figures of an empty series are 0.
 struct Timings {
   std::vector<double> values;
 
+  void add(double value) { values.push_back(rounded(value)); }  ///< with the digits that a clock tells
   [[nodiscard]] bool empty() const { return values.empty(); }
   [[nodiscard]] double median() const { return quantile(0.5); }
   [[nodiscard]] double least() const { return quantile(0); }

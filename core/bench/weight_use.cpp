@@ -79,7 +79,7 @@ Result<Timings> WeightUse::measure(const BenchmarkPlace& place, std::string_view
       continue;
     }
     ++i;
-    timings.values.push_back(milliseconds);
+    timings.add(milliseconds);
     place.recorder.latency(m_tensor, mode, milliseconds);
     place.course.reached(static_cast<double>(i) / (warmup + repeat));
   }

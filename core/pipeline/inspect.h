@@ -24,9 +24,15 @@ struct Inspection {
 /// Reads headers only: milliseconds, whatever the size. A payload of the scripts has a header a frame.
 [[nodiscard]] Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base = {});
 
+/// Whether `base` is the one that the payload at `path` was made over: kinds, shapes, and the hashes of all its tensors, or of
+/// the smallest where that would take long. Mismatch says which base is wanted, by name and fingerprint, and what was given.
+[[nodiscard]] Result<void> checkBase(const std::filesystem::path& path, const std::filesystem::path& base);
+
 /// The table as CSV (RFC 4180, `.` decimals): name, shape, dtype, elements, sparsity, codec, base_bytes, stored_bytes,
-/// bits_per_weight, ratio; then base_shape and base_name, where a tensor's base has another shape or name than the tensor.
-[[nodiscard]] std::string toCsv(const std::vector<TensorStats>& tensors);
+/// bits_per_weight, ratio; layer (empty outside of layers), kind, base, patches, raw_tiles, chunks, the hashes of final and
+/// base (empty where there are none), and the verdict: "not verified" of a tensor that `verdicts` lacks, empty without a delta;
+/// then base_shape and base_name, where a tensor's base has another shape or name than the tensor.
+[[nodiscard]] std::string toCsv(const std::vector<TensorStats>& tensors, const std::map<std::string, Verdict>& verdicts = {});
 
 /// Where a tensor's stored bytes go.
 struct StreamShare {

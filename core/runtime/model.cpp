@@ -85,6 +85,17 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   return makePlan(plan);
 }
 
+/// Of the bases that a sibling read, those that this variant uses too.
+std::uint64_t sharedBytes(const Variant& variant, const MemoryPlan& plan, const Host& host) {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < variant.tensors.size() && i < plan.tensors.size(); ++i) {
+    const TensorOrigin& origin = variant.tensors[i];
+    if (plan.tensors[i].placement == Placement::Static || origin.bottom == BaseKind::None || !variant.base) continue;
+    if (host.holds(*variant.base, origin)) bytes += residentBaseBytes(origin);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<std::vector<TokenId>> ModelText::encode(std::string_view text) const {
@@ -132,11 +143,17 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   DELTASCOPE_ASSIGN(state->plan, planVariant(request, *state->variant, *state->host, shared));
   kernels::Backend& backend = state->host->backend();
   backend.memory().setLimit(state->plan.budget);
+  if (shared) {
+    backend.memory().resetPeak();
+    state->shared = sharedBytes(*state->variant, state->plan, *state->host);
+  }
   JobContext loading = job;
   if (request.threads) loading.threads = request.threads;
   DELTASCOPE_ASSIGN(state->store, WeightStore::load(state->host, state->variant, state->plan, loading));
   const std::lock_guard lock(state->host->running());
-  DELTASCOPE_TRY(fromBackend(backend.reserveScratch(state->plan.scratchBytes - state->plan.workBytes)));
+  const std::uint64_t scratch = state->plan.scratchBytes - state->plan.workBytes, unscratched = backend.memory().use().current;
+  DELTASCOPE_TRY(fromBackend(backend.reserveScratch(scratch)));
+  state->shared += scratch - std::min(scratch, backend.memory().use().current - unscratched);
   DELTASCOPE_ASSIGN(Transformer transformer,
                     Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens));
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
@@ -146,6 +163,11 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   state->companions = companionsUsed(files, !state->variant->payloads.empty());
   auto& note = state->companions.note;
   if (!state->variant->note.empty()) note += (note.empty() ? "" : "; ") + state->variant->note;
+  const kernels::MemoryUse now = backend.memory().use();
+  const std::uint64_t others = shared ? state->plan.heldBytes : 0;
+  state->taken = now.current - std::min(now.current, others);
+  state->peak = now.peak;
+  state->sidePeak = now.peak - std::min(now.peak, others) + state->shared;
   return std::shared_ptr<Model>(new Model(std::move(state)));
 }
 
@@ -155,7 +177,12 @@ Model::~Model() = default;
 const LoadRequest& Model::request() const { return m_state->request; }
 const ModelConfig& Model::config() const { return m_state->variant->config; }
 const MemoryPlan& Model::plan() const { return m_state->plan; }
-kernels::MemoryUse Model::memory() const { return m_state->host->backend().memory().use(); }
+kernels::MemoryUse Model::memory() const {
+  kernels::MemoryUse use = m_state->host->backend().memory().use();
+  use.peak = std::max(use.peak, m_state->peak.load());
+  return use;
+}
+std::string Model::fingerprint() const { return fingerprintOf(*m_state->variant); }
 kernels::DeviceMemoryUse Model::deviceMemory() const { return m_state->host->backend().deviceMemory(); }
 const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
 const ModelText& Model::text() const { return m_state->text; }

@@ -81,7 +81,9 @@ class Model {
   [[nodiscard]] const LoadRequest& request() const;
   [[nodiscard]] const ModelConfig& config() const;
   [[nodiscard]] const MemoryPlan& plan() const;
-  [[nodiscard]] kernels::MemoryUse memory() const;              ///< of the device, siblings included
+  [[nodiscard]] kernels::MemoryUse memory() const;  ///< of the device, siblings included; the peak since this was loaded
+  /// Over the finals' names, shapes and hashes: equal for the same model.
+  [[nodiscard]] std::string fingerprint() const;
   [[nodiscard]] kernels::DeviceMemoryUse deviceMemory() const;  ///< on the thread that generates
   [[nodiscard]] const std::vector<TokenId>& endIds() const;     ///< tokens that end an answer
   [[nodiscard]] const ModelText& text() const;
@@ -120,7 +122,8 @@ struct Generation {
   double promptSeconds = 0, decodeSeconds = 0;
   double tokensPerSecond = 0;  ///< of decoding: tokens after the first, over the time they took
   double timeToFirstTokenMs = 0;
-  std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, since the model was loaded
+  std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, siblings included, since the model was loaded
+  std::uint64_t sidePeakBytes = 0;    ///< the same of this model alone, with what it shares: as if it had no siblings
   kernels::FeedUse streamed;  ///< deltas that came to a GPU while it decoded: bytes, time of copies, waiting for the host
   StopReason stopReason = StopReason::End;
   std::string logitsHash;  ///< hash128 over the logits of every sampled position, 32 hex digits

@@ -61,6 +61,7 @@ std::string_view nameOf(StopReason reason) {
 struct Session::State {
   std::shared_ptr<Model> model;
   KvCache cache;
+  std::uint64_t taken = 0;      ///< of the account, by the cache
   std::vector<TokenId> tokens;  ///< those in the cache
   std::vector<float> logits;
 
@@ -114,15 +115,21 @@ Result<std::uint32_t> Session::State::readPrompt(std::span<const TokenId> prompt
 }
 
 Session::Session(std::unique_ptr<State> state) : m_state(std::move(state)) {}
-Session::~Session() = default;
+Session::~Session() { m_state->parts().taken -= m_state->taken; }
 const std::shared_ptr<Model>& Session::model() const { return m_state->model; }
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Model> model) {
   auto state = std::make_unique<State>();
   state->model = std::move(model);
   Model::State& parts = state->parts();
+  const kernels::MemoryAccount& account = parts.host->backend().memory();
+  const std::uint64_t before = account.use().current;
   DELTASCOPE_ASSIGN(state->cache, KvCache::create(parts.host->backend(), parts.variant->config, parts.plan.context,
                                                   parts.request.kvCacheType));
+  state->taken = account.use().current - std::min(account.use().current, before);
+  parts.taken += state->taken;
+  parts.sidePeak = std::max<std::uint64_t>(parts.sidePeak, parts.taken + parts.shared);
+  parts.peak = std::max<std::uint64_t>(parts.peak, account.use().peak);
   state->logits.resize(parts.variant->config.vocabulary);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
@@ -155,6 +162,11 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   const auto start = Clock::now();
   Clock::time_point first = start, last = start;
   const std::lock_guard lock(parts.host->running());
+  kernels::MemoryAccount& account = parts.host->backend().memory();
+  const kernels::MemoryUse held = account.use();
+  const std::uint64_t others = held.current - std::min<std::uint64_t>(held.current, parts.taken);
+  parts.peak = std::max<std::uint64_t>(parts.peak, held.peak);
+  account.resetPeak();
   kernels::FeedUse before;
   const auto finish = [&] {
     const kernels::FeedUse now = parts.store->feedUse();
@@ -164,7 +176,11 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     result.decodeSeconds = std::chrono::duration<double>(last - first).count();
     if (result.ids.size() > 1 && result.decodeSeconds > 0)
       result.tokensPerSecond = static_cast<double>(result.ids.size() - 1) / result.decodeSeconds;
-    result.peakMemoryBytes = parts.host->backend().memory().use().peak;
+    const std::uint64_t most = account.use().peak;
+    parts.peak = std::max<std::uint64_t>(parts.peak, most);
+    parts.sidePeak = std::max<std::uint64_t>(parts.sidePeak, most - std::min(most, others) + parts.shared);
+    result.peakMemoryBytes = parts.peak;
+    result.sidePeakBytes = parts.sidePeak;
     result.logitsHash = toHex(hash.digest());
     return std::move(result);
   };

@@ -286,4 +286,14 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
   return variant;
 }
 
+std::string fingerprintOf(const Variant& variant) {
+  Hasher128 hasher;
+  for (const auto& origin : variant.tensors) {
+    const std::string line = origin.spec.name + ' ' + shapeText(origin.spec.shape) + ' ' + std::string(nameOf(origin.dtype)) +
+                             ' ' + (origin.finalHash ? toHex(*origin.finalHash) : std::string("-")) + '\n';
+    hasher.update(std::as_bytes(std::span(line)));
+  }
+  return toHex(hasher.digest());
+}
+
 }  // namespace deltascope

@@ -48,6 +48,8 @@ struct Variant {
   std::string note;                   ///< for the user, where config.json leaves weights out; else empty
   bool keepScales = false;            ///< loading leaves the base its scales: more weights will be read from it
 };
+/// 32 hex digits over the finals as far as hashes are known, else over their names and shapes: equal for the same model.
+[[nodiscard]] std::string fingerprintOf(const Variant& variant);
 /// The files beside the weights alone, without the weights. NotFound where the request's payload needs a base for them.
 [[nodiscard]] Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadRequest& request);
 /// Mismatch: a payload over another model, or a config that contradicts the tensors; names file and tensor.

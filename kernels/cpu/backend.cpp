@@ -61,7 +61,7 @@ class CpuBackend final : public Backend {
   Outcome<void> synchronize() override { return {}; }  // nothing goes on after a call
   DeviceMemoryUse deviceMemory() const override {
     const ProcessorMemory now = processorMemory();
-    return {now.total, now.available, memory().use().current, "/proc"};
+    return {now.total, now.available, residentBytes(), "VmRSS of /proc/self/status"};
   }
 
   std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces) const override {

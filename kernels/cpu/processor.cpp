@@ -80,6 +80,8 @@ ProcessorMemory processorMemory() {
   return memory;
 }
 
+std::uint64_t residentBytes() { return numberIn("/proc/self/status", "VmRSS:").value_or(0) * 1024; }
+
 DeviceInfo processor() {
   DeviceInfo info;
   info.id = "cpu";

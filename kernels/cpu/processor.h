@@ -13,4 +13,7 @@ struct ProcessorMemory {
 /// The machine's memory now, within the limits of the control groups this process is in (cgroup v2, then v1).
 [[nodiscard]] ProcessorMemory processorMemory();
 
+/// What this process has resident now (VmRSS); 0 where /proc cannot be read.
+[[nodiscard]] std::uint64_t residentBytes();
+
 }  // namespace deltascope::kernels

@@ -100,6 +100,7 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   auto bounce = PinnedBuffer::create(kBounceBytes);
   if (!bounce) return tl::make_unexpected(bounce.error());
   m_bounce = std::move(*bounce);
+  m_driverMemory = DriverMemory::open(index);
   return synchronize();
 }
 
@@ -345,8 +346,9 @@ DeviceMemoryUse CudaBackend::deviceMemory() const {
   if (cudaMemGetInfo(&free, &total) != cudaSuccess) return use;
   use.total = total;
   use.free = free;
-  use.own = memory().use().current;
-  use.source = "cudaMemGetInfo";
+  const auto own = m_driverMemory ? m_driverMemory->own() : std::nullopt;
+  use.own = own.value_or(0);
+  use.source = own ? "NVML, cudaMemGetInfo" : "cudaMemGetInfo, of the whole device";
   return use;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/driver_memory.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
 
@@ -98,6 +99,7 @@ class CudaBackend final : public Backend {
   Buffer m_workspace;  ///< position, error word, attention's scratch
   Buffer m_scratch;
   PinnedBuffer m_bounce;
+  std::unique_ptr<DriverMemory> m_driverMemory;  ///< null: NVML is not there
   std::uint64_t m_workspaceBytes = 0;
   std::uint32_t m_position = ~0u;
   std::optional<Failure> m_failure;

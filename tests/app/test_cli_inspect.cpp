@@ -77,8 +77,9 @@ class TestCliInspect : public QObject {
     QCOMPARE(QString::fromStdString(json["kind"].get<std::string>()), kind);
     const auto records = parseCsv(asCsv.out);
     QCOMPARE(records.size(), json["tensors"].size() + 1);
-    const QStringList head{"name",  "shape",      "dtype",        "elements",        "sparsity",
-                           "codec", "base_bytes", "stored_bytes", "bits_per_weight", "ratio"};
+    const QStringList head{"name",         "shape",           "dtype",      "elements",  "sparsity", "codec", "base_bytes",
+                           "stored_bytes", "bits_per_weight", "ratio",      "layer",     "kind",     "base",  "patches",
+                           "raw_tiles",    "chunks",          "final_hash", "base_hash", "verdict"};
     QCOMPARE(records[0], head);
 
     std::uint64_t elements = 0, stored = 0, base = 0, final = 0;
@@ -95,6 +96,12 @@ class TestCliInspect : public QObject {
       QCOMPARE(record[5].toStdString(), row["codec"].get<std::string>());
       for (int column : {3, 6, 7}) QCOMPARE(record[column].toULongLong(), row[head[column].toStdString()].get<std::uint64_t>());
       for (int column : {4, 8, 9}) QCOMPARE(record[column].toDouble(), row[head[column].toStdString()].get<double>());
+      QCOMPARE(record[12].toStdString(), row["base"].get<std::string>());
+      if (kind != "checkpoint") {
+        QCOMPARE(record[13].toULongLong(), row["patches"].get<std::uint64_t>());
+        QCOMPARE(record[16].toStdString(), row["final_hash"].get<std::string>());
+      }
+      QCOMPARE(record[18], QString(kind == "checkpoint" ? "" : "not verified"));
       QVERIFY2(text.contains(record[0] + " "), qPrintable(record[0]));
       elements += row["elements"].get<std::uint64_t>();
       stored += row["stored_bytes"].get<std::uint64_t>();
@@ -146,7 +153,7 @@ class TestCliInspect : public QObject {
     QStringList more;
     if (rows != 301) more << "base_shape";
     if (!prefix.isEmpty()) more << "base_name";
-    QCOMPARE(records[0].mid(10), more);
+    QCOMPARE(records[0].mid(19), more);
     QCOMPARE(text.contains("base shape"), rows != 301);
     QCOMPARE(text.contains("base name"), !prefix.isEmpty());
     for (std::size_t i = 0; i < json["tensors"].size(); ++i) {
@@ -156,7 +163,7 @@ class TestCliInspect : public QObject {
       const bool embedding = name.ends_with("embed_tokens.weight");
       if (embedding) QCOMPARE(row["base_shape"].get<std::vector<int>>(), (std::vector<int>{301, 64}));
       if (!embedding) QCOMPARE(row["base_shape"], row["shape"]);
-      if (rows != 301 && embedding) QCOMPARE(records[i + 1][10], QString("301x64"));
+      if (rows != 301 && embedding) QCOMPARE(records[i + 1][19], QString("301x64"));
       if (!prefix.isEmpty()) QCOMPARE(records[i + 1].last().toStdString(), row["base_name"].get<std::string>());
     }
   }

@@ -48,7 +48,7 @@ struct FakeBenchmark {
           run.state = BenchmarkState::Cancelled;
           break;
         }
-        const BenchmarkMemory memory{0.1 * double(i), 15000, 1u << 30, 1u << 29, std::uint64_t{24} << 30};
+        const BenchmarkMemory memory{0.1 * double(i), 15000, 1u << 30, 1u << 29, std::uint64_t{24} << 30, rows[i].mode};
         run.memory.push_back(memory);
         hooks.onMemory(memory);
         for (const double value : rows[i].usedMs.values) hooks.onLatency(rows[i].tensor, rows[i].mode, value);

@@ -37,6 +37,8 @@ inline std::vector<FakeToken> spoken(const std::string& words) {
 
 struct FakeChat {
   static constexpr std::uint64_t kSmallest = 4u << 20;
+  /// What an answer's model took: of the base alone, of base and delta, and what both held together.
+  static constexpr std::uint64_t kBasePeak = 5u << 20, kExactPeak = 14061404, kBothPeak = 63u << 20;
 
   FakeChat() {
     says = [](const LoadRequest& request, const ChatTurn&) {
@@ -95,6 +97,7 @@ struct FakeChat {
     if (!planned) return tl::make_unexpected(planned.error());
     auto model = std::make_shared<ChatModel>();
     model->plan = *planned;
+    model->fingerprint = "f00d";
     model->memory = [this] { return kernels::MemoryUse{held, held + 200000, 0}; };
     model->answer = [this, request](const ChatTurn& turn, const std::stop_token& stop) { return answer(request, turn, stop); };
     return model;
@@ -130,7 +133,8 @@ struct FakeChat {
     if (generation.stopReason == StopReason::End) generation.ids.push_back(2);
     generation.tokensPerSecond = 212;
     generation.timeToFirstTokenMs = 31;
-    generation.peakMemoryBytes = 14061404;
+    generation.peakMemoryBytes = kBothPeak;
+    generation.sidePeakBytes = request.baseOnly ? kBasePeak : kExactPeak;
     return generation;
   }
 

@@ -52,6 +52,7 @@ inline BenchmarkRun emptyRun() {
   run.seed = 1;
   run.copyBytesPerSecond = 2.5e10;
   run.memorySource = "/proc";
+  run.ownPeakBytes = std::uint64_t{5} << 20;
   for (int i = 0; i < 8; ++i)
     run.memory.push_back({0.1 * i, std::uint64_t(1 + i % 4) << 20, std::uint64_t(2 + i % 4) << 20, std::uint64_t{1} << 30,
                           std::uint64_t{1} << 34});

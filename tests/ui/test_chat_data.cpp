@@ -22,6 +22,7 @@ class TestChatData : public QObject {
  private slots:
   void init() { failOnAnyWarning(); }
   void conversationsSurviveJson();
+  void exportsTellWhereAnswersComeFrom();
   void untrustedJson_data();
   void untrustedJson();
   void everyTruncationIsRefused();
@@ -64,7 +65,13 @@ Conversation sample() {
   finished.tokensPerSecond = 211.53;
   finished.firstTokenMs = 31.25;
   finished.peakMemoryBytes = 14061404;
-  finished.sampling = "temperature 0";
+  finished.processBytes = 1'546'188'226;
+  finished.sampling = "temperature 0.7, seed 18446744073709551615";
+  finished.source = "chat-nf4";
+  finished.fingerprint = "e7d6612de7d6612de7d6612de7d6612d";
+  finished.seed = 18446744073709551615u;
+  finished.version = "0.1.0";
+  finished.when = QDateTime(QDate(2026, 11, 30), QTime(3, 4, 5), Qt::UTC);
   Answer failed;
   failed.state = Answer::State::Failed;
   failed.model = "base only";
@@ -84,6 +91,15 @@ void TestChatData::conversationsSurviveJson() {
   const auto after = conversationFromJson(toJson(before));
   QVERIFY(after.has_value());
   QCOMPARE(*after, before);
+}
+
+void TestChatData::exportsTellWhereAnswersComeFrom() {
+  const QString markdown = toMarkdown(sample());
+  for (const char* said :
+       {"**exact (NF4 + delta) of chat-nf4**", "model chat-nf4", "fingerprint e7d6612de7d6612de7d6612de7d6612d",
+        "temperature 0.7", "seed 18446744073709551615", "deltascope 0.1.0", "2026-11-30T03:04:05Z"})
+    QVERIFY2(markdown.contains(said), said);
+  QVERIFY(figuresToolTip(sample().exchanges[0].answers[0]).contains("This whole program held 1.44 GiB then"));
 }
 
 void TestChatData::untrustedJson_data() {

@@ -119,7 +119,7 @@ void TestChatPage::answersAreStreamedAndMeasured() {
   QTRY_VERIFY(frame.find<MessageText>("answerText_1_0")->isMarkdown());
   QCOMPARE(label(frame, "answerFigures_1_0"),
            QString("212 tok/s  ·  first token 31 ms  ·  peak 13.41 MiB  ·  7 tokens  ·  ended by itself"));
-  QCOMPARE(label(frame, "answerModel_1_0"), QString("exact (NF4 + delta)"));
+  QCOMPARE(label(frame, "answerModel_1_0"), QString("exact (NF4 + delta) of chat-nf4"));
   QCOMPARE(frame.find<QAbstractButton>("chatSend")->text(), QString("&Send"));
   QVERIFY(frame.find<QPlainTextEdit>("chatInput")->toPlainText().isEmpty());
   say(frame, "And FP4?");
@@ -296,9 +296,11 @@ void TestChatPage::copiesAndExports() {
   QCOMPARE(QGuiApplication::clipboard()->text(), QString("NF4 is a four-bit data type"));
   frame.trigger("actionChatCopy");
   const QString whole = QGuiApplication::clipboard()->text();
-  QCOMPARE(whole,
-           QString("# What is *NF4*?\n\n**You**\n\nWhat is *NF4*?\n\n**exact (NF4 + delta)**\n\nNF4 is a four-bit data type\n\n"
-                   "*212 tok/s  ·  first token 31 ms  ·  peak 13.41 MiB  ·  7 tokens  ·  ended by itself*\n"));
+  QVERIFY2(whole.startsWith("# What is *NF4*?\n\n**You**\n\nWhat is *NF4*?\n\n**exact (NF4 + delta) of chat-nf4**\n\nNF4 is a "
+                            "four-bit data type\n\n*212 tok/s  ·  first token 31 ms  ·  peak 13.41 MiB  ·  7 tokens  ·  ended "
+                            "by itself*\n\n*model chat-nf4, fingerprint f00d, temperature 0"),
+           qPrintable(whole));
+  QVERIFY(whole.contains("deltascope " DELTASCOPE_VERSION ", " + QDate::currentDate().toString(Qt::ISODate).left(7)));
   frame.dialogs.save = frame.scratch.filePath("talk");
   frame.trigger("actionChatExport");
   QFile file(frame.scratch.filePath("talk.md"));
@@ -321,7 +323,7 @@ void TestChatPage::variantsShareTheBase() {
   QVERIFY(!frame.chat.requests[0].baseOnly && !frame.chat.siblings[0]);
   QVERIFY(frame.chat.requests[1].baseOnly && frame.chat.siblings[1]);  // what was there, not read again
   QCOMPARE(page(frame).conversation().exchanges.size(), 2);
-  QCOMPARE(label(frame, "answerModel_2_0"), QString("base only"));
+  QCOMPARE(label(frame, "answerModel_2_0"), QString("base only of chat-nf4"));
   QCOMPARE(frame.chat.asked.back().size(), std::size_t{3});
   frame.find<QLineEdit>("chatBudget")->setText("16 MiB");
   say(frame, "three");

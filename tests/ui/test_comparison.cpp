@@ -132,7 +132,7 @@ void TestComparison::payloadsTellTheirCodecs() {
   QVERIFY(metricsOf(model.comparison()).contains("stored_bytes"));
   model.setMetric("stored_bytes");
   QVERIFY2(cell(model, 1, model.remarksColumn()).contains("bitpack"), qPrintable(cell(model, 1, model.remarksColumn())));
-  QCOMPARE(cell(model, 1, ComparisonModel::FixedCount + ComparisonModel::Absolute), QString("+400 B"));
+  QCOMPARE(cell(model, 1, ComparisonModel::FixedCount + ComparisonModel::Absolute), QString("+400"));
   const QByteArray csv = toCsv(model.comparison(), {1});
   QVERIFY2(csv.contains("stored_bytes,3400,3800,400,"), csv.constData());
 }

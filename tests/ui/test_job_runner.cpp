@@ -4,6 +4,7 @@
 #include <QtTest>
 #include <stdexcept>
 
+#include "core/bench/bench.h"
 #include "tests/ui/gate.h"
 #include "ui/jobs/batcher.h"
 #include "ui/jobs/job_runner.h"
@@ -41,6 +42,8 @@ class TestJobRunner : public QObject {
   void cancelsARunningJobQuickly();
   void cancellingTwiceDeliversOnce();
   void aJobThatFinishesAllTheSameHasSucceeded();
+  void aValueMayTellOfACancel_data();
+  void aValueMayTellOfACancel();
   void cancelAllStartsNothingNew();
   void throttlesProgress();
   void logsPhasesAndLines();
@@ -53,6 +56,34 @@ class TestJobRunner : public QObject {
   void nothingIsPostedToADeadContext();
   void batcherHandsOverEverythingInOrder();
 };
+
+void TestJobRunner::aValueMayTellOfACancel_data() {
+  QTest::addColumn<int>("ended");
+  QTest::addColumn<int>("state");
+  QTest::newRow("complete") << int(BenchmarkState::Complete) << int(JobState::Succeeded);
+  QTest::newRow("cancelled") << int(BenchmarkState::Cancelled) << int(JobState::Cancelled);
+  QTest::newRow("failed") << int(BenchmarkState::Failed) << int(JobState::Failed);
+}
+
+/// A benchmark gives what it measured also when it was stopped: that is no success.
+void TestJobRunner::aValueMayTellOfACancel() {
+  QFETCH(int, ended);
+  QFETCH(int, state);
+  JobRunner runner;
+  bool delivered = false;
+  const JobId id = runner.start(
+      named("a benchmark"),
+      [ended](const JobContext&) -> Result<BenchmarkRun> {
+        BenchmarkRun run;
+        run.state = static_cast<BenchmarkState>(ended);
+        run.reason = "the device vanished";
+        return run;
+      },
+      this, [&](Result<BenchmarkRun>& run) { delivered = run && int(run->state) == ended; });
+  QTRY_VERIFY(delivered);
+  QCOMPARE(int(runner.job(id)->state), state);
+  QCOMPARE(runner.job(id)->error.has_value(), state != int(JobState::Succeeded));
+}
 
 void TestJobRunner::deliversOnceOnTheOwnersThread() {
   JobRunner runner;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <thread>
 
+#include "core/bench/run_words.h"
 #include "tests/ui/sample_runs.h"
 #include "ui/history/run_history.h"
 
@@ -73,17 +74,20 @@ class TestRunHistory : public QObject {
     QCOMPARE(e.device, "CPU · EPYC 7B13");
     QCOMPARE(e.settings, "32 tokens · all tensors · jit · 16.0 MiB · 2 threads · ×10");
     QCOMPARE(e.rows, 3u);
-    QCOMPARE(e.tokensPerSecond, 206.0);
-    QCOMPARE(e.latencyMs, 4.0);  // two tensors' medians; the generation's is none of a tensor
-    QCOMPARE(e.residentMs, 1.0);
-    QCOMPARE(e.reconstructGbPerSecond, 2 * 131'072 / 0.2e-3 / 1e9);
-    QCOMPARE(e.peakBytes, std::uint64_t{20 << 20});
+    QCOMPARE(*e.figures[RunFigureId::TokensPerSecond].value, 206.0);
+    QCOMPARE(*e.figures[RunFigureId::Latency].value, 4.0);  // two tensors' medians; the generation's is none of a tensor
+    QCOMPARE(*e.figures[RunFigureId::Resident].value, 1.0);
+    QCOMPARE(*e.figures[RunFigureId::Rebuild].value, 2 * 131'072 / 0.2e-3 / 1e9);
+    QCOMPARE(e.figures.count(RunFigureId::Peak), std::uint64_t{14 << 20});  // of the generation, which has the plan
+    QCOMPARE(e.verdict, "✓ bit-exact");
+    QCOMPARE(e.sentence, QString::fromStdString(runSentence(run)));
     QVERIFY(e.passed);
     run.rows.clear();
     run.name.clear();
     const RunEntry none = entryOf("a.json", run);
     QCOMPARE(none.title(), "a");
-    QVERIFY(std::isnan(none.tokensPerSecond) && std::isnan(none.latencyMs) && std::isnan(none.reconstructGbPerSecond));
+    for (const RunFigureId id : {RunFigureId::TokensPerSecond, RunFigureId::Latency, RunFigureId::Rebuild})
+      QVERIFY(!none.figures[id].value);
     QVERIFY(!none.passed);
   }
 
@@ -100,15 +104,17 @@ class TestRunHistory : public QObject {
     for (std::size_t i = 0; i < first->entries.size(); ++i) {
       const RunEntry &a = first->entries[i], &b = second->entries[i];
       for (const auto field : {&RunEntry::name, &RunEntry::notes, &RunEntry::created, &RunEntry::state, &RunEntry::model,
-                               &RunEntry::modelFingerprint, &RunEntry::device, &RunEntry::settings, &RunEntry::problem})
+                               &RunEntry::modelFingerprint, &RunEntry::device, &RunEntry::settings, &RunEntry::problem,
+                               &RunEntry::verdict, &RunEntry::sentence})
         QCOMPARE(b.*field, a.*field);
-      for (const auto field :
-           {&RunEntry::tokensPerSecond, &RunEntry::latencyMs, &RunEntry::residentMs, &RunEntry::reconstructGbPerSecond}) {
-        QCOMPARE(std::isnan(b.*field), std::isnan(a.*field));
-        if (!std::isnan(a.*field)) QCOMPARE(b.*field, a.*field);
+      QCOMPARE(b.figures.mode, a.figures.mode);
+      QCOMPARE(b.figures.generationMode, a.figures.generationMode);
+      for (const RunFigure& figure : runFigureTable()) {
+        QCOMPARE(b.figures[figure.id].value, a.figures[figure.id].value);
+        QCOMPARE(b.figures[figure.id].spread, a.figures[figure.id].spread);
       }
+      QVERIFY(conditionsApart(a.conditions, b.conditions).empty() && a.conditions.size() == b.conditions.size());
       QCOMPARE(b.rows, a.rows);
-      QCOMPARE(b.peakBytes, a.peakBytes);
       QCOMPARE(b.passed, a.passed);
     }
   }

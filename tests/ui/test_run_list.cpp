@@ -145,30 +145,87 @@ class TestRunList : public QObject {
     QVERIFY(difference);
     QTEST(difference->tone, "tone");
     RunEntry none = entryWith("c", 1);
-    none.tokensPerSecond = none.latencyMs = none.reconstructGbPerSecond = RunEntry::kNone;
-    none.peakBytes = 0;
+    none.figures.values = {};
     QVERIFY(!differenceOf(none, entryWith("a", 1), column, 0.05));
     QVERIFY(!differenceOf(entryWith("a", 1), none, column, 0.05));
   }
 
+  /// Runs of another model, or measured otherwise, are not better or worse than the baseline: they are something else.
+  void onlyLikeRunsAreCompared_data() {
+    QTest::addColumn<QString>("what");
+    QTest::addColumn<RunColumn>("where");
+    QTest::newRow("model") << "model" << RunColumn::Model;
+    QTest::newRow("device") << "device" << RunColumn::Device;
+    QTest::newRow("tensors") << "tensors" << RunColumn::Settings;
+    QTest::newRow("budget") << "budget" << RunColumn::Settings;
+    QTest::newRow("cut short") << "end" << RunColumn::State;
+  }
+  void onlyLikeRunsAreCompared() {
+    QFETCH(QString, what);
+    QFETCH(RunColumn, where);
+    BenchmarkRun other = sampleRun(2, 3);
+    if (what == "device") other.device.name = "another";
+    if (what == "model") other.modelFingerprint = "00bb";
+    if (what == "tensors") other.settings["tensors"] = "*embed*";
+    if (what == "budget") other.budget = 1 << 20;
+    if (what == "end") other.state = BenchmarkState::Cancelled;
+    RunListModel model;
+    model.setEntries({entryOf("a", sampleRun(1)), entryOf("b", other)});
+    model.setBaseline("a");
+    for (const RunColumn column : {RunColumn::TokensPerSecond, RunColumn::LatencyMs, RunColumn::Peak}) {
+      const QModelIndex cell = model.index(1, int(column));
+      QCOMPARE(cell.data(RunListModel::DifferenceRole).toString(), "(≠)");
+      QCOMPARE(cell.data(RunListModel::DifferenceToneRole).toInt(), int(RunTone::Muted));
+      const QString tip = cell.data(Qt::ToolTipRole).toString();
+      QVERIFY2(tip.contains("which says nothing") && tip.contains('\n' + what + ": "), qPrintable(tip));
+    }
+    // What differs is marked where it is shown, and nowhere else.
+    for (const RunColumn column :
+         {RunColumn::Model, RunColumn::Device, RunColumn::Settings, RunColumn::State, RunColumn::Mode}) {
+      const QModelIndex cell = model.index(1, int(column));
+      QCOMPARE(cell.data().toString().startsWith(u"≠ "), column == where);
+      QCOMPARE(cell.data(Qt::ToolTipRole).toString().contains("not the baseline's " + what + ": "), column == where);
+      QVERIFY(!model.index(0, int(column)).data().toString().startsWith(u'≠'));
+    }
+  }
+
+  /// The repetitions' own scatter is no difference, in the list as in the comparison.
+  void theListHasTheComparisonsRuleForNoise() {
+    BenchmarkRun calm = sampleRun(1), other = sampleRun(2);
+    calm.rows[2].generation->tokensPerSecond.values = {100, 140, 60, 130, 70};
+    other.rows[2].generation->tokensPerSecond.values = {75, 75, 75};
+    const auto difference = differenceOf(entryOf("b", other), entryOf("a", calm), RunColumn::TokensPerSecond, 0.05);
+    QVERIFY(difference && difference->tone == RunTone::Muted && difference->apart.isEmpty());
+    const RunDiff diff = compareRuns(calm, other, 0.05);
+    QCOMPARE(diff.figures->find("tokens_per_second")->verdict, DiffMetric::Verdict::Same);
+    QCOMPARE(diff.rows[2].find("tokens_per_second")->verdict, DiffMetric::Verdict::Same);
+  }
+
   void cellsAreShortAndToolTipsExact() {
     RunEntry entry = entryWith("a.json", 1);
-    entry.tokensPerSecond = 206.48123;
+    entry.figures.at(RunFigureId::TokensPerSecond).value = 206.48123;
     entry.notes = "two\nlines";
     QCOMPARE(runCellText(entry, RunColumn::TokensPerSecond, kMiB), "206");
-    QCOMPARE(runToolTip(entry, RunColumn::TokensPerSecond), "206.48123 tokens/s");
+    QCOMPARE(runToolTip(entry, RunColumn::TokensPerSecond), "206.48123 tokens/s, as planned");
     QCOMPARE(runCellText(entry, RunColumn::LatencyMs, kMiB), "4.00");
-    QCOMPARE(runToolTip(entry, RunColumn::LatencyMs), "4 ms\nwith resident final weights: 1 ms");
+    QCOMPARE(runToolTip(entry, RunColumn::LatencyMs), "4 ms, jit\nwith resident final weights: 1 ms");
     QCOMPARE(runCellText(entry, RunColumn::Peak, kMiB), "14.0");
-    QCOMPARE(runToolTip(entry, RunColumn::Peak), "14,680,064 bytes");
+    QCOMPARE(runToolTip(entry, RunColumn::Peak), "14,680,064 bytes, as planned\nbudget: 16,777,216 bytes");
     QCOMPARE(runCellText(entry, RunColumn::Notes, kMiB), "two lines");
     QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "✓ bit-exact");
     QCOMPARE(runHeaderText(RunColumn::Peak, kMiB), "Peak, MiB");
-    entry.passed = false;
-    QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "✕ not passed");
-    entry.rows = 0;
-    entry.latencyMs = RunEntry::kNone;
-    QCOMPARE(runCellText(entry, RunColumn::Verdict, kMiB), "– none");
+    QCOMPARE(runCellText(entry, RunColumn::Mode, kMiB), "as planned, jit");
+    BenchmarkRun wrong = sampleRun(1);
+    wrong.rows[0].bitExact = false;
+    QCOMPARE(runCellText(entryOf("a", wrong), RunColumn::Verdict, kMiB), "✕ not passed");
+    BenchmarkRun part = sampleRun(1);
+    part.state = BenchmarkState::Cancelled;
+    part.skipped = {{"a", "jit", "no room"}, {"b", "jit", "no room"}, {"c", "jit", "no room"}};
+    QCOMPARE(runCellText(entryOf("a", part), RunColumn::State, kMiB), "cancelled, partial");
+    QCOMPARE(runCellText(entryOf("a", part), RunColumn::Verdict, kMiB), "– partial, 3 not measured");
+    part.rows.clear();
+    QCOMPARE(runCellText(entryOf("a", part), RunColumn::Verdict, kMiB), "– nothing measured");
+    entry.figures.at(RunFigureId::Latency).value.reset();
     QCOMPARE(runCellText(entry, RunColumn::LatencyMs, kMiB), "–");
     const RunEntry bad = unreadableEntry("bad.json", {ErrorCode::Corrupt, "cut off", "copy it again"});
     QCOMPARE(runCellText(bad, RunColumn::Verdict, kMiB), "✕ unreadable");
@@ -185,7 +242,7 @@ class TestRunList : public QObject {
     QCOMPARE(model.baseline(), "a");
     QCOMPARE(model.index(1, int(RunColumn::TokensPerSecond)).data().toString(), "187 (−9.1 %)");
     QCOMPARE(model.index(0, int(RunColumn::TokensPerSecond)).data().toString(), "206");
-    QVERIFY(model.index(1, int(RunColumn::TokensPerSecond)).data(Qt::ToolTipRole).toString().endsWith(": worse"));
+    QVERIFY(model.index(1, int(RunColumn::TokensPerSecond)).data(Qt::ToolTipRole).toString().contains(": worse"));
     model.setThreshold(0.2);
     QCOMPARE(model.index(1, int(RunColumn::TokensPerSecond)).data(RunListModel::DifferenceToneRole).toInt(),
              int(RunTone::Muted));
@@ -226,7 +283,7 @@ class TestRunList : public QObject {
     RunListModel model;
     RunFilter filter(&model);
     RunEntry none = entryWith("none", 1);
-    none.latencyMs = RunEntry::kNone;
+    none.figures.at(RunFigureId::Latency).value.reset();
     model.setEntries({entryWith("slow", 2), none, entryWith("fast", 1)});
     filter.sort(int(RunColumn::LatencyMs), Qt::DescendingOrder);
     QStringList files;
@@ -426,7 +483,7 @@ class TestRunList : public QObject {
     QCOMPARE(lines.size(), 3);
     QVERIFY(lines[0].startsWith("file,name,created_utc,baseline,") && lines[0].contains(",peak_memory_bytes,"));
     QVERIFY2(lines[1].startsWith("1.json,run 1,2026-11-01T00:01:00Z,yes,chat-nf4,00aa,"), lines[1].constData());
-    QVERIFY2(lines[1].endsWith(",yes,\"a \"\"b\"\", c\",\r"), lines[1].constData());
+    QVERIFY2(lines[1].contains(",yes,\"a \"\"b\"\", c\",,jit,plan,"), lines[1].constData());
     list.dialogs.save = list.scratch.filePath("no/such/folder/table.csv");
     list.trigger("runExportCsv");
     QCOMPARE(list.messages.back().severity, Message::Severity::Error);

@@ -2,6 +2,7 @@
 #include "ui/benchmark/benchmark_page.h"
 
 #include <QCoreApplication>
+#include <QEvent>
 #include <QHeaderView>
 #include <QLabel>
 #include <QTabWidget>
@@ -15,6 +16,7 @@
 #include "ui/frame/dialogs.h"
 #include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
+#include "ui/frame/theme.h"
 #include "ui/history/run_list_view.h"
 #include "ui/jobs/batcher.h"
 #include "ui/jobs/job_text.h"
@@ -48,6 +50,8 @@ void BenchmarkPage::connectParts() {
     if (m_drawWhenDue) m_drawWhenDue();
   });
   connect(m_services.jobs, &JobRunner::changed, this, &BenchmarkPage::follow);
+  connect(m_comparison, &ComparisonView::thresholdChanged, m_runs, &RunListView::setThreshold);
+  m_runs->setThreshold(m_services.settings->get(setting::kCompareThreshold) / 100);
   connect(m_rows, &QAbstractItemModel::modelReset, this, &BenchmarkPage::hideEmptyColumns);
 }
 
@@ -105,7 +109,7 @@ void BenchmarkPage::run() {
   }
   m_shown.reset();
   m_rows->clear();
-  m_summary->clear();
+  showHead(QString("… measuring %1: %2").arg(model, summaryOf(form)), std::nullopt);
   m_facts->setFacts({});
   m_live->begin(request.model.memoryBudget.value_or(0), !request.tensors.empty(), request.generate > 0);
   m_tabs->setCurrentWidget(m_live);
@@ -185,6 +189,9 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
   if (!file.isEmpty()) m_runs->runFinished(file);
   if (!result) {
     m_live->clear();
+    showHead(result.error().code == ErrorCode::Cancelled ? QString("– cancelled before anything was measured")
+                                                         : "✕ " + QString::fromStdString(result.error().message),
+             result.error().code == ErrorCode::Cancelled ? std::nullopt : std::optional(false));
     if (result.error().code == ErrorCode::Cancelled) {
       Message message;
       message.text = "The benchmark was cancelled before anything was measured";
@@ -196,6 +203,7 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
     return;
   }
   if (file.isEmpty()) m_runs->keepRun(*result);
+  emit measured(*result);
   showRun(*result, true);
   Message message;
   message.text = runVerdict(*result);
@@ -207,7 +215,7 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
       break;
     case BenchmarkState::Cancelled:
       message.severity = Message::Severity::Info;
-      message.text = "The benchmark was cancelled; what was measured is kept";
+      message.text = "The benchmark was cancelled, so the run is partial; what was measured is kept";
       break;
     default:
       message.severity = result->passed() ? Message::Severity::Success : Message::Severity::Warning;
@@ -226,7 +234,7 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
 void BenchmarkPage::showRun(const BenchmarkRun& run, bool keepLive) {
   m_shown = run;
   m_rows->setRun(run);
-  m_summary->setText(runVerdict(run));
+  showHead(runVerdict(run), runPassed(run));
   auto facts = runFacts(run);
   facts << QPair{QString("The same again"), benchmarkCommand(run)};
   m_facts->setFacts(facts);
@@ -235,6 +243,21 @@ void BenchmarkPage::showRun(const BenchmarkRun& run, bool keepLive) {
   else
     m_live->showRun(run);
   updateState();
+}
+
+/// The line above everything that is shown of a run.
+void BenchmarkPage::showHead(const QString& text, std::optional<bool> good) {
+  m_summary->setText(text);
+  m_headGood = good;
+  const ThemeColors& colors = colorsOf(palette());
+  QPalette ink = m_summary->palette();
+  ink.setColor(QPalette::WindowText, !good ? colors.text : *good ? colors.good : colors.bad);
+  if (ink != m_summary->palette()) m_summary->setPalette(ink);
+}
+
+void BenchmarkPage::changeEvent(QEvent* event) {
+  if (event->type() == QEvent::PaletteChange && m_summary) showHead(m_summary->text(), m_headGood);
+  Page::changeEvent(event);
 }
 
 void BenchmarkPage::showFile(const QString& file) {

@@ -49,8 +49,12 @@ class BenchmarkPage : public Page {
   void openRunFile(const QString& path);
   [[nodiscard]] const std::optional<BenchmarkRun>& shownRun() const { return m_shown; }
 
+ protected:
+  void changeEvent(QEvent* event) override;
+
  signals:
-  void demoBenchmarkRequested();  ///< open the demo and measure it
+  void demoBenchmarkRequested();                       ///< open the demo and measure it
+  void measured(const deltascope::BenchmarkRun& run);  ///< a run ended, complete or not
 
  private:
   // Construction (benchmark_page_layout.cpp).
@@ -62,6 +66,7 @@ class BenchmarkPage : public Page {
 
   void finished(const Result<BenchmarkRun>& result, const QString& file);
   void follow(JobId id);
+  void showHead(const QString& text, std::optional<bool> good);
   void showRun(const BenchmarkRun& run, bool keepLive);
   void showFile(const QString& file);
   void compare(const QStringList& files);
@@ -94,7 +99,8 @@ class BenchmarkPage : public Page {
   LiveRun* m_live = nullptr;
   RunRowsModel* m_rows = nullptr;
   QTableView* m_table = nullptr;
-  QLabel* m_summary = nullptr;
+  QLabel* m_summary = nullptr;  ///< the head line: verdict and figures of the run that is shown
+  std::optional<bool> m_headGood;
   FactsView* m_facts = nullptr;
   ComparisonView* m_comparison = nullptr;
   RunListView* m_runs = nullptr;

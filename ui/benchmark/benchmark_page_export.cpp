@@ -92,6 +92,7 @@ void BenchmarkPage::writeReport() {
   request.run = *m_shown;
   request.out = std::filesystem::path(path.toStdU16String());
   request.when = m_clock();
+  request.threshold = m_services.settings->get(setting::kCompareThreshold) / 100;
   const QString baseline = m_runs->baselineFile();
   if (baseline.isEmpty()) return startReport(request);
   m_runs->readRuns({baseline}, [this, request](const Result<std::vector<BenchmarkRun>>& runs) mutable {

@@ -55,10 +55,21 @@ BenchmarkPage::BenchmarkPage(const PageServices& services, QWidget* parent)
   m_splitter->addWidget(m_runs);
   m_tabs->setMinimumHeight(steps(*this, 50));
   m_runs->setMinimumHeight(steps(*this, 26));
+  m_summary = new QLabel;
+  m_summary->setObjectName("benchSummary");
+  m_summary->setAccessibleName("The run in one line");
+  m_summary->setTextFormat(Qt::PlainText);
+  m_summary->setWordWrap(true);
+  m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  m_summary->setContentsMargins(steps(*this, 3), steps(*this, 1), steps(*this, 3), steps(*this, 1));
+  m_summary->setMinimumHeight(2 * m_summary->fontMetrics().lineSpacing() + steps(*this, 2));  // so that nothing moves
+  m_summary->setAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  m_summary->setText("– no run is shown");
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(m_bar);
+  layout->addWidget(m_summary);
   layout->addWidget(m_splitter, 1);
   connectParts();
   resetLayout();
@@ -89,19 +100,7 @@ QWidget* BenchmarkPage::makeResults() {
   m_table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->horizontalHeader()->setResizeContentsPrecision(200);  // rows; names of thousands are alike
-  m_summary = new QLabel;
-  m_summary->setObjectName("benchSummary");
-  m_summary->setTextFormat(Qt::PlainText);
-  m_summary->setWordWrap(true);
-  m_summary->setTextInteractionFlags(Qt::TextSelectableByMouse);
-  m_summary->setContentsMargins(steps(*this, 3), steps(*this, 1), steps(*this, 3), steps(*this, 1));
-  auto* page = new QWidget;
-  auto* column = new QVBoxLayout(page);
-  column->setContentsMargins(0, 0, 0, 0);
-  column->setSpacing(0);
-  column->addWidget(m_summary);
-  column->addWidget(m_table, 1);
-  return page;
+  return m_table;
 }
 
 QAction* BenchmarkPage::makeAction(const char* name, const QString& text, const QKeySequence& keys, const QString& tip,

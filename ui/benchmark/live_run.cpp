@@ -9,8 +9,10 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <limits>
 #include <utility>
 
+#include "core/bench/run_words.h"
 #include "ui/charts/live_chart.h"
 #include "ui/charts/numbers.h"
 #include "ui/charts/view.h"
@@ -22,7 +24,7 @@ namespace deltascope::ui {
 namespace {
 
 // Series of the charts.
-enum MemorySeries { kAccounted };
+enum MemorySeries { kPlanned, kBeside };
 enum DeviceSeries { kOwn, kOthers, kTotal };
 constexpr std::array<const char*, 4> kModes{"resident", "static", "jit", "stream"};
 
@@ -56,7 +58,8 @@ QToolButton* toggle(const char* name, const QString& text, const QString& tip, b
 LiveRun::LiveRun(QWidget* parent) : QWidget(parent) {
   setObjectName("liveRun");
   using Look = LiveSeries::Look;
-  m_panels[Memory].live = new LiveChart({"seconds", "accounted, MiB", mibText}, {{"accounted", Look::Main, true}});
+  m_panels[Memory].live = new LiveChart({"seconds", "accounted, MiB", mibText},
+                                        {{"of the plan", Look::Main, true}, {"reference and baselines", Look::Context}});
   m_panels[Device].live =
       new LiveChart({"seconds", "memory, GiB", gibText},
                     {{"this program", Look::Main, true}, {"others", Look::Context}, {"total", Look::Context}});
@@ -181,6 +184,7 @@ void LiveRun::clear() {
   m_panels[Latency].live->setPositionNames({});
   setPace(LiveChart::kFastestMs);
   setState({});
+  m_memorySeries = -1;
   m_exact = m_wrong = 0;
   m_firstWrong.clear();
   m_running = false;
@@ -190,10 +194,9 @@ void LiveRun::clear() {
   showVerdicts();
 }
 
-/// Baselines are measured without it.
 void LiveRun::setBudget(std::uint64_t budget) {
   m_panels[Memory].live->setLimit(budget ? std::optional(double(budget) / kMib) : std::nullopt,
-                                  budget ? "budget " + byteText(budget) + ", not of baselines" : QString());
+                                  budget ? "budget " + byteText(budget) : QString());
 }
 
 void LiveRun::begin(std::uint64_t budget, bool tensors, bool generation) {
@@ -225,8 +228,8 @@ void LiveRun::take(const std::vector<RunEvent>& events) {
       for (const auto& name : t.names) (void)run.positionOf(name);
     }
     void operator()(const BenchmarkMemory& m) const {
-      run.m_panels[Memory].live->append(kAccounted, m.seconds, double(m.accounted) / kMib);
-      run.m_panels[Device].live->append(kOwn, m.seconds, double(m.own) / kGib);
+      run.appendAccounted(m);
+      if (m.own) run.m_panels[Device].live->append(kOwn, m.seconds, double(m.own) / kGib);
       run.m_panels[Device].live->append(kOthers, m.seconds, double(m.others) / kGib);
       if (m.total) run.m_panels[Device].live->append(kTotal, m.seconds, double(m.total) / kGib);
     }
@@ -240,6 +243,19 @@ void LiveRun::take(const std::vector<RunEvent>& events) {
   for (const RunEvent& event : events) std::visit(Taker{*this}, event);
   if (!std::exchange(m_named, true)) m_panels[Latency].live->setPositionNames(m_tensors);
   showVerdicts();
+}
+
+/// What is held beside the plan has a line of its own: its budget does not limit it.
+void LiveRun::appendAccounted(const BenchmarkMemory& m) {
+  LiveChart& chart = *m_panels[Memory].live;
+  const int series = m.phase.empty() || withinBudget(m.phase) ? kPlanned : kBeside;
+  if (m_memorySeries >= 0 && m_memorySeries != series) {
+    chart.append(m_memorySeries, m.seconds, m_lastAccounted);
+    chart.append(m_memorySeries, m.seconds, std::numeric_limits<double>::quiet_NaN());
+  }
+  m_memorySeries = series;
+  m_lastAccounted = double(m.accounted) / kMib;
+  chart.append(series, m.seconds, m_lastAccounted);
 }
 
 void LiveRun::drawNow() {
@@ -282,6 +298,8 @@ void LiveRun::end(const BenchmarkRun& run) {
   setState({});
   m_pause->setChecked(false);
   m_pause->setEnabled(false);
+  if (run.state != BenchmarkState::Complete) setState(QString::fromStdString(stateWords(run.state)));
+  showStill(Memory, memoryChart(run));
   showStill(Latency, latencyChart(run));
 }
 
@@ -292,8 +310,14 @@ void LiveRun::showRun(const BenchmarkRun& run) {
   m_speedPanel->setVisible(std::any_of(run.rows.begin(), run.rows.end(), generated));
   for (const auto& row : run.rows) countVerdict(row, false);
   setBudget(run.budget);
-  std::vector<RunEvent> events(run.memory.begin(), run.memory.end());
+  if (run.state != BenchmarkState::Complete) setState(QString::fromStdString(stateWords(run.state)));
+  std::vector<RunEvent> events;
+  for (BenchmarkMemory sample : run.memory) {
+    if (run.ownIsAccounted) sample.own = 0;  // nobody knows what the process held
+    events.emplace_back(std::move(sample));
+  }
   take(events);
+  showStill(Memory, memoryChart(run));
   showStill(Latency, latencyChart(run));
   showStill(Speed, tokensChart(run));
 }

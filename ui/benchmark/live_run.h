@@ -83,6 +83,7 @@ class LiveRun : public QWidget {
   void setBudget(std::uint64_t budget);
   void showStill(Part part, const Chart& chart);
   void showLive(Part part);
+  void appendAccounted(const BenchmarkMemory& sample);
   [[nodiscard]] int positionOf(const std::string& tensor);
   void setPace(int milliseconds);
   void countVerdict(const BenchmarkRow& row, bool baseline);
@@ -97,7 +98,9 @@ class LiveRun : public QWidget {
   QLabel* m_state = nullptr;
   QStringList m_tensors;  ///< the positions of the latency chart
   std::unordered_map<std::string, int> m_positions;
-  bool m_named = true;  ///< the chart knows all of m_tensors
+  bool m_named = true;      ///< the chart knows all of m_tensors
+  int m_memorySeries = -1;  ///< that the last sample went to
+  double m_lastAccounted = 0;
   int m_exact = 0, m_wrong = 0;
   std::string m_firstWrong;
   bool m_running = false;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
 
@@ -54,7 +55,7 @@ std::optional<double> figure(const BenchmarkRow& row, int column) {
     case Model::Rebuilt:
       return row.rebuildMs.empty() ? std::nullopt : std::optional(row.reconstructGbPerSecond());
     case Model::CopyShare:
-      return row.rebuildMs.empty() ? std::nullopt : std::optional(row.copyShare);
+      return row.copyShare > 0 ? std::optional(row.copyShare) : std::nullopt;
     case Model::Peak:
       return mib(double(row.peakMemoryBytes));
     case Model::Saved:
@@ -78,7 +79,7 @@ QString figureText(int column, double value) {
 
 QString spreadTip(const Timings& timings, const QString& unit) {
   return QString("median %1 %4, from %2 to %3 in %5 repetitions")
-      .arg(significant(timings.median(), 6), significant(timings.least(), 6), significant(timings.most(), 6), unit)
+      .arg(exactNumber(timings.median()), exactNumber(timings.least()), exactNumber(timings.most()), unit)
       .arg(timings.values.size());
 }
 
@@ -90,6 +91,12 @@ QString exactText(const BenchmarkRow& row, int column, double value) {
       return exactCount(row.peakMemoryBytes) + " bytes";
     case Model::Saved:
       return exactInteger(row.memorySavedBytes()) + " bytes";
+    case Model::Overhead: {
+      const std::string_view note = overheadNote(row);
+      return exactNumber(value) + " ms" +
+             (note.empty() ? QString() : ", " + QString::fromUtf8(note.data(), qsizetype(note.size()))) +
+             "\nrepetitions alone differ by " + exactNumber(overheadNoiseMs(row)) + " ms";
+    }
     case Model::Resident:
       return spreadTip(row.residentMs, "ms");
     case Model::Used:
@@ -102,9 +109,9 @@ QString exactText(const BenchmarkRow& row, int column, double value) {
       return spreadTip(row.generation->timeToFirstTokenMs, "ms");
     case Model::Norm:
       return QString("%1 over %2 outputs, hash %3")
-          .arg(significant(value, 9), exactCount(row.outputCount), QString::fromStdString(row.outputHash));
+          .arg(exactNumber(value), exactCount(row.outputCount), QString::fromStdString(row.outputHash));
     default:
-      return significant(value, 9);
+      return exactNumber(value);
   }
 }
 
@@ -178,7 +185,11 @@ QVariant RunRowsModel::data(const QModelIndex& index, int role) const {
     return role == Qt::DisplayRole || role == kSortRole || tip ? QVariant(words(row, baseline, column)) : QVariant();
   }
   const auto value = figure(row, column);
-  if (role == Qt::DisplayRole) return value ? figureText(column, *value) : QString("–");
+  if (role == Qt::DisplayRole) {
+    if (!value) return QString("–");
+    const std::string_view note = column == Overhead ? overheadNote(row) : std::string_view();
+    return figureText(column, *value) + (note.empty() ? QString() : note.starts_with("within") ? " (noise)" : " (faster)");
+  }
   if (role == kSortRole) return value.value_or(-std::numeric_limits<double>::infinity());
   if (role == Qt::ToolTipRole && value) return exactText(row, column, *value);
   return {};

@@ -51,6 +51,8 @@ QVector<double> StepLogTicker::createTickVector(double, const QCPRange& range) {
       if (range.contains(power * factor) && (decades < 4 || factor < 1.5)) ticks.append(power * factor);
   return ticks;
 }
+QString DurationTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return durationText(tick); }
+QString DurationLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return durationText(tick); }
 QString CountLogTicker::getTickLabel(double tick, const QLocale&, QChar, int) { return compactCount(tick); }
 
 void buildChart(QCustomPlot& plot, const Chart& chart, const ChartStyle& style) {

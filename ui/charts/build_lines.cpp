@@ -40,11 +40,12 @@ Line::Look lookOf(const LinesChart& chart, std::size_t i) {
   return i == 0 ? Line::Look::Main : Line::Look::Context;
 }
 
-void addLine(QCustomPlot& plot, const Line& line, Line::Look look, const QColor& colour) {
+void addLine(QCustomPlot& plot, const Line& line, Line::Look look, const QColor& colour, bool steps) {
   auto* graph = plot.addGraph();
   const bool main = look != Line::Look::Context;
-  graph->setPen(QPen(colour, main && line.dots ? 2.2 : 1.0));
+  graph->setPen(QPen(colour, main && (line.dots || steps) ? 2.2 : 1.0));
   graph->setSelectable(QCP::stNone);
+  if (steps) graph->setLineStyle(QCPGraph::lsStepLeft);
   if (look == Line::Look::Dots) graph->setLineStyle(QCPGraph::lsNone);
   if (look == Line::Look::Dots || line.dots)
     graph->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, colour, colour, main ? 5 : 3));
@@ -82,7 +83,7 @@ void build(QCustomPlot& plot, const LinesChart& chart, const ChartStyle& style) 
       const auto look = lookOf(chart, i);
       if ((look == Line::Look::Context) != context) continue;
       const QColor colour = context ? blend(style.muted, style.background, 0.7) : seriesColour(style, colours++);
-      addLine(plot, line, look, colour);
+      addLine(plot, line, look, colour, chart.steps);
       marks[i] = markOf(line, context ? style.muted : colour);
       labels << line.label;
       marked |= line.markPeak;

@@ -19,6 +19,15 @@ class StepLogTicker : public QCPAxisTicker {
   QVector<double> createTickVector(double step, const QCPRange& range) override;
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
 };
+/// Milliseconds, each tick in the unit that fits it: "100 ns", "20 µs".
+class DurationTicker : public CountTicker {
+ protected:
+  QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+};
+class DurationLogTicker : public StepLogTicker {
+ protected:
+  QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
+};
 class CountLogTicker : public QCPAxisTickerLog {
  protected:
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;

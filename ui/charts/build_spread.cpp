@@ -52,10 +52,11 @@ void setValueAxis(QCPAxis& axis, const SpreadChart& chart) {
   axis.setLabel(log ? chart.valueLabel + QStringLiteral(", log") : chart.valueLabel);
   if (log) {
     axis.setScaleType(QCPAxis::stLogarithmic);
-    axis.setTicker(QSharedPointer<QCPAxisTicker>(new StepLogTicker));
+    axis.setTicker(QSharedPointer<QCPAxisTicker>(chart.durations ? new DurationLogTicker : new StepLogTicker));
     axis.setRange(least / 1.3, range.high * 1.3);
     return;
   }
+  if (chart.durations) axis.setTicker(QSharedPointer<QCPAxisTicker>(new DurationTicker));
   const double low = std::min(0.0, range.low), span = range.high > low ? range.high - low : 1;
   axis.setRange(low < 0 ? low - 0.06 * span : 0, low + 1.06 * span);
 }

@@ -71,6 +71,7 @@ struct LinesChart {
   QString positionLabel, valueLabel;
   std::optional<Limit> limit = std::nullopt;  ///< a dashed line, always in range
   bool fromZero = false;                      ///< amounts are seen against nothing, other values against each other
+  bool steps = false;                         ///< a value holds until the next; else points are joined
 };
 
 /// Medians with whiskers from the lowest to the highest value, series side by side at named positions. The value axis is
@@ -88,6 +89,7 @@ struct SpreadChart {
   std::vector<Series> series;
   QString positionLabel, valueLabel;
   bool logY = false;
+  bool durations = false;  ///< values are milliseconds; ticks say "100 ns", "20 µs", "3 ms"
 };
 
 /// Rows × columns of named cells, for instance layer × tensor kind.

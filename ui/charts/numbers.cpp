@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/number.h"
+
 namespace deltascope::ui {
 namespace {
 
@@ -19,19 +21,9 @@ QString signedText(bool negative, const QString& magnitude) { return negative ? 
 
 }  // namespace
 
-QString significant(double value, int digits) {
-  if (!std::isfinite(value)) return QString(QChar(0x2013));
-  const double size = std::abs(value);
-  if (size == 0) return QStringLiteral("0");
-  int exponent = static_cast<int>(std::floor(std::log10(size)));
-  int decimals = std::clamp(digits - 1 - exponent, 0, 12);
-  // 9.996 has the exponent 0 but is written 10.0.
-  const double rounded = std::round(size * std::pow(10.0, decimals)) / std::pow(10.0, decimals);
-  if (rounded > 0) exponent = static_cast<int>(std::floor(std::log10(rounded)));
-  decimals = std::clamp(digits - 1 - exponent, 0, 12);
-  const QString text = grouped(QString::number(size, 'f', decimals));
-  return signedText(value < 0, text);
-}
+QString significant(double value, int digits) { return QString::fromStdString(significantText(value, digits)); }
+
+QString exactNumber(double value) { return QString::fromStdString(numberText(value)); }
 
 QString exactCount(std::uint64_t n) { return grouped(QString::number(n)); }
 
@@ -53,15 +45,21 @@ QString compactCount(double value) {
   return signedText(value < 0, QLocale::c().toString(scaled, 'g', 4) + QLatin1String(suffix));
 }
 
+QString durationText(double milliseconds) {
+  const double size = std::abs(milliseconds);
+  if (size < 1e-12) return QStringLiteral("0");
+  const auto [factor, unit] = size < 0.999e-3  ? std::pair{1e6, " ns"}
+                              : size < 0.999   ? std::pair{1e3, " µs"}
+                              : size < 0.999e3 ? std::pair{1.0, " ms"}
+                                               : std::pair{1e-3, " s"};
+  return signedText(milliseconds < 0, QString::number(size * factor, 'g', 4)) + QString::fromUtf8(unit);
+}
+
 QString percentText(double share) { return significant(share * 100) + QStringLiteral(" %"); }
 
 Unit byteUnit(std::uint64_t largest) {
-  Unit unit{QStringLiteral("B"), 1};
-  for (const char* name : {"KiB", "MiB", "GiB", "TiB"}) {
-    if (static_cast<double>(largest) / unit.factor < 10'000) break;
-    unit = {QLatin1String(name), unit.factor * 1024};
-  }
-  return unit;
+  const ByteScale scale = byteScale(largest);
+  return {QString::fromUtf8(scale.name.data(), static_cast<qsizetype>(scale.name.size())), scale.factor};
 }
 
 Unit countUnit(std::uint64_t largest) {

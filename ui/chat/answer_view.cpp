@@ -80,8 +80,8 @@ AnswerView::AnswerView(int number, int side, QWidget* parent) : QWidget(parent),
 void AnswerView::setAnswer(const Answer& answer, const std::optional<Comparison>& comparison, bool plainOnly) {
   const bool same = m_text->plain() == answer.text && !m_text->isMarkdown();
   m_answer = answer;
-  m_model->setText(answer.model);
-  m_text->setAccessibleName(QString("Answer of %1").arg(answer.model));
+  m_model->setText(speakerOf(answer));
+  m_text->setAccessibleName(QString("Answer of %1").arg(speakerOf(answer)));
   if (!same)
     m_text->setPlain(answer.text);
   else if (plainOnly && answer.state != Answer::State::Waiting)

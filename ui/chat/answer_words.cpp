@@ -48,10 +48,13 @@ QString figuresText(const Answer& answer) {
 
 QString figuresToolTip(const Answer& answer) {
   QStringList lines{"Tokens a second: of decoding, the first token left out",
-                    "Peak: of the device's accounted memory, since the model was loaded"};
+                    "Peak: of the memory accounted to this model alone, what it shares with the other side included"};
+  if (answer.processBytes > 0)
+    lines << QString("This whole program held %1 then").arg(QString::fromStdString(formatGib(answer.processBytes)));
   lines << QString("Prompt: %1, of which %2 were still in the KV cache")
                .arg(counted(answer.promptTokens), QString::fromStdString(formatCount(answer.reusedTokens)));
   if (!answer.sampling.isEmpty()) lines << "Sampling: " + answer.sampling;
+  if (!answer.fingerprint.isEmpty()) lines << "Model: " + answer.source + ", fingerprint " + answer.fingerprint;
   return lines.join('\n');
 }
 

@@ -15,6 +15,7 @@
 #include "ui/chat/plan_view.h"
 #include "ui/chat/sampling_panel.h"
 #include "ui/chat/transcript.h"
+#include "ui/frame/recents.h"
 #include "ui/frame/settings.h"
 #include "ui/frame/text.h"
 #include "ui/jobs/job_text.h"
@@ -35,7 +36,7 @@ QString liveWords(const LiveState& state, const std::optional<JobView>& job, con
     case LiveState::Phase::Answering: {
       QString words = QString("%1 tokens").arg(state.tokens);
       if (state.tokensPerSecond > 0) words += QString("  ·  %1 tok/s").arg(state.tokensPerSecond, 0, 'f', 1);
-      if (!memory.isEmpty()) words += "  ·  memory " + memory;
+      if (!memory.isEmpty()) words += "  ·  " + memory;
       return words;
     }
     case LiveState::Phase::Stopping:
@@ -154,10 +155,12 @@ void ChatPage::ask(qsizetype at) {
     TurnSide side;
     side.request = requestOf(*m_model, variant, m_modelPanel->settings());
     side.label = labelOf(*m_model, variant);
+    side.source = modelName(QString::fromStdString(m_model->files.path.string()));
     const auto number = static_cast<qsizetype>(request.sides.size());
     side.messages = settings.raw ? rawTextFor(conversation, at, number) : messagesFor(conversation, at, number);
     Answer waiting;
     waiting.model = side.label;
+    waiting.source = side.source;
     exchange.answers.append(waiting);
     request.sides.push_back(std::move(side));
   }
@@ -189,7 +192,10 @@ void ChatPage::showProgress(int side, const LiveState& state) {
   if (state.phase == LiveState::Phase::Stopping) m_composer->setState(Composer::State::Stopping);
   if (!turnShown()) return;
   const auto job = state.job ? m_services.jobs->job(state.job) : std::nullopt;
-  m_transcript->showLive(m_turn.at, side, liveWords(state, job, m_gauge->text()));
+  QString memory = m_gauge->text();
+  const Exchange* exchange = turnExchange();
+  if (!memory.isEmpty()) memory.prepend(exchange && exchange->answers.size() > 1 ? "both models hold " : "memory ");
+  m_transcript->showLive(m_turn.at, side, liveWords(state, job, memory));
 }
 
 void ChatPage::takeAnswer(int side, const Answer& answer) {

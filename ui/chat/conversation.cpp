@@ -52,16 +52,32 @@ nlohmann::ordered_json rawTextFor(const Conversation& conversation, qsizetype at
   return nlohmann::ordered_json::array({{{"role", "user"}, {"content", text}}});
 }
 
+QString speakerOf(const Answer& answer) {
+  return answer.source.isEmpty() ? answer.model : answer.model + " of " + answer.source;
+}
+
+QString provenanceOf(const Answer& answer) {
+  QStringList parts;
+  if (!answer.source.isEmpty()) parts << "model " + answer.source;
+  if (!answer.fingerprint.isEmpty()) parts << "fingerprint " + answer.fingerprint;
+  if (!answer.sampling.isEmpty()) parts << answer.sampling;
+  if (answer.seed && !answer.sampling.contains("seed")) parts << QString("seed %1").arg(*answer.seed);
+  if (!answer.version.isEmpty()) parts << "deltascope " + answer.version;
+  if (answer.when.isValid()) parts << answer.when.toString(Qt::ISODate);
+  return parts.join(", ");
+}
+
 QString toMarkdown(const Conversation& conversation) {
   QString out = "# " + titleOf(conversation) + "\n";
   if (!conversation.system.trimmed().isEmpty()) out += "\n**Instructions**\n\n" + conversation.system.trimmed() + "\n";
   for (const Exchange& exchange : conversation.exchanges) {
     out += "\n**You**\n\n" + exchange.user + "\n";
     for (const Answer& answer : exchange.answers) {
-      out += "\n**" + answer.model + "**\n";
+      out += "\n**" + speakerOf(answer) + "**\n";
       if (!answer.text.isEmpty()) out += "\n" + answer.text + "\n";
       if (!answer.problem.isEmpty()) out += "\n*" + answer.problem + "*\n";
       if (const QString figures = figuresText(answer); !figures.isEmpty()) out += "\n*" + figures + "*\n";
+      if (const QString source = provenanceOf(answer); !source.isEmpty()) out += "\n*" + source + "*\n";
     }
     if (exchange.comparison) out += "\n*" + comparisonText(*exchange.comparison) + "*\n";
   }

@@ -23,8 +23,14 @@ struct Answer {
   StopReason stopReason = StopReason::End;
   std::uint32_t tokens = 0, promptTokens = 0, reusedTokens = 0;
   double tokensPerSecond = 0, firstTokenMs = 0;
-  std::uint64_t peakMemoryBytes = 0;
-  QString sampling;  ///< the settings in words
+  std::uint64_t peakMemoryBytes = 0;  ///< accounted, of the model that answered alone
+  std::uint64_t processBytes = 0;     ///< what the whole program held when it had answered, other models included
+  QString sampling;                   ///< the settings in words
+  QString source;                     ///< the model's name: "chat-nf4"
+  QString fingerprint;                ///< of the final; equal for the same model
+  std::optional<quint64> seed;        ///< of what was drawn; empty: greedy
+  QString version;                    ///< of this program
+  QDateTime when;                     ///< it was asked
   bool operator==(const Answer&) const = default;
 };
 
@@ -71,7 +77,11 @@ struct Conversation {
 /// Untrusted bytes. Corrupt: not a conversation, with what is wrong. Figures that make no sense become zero.
 [[nodiscard]] Result<Conversation> conversationFromJson(const QByteArray& bytes);
 
-/// The whole as Markdown: names, texts as they are, the figures under each answer.
+/// "exact (NF4 + delta) of chat-nf4": who answered.
+[[nodiscard]] QString speakerOf(const Answer& answer);
+/// What it takes to get the answer again: model, fingerprint, sampling, seed, version, date.
+[[nodiscard]] QString provenanceOf(const Answer& answer);
+/// The whole as Markdown: names, texts as they are, under each answer its figures and where it comes from.
 [[nodiscard]] QString toMarkdown(const Conversation& conversation);
 
 }  // namespace deltascope::ui

@@ -45,7 +45,13 @@ QJsonObject toObject(const Answer& answer) {
                      {"tokens_per_second", answer.tokensPerSecond},
                      {"first_token_ms", answer.firstTokenMs},
                      {"peak_memory_bytes", static_cast<qint64>(answer.peakMemoryBytes)},
-                     {"sampling", answer.sampling}};
+                     {"process_bytes", static_cast<qint64>(answer.processBytes)},
+                     {"sampling", answer.sampling},
+                     {"source", answer.source},
+                     {"fingerprint", answer.fingerprint},
+                     {"version", answer.version},
+                     {"when", answer.when.toString(Qt::ISODate)}};
+  if (answer.seed) object["seed"] = QString::number(*answer.seed);  // more digits than a JSON number holds
   if (!answer.problem.isEmpty()) object["problem"] = answer.problem;
   if (!answer.nextStep.isEmpty()) object["next_step"] = answer.nextStep;
   return object;
@@ -65,7 +71,14 @@ Answer answerFrom(const QJsonObject& object) {
   answer.tokensPerSecond = figure(object["tokens_per_second"]);
   answer.firstTokenMs = figure(object["first_token_ms"]);
   answer.peakMemoryBytes = count(object["peak_memory_bytes"]);
+  answer.processBytes = count(object["process_bytes"]);
   answer.sampling = object["sampling"].toString();
+  answer.source = object["source"].toString();
+  answer.fingerprint = object["fingerprint"].toString();
+  answer.version = object["version"].toString();
+  answer.when = QDateTime::fromString(object["when"].toString(), Qt::ISODate);
+  bool whole = false;
+  if (const quint64 seed = object["seed"].toString().toULongLong(&whole); whole) answer.seed = seed;
   // Only a program that ended in the middle of it leaves an answer waiting.
   if (answer.state == Answer::State::Waiting) answer.state = Answer::State::Stopped;
   return answer;

@@ -38,12 +38,20 @@ void TurnRunner::run(TurnRequest request) {
 Answer TurnRunner::blankAnswer() const {
   Answer answer;
   answer.model = m_request->sides[m_side].label;
+  answer.source = m_request->sides[m_side].source;
+  answer.fingerprint = m_fingerprint;
   answer.sampling = m_request->samplingText;
+  if (m_request->sampling.temperature > 0) answer.seed = m_request->sampling.seed;
+  answer.version = DELTASCOPE_VERSION;
+  answer.when = m_asked;
   return answer;
 }
 
 void TurnRunner::startSide() {
   m_live = {};
+  m_fingerprint.clear();
+  m_asked = QDateTime::currentDateTime();
+  m_asked = m_asked.addMSecs(-m_asked.time().msec());  // as it is written
   m_said.clear();
   m_feed.reset();
   m_spoken.emplace_back();
@@ -76,6 +84,7 @@ void TurnRunner::loaded(Result<ChatModelPtr>& model) {
   for (const TurnSide& side : m_request->sides) wanted.push_back(side.request);
   m_models.keepOnly(wanted);
 
+  m_fingerprint = QString::fromStdString((*model)->fingerprint);
   m_feed = std::make_shared<Feed>();
   ChatTurn turn;
   turn.messages = m_request->sides[m_side].messages;
@@ -157,7 +166,8 @@ void TurnRunner::generated(Result<Generation>& generation) {
   answer.reusedTokens = generation->reusedTokens;
   answer.tokensPerSecond = generation->tokensPerSecond;
   answer.firstTokenMs = generation->timeToFirstTokenMs;
-  answer.peakMemoryBytes = generation->peakMemoryBytes;
+  answer.peakMemoryBytes = generation->sidePeakBytes;
+  answer.processBytes = m_services.engine->residentMemory().current;
   // The ids are the engine's word, with the end token; lengths are known of those that streamed.
   auto& spoken = m_spoken.back();
   spoken.resize(generation->ids.size());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 /// Asks one model, or two in turn: loads what is not in memory, streams what comes, compares at the end.
+#include <QDateTime>
 #include <QObject>
 #include <QString>
 #include <optional>
@@ -17,7 +18,7 @@ namespace deltascope::ui {
 /// One of the models asked.
 struct TurnSide {
   LoadRequest request;
-  QString label;
+  QString label, source;  ///< "base only" of "chat-nf4"
   nlohmann::ordered_json messages;
 };
 
@@ -75,6 +76,8 @@ class TurnRunner : public QObject {
   JobId m_job = 0;
   LiveState m_live;
   std::shared_ptr<Feed> m_feed;
+  QString m_fingerprint;  ///< of the model that answers now
+  QDateTime m_asked;
   QString m_said;                                  ///< of this side
   std::vector<std::vector<SpokenToken>> m_spoken;  ///< of each side
   std::vector<StopReason> m_reasons;

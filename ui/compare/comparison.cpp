@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "core/base/number.h"
+#include "core/bench/csv.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
 
@@ -40,12 +42,8 @@ constexpr std::array<Words, 10> kWords{{{"latency_gt_ms", "resident latency, ms"
                                         {"stored_bytes", "stored bytes"},
                                         {"bits_per_weight", "bits/weight"}}};
 
-QByteArray field(const QString& text) {
-  QByteArray bytes = text.toUtf8();
-  if (!bytes.contains(',') && !bytes.contains('"') && !bytes.contains('\n') && !bytes.contains('\r')) return bytes;
-  return '"' + bytes.replace('"', "\"\"") + '"';
-}
-QByteArray number(std::optional<double> value) { return value ? QByteArray::number(*value, 'g', 17) : QByteArray(); }
+QByteArray field(const QString& text) { return QByteArray::fromStdString(csvField(text.toStdString())); }
+QByteArray number(std::optional<double> value) { return value ? QByteArray::fromStdString(numberText(*value)) : QByteArray(); }
 QString text(std::string_view view) { return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size())); }
 
 }  // namespace
@@ -112,6 +110,31 @@ QString sentenceOf(const TableComparison& comparison, const QString& metric) {
   return sentence + '.';
 }
 
+QStringList figureLines(const TableComparison& comparison) {
+  QStringList lines;
+  for (std::size_t other = 0; other < comparison.diffs.size(); ++other) {
+    const auto& figures = comparison.diffs[other].figures;
+    if (!figures) continue;
+    QStringList parts;
+    for (const RunFigureId id :
+         {RunFigureId::TokensPerSecond, RunFigureId::Latency, RunFigureId::Rebuild, RunFigureId::Peak, RunFigureId::OwnPeak}) {
+      const RunFigure& figure = describe(id);
+      const DiffMetric* metric = figures->find(figure.key);
+      if (!metric || !metric->a || !metric->b) continue;
+      QString part = QString("%1 %2 → %3")
+                         .arg(text(figure.label), QString::fromStdString(shortText(figure.unit, *metric->a)),
+                              QString::fromStdString(shortText(figure.unit, *metric->b)));
+      if (const auto relative = metric->relative())
+        part += QString(" (%1 %, %2)").arg(signedNumber(100 * *relative), text(nameOf(metric->verdict)));
+      parts << part;
+    }
+    if (!parts.isEmpty())
+      lines << letterOf(0) + " → " + letterOf(std::ptrdiff_t(other) + 1) +
+                   (figures->mode.empty() ? QString() : ", " + modeText(figures->mode)) + ": " + parts.join("; ");
+  }
+  return lines;
+}
+
 QStringList notesOf(const TableComparison& comparison) {
   QStringList notes;
   for (std::size_t other = 0; other < comparison.diffs.size(); ++other)
@@ -153,21 +176,23 @@ SpreadChart overlay(const TableComparison& comparison, const QString& metric, co
 QByteArray toCsv(const TableComparison& comparison, const std::vector<int>& rows) {
   QByteArray csv =
       "tensor,mode,baseline,other,side,metric,baseline_value,other_value,absolute,relative,noise,verdict,remarks\r\n";
+  const auto add = [&](const DiffRow& diff, std::size_t other) {
+    QStringList remarks;
+    for (const std::string& remark : diff.remarks) remarks << QString::fromStdString(remark);
+    const QByteArray head = field(text(diff.tensor)) + ',' + field(text(diff.mode)) + ',' + field(comparison.names.front()) +
+                            ',' + field(comparison.names[static_cast<qsizetype>(other) + 1]) + ',' +
+                            (diff.inA ? (diff.inB ? "both" : "baseline") : "other") + ',';
+    for (const DiffMetric& metric : diff.metrics)
+      csv += head + field(text(metric.name)) + ',' + number(metric.a) + ',' + number(metric.b) + ',' +
+             number(metric.absolute()) + ',' + number(metric.relative()) + ',' + number(metric.noise) + ',' +
+             field(text(nameOf(metric.verdict))) + ',' + field(remarks.join("; ")) + "\r\n";
+  };
+  for (std::size_t other = 0; other < comparison.diffs.size(); ++other)
+    if (comparison.diffs[other].figures) add(*comparison.diffs[other].figures, other);
   for (const int index : rows) {
-    const auto& row = comparison.rows[static_cast<std::size_t>(index)];
-    for (std::size_t other = 0; other < row.others.size(); ++other) {
-      const DiffRow* diff = row.others[other];
-      if (!diff) continue;
-      QStringList remarks;
-      for (const std::string& remark : diff->remarks) remarks << QString::fromStdString(remark);
-      const QByteArray head = field(text(row.tensor)) + ',' + field(text(row.mode)) + ',' + field(comparison.names.front()) +
-                              ',' + field(comparison.names[static_cast<qsizetype>(other) + 1]) + ',' +
-                              (diff->inA ? (diff->inB ? "both" : "baseline") : "other") + ',';
-      for (const DiffMetric& metric : diff->metrics)
-        csv += head + field(text(metric.name)) + ',' + number(metric.a) + ',' + number(metric.b) + ',' +
-               number(metric.absolute()) + ',' + number(metric.relative()) + ',' + number(metric.noise) + ',' +
-               field(text(nameOf(metric.verdict))) + ',' + field(remarks.join("; ")) + "\r\n";
-    }
+    const auto& others = comparison.rows[static_cast<std::size_t>(index)].others;
+    for (std::size_t other = 0; other < others.size(); ++other)
+      if (others[other]) add(*others[other], other);
   }
   return csv;
 }

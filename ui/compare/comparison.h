@@ -48,6 +48,8 @@ struct TableComparison {
 [[nodiscard]] QString metricWords(const QString& metric);
 /// "3 of 74 rows differ beyond noise; latency in use: 2 better, 1 worse, the largest −12.4 % (q_proj, jit)".
 [[nodiscard]] QString sentenceOf(const TableComparison& comparison, const QString& metric);
+/// "A → B, jit: latency 1.77 ms → 1.80 ms (+1.69 %, same); peak …": the runs' own figures, a line for each other.
+[[nodiscard]] QStringList figureLines(const TableComparison& comparison);
 /// What both sides should have in common and do not, one line each.
 [[nodiscard]] QStringList notesOf(const TableComparison& comparison);
 /// A series a side over the rows: the metric of each. Medians alone, the spread is in the table.

@@ -5,6 +5,7 @@
 #include <QBrush>
 #include <QPalette>
 #include <QRegularExpression>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -15,12 +16,7 @@
 namespace deltascope::ui {
 namespace {
 
-QString valueText(const DiffMetric& metric, std::optional<double> value) {
-  if (!value) return "–";
-  return metric.name.ends_with("_bytes") ? signedBytes(static_cast<std::int64_t>(*value)).remove('+') : significant(*value, 4);
-}
-
-QVariant colourOf(const DiffMetric& metric) {
+QVariant colourOf(const DiffMetric& metric, bool comparable) {
   const ThemeColors colors = colorsOf(QApplication::palette());
   switch (metric.verdict) {
     case DiffMetric::Verdict::Better:
@@ -30,17 +26,20 @@ QVariant colourOf(const DiffMetric& metric) {
     case DiffMetric::Verdict::Same:
       return QBrush(colors.muted);
     default:
-      return {};
+      return comparable ? QVariant() : QBrush(colors.muted);
   }
 }
 
+bool isBytes(const QString& metric) { return metric.endsWith("_bytes"); }
+
 }  // namespace
 
-QString differenceText(const DiffMetric& metric, bool relative) {
+QString differenceText(const DiffMetric& metric, bool relative, const ByteScale& scale) {
   const auto value = relative ? metric.relative() : metric.absolute();
   if (!value) return metric.a && metric.b ? QString("–") : QString();
   QString text = relative ? signedNumber(100 * *value) + " %" : signedNumber(*value);
-  if (metric.name.ends_with("_bytes") && !relative) text = signedBytes(static_cast<std::int64_t>(*value));
+  if (metric.name.ends_with("_bytes") && !relative)
+    text = (*value > 0 ? "+" : "") + QString::fromStdString(textIn(scale, *value));
   if (!relative) return text;
   switch (metric.verdict) {
     case DiffMetric::Verdict::Better:
@@ -64,7 +63,18 @@ void ComparisonModel::setComparison(TableComparison comparison) {
 void ComparisonModel::setMetric(const QString& metric) {
   beginResetModel();
   m_metric = metric;
+  double largest = 0;
+  for (int row = 0; isBytes(metric) && row < rowCount(); ++row)
+    for (int other = 0; other < static_cast<int>(m_comparison.diffs.size()); ++other)
+      if (const DiffMetric* found = metricAt(row, other))
+        largest = std::max({largest, std::abs(found->a.value_or(0)), std::abs(found->b.value_or(0))});
+  m_scale = byteScale(static_cast<std::uint64_t>(largest));
   endResetModel();
+}
+
+QString ComparisonModel::valueText(std::optional<double> value) const {
+  if (!value) return "–";
+  return isBytes(m_metric) ? QString::fromStdString(textIn(m_scale, *value)) : significant(*value, 4);
 }
 
 int ComparisonModel::rowCount(const QModelIndex& parent) const {
@@ -119,9 +129,9 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
   if (column == Baseline) {
     const auto value = baselineAt(row);
     if (role == kSortRole) return value.value_or(kLowest);
-    if (role == Qt::ToolTipRole && value) return significant(*value, 12);
+    if (role == Qt::ToolTipRole && value) return exactNumber(*value);
     for (int other = 0; role == Qt::DisplayRole && other < static_cast<int>(m_comparison.diffs.size()); ++other)
-      if (const DiffMetric* metric = metricAt(row, other); metric && metric->a) return valueText(*metric, metric->a);
+      if (const DiffMetric* metric = metricAt(row, other); metric && metric->a) return valueText(metric->a);
     return role == Qt::DisplayRole ? QVariant("–") : QVariant();
   }
   const DiffMetric* metric = metricAt(row, (column - FixedCount) / OfCount);
@@ -129,11 +139,12 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
   if (!metric) return role == Qt::DisplayRole ? QVariant("–") : role == kSortRole ? QVariant(kLowest) : QVariant();
   const auto value = of == Value ? metric->b : of == Absolute ? metric->absolute() : metric->relative();
   if (role == kSortRole) return value.value_or(kLowest);
-  if (role == Qt::DisplayRole) return of == Value ? valueText(*metric, metric->b) : differenceText(*metric, of == Relative);
-  if (role == Qt::ForegroundRole && of != Value) return colourOf(*metric);
+  if (role == Qt::DisplayRole) return of == Value ? valueText(metric->b) : differenceText(*metric, of == Relative, m_scale);
+  if (role == Qt::ForegroundRole && of != Value)
+    return colourOf(*metric, m_comparison.diffs[static_cast<std::size_t>((column - FixedCount) / OfCount)].comparable());
   if (role == Qt::ToolTipRole && value)
-    return significant(*value, 12) +
-           (metric->noise > 0 ? ", repetitions alone differ by " + significant(metric->noise) : QString());
+    return exactNumber(*value) +
+           (metric->noise > 0 ? ", repetitions alone differ by " + exactNumber(metric->noise) : QString());
   return {};
 }
 
@@ -146,13 +157,15 @@ QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, i
   if (section == Mode) return "Mode";
   if (section == remarksColumn()) return "Remarks";
   const bool tip = role == Qt::ToolTipRole;
-  if (section == Baseline) return tip ? metricWords(m_metric) + " of the baseline " + m_comparison.names.front() : "★ A";
+  const QString unit =
+      isBytes(m_metric) ? ", " + QString::fromUtf8(m_scale.name.data(), qsizetype(m_scale.name.size())) : QString();
+  if (section == Baseline) return tip ? metricWords(m_metric) + " of the baseline " + m_comparison.names.front() : "★ A" + unit;
   const QString name = m_comparison.names[(section - FixedCount) / OfCount + 1];
   switch ((section - FixedCount) % OfCount) {
     case Value:
-      return tip ? metricWords(m_metric) + " of " + name : letterOf((section - FixedCount) / OfCount + 1);
+      return tip ? metricWords(m_metric) + " of " + name : letterOf((section - FixedCount) / OfCount + 1) + unit;
     case Absolute:
-      return tip ? name + " minus the baseline" : "Δ " + letterOf((section - FixedCount) / OfCount + 1);
+      return tip ? name + " minus the baseline" : "Δ " + letterOf((section - FixedCount) / OfCount + 1) + unit;
     default:
       return tip ? "The same as a share of the baseline's value, and whether it is beyond noise"
                  : "Δ " + letterOf((section - FixedCount) / OfCount + 1) + " %";

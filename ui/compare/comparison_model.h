@@ -5,6 +5,7 @@
 #include <QRegularExpression>
 #include <QSortFilterProxyModel>
 
+#include "core/base/number.h"
 #include "ui/compare/comparison.h"
 
 namespace deltascope::ui {
@@ -36,8 +37,10 @@ class ComparisonModel : public QAbstractTableModel {
   [[nodiscard]] const DiffMetric* metricAt(int row, int other) const;
   [[nodiscard]] std::optional<double> baselineAt(int row) const;
   [[nodiscard]] QString remarksAt(int row) const;
+  [[nodiscard]] QString valueText(std::optional<double> value) const;
   TableComparison m_comparison;
   QString m_metric;
+  ByteScale m_scale;  ///< of a metric of bytes, for all its cells
 };
 
 /// Rows that hold every word of the query and, if asked for, only those that differ.
@@ -60,7 +63,7 @@ class ComparisonFilter : public QSortFilterProxyModel {
   bool m_differencesOnly = false;
 };
 
-/// "+0.123 ▲ better", "−2.1 % ▼ worse", "+0.1 % within noise"; empty without a difference.
-[[nodiscard]] QString differenceText(const DiffMetric& metric, bool relative);
+/// "+0.123", "−2.1 % ▼ worse", "+0.1 % – same"; bytes in `scale`; empty without a difference.
+[[nodiscard]] QString differenceText(const DiffMetric& metric, bool relative, const ByteScale& scale = {});
 
 }  // namespace deltascope::ui

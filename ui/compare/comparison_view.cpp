@@ -35,7 +35,7 @@ constexpr const char* kEmpty =
     "Choose two runs or more in the list below and compare them, or one and the pinned baseline. Compare payloads is in the "
     "Run menu.";
 
-/// Accounted memory of every run over its time, in MiB.
+/// Accounted memory of every run over its time, in MiB; without what is held beside its plan.
 LinesChart memoryOverlay(const std::vector<NamedRun>& runs) {
   LinesChart chart;
   chart.positionLabel = "seconds";
@@ -45,7 +45,8 @@ LinesChart memoryOverlay(const std::vector<NamedRun>& runs) {
     line.label = letterOf(&run - runs.data());
     line.dots = false;
     for (const BenchmarkMemory& sample : run.run.memory)
-      line.points.emplace_back(sample.seconds, double(sample.accounted) / double(1u << 20));
+      if (sample.phase.empty() || withinBudget(sample.phase))
+        line.points.emplace_back(sample.seconds, double(sample.accounted) / double(1u << 20));
     if (line.points.size() > 1) chart.lines.push_back(std::move(line));
   }
   return chart;
@@ -104,6 +105,7 @@ ComparisonView::ComparisonView(const PageServices& services, QWidget* parent)
   });
   connect(m_threshold, &QDoubleSpinBox::valueChanged, this, [this](double percent) {
     m_services.settings->set(setting::kCompareThreshold, percent);
+    emit thresholdChanged(percent / 100);
     if (!m_filling) compare();
   });
   connect(m_filterBar, &FilterBar::queryChanged, this, [this](const QString& query, bool regex) {
@@ -248,7 +250,9 @@ void ComparisonView::refresh() {
   QStringList lines, names;
   for (qsizetype side = 0; side < comparison().names.size(); ++side)
     names << (side == 0 ? QString("★ ") : QString()) + letterOf(side) + ": " + comparison().names[side];
-  lines << names.join("   ") << sentenceOf(comparison(), m_model->metric());
+  lines << names.join("   ");
+  lines += figureLines(comparison());
+  lines << sentenceOf(comparison(), m_model->metric());
   lines += notesOf(comparison());
   m_sentence->setText(lines.join('\n'));
   const auto rows = m_filter->shownRows();

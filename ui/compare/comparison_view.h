@@ -36,6 +36,7 @@ class ComparisonView : public QWidget {
 
  signals:
   void messageRaised(const deltascope::ui::Message& message);
+  void thresholdChanged(double share);  ///< the one for noise: lists of runs follow it
 
  private:
   QWidget* makeToolbar();

@@ -177,6 +177,7 @@ void MainWindow::connectSession() {
   });
   connect(m_start, &StartPage::benchmarkDemoRequested, this, &MainWindow::benchmarkDemo);
   connect(m_benchmark, &BenchmarkPage::demoBenchmarkRequested, this, &MainWindow::benchmarkDemo);
+  connect(m_benchmark, &BenchmarkPage::measured, m_session, &ModelSession::noteRun);
   connect(m_start, &StartPage::demoFailed, this, [this] { m_benchmarkNext = false; });
   connect(m_start, &StartPage::recentRemoved, this, [this](const QString& path) {
     QStringList recents = m_services.settings->get(setting::kRecent);

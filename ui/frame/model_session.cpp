@@ -96,6 +96,12 @@ void ModelSession::verify() {
   emit verifyStarted();
 }
 
+void ModelSession::noteRun(const BenchmarkRun& run) {
+  const bool known = m_verdict.kind == ModelVerdict::Kind::Exact || m_verdict.kind == ModelVerdict::Kind::Verifying;
+  if (!hasPayload() || known || verifying() || run.baseOnly || run.path != m_model->files.path.string()) return;
+  setVerdict(checkedBy(run, m_model->tensors.size()));
+}
+
 void ModelSession::endVerify(const Result<VerifyResult>& result) {
   m_verifyJob = 0;
   setVerdict(result ? verdictOf(*result) : notVerified());

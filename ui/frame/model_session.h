@@ -25,6 +25,8 @@ class ModelSession : public QObject {
   void open(const QString& path, const QString& base = {});
   void close();
   void verify();
+  /// A benchmark has checked tensors of a model: said where nothing better is known of the open one.
+  void noteRun(const BenchmarkRun& run);
   /// Writes the final checkpoint into `folder`, or into a new folder in it when it is not empty.
   void unpack(const QString& folder);
 

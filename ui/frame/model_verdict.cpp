@@ -2,8 +2,10 @@
 #include "ui/frame/model_verdict.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/units.h"
+#include "core/bench/run_words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -13,6 +15,25 @@ QString count(std::uint64_t n) { return QString::fromStdString(formatCount(n)); 
 }  // namespace
 
 ModelVerdict notVerified() { return {ModelVerdict::Kind::NotVerified, "– not verified"}; }
+
+ModelVerdict checkedBy(const BenchmarkRun& run, std::size_t total) {
+  std::set<std::string_view> checked, wrong;
+  for (const BenchmarkRow& row : run.rows) {
+    if (row.generation) continue;
+    checked.insert(row.tensor);
+    if (!row.bitExact) wrong.insert(row.tensor);
+  }
+  if (!wrong.empty())
+    return {ModelVerdict::Kind::Different,
+            QString("✕ %1 of %2 checked by this run %3")
+                .arg(count(wrong.size()), QString::fromStdString(counted(checked.size(), "tensor")),
+                     wrong.size() == 1 ? "differs" : "differ")};
+  if (!checked.empty())
+    return {ModelVerdict::Kind::NotVerified, QString("– %1 of %2 checked by this run, bit-exact")
+                                                 .arg(count(checked.size()), QString::fromStdString(counted(total, "tensor")))};
+  return run.rows.empty() ? notVerified()
+                          : ModelVerdict{ModelVerdict::Kind::NotVerified, "– not verified: this run compared logits"};
+}
 
 ModelVerdict verifying(std::size_t done, std::size_t total, std::size_t different) {
   QString text = QString("… verifying %1 of %2").arg(count(done), count(total));

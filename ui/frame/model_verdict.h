@@ -2,6 +2,7 @@
 #pragma once
 #include <QString>
 
+#include "core/bench/bench.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope::ui {
@@ -14,6 +15,9 @@ struct ModelVerdict {
 };
 
 [[nodiscard]] ModelVerdict notVerified();
+/// After a benchmark, which checks the tensors it measures: "– 2 of 74 tensors checked by this run, bit-exact", "✕ 1 of 2
+/// tensors checked by this run differs"; of one that generated: "– not verified: this run compared logits".
+[[nodiscard]] ModelVerdict checkedBy(const BenchmarkRun& run, std::size_t total);
 [[nodiscard]] ModelVerdict verifying(std::size_t done, std::size_t total, std::size_t different);
 [[nodiscard]] ModelVerdict verdictOf(const VerifyResult& result);
 

@@ -50,7 +50,7 @@ inline const Setting<double> kCompareThreshold{"compare/thresholdPercent", 5};
 inline const Setting<bool> kCompareDifferencesOnly{"compare/differencesOnly", false};
 inline const Setting<QByteArray> kPackSplitter{"pack/splitter", {}};
 inline const Setting<QString> kBenchBaseline{"benchmark/baseline", {}};  ///< a run's file name
-inline const Setting<QByteArray> kBenchRunsHeader{"benchmark/runsHeader", {}};
+inline const Setting<QByteArray> kBenchRunsHeader{"benchmark/runsHeader2", {}};
 }  // namespace setting
 
 class Settings {

@@ -2,12 +2,14 @@
 #include "ui/history/run_columns.h"
 
 #include <QDateTime>
-#include <QLocale>
 #include <QStringList>
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/bench/csv.h"
+#include "core/bench/run_words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -23,77 +25,77 @@ constexpr std::array<Heading, kRunColumnCount> kHeadings{{
     {"Model", "The model that was measured"},
     {"Device", "Where it was measured"},
     {"Settings", "What was measured, and how"},
-    {"State", "complete, cancelled, failed; partial: killed, or still running"},
-    {"Tokens/s", "Median speed of generation; more is better"},
-    {"Latency, ms",
-     "Time of one use of every measured tensor, reconstruction included: the sum of the medians; less is better"},
-    {"Rebuild, GB/s", "10⁹ bytes of final weights reconstructed a second, all tensors together; more is better"},
-    {"Peak", "The most device memory accounted to the run; less is better"},
-    {"Verdict", "Whether every weight was reconstructed bit for bit"},
+    {"State", "complete, cancelled or failed; partial: killed, or still running, or not come to its end"},
+    {"Mode", "The mode that the figures are of: the plan's, else jit. Modes are never added up"},
+    {"Tokens/s", nullptr},
+    {"Latency, ms", nullptr},
+    {"Rebuild, GB/s", nullptr},
+    {"Peak", nullptr},
+    {"Verdict", "Whether every weight was reconstructed bit for bit, and how much was not measured"},
     {"Notes", "What was written about the run"},
 }};
 
-bool moreIsBetter(RunColumn column) { return column == RunColumn::TokensPerSecond || column == RunColumn::Reconstruct; }
-
-QString shortest(double value) {
-  return std::isfinite(value) ? QString::number(value, 'g', QLocale::FloatingPointShortest) : QString();
-}
+QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 QString figureWithUnit(double value, RunColumn column) {
-  switch (column) {
-    case RunColumn::TokensPerSecond:
-      return shortest(value) + QStringLiteral(" tokens/s");
-    case RunColumn::LatencyMs:
-      return shortest(value) + QStringLiteral(" ms");
-    case RunColumn::Reconstruct:
-      return shortest(value) + QStringLiteral(" GB/s");
-    default:
-      return exactCount(static_cast<std::uint64_t>(value)) + QStringLiteral(" bytes");
-  }
+  return QString::fromStdString(exactText(describe(figureIn(column)).unit, value));
 }
 
 QDateTime timeOf(const RunEntry& entry) { return QDateTime::fromString(entry.created, Qt::ISODate); }
 
-QString verdictText(const RunEntry& entry) {
-  if (!entry.readable()) return QStringLiteral("✕ unreadable");
-  if (entry.rows == 0) return QStringLiteral("– none");
-  return entry.passed ? QStringLiteral("✓ bit-exact") : QStringLiteral("✕ not passed");
+QString modeOf(const RunEntry& entry) {
+  QStringList modes;
+  for (const std::string& mode : {entry.figures.generationMode, entry.figures.mode})
+    if (!mode.empty()) modes << QString::fromStdString(modeWords(mode));
+  modes.removeDuplicates();
+  return modes.isEmpty() ? QStringLiteral("–") : modes.join(QStringLiteral(", "));
 }
 
-QString verdictToolTip(const RunEntry& entry) {
-  if (!entry.readable()) return entry.problem;
-  if (entry.rows == 0) return QStringLiteral("nothing was measured");
-  return entry.passed ? QStringLiteral("all %1 measurements were bit-exact").arg(entry.rows)
-                      : QStringLiteral("a weight was not bit-exact, or an output was zero: open the run to see which");
-}
+QString verdictText(const RunEntry& entry) { return entry.readable() ? entry.verdict : QStringLiteral("✕ unreadable"); }
 
 }  // namespace
 
 bool isFigure(RunColumn column) { return column >= RunColumn::TokensPerSecond && column <= RunColumn::Peak; }
 
-QString runHeaderText(RunColumn column, const Unit& peakUnit) {
-  const QString text = QString::fromUtf8(kHeadings[static_cast<std::size_t>(column)].text);
-  return column == RunColumn::Peak ? text + QStringLiteral(", ") + peakUnit.name : text;
+Unit unitFor(const std::vector<RunEntry>& entries) {
+  std::uint64_t peak = 0;
+  for (const RunEntry& entry : entries) peak = std::max(peak, entry.figures.count(RunFigureId::Peak));
+  return byteUnit(peak);
 }
 
-QString runHeaderToolTip(RunColumn column) { return QString::fromUtf8(kHeadings[static_cast<std::size_t>(column)].tip); }
+QString runHeaderText(RunColumn column, const Unit& unit) {
+  const QString text = QString::fromUtf8(kHeadings[static_cast<std::size_t>(column)].text);
+  return column == RunColumn::Peak ? text + QStringLiteral(", ") + unit.name : text;
+}
 
-double figureOf(const RunEntry& entry, RunColumn column) {
+QString runHeaderToolTip(RunColumn column) {
+  if (!isFigure(column)) return QString::fromUtf8(kHeadings[static_cast<std::size_t>(column)].tip);
+  const RunFigure& figure = describe(figureIn(column));
+  const char* better = figure.wanted == Wanted::More   ? "; more is better"
+                       : figure.wanted == Wanted::Less ? "; less is better"
+                                                       : "";
+  return words(figure.meaning) + QLatin1String(better);
+}
+
+RunFigureId figureIn(RunColumn column) {
   switch (column) {
     case RunColumn::TokensPerSecond:
-      return entry.tokensPerSecond;
+      return RunFigureId::TokensPerSecond;
     case RunColumn::LatencyMs:
-      return entry.latencyMs;
+      return RunFigureId::Latency;
     case RunColumn::Reconstruct:
-      return entry.reconstructGbPerSecond;
-    case RunColumn::Peak:
-      return entry.peakBytes ? static_cast<double>(entry.peakBytes) : RunEntry::kNone;
+      return RunFigureId::Rebuild;
     default:
-      return RunEntry::kNone;
+      return RunFigureId::Peak;
   }
 }
 
-QString runCellText(const RunEntry& entry, RunColumn column, const Unit& peakUnit) {
+double figureOf(const RunEntry& entry, RunColumn column) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  return isFigure(column) ? entry.figures[figureIn(column)].value.value_or(kNone) : kNone;
+}
+
+QString runCellText(const RunEntry& entry, RunColumn column, const Unit& unit) {
   switch (column) {
     case RunColumn::Baseline:
       return {};
@@ -111,12 +113,14 @@ QString runCellText(const RunEntry& entry, RunColumn column, const Unit& peakUni
       return entry.settings;
     case RunColumn::State:
       return entry.state;
+    case RunColumn::Mode:
+      return modeOf(entry);
     case RunColumn::Verdict:
       return verdictText(entry);
     case RunColumn::Notes:
       return entry.notes.simplified();
     case RunColumn::Peak:
-      return significant(figureOf(entry, column) / peakUnit.factor);
+      return significant(figureOf(entry, column) / unit.factor);
     default:
       return significant(figureOf(entry, column));
   }
@@ -124,12 +128,12 @@ QString runCellText(const RunEntry& entry, RunColumn column, const Unit& peakUni
 
 RunTone runTone(const RunEntry& entry, RunColumn column) {
   if (column == RunColumn::Verdict) {
-    if (entry.readable() && entry.rows == 0) return RunTone::Muted;
-    return entry.passed ? RunTone::Good : RunTone::Bad;
+    if (!entry.readable() || entry.verdict.startsWith(u'✕')) return RunTone::Bad;
+    return entry.verdict.startsWith(u'✓') ? RunTone::Good : RunTone::Muted;
   }
   if (column == RunColumn::State) {
     if (entry.state == u"complete") return RunTone::Muted;
-    return entry.state == u"failed" || !entry.readable() ? RunTone::Bad : RunTone::Warn;
+    return entry.state.startsWith(u"failed") || !entry.readable() ? RunTone::Bad : RunTone::Warn;
   }
   if (isFigure(column) && !std::isfinite(figureOf(entry, column))) return RunTone::Muted;
   return entry.readable() ? RunTone::Plain : RunTone::Muted;
@@ -140,9 +144,21 @@ QString runToolTip(const RunEntry& entry, RunColumn column) {
   if (isFigure(column)) {
     const double value = figureOf(entry, column);
     if (!std::isfinite(value)) return QStringLiteral("not measured");
-    const QString text = figureWithUnit(value, column);
-    if (column != RunColumn::LatencyMs || !std::isfinite(entry.residentMs)) return text;
-    return text + QStringLiteral("\nwith resident final weights: ") + figureWithUnit(entry.residentMs, column);
+    QString text = figureWithUnit(value, column);
+    const auto also = [&](RunFigureId id, const char* before) {
+      if (const auto& other = entry.figures[id].value)
+        text += QString(u'\n') + QLatin1String(before) + QString::fromStdString(exactText(describe(id).unit, *other));
+    };
+    if (const auto mode = entry.figures.modeOf(figureIn(column)); !mode.empty())
+      text += QStringLiteral(", ") + QString::fromStdString(modeWords(mode));
+    if (column == RunColumn::LatencyMs) also(RunFigureId::Resident, "with resident final weights: ");
+    if (column == RunColumn::Peak) {
+      also(RunFigureId::Budget, "budget: ");
+      also(RunFigureId::PlannedPeak, "planned: ");
+      also(RunFigureId::OutsidePeak, "beside the plan, for reference and baselines: ");
+      also(RunFigureId::OwnPeak, "the most that the whole process held: ");
+    }
+    return text;
   }
   switch (column) {
     case RunColumn::Name:
@@ -153,12 +169,14 @@ QString runToolTip(const RunEntry& entry, RunColumn column) {
       return entry.model + QStringLiteral("\nfingerprint ") + entry.modelFingerprint;
     case RunColumn::State:
       return entry.state == u"partial" ? QStringLiteral("partial: the run was killed, or still runs") : entry.state;
+    case RunColumn::Mode:
+      return runHeaderToolTip(column);
     case RunColumn::Verdict:
-      return verdictToolTip(entry);
+      return entry.sentence;
     case RunColumn::Notes:
       return entry.notes;
     default:
-      return runCellText(entry, column, {});
+      return runCellText(entry, column, Unit{});
   }
 }
 
@@ -166,10 +184,42 @@ std::optional<FigureDifference> differenceOf(const RunEntry& entry, const RunEnt
                                              double threshold) {
   const double value = figureOf(entry, column), from = figureOf(baseline, column);
   if (!std::isfinite(value) || !std::isfinite(from) || !(std::abs(from) > 0)) return std::nullopt;
-  FigureDifference difference{(value - from) / std::abs(from), RunTone::Muted};
-  if (std::abs(difference.relative) > threshold)
-    difference.tone = (difference.relative > 0) == moreIsBetter(column) ? RunTone::Good : RunTone::Bad;
+  FigureDifference difference{(value - from) / std::abs(from)};
+  for (const std::string& apart : conditionsApart(baseline.conditions, entry.conditions))
+    difference.apart << QString::fromStdString(apart);
+  const RunFigureId id = figureIn(column);
+  switch (judge(describe(id), baseline.figures[id], entry.figures[id], threshold, difference.apart.isEmpty())) {
+    case DiffMetric::Verdict::Better:
+      difference.tone = RunTone::Good;
+      break;
+    case DiffMetric::Verdict::Worse:
+      difference.tone = RunTone::Bad;
+      break;
+    default:
+      break;
+  }
   return difference;
+}
+
+QString differenceText(const FigureDifference& difference) {
+  return difference.apart.isEmpty() ? differenceText(difference.relative) : QStringLiteral("≠");
+}
+
+QStringList apartIn(const RunEntry& entry, const RunEntry& baseline, RunColumn column) {
+  constexpr std::array<std::pair<const char*, RunColumn>, 5> kShown{{{"model: ", RunColumn::Model},
+                                                                     {"device: ", RunColumn::Device},
+                                                                     {"processor: ", RunColumn::Device},
+                                                                     {"end: ", RunColumn::State},
+                                                                     {"mode of the figures: ", RunColumn::Mode}}};
+  QStringList found;
+  if (!entry.readable()) return found;
+  for (const std::string& apart : conditionsApart(baseline.conditions, entry.conditions)) {
+    RunColumn shownIn = RunColumn::Settings;
+    for (const auto& [name, where] : kShown)
+      if (apart.starts_with(name)) shownIn = where;
+    if (shownIn == column) found << QString::fromStdString(apart);
+  }
+  return found;
 }
 
 QString differenceText(double relative) {
@@ -182,30 +232,41 @@ QString differenceText(double relative) {
 
 QString differenceToolTip(const RunEntry& entry, const RunEntry& baseline, RunColumn column,
                           const FigureDifference& difference) {
-  const char* word =
-      difference.tone == RunTone::Good ? "better" : (difference.tone == RunTone::Bad ? "worse" : "within the noise");
-  QString text =
-      QStringLiteral("%1 to the baseline's %2: %3")
-          .arg(differenceText(difference.relative), figureWithUnit(figureOf(baseline, column), column), QLatin1String(word));
-  QStringList others;
-  if (entry.modelFingerprint != baseline.modelFingerprint) others << QStringLiteral("model");
-  if (entry.device != baseline.device) others << QStringLiteral("device");
-  if (entry.settings != baseline.settings) others << QStringLiteral("settings");
-  if (!others.isEmpty()) text += QStringLiteral("\nnot the same: ") + others.join(QStringLiteral(", "));
-  return text;
+  const QString to = QStringLiteral("%1 to the baseline's %2")
+                         .arg(differenceText(difference.relative), figureWithUnit(figureOf(baseline, column), column));
+  if (!difference.apart.isEmpty())
+    return to + QStringLiteral(", which says nothing: not the same\n") + difference.apart.join(u'\n');
+  const double spread = std::max(entry.figures[figureIn(column)].spread, baseline.figures[figureIn(column)].spread);
+  const bool neither = describe(figureIn(column)).wanted == Wanted::Neither;
+  const char* word = difference.tone == RunTone::Good  ? "better"
+                     : difference.tone == RunTone::Bad ? "worse"
+                     : neither                         ? "for information"
+                                                       : "within the noise";
+  return to + QStringLiteral(": ") + QLatin1String(word) +
+         (spread > 0 ? QStringLiteral("\nrepetitions alone differ by ") + figureWithUnit(spread, column) : QString());
 }
 
 QByteArray runsToCsv(const std::vector<RunEntry>& entries, const QString& baseline) {
+  using Id = RunFigureId;
   QByteArray csv =
       "file,name,created_utc,baseline,model,model_fingerprint,device,settings,state,measurements,tokens_per_second,latency_ms,"
-      "resident_latency_ms,reconstruct_gb_per_s,peak_memory_bytes,passed,notes,problem\r\n";
+      "resident_latency_ms,reconstruct_gb_per_s,peak_memory_bytes,passed,notes,problem,mode,generation_mode,planned_peak_bytes,"
+      "budget_bytes,outside_peak_bytes,own_peak_bytes,tensors,checks,checks_passed,not_measured,verdict\r\n";
   for (const RunEntry& e : entries) {
+    const auto number = [&](Id id) {
+      const auto& value = e.figures[id].value;
+      return value && e.readable() ? exactNumber(*value) : QString();
+    };
     QStringList fields{e.file,   e.name,     e.created, e.file == baseline ? "yes" : "no", e.model, e.modelFingerprint,
                        e.device, e.settings, e.state};
-    fields << (e.readable() ? QString::number(e.rows) : QString()) << shortest(e.tokensPerSecond) << shortest(e.latencyMs)
-           << shortest(e.residentMs) << shortest(e.reconstructGbPerSecond)
-           << (e.peakBytes ? QString::number(e.peakBytes) : QString()) << (e.readable() ? (e.passed ? "yes" : "no") : "")
-           << e.notes << e.problem;
+    fields << (e.readable() ? QString::number(e.rows) : QString());
+    for (const Id id : {Id::TokensPerSecond, Id::Latency, Id::Resident, Id::Rebuild, Id::Peak}) fields << number(id);
+    fields << (e.readable() ? (e.passed ? "yes" : "no") : "") << e.notes << e.problem << QString::fromStdString(e.figures.mode)
+           << QString::fromStdString(e.figures.generationMode);
+    for (const Id id : {Id::PlannedPeak, Id::Budget, Id::OutsidePeak, Id::OwnPeak, Id::Tensors, Id::Checks, Id::ChecksPassed,
+                        Id::NotMeasured})
+      fields << number(id);
+    fields << e.sentence;
     for (qsizetype i = 0; i < fields.size(); ++i)
       csv += (i ? "," : "") + QByteArray::fromStdString(csvField(fields[i].toStdString()));
     csv += "\r\n";

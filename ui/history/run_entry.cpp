@@ -5,6 +5,7 @@
 #include <QStringList>
 #include <algorithm>
 
+#include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
 
 namespace deltascope::ui {
@@ -45,11 +46,6 @@ QString settingsWords(const BenchmarkRun& run) {
   return words.join(QStringLiteral(" · "));
 }
 
-/// A sum that is NaN while nothing was added.
-void addTo(double& sum, const Timings& timings) {
-  if (!timings.empty()) sum = (sum > 0 ? sum : 0) + timings.median();
-}
-
 }  // namespace
 
 QString RunEntry::title() const {
@@ -63,28 +59,16 @@ RunEntry entryOf(const QString& file, const BenchmarkRun& run) {
   entry.name = QString::fromStdString(run.name);
   entry.notes = QString::fromStdString(run.notes);
   entry.created = QString::fromStdString(run.created);
-  const std::string_view state = nameOf(run.state);
-  entry.state = QString::fromUtf8(state.data(), static_cast<qsizetype>(state.size()));
+  entry.state = QString::fromStdString(stateWords(run.state));
   entry.model = modelWords(run);
   entry.modelFingerprint = QString::fromStdString(run.modelFingerprint);
   entry.device = deviceWords(run.device);
   entry.settings = settingsWords(run);
   entry.rows = run.rows.size();
-  double rebuilt = 0, rebuildMs = 0;
-  for (const BenchmarkRow& row : run.rows) {
-    entry.peakBytes = std::max(entry.peakBytes, row.peakMemoryBytes);
-    if (row.generation) {
-      const Timings& rate = row.generation->tokensPerSecond;
-      if (!(entry.tokensPerSecond > 0) && !rate.empty()) entry.tokensPerSecond = rate.median();
-      continue;
-    }
-    addTo(entry.latencyMs, row.usedMs);
-    addTo(entry.residentMs, row.residentMs);
-    if (row.rebuildMs.empty()) continue;
-    rebuilt += static_cast<double>(row.layerBytes);
-    rebuildMs += row.rebuildMs.median();
-  }
-  if (rebuildMs > 0) entry.reconstructGbPerSecond = 1e-6 * rebuilt / rebuildMs;
+  entry.figures = figuresOf(run);
+  entry.conditions = conditionsOf(run);
+  entry.verdict = QString::fromStdString(shortVerdict(run));
+  entry.sentence = QString::fromStdString(runSentence(run));
   entry.passed = run.passed();
   return entry;
 }

@@ -3,20 +3,23 @@
 
 #include <QFile>
 #include <QFileInfo>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QSqlDatabase>
 #include <QSqlError>
 #include <QSqlQuery>
 #include <QVariant>
 #include <atomic>
-#include <cmath>
 
 namespace deltascope::ui {
 namespace {
 
 constexpr const char* kColumns =
-    "file, size, modified, name, notes, created, state, model, fingerprint, device, settings, rows, tokens_per_second, "
-    "latency_ms, resident_ms, reconstruct_gb_per_s, peak_bytes, passed";
-constexpr int kColumnCount = 18;
+    "file, size, modified, name, notes, created, state, model, fingerprint, device, settings, verdict, sentence, rows, "
+    "figures, "
+    "conditions, passed";
+constexpr int kColumnCount = 17;
 
 /// A connection that is gone when this is; queries over it must be gone before.
 class Connection {
@@ -61,9 +64,46 @@ Result<int> schemaOf(QSqlQuery& query, const QString& path) {
   return version;
 }
 
-QVariant figure(double value) { return std::isfinite(value) ? QVariant(value) : QVariant(QMetaType(QMetaType::Double)); }
+/// {"mode": …, "latency_ms": [value, spread], …}.
+QString toText(const RunFigures& figures) {
+  QJsonObject object{{"mode", QString::fromStdString(figures.mode)},
+                     {"generation_mode", QString::fromStdString(figures.generationMode)}};
+  for (const RunFigure& figure : runFigureTable())
+    if (const FigureValue& value = figures[figure.id]; value.value)
+      object[QLatin1String(figure.key.data(), static_cast<qsizetype>(figure.key.size()))] =
+          QJsonArray{*value.value, value.spread};
+  return QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact));
+}
 
-double figure(const QVariant& value) { return value.isNull() ? RunEntry::kNone : value.toDouble(); }
+RunFigures figuresFrom(const QString& text) {
+  const QJsonObject object = QJsonDocument::fromJson(text.toUtf8()).object();
+  RunFigures figures;
+  figures.mode = object["mode"].toString().toStdString();
+  figures.generationMode = object["generation_mode"].toString().toStdString();
+  for (const RunFigure& figure : runFigureTable()) {
+    const QJsonArray value = object[QLatin1String(figure.key.data(), static_cast<qsizetype>(figure.key.size()))].toArray();
+    if (value.size() == 2) figures.at(figure.id) = {value[0].toDouble(), value[1].toDouble()};
+  }
+  return figures;
+}
+
+QString toText(const std::vector<RunCondition>& conditions) {
+  QJsonArray list;
+  for (const RunCondition& c : conditions)
+    list.append(QJsonArray{QString::fromStdString(c.name), QString::fromStdString(c.value), QString::fromStdString(c.shown)});
+  return QString::fromUtf8(QJsonDocument(list).toJson(QJsonDocument::Compact));
+}
+
+std::vector<RunCondition> conditionsFrom(const QString& text) {
+  std::vector<RunCondition> conditions;
+  const QJsonArray list = QJsonDocument::fromJson(text.toUtf8()).array();
+  for (const QJsonValue& one : list) {
+    const QJsonArray parts = one.toArray();
+    conditions.push_back(
+        {parts.at(0).toString().toStdString(), parts.at(1).toString().toStdString(), parts.at(2).toString().toStdString()});
+  }
+  return conditions;
+}
 
 IndexedRun runOf(const QSqlQuery& query) {
   IndexedRun run;
@@ -71,15 +111,15 @@ IndexedRun runOf(const QSqlQuery& query) {
   int column = 0;
   const auto text = [&] { return query.value(column++).toString(); };
   const auto whole = [&] { return query.value(column++).toLongLong(); };
-  const auto real = [&] { return figure(query.value(column++)); };
   e.file = text();
   run.stamp.size = whole();
   run.stamp.modified = whole();
-  for (QString* field : {&e.name, &e.notes, &e.created, &e.state, &e.model, &e.modelFingerprint, &e.device, &e.settings})
+  for (QString* field : {&e.name, &e.notes, &e.created, &e.state, &e.model, &e.modelFingerprint, &e.device, &e.settings,
+                         &e.verdict, &e.sentence})
     *field = text();
   e.rows = static_cast<std::uint64_t>(whole());
-  for (double* field : {&e.tokensPerSecond, &e.latencyMs, &e.residentMs, &e.reconstructGbPerSecond}) *field = real();
-  e.peakBytes = static_cast<std::uint64_t>(whole());
+  e.figures = figuresFrom(text());
+  e.conditions = conditionsFrom(text());
   e.passed = whole() != 0;
   return run;
 }
@@ -97,12 +137,11 @@ QVariantList valuesOf(const IndexedRun& run) {
           e.modelFingerprint,
           e.device,
           e.settings,
+          e.verdict,
+          e.sentence,
           static_cast<qlonglong>(e.rows),
-          figure(e.tokensPerSecond),
-          figure(e.latencyMs),
-          figure(e.residentMs),
-          figure(e.reconstructGbPerSecond),
-          static_cast<qlonglong>(e.peakBytes),
+          toText(e.figures),
+          toText(e.conditions),
           e.passed ? 1 : 0};
 }
 
@@ -110,8 +149,8 @@ Result<void> makeTable(QSqlQuery& query, const QString& path) {
   DELTASCOPE_TRY(run(query, path,
                      QStringLiteral("CREATE TABLE IF NOT EXISTS run (file TEXT PRIMARY KEY, size INTEGER, modified INTEGER, "
                                     "name TEXT, notes TEXT, created TEXT, state TEXT, model TEXT, fingerprint TEXT, device "
-                                    "TEXT, settings TEXT, rows INTEGER, tokens_per_second REAL, latency_ms REAL, resident_ms "
-                                    "REAL, reconstruct_gb_per_s REAL, peak_bytes INTEGER, passed INTEGER)")));
+                                    "TEXT, settings TEXT, verdict TEXT, sentence TEXT, rows INTEGER, figures TEXT, conditions "
+                                    "TEXT, passed INTEGER)")));
   return run(query, path, QStringLiteral("PRAGMA user_version = %1").arg(RunIndex::kSchema));
 }
 

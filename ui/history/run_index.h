@@ -24,7 +24,7 @@ struct IndexedRun {
 /// Opens a connection of its own for each call, so that any thread may make it, one at a time. Every change is one transaction.
 class RunIndex {
  public:
-  static constexpr int kSchema = 1;  ///< raise it when RunEntry means something else
+  static constexpr int kSchema = 2;  ///< raise it when RunEntry means something else
 
   /// `driver`: of Qt SQL.
   explicit RunIndex(QString path, QString driver = QStringLiteral("QSQLITE"));

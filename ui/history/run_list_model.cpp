@@ -15,13 +15,13 @@ int RunListModel::rowCount(const QModelIndex& parent) const {
 int RunListModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kRunColumnCount; }
 
 QVariant RunListModel::figureData(const RunEntry& entry, RunColumn column, int role) const {
-  const QString value = runCellText(entry, column, m_peakUnit);
+  const QString value = runCellText(entry, column, m_unit);
   if (role == ValueRole) return value;
   if (role == SortRole) return figureOf(entry, column);
   const RunEntry* from = baselineEntry();
   const auto difference =
       from && from != &entry ? differenceOf(entry, *from, column, m_threshold) : std::optional<FigureDifference>();
-  const QString brackets = difference ? u'(' + differenceText(difference->relative) + u')' : QString();
+  const QString brackets = difference ? u'(' + differenceText(*difference) + u')' : QString();
   switch (role) {
     case Qt::DisplayRole:
       return difference ? value + u' ' + brackets : value;
@@ -54,10 +54,10 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const {
       if (column == RunColumn::Baseline) return QVariant(Qt::AlignCenter);
       return isFigure(column) ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant(Qt::AlignLeft | Qt::AlignVCenter);
     case Qt::AccessibleTextRole: {
-      const QString what = column == RunColumn::Baseline ? QStringLiteral("Baseline") : runHeaderText(column, m_peakUnit);
+      const QString what = column == RunColumn::Baseline ? QStringLiteral("Baseline") : runHeaderText(column, m_unit);
       const QString text = column == RunColumn::Baseline ? QString(isBaseline ? "yes" : "no")
                            : isFigure(column)            ? figureData(entry, column, Qt::ToolTipRole).toString()
-                                                         : runCellText(entry, column, m_peakUnit);
+                                                         : runCellText(entry, column, m_unit);
       return QString(what + QStringLiteral(": ") + text);
     }
     default:
@@ -70,15 +70,20 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const {
     if (role == SortRole) return isBaseline ? 1 : 0;
     return {};
   }
+  const RunEntry* from = baselineEntry();
+  const bool tells = role == Qt::DisplayRole || role == Qt::ToolTipRole;
+  const QStringList apart = tells && from && from != &entry ? apartIn(entry, *from, column) : QStringList();
   switch (role) {
     case Qt::DisplayRole:
-      return runCellText(entry, column, m_peakUnit);
+      return (apart.isEmpty() ? QString() : QStringLiteral("≠ ")) + runCellText(entry, column, m_unit);
     case Qt::EditRole:
       return column == RunColumn::Name ? entry.name : (column == RunColumn::Notes ? entry.notes : QVariant());
     case SortRole:
-      return column == RunColumn::Time ? entry.created : runCellText(entry, column, m_peakUnit).toCaseFolded();
+      return column == RunColumn::Time ? entry.created : runCellText(entry, column, m_unit).toCaseFolded();
     case Qt::ToolTipRole:
-      return runToolTip(entry, column);
+      return apart.isEmpty()
+                 ? runToolTip(entry, column)
+                 : runToolTip(entry, column) + tr("\nnot the baseline's ") + apart.join(tr("\nnot the baseline's "));
     default:
       return {};
   }
@@ -87,7 +92,7 @@ QVariant RunListModel::data(const QModelIndex& index, int role) const {
 QVariant RunListModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal || section < 0 || section >= kRunColumnCount) return {};
   const auto column = static_cast<RunColumn>(section);
-  if (role == Qt::DisplayRole) return runHeaderText(column, m_peakUnit);
+  if (role == Qt::DisplayRole) return runHeaderText(column, m_unit);
   if (role == Qt::ToolTipRole) return runHeaderToolTip(column);
   if (role == Qt::AccessibleTextRole && column == RunColumn::Baseline) return QStringLiteral("Baseline");
   if (role == Qt::TextAlignmentRole)
@@ -184,20 +189,18 @@ void RunListModel::setThreshold(double share) {
 void RunListModel::updateDerived() {
   m_baselineRow = m_baseline.isEmpty() ? -1 : rowOf(m_baseline);
   if (m_baselineRow >= 0 && !entryAt(m_baselineRow).readable()) m_baselineRow = -1;
-  std::uint64_t largest = 0;
-  for (const RunEntry& entry : m_entries) largest = std::max(largest, entry.peakBytes);
-  m_peakUnit = byteUnit(largest);
+  m_unit = unitFor(m_entries);
 }
 
 void RunListModel::refreshFigures() {
-  const int first = static_cast<int>(RunColumn::TokensPerSecond), last = static_cast<int>(RunColumn::Peak);
-  emit headerDataChanged(Qt::Horizontal, last, last);
+  const int first = static_cast<int>(RunColumn::Model), last = static_cast<int>(RunColumn::Peak);
+  emit headerDataChanged(Qt::Horizontal, first, last);
   if (!m_entries.empty()) emit dataChanged(index(0, first), index(rowCount() - 1, last));
 }
 
 QString RunListModel::searchTextOf(const RunEntry& entry) const {
   QStringList cells;
-  for (int i = 0; i < kRunColumnCount; ++i) cells << runCellText(entry, static_cast<RunColumn>(i), m_peakUnit);
+  for (int i = 0; i < kRunColumnCount; ++i) cells << runCellText(entry, static_cast<RunColumn>(i), m_unit);
   cells << entry.file << entry.problem;
   return cells.join(u'\n').toCaseFolded();
 }

@@ -64,7 +64,7 @@ class RunListModel : public QAbstractTableModel {
   QString m_baseline;
   int m_baselineRow = -1;
   double m_threshold = kDiffThreshold;
-  Unit m_peakUnit = byteUnit(0);
+  Unit m_unit = unitFor({});
 };
 
 }  // namespace deltascope::ui

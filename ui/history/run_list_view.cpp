@@ -26,10 +26,20 @@ namespace deltascope::ui {
 namespace {
 
 /// What each column has room for. Names, settings and notes may be longer; their ends are in the tooltip.
-constexpr std::array<const char*, kRunColumnCount> kSamples{
-    "★",          "entropy, two lanes", "2026-11-26 10:35", "chat-nf4-delta", "CPU · EPYC 7B13-9", "32 tokens · all tensors",
-    "unreadable", "1,234 (−8.8 %)",     "1,234 (−8.8 %)",   "0.728 (−8.8 %)", "1,234 (−8.8 %)",    "✕ not passed",
-    "fan off"};
+constexpr std::array<const char*, kRunColumnCount> kSamples{"★",
+                                                            "entropy, two l",
+                                                            "2026-11-26 10:35",
+                                                            "chat-nf4-de",
+                                                            "CPU · EPYC 7",
+                                                            "32 tokens · all",
+                                                            "cancelled, partial",
+                                                            "as planned",
+                                                            "1,234 (−8.8 %)",
+                                                            "1,234 (−8.8 %)",
+                                                            "0.728 (−8.8 %)",
+                                                            "1,234 (−8.8 %)",
+                                                            "✓ bit-exact, 3 not measured",
+                                                            "fan off"};
 
 QString runsFolder(const QString& dataFolder) {
   return dataFolder.isEmpty() ? QString() : dataFolder + QStringLiteral("/runs");

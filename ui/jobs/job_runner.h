@@ -58,7 +58,8 @@ struct JobView {
 /// Runs jobs on its own threads. Use it from the thread it lives in; `work` runs on a worker, `done` on the owner's thread,
 /// exactly once, unless the context object or the runner is gone by then. Cancelling: a queued job is cancelled at once; a
 /// running one is asked to stop and is cancelled when its work returns ErrorCode::Cancelled (the engine promises 200 ms); one
-/// that finishes all the same has succeeded or failed, and says so. The destructor cancels everything and waits.
+/// that finishes all the same has succeeded or failed, and says so; of a value for which there is a jobEnd(), that tells (see
+/// core/bench/bench.h), and `done` gets the value. The destructor cancels everything and waits.
 class JobRunner : public QObject {
   Q_OBJECT
  public:
@@ -75,8 +76,10 @@ class JobRunner : public QObject {
     Task task;
     task.run = [outcome, work = std::move(work)](const JobScope& scope) mutable -> Result<void> {
       outcome->emplace(work(scope));
-      if (**outcome) return {};
-      return tl::make_unexpected((*outcome)->error());
+      if (!**outcome) return tl::make_unexpected((*outcome)->error());
+      // Some values tell of an end that is no success: what was measured until a cancel comes back all the same.
+      if constexpr (requires { jobEnd(***outcome); }) return jobEnd(***outcome);
+      return {};
     };
     task.deliver = [outcome, done = std::move(done)](const Result<void>& ended) mutable {
       if (!*outcome) outcome->emplace(tl::make_unexpected(ended.error()));  // never ran, or threw

@@ -84,8 +84,14 @@ void PayloadPage::exportTable() {
   if (m_filter->sortColumn() == static_cast<int>(Column::Name) && m_filter->sortOrder() == Qt::AscendingOrder)
     std::sort(shown.begin(), shown.end());
   std::vector<TensorStats> rows;
-  for (const int tensor : shown) rows.push_back(m_model->tensors()[static_cast<std::size_t>(tensor)]);
-  const auto written = writeWhole(path, QByteArray::fromStdString(toCsv(rows)));
+  std::map<std::string, Verdict> verdicts;
+  for (const int tensor : shown) {
+    rows.push_back(m_model->tensors()[static_cast<std::size_t>(tensor)]);
+    const TensorVerdict& known = m_model->verdict(tensor);
+    if (known.state == VerdictState::Exact || known.state == VerdictState::Different)
+      verdicts[rows.back().name] = known.verdict;
+  }
+  const auto written = writeWhole(path, QByteArray::fromStdString(toCsv(rows, verdicts)));
   if (!written) {
     emit messageRaised(errorMessage(tr("Exporting the table"), written.error()));
     return;

@@ -65,6 +65,13 @@ QStringList commandsFor(const ReportRequest& request) {
           QStringLiteral("deltascope-cli verify %1%2%3").arg(path, base, final)};
 }
 
+std::map<std::string, Verdict> verdictsOf(const ReportData& data) {
+  std::map<std::string, Verdict> verdicts;
+  if (data.verification)
+    for (const Verdict& verdict : data.verification->verdicts) verdicts[verdict.tensor] = verdict;
+  return verdicts;
+}
+
 QString nameOfModel(const fs::path& path) {
   const fs::path clean = path.lexically_normal();
   const fs::path name = clean.has_filename() ? clean.filename() : clean.parent_path().filename();
@@ -86,7 +93,8 @@ Result<ReportFiles> writeReport(const ReportRequest& request, const JobContext& 
   data.commands = commandsFor(request);
 
   DELTASCOPE_ASSIGN(ReportFolder folder, ReportFolder::create(std::move(place)));
-  DELTASCOPE_TRY(folder.write(QStringLiteral("tensors.csv"), QByteArray::fromStdString(toCsv(data.model.tensors))));
+  DELTASCOPE_TRY(
+      folder.write(QStringLiteral("tensors.csv"), QByteArray::fromStdString(toCsv(data.model.tensors, verdictsOf(data)))));
   if (data.verification) DELTASCOPE_TRY(folder.write(QStringLiteral("verdicts.csv"), verdictsCsv(data.verification->verdicts)));
   if (!data.model.findings.empty())
     DELTASCOPE_TRY(folder.write(QStringLiteral("findings.csv"), findingsCsv(data.model.findings)));

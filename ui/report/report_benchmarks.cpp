@@ -55,6 +55,8 @@ Result<void> writeBenchmarks(ReportFolder& folder, const JobContext& job, Report
     if (!benchmark.run) continue;
     DELTASCOPE_TRY(folder.write(benchmark.file(".json"), QByteArray::fromStdString(toJsonText(*benchmark.run))));
     DELTASCOPE_TRY(folder.write(benchmark.file(".csv"), QByteArray::fromStdString(toCsv(*benchmark.run))));
+    DELTASCOPE_TRY(
+        folder.write(benchmark.file("-figures.csv"), QByteArray::fromStdString(figuresCsv(figuresOf(*benchmark.run)))));
     benchmark.charts = runCharts(*benchmark.run, benchmark.file("-"), sourceLine(data.modelName, data.when));
     DELTASCOPE_TRY(drawInto(folder, benchmark.charts, job));
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/report/report_folder.h"
 
+#include <QDir>
+#include <cctype>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -41,7 +44,25 @@ Result<bool> mustReplace(const fs::path& out) {
   return true;
 }
 
+/// Of a path, or of text that goes on without a break, as pictures in a page do.
+bool continues(char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("._-+=/", c) || (c & 0x80); }
+
 }  // namespace
+
+QByteArray withoutHome(const QByteArray& text, const QByteArray& home) {
+  if (home.size() < 2 || !home.startsWith('/')) return text;
+  QByteArray shown;
+  qsizetype from = 0;
+  for (qsizetype at = text.indexOf(home); at >= 0; at = text.indexOf(home, at + home.size())) {
+    const qsizetype end = at + home.size();
+    const bool inPath = end < text.size() && text[end] == '/';
+    if ((at > 0 && continues(text[at - 1])) || (end < text.size() && !inPath && continues(text[end]))) continue;
+    const bool quoted = inPath && at > 0 && text[at - 1] == '\'';  // a shell takes ~ for the home outside of quotes alone
+    shown += text.mid(from, at - from - quoted) + (quoted ? "~/'" : "~");
+    from = end + quoted;
+  }
+  return shown + text.mid(from);
+}
 
 Result<ReportPlace> reportPlace(const fs::path& out) {
   if (out.empty()) return fail(ErrorCode::InvalidArgument, "no folder for the report was given", "name a new folder");
@@ -58,8 +79,9 @@ Result<ReportFolder> ReportFolder::create(ReportPlace place) {
   return ReportFolder(std::move(place), std::move(fresh), std::move(folder));
 }
 
-Result<void> ReportFolder::write(const QString& name, const QByteArray& bytes) {
+Result<void> ReportFolder::write(const QString& name, const QByteArray& given) {
   if (!m_names.contains(name)) m_names << name;
+  const QByteArray bytes = name.endsWith(QStringLiteral(".png")) ? given : withoutHome(given, QDir::homePath().toUtf8());
   return writeTextFile(m_folder.path() / name.toStdString(), {bytes.constData(), static_cast<std::size_t>(bytes.size())});
 }
 

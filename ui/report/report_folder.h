@@ -21,10 +21,15 @@ struct ReportPlace {
 /// InvalidArgument: no folder was named, or it holds what is no part of an earlier report.
 [[nodiscard]] Result<ReportPlace> reportPlace(const std::filesystem::path& out);
 
+/// Paths below the user's home with "~" in its place, so that who is sent a report learns no names from it; a quoted one is
+/// written so that a shell still finds it. What merely contains the home's name stays.
+[[nodiscard]] QByteArray withoutHome(const QByteArray& text, const QByteArray& home);
+
 /// Files are gathered beside the place and moved there by commit(); without it they are removed.
 class ReportFolder {
  public:
   [[nodiscard]] static Result<ReportFolder> create(ReportPlace place);
+  /// Text without the user's home, see above.
   [[nodiscard]] Result<void> write(const QString& name, const QByteArray& bytes);
   /// With the page and the summary, which are written last and name the others.
   [[nodiscard]] const QStringList& names() const { return m_names; }

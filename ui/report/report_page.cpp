@@ -74,6 +74,7 @@ void writeBenchmark(HtmlPage& page, const ReportBenchmark& benchmark) {
   section.charts = benchmark.charts;
   section.commands = {benchmarkCommand(*benchmark.run)};
   section.rowsFile = benchmark.file(".csv");
+  section.figuresFile = benchmark.file("-figures.csv");
   writeRun(page, section);
 }
 

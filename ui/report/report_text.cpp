@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/units.h"
+#include "core/bench/record.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/report_data.h"
 #include "ui/report/run_words.h"
@@ -43,7 +44,10 @@ nlohmann::ordered_json benchmarkJson(const ReportBenchmark& benchmark) {
   }
   json["state"] = nameOf(benchmark.run->state);
   json["passed"] = benchmark.run->passed();
+  json["partial"] = benchmark.run->state != BenchmarkState::Complete;
   json["verdict"] = runVerdict(*benchmark.run).toStdString();
+  const auto record = toJson(*benchmark.run);
+  for (const char* part : {"figures", "machine_load"}) json[part] = record.at(part);
   json["file"] = benchmark.file(".json").toStdString();
   return json;
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "core/bench/run_figures.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
 
@@ -17,17 +18,74 @@ constexpr std::size_t kMostBars = 40;     // more are not read as bars
 constexpr std::size_t kMostPoints = 120;  // of a line over time
 constexpr double kShortRun = 3;           // seconds; below, an axis of whole seconds has no marks
 
-/// The largest of every bucket: a thinned line keeps its peaks.
-std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<double, double>>& points) {
-  if (points.size() <= kMostPoints) return points;
-  std::vector<std::pair<double, double>> kept;
-  for (std::size_t i = 0; i < kMostPoints; ++i) {
-    const auto begin = points.begin() + static_cast<std::ptrdiff_t>(i * points.size() / kMostPoints);
-    const auto end = points.begin() + static_cast<std::ptrdiff_t>((i + 1) * points.size() / kMostPoints);
-    kept.push_back(*std::max_element(begin, end, [](const auto& a, const auto& b) { return a.second < b.second; }));
+/// Memory over time in steps, as it is held until it changes. Long runs become the most of each short while.
+class MemoryLines {
+ public:
+  MemoryLines(const BenchmarkRun& run, std::uint64_t largest) : m_run(run) {
+    // A unit of 1 to 1,024, so that the axis has small numbers.
+    m_unit = {QStringLiteral("KiB"), 1024};
+    for (const char* larger : {"MiB", "GiB"})
+      if (double(largest) >= 1024 * m_unit.factor) m_unit = {QLatin1String(larger), m_unit.factor * 1024};
+    const bool brief = run.memory.back().seconds < kShortRun;
+    m_scale = brief ? 1e3 : 1;
+    m_chart.positionLabel =
+        brief ? QStringLiteral("milliseconds since the run began") : QStringLiteral("seconds since the run began");
+    m_chart.valueLabel = m_unit.name;
+    m_chart.steps = true;
+    m_chart.fromZero = true;
   }
-  return kept;
-}
+  /// Of the samples that `wanted` takes; nothing where it takes none.
+  template <class Value, class Wanted>
+  void add(const QString& label, LinesChart::Line::Look look, Value value, Wanted wanted) {
+    LinesChart::Line line{label, {}};
+    line.look = look;
+    line.dots = false;
+    if (m_run.memory.size() > kMostPoints)
+      addMost(line, value, wanted);
+    else
+      addEach(line, value, wanted);
+    if (!line.points.empty()) m_chart.lines.push_back(std::move(line));
+  }
+  LinesChart take(std::uint64_t budget) {
+    if (budget) m_chart.limit = LinesChart::Limit{double(budget) / m_unit.factor, QStringLiteral("budget ") + sizeText(budget)};
+    return std::move(m_chart);
+  }
+
+ private:
+  template <class Value, class Wanted>
+  void addEach(LinesChart::Line& line, Value value, Wanted wanted) const {
+    bool holds = false;
+    for (const auto& m : m_run.memory) {
+      const double at = m.seconds * m_scale;
+      if (wanted(m)) {
+        line.points.emplace_back(at, double(value(m)) / m_unit.factor);
+      } else if (holds) {
+        line.points.emplace_back(at, line.points.back().second);
+        line.points.emplace_back(at, std::numeric_limits<double>::quiet_NaN());
+      }
+      holds = wanted(m);
+    }
+  }
+  template <class Value, class Wanted>
+  void addMost(LinesChart::Line& line, Value value, Wanted wanted) const {
+    const double each = m_run.memory.back().seconds / double(kMostPoints);
+    std::size_t bucket = 0;
+    for (const auto& m : m_run.memory) {
+      if (!wanted(m)) continue;
+      const auto now = each > 0 ? static_cast<std::size_t>(m.seconds / each) : 0;
+      const double held = double(value(m)) / m_unit.factor;
+      if (line.points.empty() || now != bucket)
+        line.points.emplace_back(m.seconds * m_scale, held);
+      else
+        line.points.back().second = std::max(line.points.back().second, held);
+      bucket = now;
+    }
+  }
+  const BenchmarkRun& m_run;
+  Unit m_unit;
+  double m_scale = 1;
+  LinesChart m_chart;
+};
 
 QString barLabel(const BenchmarkRow& row, bool baseline) {
   return QStringLiteral("%1 · %2%3")
@@ -43,44 +101,49 @@ QString savedText(std::int64_t bytes, std::uint64_t final) {
 }  // namespace
 
 LinesChart memoryChart(const BenchmarkRun& run) {
-  LinesChart chart;
-  if (run.memory.size() < 2) return chart;
-  const bool brief = run.memory.back().seconds < kShortRun;
-  std::uint64_t own = 0, accounted = run.budget;
-  bool alike = true;
+  if (run.memory.size() < 2) return {};
+  const RunFigures figures = figuresOf(run);
+  const std::string mode = figures.generationMode.empty() ? figures.mode : figures.generationMode;
+  std::uint64_t most = run.budget, all = 0;
+  bool phases = false;
   for (const auto& m : run.memory) {
-    own = std::max(own, m.own);
-    accounted = std::max(accounted, m.accounted);
-    alike = alike && m.own == m.accounted;
+    all = std::max(all, m.accounted);
+    phases = phases || !m.phase.empty();
   }
-  // A unit of 1 to 1,024, so that the axis has small numbers.
-  Unit unit{QStringLiteral("KiB"), 1024};
-  for (const char* larger : {"MiB", "GiB"})
-    if (double(std::max(own, accounted)) >= 1024 * unit.factor) unit = {QLatin1String(larger), unit.factor * 1024};
-  const double scale = brief ? 1e3 : 1;
-  chart.positionLabel =
-      brief ? QStringLiteral("milliseconds since the run began") : QStringLiteral("seconds since the run began");
-  chart.valueLabel = unit.name;
-  const auto line = [&](const QString& name, std::uint64_t BenchmarkMemory::*figure) {
-    std::vector<std::pair<double, double>> points;
-    std::uint64_t peak = 0;
-    for (const auto& m : run.memory) {
-      points.emplace_back(m.seconds * scale, double(m.*figure) / unit.factor);
-      peak = std::max(peak, m.*figure);
-    }
-    chart.lines.push_back({QStringLiteral("%1, peak %2").arg(name, sizeText(peak)), thinned(points)});
-  };
-  line(alike ? QStringLiteral("accounted and own") : QStringLiteral("accounted"), &BenchmarkMemory::accounted);
-  if (!alike) line(QStringLiteral("own"), &BenchmarkMemory::own);
-  if (run.budget)
-    chart.limit = LinesChart::Limit{double(run.budget) / unit.factor, QStringLiteral("budget ") + sizeText(run.budget)};
-  return chart;
+  most = std::max(most, all);
+  MemoryLines lines(run, most);
+  const auto accounted = [](const BenchmarkMemory& m) { return m.accounted; };
+  if (!phases) {
+    lines.add(QStringLiteral("accounted, peak %1").arg(sizeText(all)), LinesChart::Line::Look::Main, accounted,
+              [](const BenchmarkMemory&) { return true; });
+    return lines.take(run.budget);
+  }
+  const auto peak = figures.count(RunFigureId::Peak), outside = figures.count(RunFigureId::OutsidePeak);
+  if (peak)
+    lines.add(QStringLiteral("%1, peak %2").arg(modeText(mode), sizeText(peak)), LinesChart::Line::Look::Main, accounted,
+              [&](const BenchmarkMemory& m) { return m.phase == mode; });
+  lines.add(QStringLiteral("other modes"), LinesChart::Line::Look::Context, accounted,
+            [&](const BenchmarkMemory& m) { return withinBudget(m.phase) && m.phase != mode; });
+  lines.add(QStringLiteral("beside the plan: reference, baselines, up to %1").arg(sizeText(outside)),
+            LinesChart::Line::Look::Context, accounted, [](const BenchmarkMemory& m) { return !withinBudget(m.phase); });
+  return lines.take(run.budget);
+}
+
+LinesChart deviceMemoryChart(const BenchmarkRun& run) {
+  const std::uint64_t own = figuresOf(run).count(RunFigureId::OwnPeak);
+  if (run.memory.size() < 2 || own == 0) return {};
+  MemoryLines lines(run, own);
+  lines.add(
+      QStringLiteral("this process, peak %1").arg(sizeText(own)), LinesChart::Line::Look::Main,
+      [](const BenchmarkMemory& m) { return m.own; }, [](const BenchmarkMemory&) { return true; });
+  return lines.take(0);
 }
 
 SpreadChart latencyChart(const BenchmarkRun& run) {
   SpreadChart chart;
   chart.positionLabel = QStringLiteral("weight");
-  chart.valueLabel = QStringLiteral("one use, ms");
+  chart.valueLabel = QStringLiteral("one use");
+  chart.durations = true;
   std::unordered_map<std::string, std::size_t> places;
   for (const auto& row : run.rows)
     if (!row.generation && places.try_emplace(row.tensor, places.size()).second) chart.positions << shortTensor(row.tensor);

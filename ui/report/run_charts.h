@@ -6,9 +6,11 @@
 
 namespace deltascope::ui {
 
-/// Over time: this process's own memory and what the run accounted, each with its peak; the budget as a line, where there was
-/// one. Long runs are thinned to their peaks. Empty below two samples.
+/// What the run accounted over its time: the mode of its figures with their peak, the other modes, and what is held beside the
+/// plan (reference, baselines); the budget as a line, where there was one. Empty below two samples.
 [[nodiscard]] LinesChart memoryChart(const BenchmarkRun& run);
+/// What this process held over the same time, as the system tells it. Empty where it did not tell.
+[[nodiscard]] LinesChart deviceMemoryChart(const BenchmarkRun& run);
 /// Milliseconds of one use by tensor, a series a mode, resident first and baselines last.
 [[nodiscard]] SpreadChart latencyChart(const BenchmarkRun& run);
 /// Memory saved against the resident weight, by tensor and mode; many tensors are summed by kind, without baselines. Empty when

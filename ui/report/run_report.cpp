@@ -23,14 +23,17 @@ QByteArray summary(const RunReportRequest& request, const RunSection& section, c
             {"name", run.name},
             {"created", run.created},
             {"state", nameOf(run.state)},
+            {"partial", run.state != BenchmarkState::Complete},
             {"passed", run.passed()},
             {"verdict", runVerdict(run).toStdString()},
+            {"figures", toJson(run).at("figures")},
+            {"machine_load", toJson(run).at("machine_load")},
             {"rows", run.rows.size()},
             {"baselines", run.baselines.size()},
             {"skipped", run.skipped.size()}};
   if (request.baseline) {
     json["baseline"] = {{"name", request.baseline->name}, {"created", request.baseline->created}};
-    json["differing_rows"] = compareRuns(*request.baseline, run).differing();
+    json["differing_rows"] = compareRuns(*request.baseline, run, request.threshold).differing();
   }
   json["commands"] = Json::array();
   for (const QString& command : section.commands) json["commands"].push_back(command.toStdString());
@@ -64,14 +67,18 @@ Result<ReportFiles> writeRunReport(const RunReportRequest& request, const JobCon
   section.run = &run;
   section.rowsFile = QStringLiteral("rows.csv");
   section.differencesFile = QStringLiteral("differences.csv");
+  section.figuresFile = QStringLiteral("figures.csv");
+  section.threshold = request.threshold;
   section.commands = request.command.isEmpty() ? QStringList{benchmarkCommand(run)} : request.command;
   DELTASCOPE_TRY(folder.write(QStringLiteral("run.json"), bytes(toJsonText(run))));
   DELTASCOPE_TRY(folder.write(section.rowsFile, bytes(toCsv(run))));
+  DELTASCOPE_TRY(folder.write(section.figuresFile, bytes(figuresCsv(figuresOf(run)))));
   if (!run.memory.empty()) DELTASCOPE_TRY(folder.write(QStringLiteral("memory.csv"), memoryCsv(run)));
   if (request.baseline) {
     section.baseline = &*request.baseline;
     DELTASCOPE_TRY(folder.write(QStringLiteral("baseline.json"), bytes(toJsonText(*request.baseline))));
-    DELTASCOPE_TRY(folder.write(section.differencesFile, bytes(toCsv(compareRuns(*request.baseline, run), true))));
+    DELTASCOPE_TRY(
+        folder.write(section.differencesFile, bytes(toCsv(compareRuns(*request.baseline, run, request.threshold), true))));
   }
   section.charts = runCharts(run, {}, sourceLine(runTitle(run), request.when));
   DELTASCOPE_TRY(drawInto(folder, section.charts, job));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/base/number.h"
+#include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_charts.h"
 #include "ui/report/run_words.h"
@@ -37,7 +39,7 @@ void writeTexts(HtmlPage& page, const BenchmarkRun& run) {
 }
 
 void writeDifferences(HtmlPage& page, const RunSection& section) {
-  const RunDiff diff = compareRuns(*section.baseline, *section.run);
+  const RunDiff diff = compareRuns(*section.baseline, *section.run, section.threshold);
   page.element(QStringLiteral("h3"), QStringLiteral("Against the baseline run"));
   page.element(QStringLiteral("p"),
                QStringLiteral("Baseline: %1, %2").arg(runTitle(*section.baseline), words(section.baseline->created)));
@@ -49,7 +51,7 @@ void writeDifferences(HtmlPage& page, const RunSection& section) {
       QStringLiteral("p"),
       QStringLiteral("%1 of %2 rows differ: by more than %3 and by more than repetitions do, or at all where figures are "
                      "counted. Differences are this run less the baseline.")
-          .arg(exactCount(diff.differing()), exactCount(diff.rows.size()), percentText(kDiffThreshold)),
+          .arg(exactCount(diff.differing()), exactCount(diff.rows.size()), percentText(section.threshold)),
       QStringLiteral("muted"));
   if (!table.rows.isEmpty()) page.table(table, section.differencesFile);
 }
@@ -63,18 +65,20 @@ QList<ReportChart> runCharts(const BenchmarkRun& run, const QString& prefix, con
       charts.append(
           {prefix + QLatin1String(file) + QStringLiteral(".png"), {title, subtitle, source}, std::move(chart), {}, {}});
   };
-  const QString where = QStringLiteral("%1: %2").arg(words(run.device.id), words(run.device.name));
-  add("latency", QStringLiteral("Time of one use, by weight and mode"), where, latencyChart(run));
+  const QString figures = QString::fromStdString(figuresSentence(run, figuresOf(run)));
+  const QString where =
+      QStringLiteral("%1: %2%3")
+          .arg(words(run.device.id), words(run.device.name),
+               run.state == BenchmarkState::Complete ? QString()
+                                                     : QStringLiteral("; ") + QString::fromStdString(stateWords(run.state)));
+  add("latency", QStringLiteral("Time of one use, by weight and mode"), figures.isEmpty() ? where : figures, latencyChart(run));
   add("saved", QStringLiteral("Memory saved"), where, savedChart(run));
   add("tokens", QStringLiteral("Tokens a second"), where, tokensChart(run));
   add("tokens-by-repetition", QStringLiteral("Tokens a second, repetition by repetition"), where, tokensByRepetition(run));
-  std::uint64_t most = 0;
-  for (const auto& m : run.memory) most = std::max(most, m.accounted);
-  const QString above = run.budget && most > run.budget ? QStringLiteral("; baselines are not held to the budget") : QString();
-  add("memory", QStringLiteral("Memory over time"),
-      (run.memorySource.empty() ? where : QStringLiteral("%1; own memory as %2 tells it").arg(where, words(run.memorySource))) +
-          above,
-      memoryChart(run));
+  add("memory", QStringLiteral("Memory that the run accounted for"), where, memoryChart(run));
+  add("own-memory", QStringLiteral("Memory of this process"),
+      run.memorySource.empty() ? where : QStringLiteral("%1; as %2 tells it").arg(where, words(run.memorySource)),
+      deviceMemoryChart(run));
   return charts;
 }
 
@@ -82,6 +86,8 @@ void writeRun(HtmlPage& page, const RunSection& section) {
   const BenchmarkRun& run = *section.run;
   page.element(QStringLiteral("p"), runVerdict(run), QStringLiteral("verdict ") + verdictClass(runPassed(run)));
   if (!run.notes.empty()) page.element(QStringLiteral("p"), QStringLiteral("Notes: ") + words(run.notes));
+  page.element(QStringLiteral("h3"), QStringLiteral("Figures"));
+  page.table(figureRows(run), section.figuresFile);
   page.charts(section.charts);
   if (const HtmlTable table = tensorRows(run); !table.rows.isEmpty()) {
     page.element(QStringLiteral("h3"), QStringLiteral("Weights"));
@@ -102,12 +108,13 @@ void writeRun(HtmlPage& page, const RunSection& section) {
 }
 
 QByteArray memoryCsv(const BenchmarkRun& run) {
-  QByteArray csv = "seconds,accounted_bytes,own_bytes,others_bytes,total_bytes\r\n";
+  QByteArray csv = run.ownIsAccounted ? "seconds,accounted_bytes,own_is_accounted_bytes,others_bytes,total_bytes,phase\r\n"
+                                      : "seconds,accounted_bytes,own_bytes,others_bytes,total_bytes,phase\r\n";
   for (const auto& m : run.memory) {
-    csv += QByteArray::number(m.seconds, 'g', 17);
+    csv += QByteArray::fromStdString(numberText(m.seconds));
     for (const std::uint64_t bytes : {m.accounted, m.own, m.others, m.total})
       csv += ',' + QByteArray::number(qulonglong{bytes});
-    csv += "\r\n";
+    csv += ',' + QByteArray::fromStdString(m.phase) + "\r\n";
   }
   return csv;
 }

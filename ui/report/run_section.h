@@ -15,6 +15,8 @@ struct RunSection {
   QList<ReportChart> charts;               ///< drawn
   QStringList commands;                    ///< what makes the figures again
   QString rowsFile, differencesFile;       ///< where everything is, when a table shows its first rows
+  QString figuresFile = {};
+  double threshold = kDiffThreshold;  ///< of differences, see judge()
 };
 
 /// Charts of the run that have something to show. `prefix` goes before their file names.
@@ -23,13 +25,14 @@ struct RunSection {
 void writeRun(HtmlPage& page, const RunSection& section);
 
 /// Its parts.
+[[nodiscard]] HtmlTable figureRows(const BenchmarkRun& run);
 [[nodiscard]] HtmlTable tensorRows(const BenchmarkRun& run);
 [[nodiscard]] HtmlTable generationRows(const BenchmarkRun& run);
 /// What differs, of all that was compared.
 [[nodiscard]] HtmlTable differenceRows(const RunDiff& diff);
 [[nodiscard]] QList<QPair<QString, QString>> runFacts(const BenchmarkRun& run);
 
-/// seconds, accounted_bytes, own_bytes, others_bytes, total_bytes (RFC 4180).
+/// seconds, accounted_bytes, own_bytes, others_bytes, total_bytes, phase (RFC 4180).
 [[nodiscard]] QByteArray memoryCsv(const BenchmarkRun& run);
 
 }  // namespace deltascope::ui

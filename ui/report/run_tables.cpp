@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tables of a run's section.
+#include <cmath>
 #include <map>
 
+#include "core/base/number.h"
+#include "core/bench/run_words.h"
 #include "core/checkpoint/tensor.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_section.h"
@@ -16,12 +19,35 @@ using Cell = HtmlTable::Cell;
 const QString kBaselines = QStringLiteral("Baselines: the same in other ways, to compare with");
 
 QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-QString exact(double value) { return QString::number(value, 'g', 17); }
+QString exact(double value) { return exactNumber(value); }
 QString bytes(std::uint64_t n) { return exactCount(n) + QStringLiteral(" bytes"); }
 
-Cell size(std::uint64_t n) { return {sizeText(n), bytes(n)}; }
-Cell saved(const BenchmarkRow& row) {
-  return {signedBytes(row.memorySavedBytes()), exactInteger(row.memorySavedBytes()) + QStringLiteral(" bytes")};
+/// One unit for a column of bytes: in its header, not in its cells.
+struct SizeColumn {
+  ByteScale scale;
+  SizeColumn(const BenchmarkRun& run, bool generation, double (*value)(const BenchmarkRow&)) {
+    double largest = 0;
+    for (const auto* rows : {&run.rows, &run.baselines})
+      for (const auto& row : *rows)
+        if (row.generation.has_value() == generation) largest = std::max(largest, std::abs(value(row)));
+    scale = byteScale(static_cast<std::uint64_t>(largest));
+  }
+  [[nodiscard]] HtmlTable::Header head(const char* name) const {
+    return {QString(QLatin1String(name)) + u' ' + words(scale.name), Kind::Number};
+  }
+  [[nodiscard]] Cell cell(double value, bool sign = false) const {
+    const QString text = QString::fromStdString(textIn(scale, value));
+    return {sign && value > 0 ? u'+' + text : text, exactInteger(static_cast<std::int64_t>(value)) + QStringLiteral(" bytes")};
+  }
+};
+double sizeOf(const BenchmarkRow& row) { return double(row.layerBytes); }
+double peakOf(const BenchmarkRow& row) { return double(row.peakMemoryBytes); }
+double plannedOf(const BenchmarkRow& row) { return row.generation ? double(row.generation->expectedPeakBytes) : 0; }
+double savedOf(const BenchmarkRow& row) { return double(row.memorySavedBytes()); }
+
+Cell overhead(const BenchmarkRow& row) {
+  if (row.residentMs.empty() || row.usedMs.empty()) return {QStringLiteral("–")};
+  return {signedNumber(row.overheadMs()), exact(row.overheadMs()), words(overheadNote(row))};
 }
 Cell spread(const Timings& timings) {
   QStringList values;
@@ -42,20 +68,19 @@ Cell measured(const Timings& timings, double value, const QString& text) {
   return timings.empty() ? Cell{QStringLiteral("–")} : Cell{text, exact(value)};
 }
 
-HtmlTable::Row tensorRow(const BenchmarkRow& row) {
-  const bool compared = !row.residentMs.empty() && !row.usedMs.empty();
+HtmlTable::Row tensorRow(const BenchmarkRow& row, const SizeColumn& size, const SizeColumn& peak, const SizeColumn& saved) {
   return {
       {{shortTensor(row.tensor), words(row.tensor), words(row.operation) + QStringLiteral(", ") + words(shapeText(row.shape))},
        {modeText(row.mode)},
        {words(row.codec)},
-       size(row.layerBytes),
+       size.cell(sizeOf(row)),
        spread(row.residentMs),
        spread(row.usedMs),
-       compared ? Cell{signedNumber(row.overheadMs()), exact(row.overheadMs())} : Cell{QStringLiteral("–")},
+       overhead(row),
        measured(row.rebuildMs, row.reconstructGbPerSecond(), significant(row.reconstructGbPerSecond())),
-       measured(row.rebuildMs, row.copyShare, percentText(row.copyShare)),
-       size(row.peakMemoryBytes),
-       saved(row),
+       row.copyShare > 0 ? Cell{percentText(row.copyShare), exact(row.copyShare)} : Cell{QStringLiteral("–")},
+       peak.cell(peakOf(row)),
+       saved.cell(savedOf(row), true),
        verdict(row),
        {row.outputCount ? significant(row.outputNorm) : QStringLiteral("–"), exact(row.outputNorm)}},
       false,
@@ -70,7 +95,8 @@ QString placementsText(const GenerationFigures& g) {
   return parts.isEmpty() ? QStringLiteral("–") : parts.join(QStringLiteral(", "));
 }
 
-HtmlTable::Row generationRow(const BenchmarkRow& row) {
+HtmlTable::Row generationRow(const BenchmarkRow& row, const SizeColumn& peak, const SizeColumn& planned,
+                             const SizeColumn& saved) {
   const auto& g = *row.generation;
   const QString matches = !g.matchesResident   ? QStringLiteral("–")
                           : *g.matchesResident ? QStringLiteral("✓ yes")
@@ -80,9 +106,9 @@ HtmlTable::Row generationRow(const BenchmarkRow& row) {
            spread(g.timeToFirstTokenMs),
            {exactCount(g.ids.size())},
            {exactCount(g.bytesPerToken)},
-           size(row.peakMemoryBytes),
-           size(g.expectedPeakBytes),
-           saved(row),
+           peak.cell(peakOf(row)),
+           planned.cell(plannedOf(row)),
+           saved.cell(savedOf(row), true),
            {placementsText(g)},
            {words(g.logitsHash).left(8), words(g.logitsHash)},
            {row.mode == "resident" ? QStringLiteral("–") : matches},
@@ -123,6 +149,10 @@ Figure figureOf(const std::string& name) {
                                                       {"resident_bytes", {QStringLiteral("kept in memory"), true}},
                                                       {"peak_memory_bytes", {QStringLiteral("peak"), true}},
                                                       {"memory_saved_bytes", {QStringLiteral("saved"), true}}};
+  for (const RunFigure& figure : runFigureTable())
+    if (figure.key == name && !kFigures.contains(name))
+      return {words(figure.label) + (figure.unit == FigureUnit::Bytes ? QString() : u' ' + words(nameOf(figure.unit))),
+              figure.unit == FigureUnit::Bytes};
   const auto found = kFigures.find(name);
   return found == kFigures.end() ? Figure{words(name), name.ends_with("_bytes")} : found->second;
 }
@@ -157,40 +187,65 @@ QString relativeText(const DiffMetric& metric) {
 
 }  // namespace
 
+HtmlTable figureRows(const BenchmarkRun& run) {
+  HtmlTable table;
+  table.headers = {{QStringLiteral("Figure"), Kind::Name},
+                   {QStringLiteral("Mode")},
+                   {QStringLiteral("Value"), Kind::Number},
+                   {QStringLiteral("Exactly"), Kind::Number},
+                   {QStringLiteral("What it is")}};
+  const RunFigures figures = figuresOf(run);
+  for (const RunFigure& figure : runFigureTable()) {
+    const auto& value = figures[figure.id].value;
+    if (!value) continue;
+    const bool count = figure.unit == FigureUnit::Count;
+    table.rows << HtmlTable::Row{{{words(figure.label), words(figure.key)},
+                                  {modeText(std::string(figures.modeOf(figure.id)))},
+                                  {QString::fromStdString(shortText(figure.unit, *value))},
+                                  {count ? QString() : QString::fromStdString(exactText(figure.unit, *value))},
+                                  {words(figure.meaning)}},
+                                 false,
+                                 {}};
+  }
+  return table;
+}
+
 HtmlTable tensorRows(const BenchmarkRun& run) {
+  const SizeColumn size(run, false, sizeOf), peak(run, false, peakOf), saved(run, false, savedOf);
   HtmlTable table;
   table.headers = {{QStringLiteral("Weight"), Kind::Name},
                    {QStringLiteral("Mode")},
                    {QStringLiteral("Codec")},
-                   {QStringLiteral("Size"), Kind::Number},
+                   size.head("Size"),
                    {QStringLiteral("Resident ms"), Kind::Number},
                    {QStringLiteral("With reconstruction ms"), Kind::Number},
                    {QStringLiteral("Overhead ms"), Kind::Number},
                    {QStringLiteral("Rebuilt GB/s"), Kind::Number},
                    {QStringLiteral("Of copy rate"), Kind::Number},
-                   {QStringLiteral("Peak"), Kind::Number},
-                   {QStringLiteral("Saved"), Kind::Number},
+                   peak.head("Peak"),
+                   saved.head("Saved"),
                    {QStringLiteral("Verdict")},
                    {QStringLiteral("Output norm"), Kind::Number}};
-  fill(table, run, false, tensorRow);
+  fill(table, run, false, [&](const BenchmarkRow& row) { return tensorRow(row, size, peak, saved); });
   return table;
 }
 
 HtmlTable generationRows(const BenchmarkRun& run) {
+  const SizeColumn peak(run, true, peakOf), planned(run, true, plannedOf), saved(run, true, savedOf);
   HtmlTable table;
   table.headers = {{QStringLiteral("Weights kept")},
                    {QStringLiteral("Tokens/s"), Kind::Number},
                    {QStringLiteral("First token ms"), Kind::Number},
                    {QStringLiteral("Tokens"), Kind::Number},
                    {QStringLiteral("Bytes a token"), Kind::Number},
-                   {QStringLiteral("Peak"), Kind::Number},
-                   {QStringLiteral("Planned peak"), Kind::Number},
-                   {QStringLiteral("Saved"), Kind::Number},
+                   peak.head("Peak"),
+                   planned.head("Planned peak"),
+                   saved.head("Saved"),
                    {QStringLiteral("Placements")},
                    {QStringLiteral("Logits")},
                    {QStringLiteral("As resident")},
                    {QStringLiteral("Verdict")}};
-  fill(table, run, true, generationRow);
+  fill(table, run, true, [&](const BenchmarkRow& row) { return generationRow(row, peak, planned, saved); });
   return table;
 }
 
@@ -204,8 +259,7 @@ HtmlTable differenceRows(const RunDiff& diff) {
                    {QStringLiteral("Difference"), Kind::Number},
                    {QStringLiteral("Difference %"), Kind::Number},
                    {QStringLiteral("Verdict")}};
-  for (const auto& row : diff.rows) {
-    if (!row.differs()) continue;
+  const auto add = [&](const DiffRow& row) {
     QStringList remarks;
     if (!row.inA) remarks << QStringLiteral("in this run only");
     if (!row.inB) remarks << QStringLiteral("in the baseline only");
@@ -214,7 +268,7 @@ HtmlTable differenceRows(const RunDiff& diff) {
     if (!remarks.isEmpty())
       table.rows << HtmlTable::Row{
           {name, mode, none, none, none, none, none, {QStringLiteral("≠ ") + remarks.join(QStringLiteral("; "))}}, false, {}};
-    if (!row.inA || !row.inB) continue;
+    if (!row.inA || !row.inB) return;
     for (const auto& metric : row.metrics) {
       if (metric.verdict == DiffMetric::Verdict::Same) continue;
       const Figure figure = figureOf(metric.name);
@@ -229,7 +283,10 @@ HtmlTable differenceRows(const RunDiff& diff) {
                                    false,
                                    {}};
     }
-  }
+  };
+  if (diff.figures) add(*diff.figures);
+  for (const auto& row : diff.rows)
+    if (row.differs()) add(row);
   return table;
 }
 
@@ -261,10 +318,12 @@ QList<QPair<QString, QString>> runFacts(const BenchmarkRun& run) {
   for (const auto& [name, value] : run.settings) settings << words(name) + u' ' + words(value);
   add("Settings", settings.join(QStringLiteral(", ")));
   add("Seed", QString::number(run.seed));
-  add("Memory read from", words(run.memorySource));
+  add("Own memory read from",
+      run.ownIsAccounted ? QStringLiteral("nowhere: this record has what the run accounted as own") : words(run.memorySource));
+  if (run.load) add("Load during the run", QString::fromStdString(loadWords(*run.load)));
   add("Version", QStringLiteral("deltascope %1, commit %2").arg(words(run.version), words(run.commit)));
-  add("Measured",
-      QStringLiteral("%1, in %2 s, %3").arg(words(run.created), significant(run.seconds), words(nameOf(run.state))));
+  add("Measured", QStringLiteral("%1, in %2 s, %3")
+                      .arg(words(run.created), significant(run.seconds), QString::fromStdString(stateWords(run.state))));
   return facts;
 }
 

@@ -8,19 +8,11 @@
 
 namespace deltascope::ui {
 
-/// One sentence, verdict first: "✓ bit-exact: every reconstruction gave the resident weight's bits and output; embed_tokens
-/// 8192 × 256, jit: 0.880 ms with reconstruction against 0.0830 ms resident; saves 1.18 MiB". Skips are counted at the end. A
-/// run that did not come to its end says so first ("– cancelled after 3 results: …").
+/// The same as core's, which say what they give (core/bench/run_words.h).
 [[nodiscard]] QString runVerdict(const BenchmarkRun& run);
-/// Whether runVerdict is good news (✓), bad (✕) or neither (–); empty: neither.
 [[nodiscard]] std::optional<bool> runPassed(const BenchmarkRun& run);
-
-/// "✓ bit-exact: 2,097,152 of 2,097,152", "✓ same logits each time", "✕ 3 of 256 differ". The base alone is not expected to be
-/// exact: "– 2,036,236 of 2,097,152 differ".
 [[nodiscard]] QString rowVerdict(const BenchmarkRow& row);
-/// What a row's mode is: "jit", "base alone", "old scripts (additive)", "zstd", "as planned".
 [[nodiscard]] QString modeText(const std::string& mode);
-/// Without what all names share: "layers.0.self_attn.q_proj"; "(generation)" as it is.
 [[nodiscard]] QString shortTensor(const std::string& name);
 
 /// "1.22 (1.14–1.86)": median, least and most of milliseconds or tokens/s; "–" when empty.

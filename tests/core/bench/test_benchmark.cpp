@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/bench/record.h"
 #include "core/bench/recorder.h"
+#include "core/bench/run_figures.h"
 #include "core/pipeline/pipeline.h"
 #include "tests/core/pipeline/small_model.h"
 
@@ -101,6 +102,47 @@ class TestBenchmark : public QObject {
     const BenchmarkRow* base = find(run.baselines, kQuery, "base");
     QVERIFY(base && !base->bitExact && base->elementsDifferent > 50000);
     QVERIFY(base->outputHash != run.rows.front().outputHash && base->outputNorm > 0);
+  }
+
+  /// What the system says of the process, not what the run accounted.
+  void ownMemoryIsTheProcesss() {
+    const std::vector<char> ballast(std::size_t{96} << 20, 1);
+    BenchmarkRequest asked = request(kEmbedding);
+    asked.baselines = false;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    QVERIFY(ballast.back() == 1 && !run.memory.empty());
+    std::uint64_t most = 0;
+    for (const auto& sample : run.memory) {
+      QVERIFY(sample.own >= ballast.size() && sample.own + sample.others <= sample.total);
+      most = std::max(most, sample.own);
+    }
+    QVERIFY(run.ownPeakBytes >= most && run.ownPeakBytes <= run.memory.front().total);
+    QVERIFY2(run.memorySource.find("VmRSS") != std::string::npos, run.memorySource.c_str());
+    QVERIFY(run.load && run.load->processors > 0 && run.load->own > 0);
+    QVERIFY(!run.ownIsAccounted);
+  }
+
+  void theReferenceLiesBesideThePlan() {
+    BenchmarkRequest asked = request(kEmbedding);
+    asked.model.memoryBudget = std::uint64_t{14} << 20;
+    const BenchmarkRun run = take(benchmark(asked, {}));
+    const RunFigures figures = figuresOf(run);
+    QCOMPARE(figures.mode, std::string("jit"));
+    const std::uint64_t peak = figures.count(RunFigureId::Peak);
+    QCOMPARE(peak, find(run.rows, kEmbedding, "jit")->peakMemoryBytes);
+    QVERIFY(peak > 0 && peak <= run.budget);
+    QVERIFY(figures.count(RunFigureId::PlannedPeak) >= peak);
+    QVERIFY2(figures.count(RunFigureId::OutsidePeak) > run.budget, "the copy probe takes 128 MiB");
+    std::uint64_t drawn = 0;
+    std::set<std::string> phases;
+    for (const auto& sample : run.memory) {
+      phases.insert(sample.phase);
+      if (withinBudget(sample.phase)) QVERIFY(sample.accounted <= run.budget);
+      if (sample.phase == "jit") drawn = std::max(drawn, sample.accounted);
+    }
+    QCOMPARE(drawn, peak);
+    for (const char* phase : {"preparation", "static", "jit", "stream", "additive", "zstd", "base"})
+      QVERIFY2(phases.contains(phase), phase);
   }
 
   void measuresPayloadsOverAPlainBase() {

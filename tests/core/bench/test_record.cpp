@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
+#include "core/bench/diff.h"
 #include "core/bench/record.h"
+#include "core/bench/run_figures.h"
 #include "tests/core/bench/sample_run.h"
 
 using namespace deltascope;
@@ -33,6 +35,45 @@ class TestRecord : public QObject {
     QCOMPARE(run->rows.size(), std::size_t{4});
     QCOMPARE(run->rows[3].generation->ids.size(), std::size_t{4});
     QCOMPARE(run->rows[1].usedMs.values.size(), std::size_t{2});
+  }
+
+  /// The first records held as own memory what the run accounted; that stays said, also when such a record is written again.
+  void saysWhatAnEarlierFilesOwnMemoryIs() {
+    const auto old = readRun(std::filesystem::path(DELTASCOPE_TEST_DATA) / "bench" / "run.json");
+    QVERIFY(old && old->ownIsAccounted && !old->memory.empty() && old->memory.front().phase.empty());
+    QVERIFY(!figuresOf(*old)[RunFigureId::OwnPeak].value);
+    const auto again = parseRun(toJsonText(*old), "run.json");
+    QVERIFY(again && again->ownIsAccounted);
+    QCOMPARE(again->memory.front().own, old->memory.front().own);
+    const auto fresh = parseRun(toJsonText(sampleRun()), "run.json");
+    QVERIFY(fresh && !fresh->ownIsAccounted);
+  }
+
+  void keepsWhatIsMeasuredBesideTheRows() {
+    BenchmarkRun run = sampleRun();
+    run.memory[0].phase = "jit";
+    run.memory[1].phase = kReference;
+    run.ownPeakBytes = 777;
+    run.chosen = 74;
+    run.load = MachineLoad{1.5, 2.5, 2, 0.75, 1.25};
+    run.rows[0].plannedPeakBytes = 9500;
+    const auto read = parseRun(toJsonText(run), "run.json");
+    QVERIFY2(read, read ? "" : describe(read.error()).c_str());
+    QVERIFY(read->memory[0].phase == "jit" && read->memory[1].phase == kReference);
+    QVERIFY(read->ownPeakBytes == 777 && read->chosen == 74 && read->rows[0].plannedPeakBytes == 9500);
+    QVERIFY(read->load && read->load->others == 1.25 && read->load->processors == 2);
+    QVERIFY(toJson(*read) == toJson(run));
+  }
+
+  /// No digits that no clock told, in no file.
+  void writesNoDust() {
+    BenchmarkRun run = sampleRun();
+    run.rows[0].usedMs.values = {0.00012200000000000001, 0.1 + 0.2};
+    run.rows[0].residentMs.values = {0.7 - 0.1};
+    const QRegularExpression dust("[.][0-9]*(0000000|9999999)[0-9]");
+    for (const std::string& text :
+         {toJsonText(run), toCsv(run), figuresCsv(figuresOf(run)), toCsv(compareRuns(run, run), true)})
+      QVERIFY2(!QString::fromStdString(text).contains(dust), text.c_str());
   }
 
   void keepsWhatWasNotMeasured() {
@@ -131,7 +172,7 @@ class TestRecord : public QObject {
     QVERIFY(lines[0].startsWith("tensor,mode,baseline,device,") && lines[0].contains(",peak_memory_bytes,"));
     const auto columns = lines[0].count(',');
     QCOMPARE(lines[2].count(','), columns);
-    QVERIFY(lines[1].endsWith(",\"a, \"\"b\"\"\""));
+    QVERIFY(lines[1].contains(",\"a, \"\"b\"\"\","));
     QVERIFY(lines[3].contains(",additive,yes,"));
   }
 

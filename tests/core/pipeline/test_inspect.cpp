@@ -78,9 +78,21 @@ class TestInspect : public QObject {
     stats.baseBytes = 9;
     stats.storedBytes = 12;
     stats.zeroDeltas = 3;
+    stats.base = BaseKind::Nf4;
+    stats.patches = 7;
+    stats.finalHash = {0x1111111111111111, 0x1111111111111111};
+    const std::string kind = tensorRole(stats.name).kind;
+    const QString role = kind == stats.name ? field : QString::fromStdString(kind);
     QCOMPARE(QString::fromStdString(toCsv({stats})),
-             "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio\r\n" + field +
-                 ",3x5,F16,15,0.2,bitpack,9,12,6.4,2.5\r\n");
+             "name,shape,dtype,elements,sparsity,codec,base_bytes,stored_bytes,bits_per_weight,ratio,layer,kind,base,patches,"
+             "raw_tiles,chunks,final_hash,base_hash,verdict\r\n" +
+                 field + ",3x5,F16,15,0.2,bitpack,9,12,6.4,2.5,," + role + ",nf4,7,0,0," + std::string(32, '1').c_str() +
+                 ",,not verified\r\n");
+    Verdict verdict;
+    verdict.tensor = stats.name;
+    verdict.different = 3;
+    verdict.firstDifference = 1;
+    QVERIFY(QString::fromStdString(toCsv({stats}, {{stats.name, verdict}})).endsWith(",\"3 differ, first at 1\"\r\n"));
   }
 
   void totalsSayWhatTheyInclude() {

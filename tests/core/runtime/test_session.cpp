@@ -47,6 +47,7 @@ class TestSession : public QObject {
   void runsTheBaseAlone();
   void stacksPayloads();
   void sharesTheBaseBetweenVariants();
+  void peaksAreOfTheSideThatAnswers();
   void keepsTheConversation();
   void stopsWhenAsked();
   void endsWithTheContext();
@@ -275,6 +276,41 @@ void TestSession::sharesTheBaseBetweenVariants() {
   QVERIFY((*session)->generate(generating, {}));
   // Only activations, norms and the cache came on top; the base alone is over 4 MiB.
   QVERIFY2((*base)->memory().current - before < 3'500'000, qPrintable(QString::number((*base)->memory().current - before)));
+}
+
+/// Two variants over one base, in turn: each answer tells what its own model takes, whichever was loaded first.
+void TestSession::peaksAreOfTheSideThatAnswers() {
+  LoadRequest exact = packed(), base = packed();
+  base.baseOnly = true;
+  const auto alone = run(base), exactAlone = run(exact);
+  QVERIFY(alone && exactAlone);
+  QCOMPARE(alone->sidePeakBytes, alone->peakMemoryBytes);
+  QCOMPARE(exactAlone->sidePeakBytes, exactAlone->peakMemoryBytes);
+  for (const bool exactFirst : {true, false}) {
+    const auto first = Model::load(exactFirst ? exact : base, {});
+    QVERIFY(first);
+    const auto second = Model::load(exactFirst ? base : exact, {}, *first);
+    QVERIFY(second);
+    std::uint64_t peaks[2][2];
+    for (int round = 0; round < 2; ++round)
+      for (const bool of : {true, false}) {
+        const auto session = Session::create(of == exactFirst ? *first : *second);
+        QVERIFY(session);
+        GenerateRequest generating;
+        generating.prompt = {8187, 433, 711, 1418, 257};
+        generating.maxNewTokens = 4;
+        const auto answer = (*session)->generate(generating, {});
+        QVERIFY(answer);
+        peaks[round][of] = answer->sidePeakBytes;
+        QVERIFY2(answer->sidePeakBytes <= answer->peakMemoryBytes, "one side takes no more than both");
+        const Generation& own = of ? *exactAlone : *alone;
+        QVERIFY2(answer->sidePeakBytes <= own.peakMemoryBytes, "a side takes no more than it does alone");
+        QVERIFY(!(*first)->fingerprint().empty() && (*first)->memory().peak >= answer->sidePeakBytes);
+      }
+    QVERIFY2(peaks[0][0] < peaks[0][1], "the base alone takes less than base and delta");
+    QCOMPARE(peaks[1][0], peaks[0][0]);
+    QCOMPARE(peaks[1][1], peaks[0][1]);
+  }
 }
 
 void TestSession::keepsTheConversation() {

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <QAbstractButton>
+#include <QLabel>
+#include <QPlainTextEdit>
+#include <QRegularExpression>
+
+#include "core/base/units.h"
+#include "tests/ui/frame_fixture.h"
+#include "ui/chat/chat_page.h"
+
+using namespace deltascope;
+using namespace deltascope::ui;
+
+/// Whose memory an answer tells of: that of the model which gave it, whatever else is loaded.
+class TestChatPeaks : public QObject {
+  Q_OBJECT
+ private slots:
+  void initTestCase() {
+    (void)Frame::look();
+    PackRequest request;
+    request.final = DELTASCOPE_DEMO "/chat";
+    request.quantize = QuantFormat::Nf4;
+    request.scope = PackScope::All;
+    request.out = m_packed.toStdString();
+    QVERIFY(pack(request, {}));
+  }
+  void init() { beStrict(); }
+
+  void eachSideTellsItsOwnPeak();
+  void whatBothHoldIsNotTheAnswers();
+  void theBaseTakesLessThanBaseAndDelta_data();
+  void theBaseTakesLessThanBaseAndDelta();
+  void anAnswerSaysOfWhichModelItIs();
+
+ private:
+  static ChatPage& open(Frame& frame, const QString& path) {
+    MainWindow& window = frame.open();
+    window.showPage("chat");
+    window.openPath(path);
+    if (!QTest::qWaitFor([&] { return window.session().model() != nullptr; }, 30'000)) qFatal("the model did not open");
+    return *window.findChild<ChatPage*>();
+  }
+  static void say(const Frame& frame, const QString& text) {
+    frame.find<QPlainTextEdit>("chatInput")->setPlainText(text);
+    frame.find<QAbstractButton>("chatSend")->click();
+  }
+  static bool answered(const ChatPage& page) {
+    return QTest::qWaitFor([&] { return !page.answering(); }, 120'000);
+  }
+  static QString label(const Frame& frame, const QString& name) {
+    return frame.find<QLabel>(name)->text().replace(QChar::Nbsp, u' ');
+  }
+  static QString words(std::uint64_t bytes) { return "peak " + QString::fromStdString(formatGib(bytes)) + "  ·"; }
+
+  QTemporaryDir m_scratch;
+  QString m_packed = m_scratch.filePath("chat-nf4");
+};
+
+void TestChatPeaks::eachSideTellsItsOwnPeak() {
+  Frame frame;
+  ChatPage& page = open(frame, frame.model("chat-nf4"));
+  page.setCompare(VariantKind::Base);
+  say(frame, "What is NF4?");
+  QVERIFY(answered(page));
+  const QString exact = label(frame, "answerFigures_1_0"), base = label(frame, "answerFigures_1_1");
+  QVERIFY2(exact.contains(words(FakeChat::kExactPeak)), qPrintable(exact));
+  QVERIFY2(base.contains(words(FakeChat::kBasePeak)), qPrintable(base));
+  const Exchange& exchange = page.conversation().exchanges.back();
+  QCOMPARE(exchange.answers[0].peakMemoryBytes, FakeChat::kExactPeak);
+  QCOMPARE(exchange.answers[1].peakMemoryBytes, FakeChat::kBasePeak);
+  QCOMPARE(exchange.answers[0].processBytes, std::uint64_t{1} << 30);
+}
+
+/// While an answer comes, memory is that of all models in memory, and called that.
+void TestChatPeaks::whatBothHoldIsNotTheAnswers() {
+  Frame frame;
+  frame.chat.pauseAfter = 2;
+  ChatPage& page = open(frame, frame.model("chat-nf4"));
+  say(frame, "What is NF4?");
+  QTRY_VERIFY2(label(frame, "answerFigures_1_0").contains("  ·  memory 13.00 MiB of"),
+               qPrintable(label(frame, "answerFigures_1_0")));
+  frame.chat.answerGate.open = true;
+  QVERIFY(answered(page));
+  frame.chat.answerGate.open = false;
+  page.setCompare(VariantKind::Base);
+  say(frame, "And again?");
+  QTRY_VERIFY2(label(frame, "answerFigures_2_0").contains("both models hold 13.00 MiB of"),
+               qPrintable(label(frame, "answerFigures_2_0")));
+  frame.chat.answerGate.open = true;
+  QVERIFY(answered(page));
+}
+
+void TestChatPeaks::theBaseTakesLessThanBaseAndDelta_data() {
+  QTest::addColumn<bool>("exactFirst");
+  QTest::newRow("exact, then base only") << true;
+  QTest::newRow("base only, then exact") << false;
+}
+
+/// With the real engine, in whichever order the models were loaded.
+void TestChatPeaks::theBaseTakesLessThanBaseAndDelta() {
+  QFETCH(bool, exactFirst);
+  Frame frame;
+  frame.engine = realEngine();
+  ChatPage& page = open(frame, m_packed);
+  if (!exactFirst) {
+    page.setVariant(VariantKind::Base);
+    say(frame, "Who are you?");
+    QVERIFY(answered(page));
+    page.setVariant(VariantKind::Whole);
+  }
+  page.setCompare(VariantKind::Base);
+  for (int round = 0; round < 2; ++round) {
+    say(frame, "What is NF4?");
+    QVERIFY(answered(page));
+    const auto& answers = page.conversation().exchanges.back().answers;
+    QCOMPARE(answers.size(), 2);
+    QVERIFY2(answers[1].peakMemoryBytes > 0 && answers[1].peakMemoryBytes < answers[0].peakMemoryBytes,
+             qPrintable(QString("base %1, exact %2").arg(answers[1].peakMemoryBytes).arg(answers[0].peakMemoryBytes)));
+    QVERIFY(answers[0].processBytes > answers[0].peakMemoryBytes);
+  }
+}
+
+void TestChatPeaks::anAnswerSaysOfWhichModelItIs() {
+  Frame frame;
+  ChatPage& page = open(frame, frame.model("chat-nf4"));
+  say(frame, "What is NF4?");
+  QVERIFY(answered(page));
+  frame.window->openPath(frame.model("other-nf4"));
+  QTRY_VERIFY(frame.window->session().model()->files.path.filename() == "other-nf4");
+  QCOMPARE(label(frame, "answerModel_1_0"), QString("exact (NF4 + delta) of chat-nf4"));
+  say(frame, "And of you?");
+  QVERIFY(answered(page));
+  QCOMPARE(label(frame, "answerModel_2_0"), QString("exact (NF4 + delta) of other-nf4"));
+}
+
+QTEST_MAIN(TestChatPeaks)
+#include "test_chat_peaks.moc"
