@@ -158,8 +158,12 @@ void MainWindow::connectPage(Page* page) {
 
 void MainWindow::connectSession() {
   connect(m_session, &ModelSession::opened, this, &MainWindow::modelOpened);
-  connect(m_session, &ModelSession::openFailed, this, [this](const QString&, const Message& message) {
+  connect(m_session, &ModelSession::openFailed, this, [this](const QString& path, Message message) {
     m_benchmarkNext = false;
+    if (m_session->hasPayload() && path == m_session->path() && m_session->model()->files.base.empty()) {
+      message.actionText = "G&ive another base…";
+      message.action = [this] { askForBase(); };
+    }
     say(message);
   });
   connect(m_session, &ModelSession::closed, this, [this] {

@@ -129,7 +129,9 @@ void MainWindow::modelOpened(const ModelPointer& model) {
     message.action = [this] { askForConversion(); };
     say(message);
   } else if (model->files.base.empty()) {
+    const QString wanted = wantedBase(*model);
     message.text = QString("The base of %1 is not known").arg(name);
+    if (!wanted.isEmpty()) message.text += ": it wants " + wanted;
     message.nextStep = "The table needs none; verifying, unpacking and the charts of a tensor do.";
     message.actionText = "G&ive the base…";
     message.action = [this] { askForBase(); };

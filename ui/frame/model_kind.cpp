@@ -18,6 +18,15 @@ QString modelKind(const Inspection& model) {
   return "delta over a base";
 }
 
+QString wantedBase(const Inspection& model) {
+  QStringList parts;
+  if (const auto name = model.facts.find("base"); name != model.facts.end())
+    parts << QString::fromStdString(printable(name->second));
+  if (const auto print = model.facts.find("base fingerprint"); print != model.facts.end())
+    parts << "fingerprint " + QString::fromStdString(printable(print->second));
+  return parts.join(", ");
+}
+
 Message scriptsMessage(const Inspection& model, const QString& name) {
   Message message;
   message.text = QString("%1 was written by the old scripts").arg(name);

@@ -10,6 +10,9 @@ namespace deltascope::ui {
 /// "NF4 + delta", "delta over a base", "checkpoint", "payload of the old scripts".
 [[nodiscard]] QString modelKind(const Inspection& model);
 
+/// Which base a payload wants: "chat, fingerprint e7d6…", as far as its file tells; empty: it does not.
+[[nodiscard]] QString wantedBase(const Inspection& model);
+
 /// What the message bar says of a payload of the old scripts: its findings, and how to convert it.
 [[nodiscard]] Message scriptsMessage(const Inspection& model, const QString& name);
 
