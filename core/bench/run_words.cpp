@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -217,8 +218,10 @@ std::string shortTensorName(std::string_view name) {
 double overheadNoiseMs(const BenchmarkRow& row) { return rounded(row.residentMs.spread() + row.usedMs.spread()); }
 
 std::string_view overheadNote(const BenchmarkRow& row) {
-  if (row.residentMs.empty() || row.usedMs.empty() || row.overheadMs() >= 0) return {};
-  return -row.overheadMs() <= overheadNoiseMs(row) ? "within the noise" : "faster than resident";
+  if (row.residentMs.empty() || row.usedMs.empty()) return {};
+  const double overhead = row.overheadMs(), noise = overheadNoiseMs(row);
+  if (noise > 0 && std::abs(overhead) <= noise) return "within the noise";
+  return overhead < 0 ? "faster than resident" : "";
 }
 
 std::string loadWords(const MachineLoad& load) {

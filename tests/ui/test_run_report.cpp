@@ -287,7 +287,7 @@ class TestRunReport : public QObject {
     QCOMPARE(chart.valueLabel, "MiB");
     QCOMPARE(chart.lines[0].label, "jit, peak 4.00 MiB");
     QCOMPARE(chart.lines[1].label, "other modes");
-    QCOMPARE(chart.lines[2].label, "beside the plan: reference, baselines, up to 128.00 MiB");
+    QCOMPARE(chart.lines[2].label, "reference, baselines: 128.00 MiB");
     QVERIFY(chart.limit && chart.steps && chart.fromZero);
     QCOMPARE(chart.limit->label, "budget 6.00 MiB");
     QCOMPARE(chart.lines[0].points.front().second, 4.0);

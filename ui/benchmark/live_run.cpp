@@ -24,7 +24,7 @@ namespace deltascope::ui {
 namespace {
 
 // Series of the charts.
-enum MemorySeries { kPlanned, kBeside };
+enum MemorySeries { kAccounted, kPlan, kJit, kOtherModes, kBeside };  // the first: of records that know no phases
 enum DeviceSeries { kOwn, kOthers, kTotal };
 constexpr std::array<const char*, 4> kModes{"resident", "static", "jit", "stream"};
 
@@ -34,6 +34,13 @@ QString mibText(double value) { return byteText(static_cast<std::uint64_t>(std::
 QString gibText(double value) { return QString::number(value, 'f', 2) + " GiB"; }
 QString millisecondsText(double value) { return significant(value) + " ms"; }
 QString speedText(double value) { return significant(value) + " tokens/s"; }
+
+/// Each mode has a peak of its own, and the run's figures are of one of them.
+MemorySeries memorySeriesOf(const std::string& phase) {
+  if (phase.empty()) return kAccounted;
+  if (!withinBudget(phase)) return kBeside;
+  return phase == "plan" ? kPlan : phase == "jit" ? kJit : kOtherModes;
+}
 
 int seriesOf(const std::string& mode) {
   const auto at = std::find(kModes.begin(), kModes.end(), mode);
@@ -58,8 +65,11 @@ QToolButton* toggle(const char* name, const QString& text, const QString& tip, b
 LiveRun::LiveRun(QWidget* parent) : QWidget(parent) {
   setObjectName("liveRun");
   using Look = LiveSeries::Look;
-  m_panels[Memory].live = new LiveChart({"seconds", "accounted, MiB", mibText},
-                                        {{"of the plan", Look::Main, true}, {"reference and baselines", Look::Context}});
+  m_panels[Memory].live = new LiveChart({"seconds", "accounted, MiB", mibText}, {{"accounted", Look::Main, true},
+                                                                                 {"as planned", Look::Main, true},
+                                                                                 {"jit", Look::Main, true},
+                                                                                 {"other modes", Look::Context},
+                                                                                 {"reference, baselines", Look::Context}});
   m_panels[Device].live =
       new LiveChart({"seconds", "memory, GiB", gibText},
                     {{"this program", Look::Main, true}, {"others", Look::Context}, {"total", Look::Context}});
@@ -248,7 +258,7 @@ void LiveRun::take(const std::vector<RunEvent>& events) {
 /// What is held beside the plan has a line of its own: its budget does not limit it.
 void LiveRun::appendAccounted(const BenchmarkMemory& m) {
   LiveChart& chart = *m_panels[Memory].live;
-  const int series = m.phase.empty() || withinBudget(m.phase) ? kPlanned : kBeside;
+  const int series = memorySeriesOf(m.phase);
   if (m_memorySeries >= 0 && m_memorySeries != series) {
     chart.append(m_memorySeries, m.seconds, m_lastAccounted);
     chart.append(m_memorySeries, m.seconds, std::numeric_limits<double>::quiet_NaN());

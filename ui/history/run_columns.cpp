@@ -60,7 +60,10 @@ bool isFigure(RunColumn column) { return column >= RunColumn::TokensPerSecond &&
 Unit unitFor(const std::vector<RunEntry>& entries) {
   std::uint64_t peak = 0;
   for (const RunEntry& entry : entries) peak = std::max(peak, entry.figures.count(RunFigureId::Peak));
-  return byteUnit(peak);
+  Unit unit{QStringLiteral("B"), 1};
+  for (const char* larger : {"KiB", "MiB", "GiB"})  // as the runs' head lines have it
+    if (static_cast<double>(peak) >= 1024 * unit.factor) unit = {QLatin1String(larger), 1024 * unit.factor};
+  return unit;
 }
 
 QString runHeaderText(RunColumn column, const Unit& unit) {

@@ -124,8 +124,8 @@ LinesChart memoryChart(const BenchmarkRun& run) {
               [&](const BenchmarkMemory& m) { return m.phase == mode; });
   lines.add(QStringLiteral("other modes"), LinesChart::Line::Look::Context, accounted,
             [&](const BenchmarkMemory& m) { return withinBudget(m.phase) && m.phase != mode; });
-  lines.add(QStringLiteral("beside the plan: reference, baselines, up to %1").arg(sizeText(outside)),
-            LinesChart::Line::Look::Context, accounted, [](const BenchmarkMemory& m) { return !withinBudget(m.phase); });
+  lines.add(QStringLiteral("reference, baselines: %1").arg(sizeText(outside)), LinesChart::Line::Look::Context, accounted,
+            [](const BenchmarkMemory& m) { return !withinBudget(m.phase); });
   return lines.take(run.budget);
 }
 

@@ -113,6 +113,10 @@ class TestRunFigures : public QObject {
     QCOMPARE(overheadNote(row), std::string_view("faster than resident"));
     row.residentMs.values = {0.8, 0.9, 1.0, 1.1, 1.2};
     QCOMPARE(overheadNote(row), std::string_view("within the noise"));
+    row.usedMs.values = {1.05};
+    QCOMPARE(overheadNote(row), std::string_view("within the noise"));
+    row.usedMs.values = {9};
+    QCOMPARE(overheadNote(row), std::string_view());
   }
 
   void theTableNamesEachFigureOnce() {
