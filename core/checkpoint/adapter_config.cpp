@@ -20,7 +20,8 @@ constexpr std::uint64_t kLargestConfig = 16u << 20;
 constexpr std::size_t kMostExpressions = 64;  // that need the regular expression engine; plain names are not counted
 constexpr double kLargestRank = 1 << 20;
 
-/// The keys of the object at the top-level key `name`, in the file's order, which json's sorted maps lose.
+/// The keys of the object at the top-level key `name`, in the file's order, which json's sorted maps lose. Of a name that comes
+/// twice the last counts, there too.
 class KeyOrder : public JsonEvents {
  public:
   KeyOrder(const std::filesystem::path& path, std::string_view text, std::string_view name)
@@ -39,6 +40,7 @@ class KeyOrder : public JsonEvents {
   bool end_array() { return m_depth-- > 0; }
   bool key(string_t& text) {
     if (m_depth == 1) m_inside = text == m_name;
+    if (m_depth == 1 && m_inside) keys.clear();
     if (m_depth == 2 && m_inside) keys.push_back(std::move(text));
     return true;
   }

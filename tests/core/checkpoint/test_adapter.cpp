@@ -319,6 +319,37 @@ class TestAdapter : public QObject {
     QVERIFY(adapter.error().message.starts_with((folder / "adapter_config.json").string()));
   }
 
+  void ofPatternsThatComeTwiceTheLastCount_data() {
+    QTest::addColumn<QString>("first");
+    QTest::addColumn<QString>("last");
+    QTest::addColumn<QString>("keys");
+    const auto row = [](const char* name, const char* first, const char* last, const char* keys) {
+      QTest::newRow(name) << first << last << keys;
+    };
+    row("other keys", R"({"q_proj": 1})", R"({"v_proj": 2, "k_proj": 3})", "v_proj k_proj");
+    row("fewer keys", R"({"q_proj": 1, "v_proj": 2})", R"({"v_proj": 2})", "v_proj");
+    row("none", R"({"q_proj": 1})", "{}", "");
+    row("null", R"({"q_proj": 1})", "null", "");
+    row("after null", "null", R"({"q_proj": 1})", "q_proj");
+  }
+  void ofPatternsThatComeTwiceTheLastCount() {
+    QFETCH(QString, first);
+    QFETCH(QString, last);
+    QFETCH(QString, keys);
+    const auto path = m_folder / "twice" / "adapter_config.json";
+    std::filesystem::create_directories(path.parent_path());
+    for (const char* name : {"rank_pattern", "alpha_pattern"}) {
+      const auto text = QStringLiteral("{\"%1\": %2, \"%1\": %3}").arg(name, first, last);
+      write(path, text.toStdString());
+      const auto config = readAdapterConfig(path);
+      QVERIFY2(config, config ? "" : config.error().message.c_str());
+      QStringList got;
+      for (const auto& pattern : name == std::string_view("rank_pattern") ? config->rankPatterns : config->alphaPatterns)
+        got << QString::fromStdString(pattern.key);
+      QCOMPARE(got.join(' '), keys);
+    }
+  }
+
   void patternsMatchAsInPeft_data() {
     QTest::addColumn<QString>("key");
     QTest::addColumn<QString>("module");
