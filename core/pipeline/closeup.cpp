@@ -113,14 +113,17 @@ std::vector<StreamShare> streamsOf(const TensorStats& tensor, const std::vector<
   }
   for (const auto& [part, count] : shares) read += count;
   Shares all;
-  if (read == 0) all["chunks"] = bytes;
-  std::uint64_t given = 0;
-  for (const auto& [part, count] : shares) {
-    const auto projected = static_cast<std::uint64_t>(static_cast<long double>(count) * bytes / read);
-    all[part] += projected;
-    given += projected;
+  if (read == 0) {  // chunks in which nothing changed are empty: what the others hold is not known
+    all["chunks"] = bytes;
+  } else {
+    std::uint64_t given = 0;
+    for (const auto& [part, count] : shares) {
+      const auto projected = static_cast<std::uint64_t>(static_cast<long double>(count) * bytes / read);
+      all[part] += projected;
+      given += projected;
+    }
+    std::ranges::max_element(all, {}, &Shares::value_type::second)->second += bytes - given;  // roundings
   }
-  if (read) std::ranges::max_element(all, {}, &Shares::value_type::second)->second += bytes - given;  // roundings
   all["padding"] += padded - bytes;
   const std::uint64_t directory = chunks.size() * kDirectoryEntry;
   all["directory"] = directory;

@@ -189,6 +189,20 @@ class TestCloseup : public QObject {
     QCOMPARE(streams, payload.find("big.weight")->storedBytes);
   }
 
+  /// Only its first chunk has bytes, and another one is read.
+  void chunksWithoutChangesAreEmpty() {
+    const auto big = randomTensor("big.weight", DType::BF16, {512, 512}, 5);
+    auto changed = big;
+    changed.bytes[0] ^= std::byte{1};
+    const TunedModel model(CodecId::Sparse, {big}, {changed});
+    const auto result = take(closeUp(model.payload(), model.at("base"), "big.weight", 5'000, {}));
+    QCOMPARE(result.elementsRead, 65536u);
+    std::uint64_t streams = 0;
+    for (const auto& share : result.streams) streams += share.bytes;
+    QCOMPARE(streams, take(Payload::open(model.payload())).find("big.weight")->storedBytes);
+    QVERIFY(std::ranges::any_of(result.streams, [](const StreamShare& share) { return share.stream == "chunks"; }));
+  }
+
   void identicalTensorsAreAllZero() {
     const auto base = smallLlama();
     const TunedModel model(std::nullopt, base, base);
