@@ -86,13 +86,13 @@ void ProgressPrinter::drawBar(const Progress& progress) {
   m_drawn = true;
 }
 
-/// A log should say that something happens without filling up: a line a second at most, and only at every tenth or ten seconds.
+/// A log should say that something happens without filling up: a line for each phase, and within one a line a second at most,
+/// and only at every tenth or ten seconds.
 void ProgressPrinter::printLine(const Progress& progress) {
   const auto now = Clock::now();
   const int step = static_cast<int>(10 * shareOf(progress));
   const bool newPhase = progress.phase != m_phase;
   if (!newPhase && (now - m_last < 1s || (step == m_step && now - m_last < 10s))) return;
-  if (newPhase && !m_phase.empty() && now - m_last < 1s) return;
   m_phase = progress.phase;
   m_step = step;
   m_last = now;

@@ -51,8 +51,9 @@ class RenderedPrompt {
 class ChatTemplate {
  public:
   /// The template `name` of a model's folder, where transformers looks: chat_template.jinja ("default") and
-  /// additional_chat_templates/NAME.jinja, else "chat_template" of tokenizer_config.json, a string or a list of {"name", "template"}. Special tokens (bos_token …) come from tokenizer_config.json,
-  /// special_tokens_map.json and the tokenizer's class. NotFound where the folder has no such template. Untrusted: as parse().
+  /// additional_chat_templates/NAME.jinja, else "chat_template" of tokenizer_config.json, a string or a list of {"name",
+  /// "template"}. Special tokens (bos_token …) come from tokenizer_config.json, special_tokens_map.json and the tokenizer's
+  /// class. NotFound where the folder has no such template. Untrusted: as parse().
   [[nodiscard]] static Result<ChatTemplate> open(const std::filesystem::path& modelFolder, std::string_view name = "default");
   /// The same of a model's files, wherever they lie.
   [[nodiscard]] static Result<ChatTemplate> open(const CompanionSource& files, std::string_view name = "default");

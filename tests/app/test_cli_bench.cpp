@@ -124,6 +124,7 @@ class TestCliBench : public QObject {
       }
       QCOMPARE(readJson("cut.json").at("state"), json("partial"));
       clock.restart();
+      QVERIFY(process.processId() > 0);
       kill(static_cast<pid_t>(process.processId()), SIGINT);
       QVERIFY(process.waitForFinished(60'000));
       best = std::min(best, clock.elapsed());

@@ -167,6 +167,7 @@ class TestCliGenerate : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT((said += process.readAllStandardOutput()).size() > 20, 30'000);
     QElapsedTimer timer;
     timer.start();
+    QVERIFY(process.processId() > 0);
     kill(static_cast<pid_t>(process.processId()), SIGINT);
     QVERIFY(process.waitForFinished(10'000));
     QVERIFY2(timer.elapsed() < 2000, qPrintable(QString::number(timer.elapsed())));

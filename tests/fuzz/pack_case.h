@@ -114,8 +114,9 @@ class PackCase : private RandomCheckpoints {
           asked.quantize && !asked.allowUnquantized &&
           (error.message.find("--quantize would") != std::string::npos || error.message.find("ZeRO-3") != std::string::npos ||
            error.message.find("plain ones are needed") != std::string::npos);
-      const bool apart =
-          !asked.quantize && error.code == ErrorCode::Mismatch && error.message.find("shares no tensor") != std::string::npos;
+      const bool apart = !asked.quantize && error.code == ErrorCode::Mismatch &&
+                         (error.message.find("shares no tensor") != std::string::npos ||
+                          error.message.find("holds no tensors") != std::string::npos);
       if (fs::exists(asked.out)) return "pack left an output behind: " + describe(error);
       return noCodec || nothing || apart || twice || part ? Problem() : "pack: " + describe(error);
     }
