@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$PWD/build/asan-check
 
-cmake --preset asan -B "$build" --log-level=WARNING -DDELTASCOPE_GUI=OFF -DDELTASCOPE_TESTS=OFF -DDELTASCOPE_CUDA=OFF \
+cmake --preset asan -B "$build" --log-level=WARNING -DDELTASCOPE_GUI=OFF -DDELTASCOPE_TESTS=OFF -DDELTASCOPE_CUDA=OFF -DDELTASCOPE_QUICK_BUILD=ON \
   -DCMAKE_DISABLE_FIND_PACKAGE_Qt6=ON -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O1 -g0"
 cmake --build "$build" --parallel "${JOBS:-$(nproc)}" --target deltascope-cli pack_cases
 
