@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds everything with warnings as errors, once with the window and once without any Qt, and runs all tests.
-# Arguments go to ctest, such as -R NAME. The last line is "N passed, N failed"; the exit status is 0 only with none failed.
+# Builds everything with warnings as errors, once with the window and once without any Qt, and runs all tests, then the command
+# line under sanitizers (packaging/asan-check.sh), which counts as one more. Arguments go to ctest, such as -R NAME; with them
+# the sanitizers are left out. The last line is "N passed, N failed"; the exit status is 0 only with none failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packaging/setup.sh
@@ -32,6 +33,11 @@ for preset in headless ci; do
     { cases += $1; bad += $3; skips += $5 }
     END { if (NR) printf "%s: %d cases in %d programs, %d of them wrong, %d left out\n", preset, cases + bad + skips, NR, bad, skips }'
 done
+
+if [ $# -eq 0 ]; then
+  echo "== sanitizers"
+  if packaging/asan-check.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+fi
 
 echo
 echo "$passed passed, $failed failed"
