@@ -80,6 +80,7 @@ Json toJson(const Inspection& inspection) {
             {"sparsity", sparsityOf(t)},
             {"final_bytes", t.finalBytes},
             {"base_bytes", t.baseBytes},
+            {"base_file_bytes", t.wholeBaseBytes()},
             {"stored_bytes", t.storedBytes},
             {"file_bytes", t.payloadFileBytes},
             {"bits_per_weight", t.payloadBitsPerWeight()},
@@ -139,7 +140,7 @@ std::string toText(const Inspection& inspection, bool verbose) {
       "\npayload file {} ({} bytes): {:.3f} bits/weight, ratio {:.3f}; streams, tables, directories and header counted\n",
       formatGib(sum.payloadFileBytes), formatCount(sum.payloadFileBytes), sum.payloadBitsPerWeight(),
       sum.payloadFileBytes ? double(sum.finalBytes) / double(sum.payloadFileBytes) : 0.0);
-  const std::uint64_t together = sum.payloadFileBytes + sum.baseBytes;
+  const std::uint64_t together = sum.payloadFileBytes + sum.wholeBaseBytes();
   text += fmt::format("with the base {}: {:.3f} bits/weight, ratio {:.3f}; final {}\n", formatGib(together),
                       sum.totalBitsPerWeight(), together ? double(sum.finalBytes) / double(together) : 0.0,
                       formatGib(sum.finalBytes));

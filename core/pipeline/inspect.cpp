@@ -40,6 +40,21 @@ Result<void> tellCompanions(const Payload& payload, Inspection& inspection) {
   return {};
 }
 
+/// Of the files that a packed model's base lies in; 0 where it is another's, or cannot be read.
+std::uint64_t ownBaseBytes(const ModelFiles& files) {
+  if (files.kind != ModelFiles::Kind::PackedModel || files.base != files.path) return 0;
+  const auto base = Checkpoint::open(files.base, kBaseStem);
+  if (!base) return 0;
+  std::uint64_t bytes = 0;
+  for (const auto& file : base->files()) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(file, error);
+    if (error) return 0;
+    bytes += size;
+  }
+  return bytes;
+}
+
 double bitsOver(std::uint64_t bytes, std::uint64_t elements) { return elements ? 8.0 * double(bytes) / double(elements) : 0; }
 
 }  // namespace
@@ -47,7 +62,7 @@ double bitsOver(std::uint64_t bytes, std::uint64_t elements) { return elements ?
 double InspectTotals::payloadBitsPerWeight() const { return bitsOver(payloadFileBytes, elements); }
 
 double InspectTotals::totalBitsPerWeight() const {
-  return elements ? bitsOver(payloadFileBytes, elements) + bitsOver(baseBytes, elements) : 0;
+  return elements ? bitsOver(payloadFileBytes + wholeBaseBytes(), elements) : 0;
 }
 
 Result<Inspection> inspect(const std::filesystem::path& path, const std::filesystem::path& base) {
@@ -77,6 +92,7 @@ Result<Inspection> inspect(const std::filesystem::path& path, const std::filesys
   if (!payload.baseFingerprint().empty()) inspection.facts["base fingerprint"] = payload.baseFingerprint();
   DELTASCOPE_TRY(tellCompanions(payload, inspection));
   inspection.totals = totalsOf(inspection.tensors, payload.fileSize());
+  inspection.totals.baseFileBytes = ownBaseBytes(inspection.files);
   return inspection;
 }
 

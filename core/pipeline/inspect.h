@@ -9,6 +9,9 @@ namespace deltascope {
 
 struct InspectTotals {
   std::uint64_t tensors = 0, elements = 0, finalBytes = 0, baseBytes = 0, storedBytes = 0, payloadFileBytes = 0, zeroDeltas = 0;
+  std::uint64_t baseFileBytes = 0;  ///< of a packed model's own base: its files, headers counted; 0 for any other
+  /// What the base takes: its files where they are the packed model's own, else what its tensors store. As pack counts it.
+  [[nodiscard]] std::uint64_t wholeBaseBytes() const { return baseFileBytes ? baseFileBytes : baseBytes; }
   [[nodiscard]] double payloadBitsPerWeight() const;  ///< payload file bits / elements
   [[nodiscard]] double totalBitsPerWeight() const;    ///< (payload file + base) bits / elements
 };

@@ -27,6 +27,14 @@ class TestCliJobs : public QObject {
     QCOMPARE(json["total_bits_per_weight"].get<double>(), 8 * (payloadBytes + baseBytes) / elements);
     QVERIFY(json["sparsity"] >= 0.0 && json["sparsity"] <= 1.0);
     QVERIFY(json["peak_rss_bytes"].get<std::uint64_t>() > 1'000'000);
+    // inspect says the same of what was written.
+    const auto shown = runCli({"inspect", QString::fromStdString(json["out"].get<std::string>()), "--json"});
+    COMPARE_STATUS(shown, 0);
+    const auto totals = shown.json()["totals"];
+    QVERIFY(totals["bits_per_weight"] == json["payload_bits_per_weight"]);
+    QVERIFY(totals["total_bits_per_weight"] == json["total_bits_per_weight"]);
+    QVERIFY(totals["base_file_bytes"] == json["base_bytes"]);
+    QVERIFY(totals["file_bytes"] == json["payload_bytes"]);
   }
 
   void checkVerifyJson(const CliRun& run, std::uint64_t tensors, std::uint64_t elements) {

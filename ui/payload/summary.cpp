@@ -54,7 +54,7 @@ QString summaryText(const Inspection& model) {
     const double base = t.totalBitsPerWeight() - delta;
     parts << QStringLiteral("base %1 + delta %2 = %3 bits/weight")
                  .arg(twoDecimals(base), twoDecimals(delta), twoDecimals(t.totalBitsPerWeight()));
-    parts << comparedTo(t.payloadFileBytes + t.baseBytes, t.finalBytes, name);
+    parts << comparedTo(t.payloadFileBytes + t.wholeBaseBytes(), t.finalBytes, name);
   } else {
     parts << QStringLiteral("delta %1 bits/weight").arg(twoDecimals(delta));
     parts << comparedTo(t.payloadFileBytes, t.finalBytes, name) + QStringLiteral(", the base not counted");
@@ -68,7 +68,7 @@ QString summaryToolTip(const Inspection& model) {
                     QStringLiteral("final: %1 bytes").arg(exactCount(t.finalBytes))};
   if (model.files.kind != ModelFiles::Kind::Checkpoint) {
     lines << QStringLiteral("payload file: %1 bytes").arg(exactCount(t.payloadFileBytes))
-          << QStringLiteral("base: %1 bytes").arg(exactCount(t.baseBytes))
+          << QStringLiteral("base: %1 bytes").arg(exactCount(t.wholeBaseBytes()))
           << QStringLiteral("zero deltas: %1").arg(exactCount(t.zeroDeltas));
   }
   return lines.join(u'\n');

@@ -20,7 +20,8 @@ QList<QPair<QString, QString>> sizes(const ReportData& data) {
                                        {QStringLiteral("Weights"), exactCount(t.elements)},
                                        {QStringLiteral("Final"), bytes(t.finalBytes)}};
   if (data.isCheckpoint()) return facts;
-  facts << QPair{QStringLiteral("Payload file"), bytes(t.payloadFileBytes)} << QPair{QStringLiteral("Base"), bytes(t.baseBytes)}
+  facts << QPair{QStringLiteral("Payload file"), bytes(t.payloadFileBytes)}
+        << QPair{QStringLiteral("Base"), bytes(t.wholeBaseBytes())}
         << QPair{QStringLiteral("Delta"), significant(t.payloadBitsPerWeight(), 4) + QStringLiteral(" bits/weight")}
         << QPair{QStringLiteral("Base and delta"), significant(t.totalBitsPerWeight(), 4) + QStringLiteral(" bits/weight")}
         << QPair{QStringLiteral("Zero deltas"),

@@ -93,7 +93,7 @@ QByteArray summaryJson(const ReportData& data, const QStringList& files) {
             {"final_bytes", t.finalBytes}};
   if (!data.isCheckpoint()) {
     json["base"] = data.model.files.base.string();
-    json["base_bytes"] = t.baseBytes;
+    json["base_bytes"] = t.wholeBaseBytes();
     json["payload_bytes"] = t.payloadFileBytes;
     json["payload_bits_per_weight"] = t.payloadBitsPerWeight();
     json["total_bits_per_weight"] = t.totalBitsPerWeight();
