@@ -9,6 +9,7 @@
 #include <QTableView>
 #include <chrono>
 
+#include "core/bench/run_words.h"
 #include "ui/benchmark/benchmark_bar.h"
 #include "ui/benchmark/run_rows_model.h"
 #include "ui/compare/comparison_view.h"
@@ -206,7 +207,7 @@ void BenchmarkPage::finished(const Result<BenchmarkRun>& result, const QString& 
   emit measured(*result);
   showRun(*result, true);
   Message message;
-  message.text = runVerdict(*result);
+  message.text = QString("%1: %2").arg(runTitle(*result), QString::fromStdString(shortVerdict(*result)));
   switch (result->state) {
     case BenchmarkState::Failed:
       message.severity = Message::Severity::Error;
