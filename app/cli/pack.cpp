@@ -7,6 +7,7 @@
 #include "app/cli/job.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
+#include "core/bench/run_words.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope::cli {
@@ -106,7 +107,7 @@ std::string toText(const PackResult& r) {
       {{"", "size", "bits/weight", "ratio", ""},
        {"final", formatGib(r.finalBytes), "", "", ""},
        {"base", formatGib(r.baseBytes), fmt::format("{:.3f}", baseBits),
-        fmt::format("{:.3f}", ratio(r.finalBytes, r.baseBytes)), "codes and scales"},
+        fmt::format("{:.3f}", ratio(r.finalBytes, r.baseBytes)), "as it is stored"},
        {"payload", formatGib(r.payloadBytes), fmt::format("{:.3f}", r.payloadBitsPerWeight),
         fmt::format("{:.3f}", ratio(r.finalBytes, r.payloadBytes)), "the whole file: streams, tables, directories, header"},
        {"together", formatGib(total), fmt::format("{:.3f}", r.totalBitsPerWeight),
@@ -115,7 +116,7 @@ std::string toText(const PackResult& r) {
   text += fmt::format("zero deltas {} · {} · {} · peak memory {}\n", percent(r.sparsity), formatDuration(r.seconds),
                       formatRate(r.seconds > 0 ? double(r.finalBytes) / r.seconds : 0), formatGib(r.peakRssBytes));
   for (const auto& note : r.notes) text += "note: " + note + "\n";
-  text += fmt::format("beside the weights: {} files, {}\n", formatCount(r.companions), formatGib(r.companionBytes));
+  text += fmt::format("beside the weights: {}, {}\n", counted(r.companions, "file"), formatGib(r.companionBytes));
   text += leftOutText(r.leftOut);
   if (r.verified)
     text += fmt::format("verified: bit-exact: {} of {} elements\n", formatCount(r.elements), formatCount(r.elements));

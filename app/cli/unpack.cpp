@@ -6,6 +6,7 @@
 #include "app/cli/job.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
+#include "core/bench/run_words.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope::cli {
@@ -28,7 +29,7 @@ std::string toText(const UnpackRequest& request, const UnpackResult& r) {
                                  formatGib(r.bytes), printable(request.out.string()), formatDuration(r.seconds),
                                  formatRate(r.seconds > 0 ? double(r.bytes) / r.seconds : 0));
   if (r.companions)
-    text += fmt::format("beside the weights: {} files, {}\n", formatCount(r.companions), formatGib(r.companionBytes));
+    text += fmt::format("beside the weights: {}, {}\n", counted(r.companions, "file"), formatGib(r.companionBytes));
   if (!r.ofBase.empty())
     text += fmt::format("the payload carries no config.json; of the base are: {}\n",
                         printable(fmt::format("{}", fmt::join(r.ofBase, ", "))));

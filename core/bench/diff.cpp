@@ -7,6 +7,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "core/base/last_name.h"
 #include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/bench/csv.h"
@@ -212,10 +213,8 @@ std::vector<RunCondition> conditionsOf(const BenchmarkRun& run) {
   const auto add = [&](std::string name, std::string value, std::string shown) {
     conditions.push_back({std::move(name), std::move(value), std::move(shown)});
   };
-  const std::filesystem::path path = std::filesystem::path(run.path).lexically_normal();
-  const std::filesystem::path name = path.has_filename() ? path.filename() : path.parent_path().filename();
   add("model", run.modelFingerprint + (run.baseOnly ? " base" : ""),
-      fmt::format("{}{} ({})", name.string(), run.baseOnly ? ", base only" : "", run.modelFingerprint.substr(0, 8)));
+      fmt::format("{}{} ({})", lastNameOf(run.path), run.baseOnly ? ", base only" : "", run.modelFingerprint.substr(0, 8)));
   add("device", run.device.id + ' ' + run.device.name, run.device.name);
   add("processor", run.machine.processor, run.machine.processor);
   add("budget", std::to_string(run.budget), run.budget ? formatGib(run.budget) : "none");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/base/last_name.h"
 #include "core/base/units.h"
 #include "core/payload/fingerprint.h"
 #include "core/pipeline/inspect.h"
@@ -10,11 +11,6 @@ namespace deltascope {
 namespace {
 
 constexpr std::uint64_t kMostHashed = std::uint64_t{256} << 20;  // a fraction of a second; of more, the smallest tensors
-
-std::string nameOfFolder(const std::filesystem::path& path) {
-  const auto clean = path.lexically_normal();
-  return (clean.has_filename() ? clean.filename() : clean.parent_path().filename()).string();
-}
 
 class BaseCheck {
  public:
@@ -42,7 +38,7 @@ class BaseCheck {
     const std::string wanted = "fingerprint " + m_source.payload.baseFingerprint();
     const auto name = m_source.payload.facts().find("base");
     return fail(ErrorCode::Mismatch,
-                nameOfFolder(m_given) + " is not the base of " + nameOfFolder(m_source.files.payload) + ": it wants " +
+                lastNameOf(m_given) + " is not the base of " + lastNameOf(m_source.files.payload) + ": it wants " +
                     (name == m_source.payload.facts().end() ? wanted : printable(name->second) + ", " + wanted) +
                     "; the one given has " + (all ? "the fingerprint " + baseFingerprint(m_tensors) : "another") +
                     ", and differs first in " + printable(first),
@@ -65,7 +61,7 @@ Result<void> checkBase(const std::filesystem::path& path, const std::filesystem:
     Error error = source.error();
     if (known) {
       const auto name = known->facts.find("base"), print = known->facts.find("base fingerprint");
-      error.message = nameOfFolder(base) + " is not the base of " + nameOfFolder(path) + ": it wants " +
+      error.message = lastNameOf(base) + " is not the base of " + lastNameOf(path) + ": it wants " +
                       (name == known->facts.end() ? std::string("another") : printable(name->second)) +
                       (print == known->facts.end() ? std::string() : ", fingerprint " + print->second) + "; " + error.message;
       error.hint = "give the base that the payload was made over";

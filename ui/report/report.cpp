@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/report/report.h"
 
+#include "core/base/last_name.h"
 #include "ui/report/report_data.h"
 
 namespace deltascope::ui {
@@ -72,12 +73,6 @@ std::map<std::string, Verdict> verdictsOf(const ReportData& data) {
   return verdicts;
 }
 
-QString nameOfModel(const fs::path& path) {
-  const fs::path clean = path.lexically_normal();
-  const fs::path name = clean.has_filename() ? clean.filename() : clean.parent_path().filename();
-  return QString::fromStdString(name.empty() ? path.string() : name.string());
-}
-
 }  // namespace
 
 Result<ReportFiles> writeReport(const ReportRequest& request, const JobContext& job) {
@@ -85,7 +80,7 @@ Result<ReportFiles> writeReport(const ReportRequest& request, const JobContext& 
   ReportData data;
   sayPhase(job, "reading");
   DELTASCOPE_ASSIGN(data.model, request.engine.inspect(request.path, request.base));
-  data.modelName = nameOfModel(request.path);
+  data.modelName = QString::fromStdString(lastNameOf(request.path.string()));
   data.when = request.when;
   DELTASCOPE_TRY(verifyInto(request, job, data));
   DELTASCOPE_TRY(benchmarkInto(request, job, data));

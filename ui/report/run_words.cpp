@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/base/last_name.h"
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
@@ -44,8 +45,7 @@ QString signedNumber(double value) {
 }
 
 QString runTitle(const BenchmarkRun& run) {
-  const std::filesystem::path path = std::filesystem::path(run.path).lexically_normal();
-  const std::string name = path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+  const std::string name = lastNameOf(run.path);
   if (!run.name.empty())
     return run.name.find(name) != std::string::npos ? words(run.name) : words(name) + QStringLiteral(", ") + words(run.name);
   QString what;
