@@ -47,8 +47,15 @@ Message packedMessage(const QString& title, const PackResult& result) {
   if (result.verified) message.details += QString("\nVerified: bit-exact: %1 of %1 elements").arg(count(result.elements));
   message.details += QString("\nFiles beside the weights: %1, %2")
                          .arg(count(result.companions), QString::fromStdString(formatGib(result.companionBytes)));
-  if (!result.leftOut.empty())
+  if (!result.leftOut.empty()) {
+    message.text += result.leftOut.size() == 1 ? QString("; 1 file left out")
+                                               : QString("; %1 files left out").arg(count(result.leftOut.size()));
     message.details += "\nLeft out: " + QString::fromStdString(describeLeftOut(result.leftOut, kLeftOutNames));
+  }
+  if (!result.notes.empty())
+    message.text += result.notes.size() == 1 ? QString("; note: %1").arg(QString::fromStdString(result.notes.front()))
+                                             : QString("; %1 notes, see Details").arg(count(result.notes.size()));
+  for (const auto& note : result.notes) message.details += "\nNote: " + QString::fromStdString(note);
   return message;
 }
 
