@@ -35,6 +35,7 @@ Result<std::shared_ptr<ChatModel>> loadChat(const LoadRequest& request, const Jo
   DELTASCOPE_ASSIGN(chat->session, Session::create(chat->model));
   chat->plan = chat->model->plan();
   chat->fingerprint = chat->model->fingerprint();
+  chat->note = chat->model->companions().note;
   const LoadedChat* const self = chat.get();
   chat->memory = [self] { return self->model->memory(); };
   chat->answer = [self](const ChatTurn& turn, const std::stop_token& stop) { return answer(*self, turn, stop); };

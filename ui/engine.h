@@ -29,6 +29,7 @@ struct ChatTurn {
 struct ChatModel {
   MemoryPlan plan;
   std::string fingerprint;  ///< Model::fingerprint()
+  std::string note;         ///< ModelCompanions::note
   std::function<kernels::MemoryUse()> memory;
   std::function<Result<Generation>(const ChatTurn&, const std::stop_token&)> answer;
 };

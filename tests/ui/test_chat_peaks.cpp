@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "tests/ui/frame_fixture.h"
 #include "ui/chat/chat_page.h"
+#include "ui/frame/message_bar.h"
 
 using namespace deltascope;
 using namespace deltascope::ui;
@@ -31,6 +32,7 @@ class TestChatPeaks : public QObject {
   void theBaseTakesLessThanBaseAndDelta_data();
   void theBaseTakesLessThanBaseAndDelta();
   void anAnswerSaysOfWhichModelItIs();
+  void whoseFilesAModelUsesIsSaid();
 
  private:
   static ChatPage& open(Frame& frame, const QString& path) {
@@ -131,6 +133,28 @@ void TestChatPeaks::anAnswerSaysOfWhichModelItIs() {
   say(frame, "And of you?");
   QVERIFY(answered(page));
   QCOMPARE(label(frame, "answerModel_2_0"), QString("exact (NF4 + delta) of other-nf4"));
+}
+
+/// A payload that carries no files speaks with its base's.
+void TestChatPeaks::whoseFilesAModelUsesIsSaid() {
+  const QString payload = DELTASCOPE_DEMO "/base.delta.safetensors";
+  LoadRequest load;
+  load.path = payload.toStdString();
+  load.base = DELTASCOPE_DEMO "/chat";
+  auto model = Model::load(load, {});
+  QVERIFY(model);
+  const QString note = QString::fromStdString((*model)->companions().note);
+  QVERIFY(!note.isEmpty());
+  model = {};
+  Frame frame;
+  frame.engine = realEngine();
+  MainWindow& window = frame.open();
+  window.showPage("chat");
+  window.openPath(payload, DELTASCOPE_DEMO "/chat");
+  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 30'000);
+  say(frame, "What is NF4?");
+  QVERIFY(answered(*window.findChild<ChatPage*>()));
+  QCOMPARE(frame.find<MessageBar>("messageBar")->message().text, note);
 }
 
 QTEST_MAIN(TestChatPeaks)

@@ -44,6 +44,7 @@ void ChatModels::loaded(const std::shared_ptr<Load>& load, Result<ChatModelPtr>&
   } else if (model) {
     m_held.push_back({load->request, *model});
     emit changed();
+    if (!(*model)->note.empty()) emit noted(QString::fromStdString((*model)->note));
   }
   for (const Done& done : std::exchange(load->done, {})) {
     Result<ChatModelPtr> copy = model;

@@ -33,7 +33,8 @@ class ChatModels : public QObject {
   [[nodiscard]] ChatModelPtr any() const;  ///< the one loaded or asked last; null without any
 
  signals:
-  void changed();  ///< what is in memory
+  void changed();                   ///< what is in memory
+  void noted(const QString& note);  ///< what the user should know of a model that was loaded
 
  private:
   struct Held {

@@ -187,6 +187,11 @@ void ChatPage::connectParts() {
     updateActions();
   });
   connect(m_models, &ChatModels::changed, this, &ChatPage::updateModelState);
+  connect(m_models, &ChatModels::noted, this, [this](const QString& note) {
+    Message message;
+    message.text = note;
+    emit messageRaised(message);
+  });
 }
 
 void ChatPage::applyIcons() {
