@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <QAbstractButton>
 #include <QComboBox>
 #include <QElapsedTimer>
-#include <QLabel>
 #include <QLineEdit>
-#include <QPlainTextEdit>
 
-#include "tests/ui/frame_fixture.h"
-#include "ui/chat/chat_page.h"
-#include "ui/chat/message_text.h"
+#include "tests/ui/chat_driver.h"
 #include "ui/start/demo.h"
 
 using namespace deltascope;
@@ -43,23 +38,13 @@ class TestChatDemo : public QObject {
  private:
   void open(Frame& frame) const {
     frame.engine = realEngine();
-    MainWindow& window = frame.open();
-    window.showPage("chat");
-    window.openPath(m_scratch.path() + "/chat-nf4");
-    QVERIFY(QTest::qWaitFor([&] { return window.session().model() != nullptr; }, 30'000));
+    openChatOn(frame, m_scratch.path() + "/chat-nf4");
   }
-  static ChatPage& page(const Frame& frame) { return *frame.window->findChild<ChatPage*>(); }
   static void ask(const Frame& frame, const QString& text) {
-    frame.find<QPlainTextEdit>("chatInput")->setPlainText(text);
-    frame.find<QAbstractButton>("chatSend")->click();
-    QVERIFY(QTest::qWaitFor([&] { return !page(frame).answering(); }, 120'000));
+    say(frame, text);
+    QVERIFY(waitForAnswer(frame));
   }
-  static QString answer(const Frame& frame, const QString& place) {
-    return frame.find<MessageText>("answerText_" + place)->plain();
-  }
-  static QString label(const Frame& frame, const QString& name) {
-    return frame.find<QLabel>(name)->text().replace(QChar::Nbsp, u' ');
-  }
+  static QString answer(const Frame& frame, const QString& place) { return textOf(frame, "answerText_" + place); }
   static constexpr const char* kNf4 =
       "NF4 is a four-bit data type whose sixteen levels follow the quantiles of a normal distribution. Weights are split into "
       "blocks of sixty-four, each block is scaled by its largest absolute value, and every weight is stored as the index of "
@@ -73,21 +58,21 @@ void TestChatDemo::answersWhatTheCheckpointAnswers() {
   open(frame);
   ask(frame, "What is NF4?");
   QCOMPARE(answer(frame, "1_0"), QString(kNf4));
-  const QString figures = label(frame, "answerFigures_1_0");
+  const QString figures = labelText(frame, "answerFigures_1_0");
   QVERIFY2(figures.contains("63 tokens") && figures.contains("ended by itself") && figures.contains("MiB"),
            qPrintable(figures));
   ask(frame, "Who are you?");  // the conversation so far is still in the cache
   QVERIFY(!answer(frame, "2_0").isEmpty());
-  qInfo("%s | %s", qPrintable(figures), qPrintable(label(frame, "answerFigures_2_0")));
+  qInfo("%s | %s", qPrintable(figures), qPrintable(labelText(frame, "answerFigures_2_0")));
 }
 
 void TestChatDemo::exactAndBaseStandSideBySide() {
   Frame frame;
   open(frame);
-  page(frame).setCompare(VariantKind::Base);
+  chatPage(frame).setCompare(VariantKind::Base);
   ask(frame, "What is a lossless check?");
   QVERIFY(!answer(frame, "1_0").isEmpty() && !answer(frame, "1_1").isEmpty());
-  const QString difference = label(frame, "answerDifference_1_0");
+  const QString difference = labelText(frame, "answerDifference_1_0");
   QVERIFY2(difference.contains("difference"), qPrintable(difference));
   QCOMPARE(answer(frame, "1_0") == answer(frame, "1_1"), difference.contains("no difference"));
 }
@@ -115,7 +100,7 @@ void TestChatDemo::answersWithinABudget() {
   frame.find<QLineEdit>("chatBudget")->setText("24 MiB");
   ask(frame, "What is NF4?");
   QCOMPARE(answer(frame, "1_0"), QString(kNf4));
-  const auto peak = QRegularExpression("peak ([0-9.]+) MiB").match(label(frame, "answerFigures_1_0"));
+  const auto peak = QRegularExpression("peak ([0-9.]+) MiB").match(labelText(frame, "answerFigures_1_0"));
   QVERIFY(peak.hasMatch());
   QVERIFY2(peak.captured(1).toDouble() <= 24.0, qPrintable(peak.captured(0)));
 }

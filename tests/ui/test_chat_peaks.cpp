@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <QAbstractButton>
-#include <QLabel>
-#include <QPlainTextEdit>
 #include <QRegularExpression>
 
 #include "core/base/units.h"
-#include "tests/ui/frame_fixture.h"
-#include "ui/chat/chat_page.h"
-#include "ui/frame/message_bar.h"
+#include "tests/ui/chat_driver.h"
 
 using namespace deltascope;
 using namespace deltascope::ui;
@@ -36,21 +31,8 @@ class TestChatPeaks : public QObject {
 
  private:
   static ChatPage& open(Frame& frame, const QString& path) {
-    MainWindow& window = frame.open();
-    window.showPage("chat");
-    window.openPath(path);
-    if (!QTest::qWaitFor([&] { return window.session().model() != nullptr; }, 30'000)) qFatal("the model did not open");
-    return *window.findChild<ChatPage*>();
-  }
-  static void say(const Frame& frame, const QString& text) {
-    frame.find<QPlainTextEdit>("chatInput")->setPlainText(text);
-    frame.find<QAbstractButton>("chatSend")->click();
-  }
-  static bool answered(const ChatPage& page) {
-    return QTest::qWaitFor([&] { return !page.answering(); }, 120'000);
-  }
-  static QString label(const Frame& frame, const QString& name) {
-    return frame.find<QLabel>(name)->text().replace(QChar::Nbsp, u' ');
+    openChatOn(frame, path);
+    return chatPage(frame);
   }
   static QString words(std::uint64_t bytes) { return "peak " + QString::fromStdString(formatGib(bytes)) + "  ·"; }
 
@@ -63,8 +45,8 @@ void TestChatPeaks::eachSideTellsItsOwnPeak() {
   ChatPage& page = open(frame, frame.model("chat-nf4"));
   page.setCompare(VariantKind::Base);
   say(frame, "What is NF4?");
-  QVERIFY(answered(page));
-  const QString exact = label(frame, "answerFigures_1_0"), base = label(frame, "answerFigures_1_1");
+  QVERIFY(waitForAnswer(frame));
+  const QString exact = labelText(frame, "answerFigures_1_0"), base = labelText(frame, "answerFigures_1_1");
   QVERIFY2(exact.contains(words(FakeChat::kExactPeak)), qPrintable(exact));
   QVERIFY2(base.contains(words(FakeChat::kBasePeak)), qPrintable(base));
   const Exchange& exchange = page.conversation().exchanges.back();
@@ -79,17 +61,17 @@ void TestChatPeaks::whatBothHoldIsNotTheAnswers() {
   frame.chat.pauseAfter = 2;
   ChatPage& page = open(frame, frame.model("chat-nf4"));
   say(frame, "What is NF4?");
-  QTRY_VERIFY2(label(frame, "answerFigures_1_0").contains("  ·  memory 13.00 MiB of"),
-               qPrintable(label(frame, "answerFigures_1_0")));
+  QTRY_VERIFY2(labelText(frame, "answerFigures_1_0").contains("  ·  memory 13.00 MiB of"),
+               qPrintable(labelText(frame, "answerFigures_1_0")));
   frame.chat.answerGate.open = true;
-  QVERIFY(answered(page));
+  QVERIFY(waitForAnswer(frame));
   frame.chat.answerGate.open = false;
   page.setCompare(VariantKind::Base);
   say(frame, "And again?");
-  QTRY_VERIFY2(label(frame, "answerFigures_2_0").contains("both models hold 13.00 MiB of"),
-               qPrintable(label(frame, "answerFigures_2_0")));
+  QTRY_VERIFY2(labelText(frame, "answerFigures_2_0").contains("both models hold 13.00 MiB of"),
+               qPrintable(labelText(frame, "answerFigures_2_0")));
   frame.chat.answerGate.open = true;
-  QVERIFY(answered(page));
+  QVERIFY(waitForAnswer(frame));
 }
 
 void TestChatPeaks::theBaseTakesLessThanBaseAndDelta_data() {
@@ -107,13 +89,13 @@ void TestChatPeaks::theBaseTakesLessThanBaseAndDelta() {
   if (!exactFirst) {
     page.setVariant(VariantKind::Base);
     say(frame, "Who are you?");
-    QVERIFY(answered(page));
+    QVERIFY(waitForAnswer(frame));
     page.setVariant(VariantKind::Whole);
   }
   page.setCompare(VariantKind::Base);
   for (int round = 0; round < 2; ++round) {
     say(frame, "What is NF4?");
-    QVERIFY(answered(page));
+    QVERIFY(waitForAnswer(frame));
     const auto& answers = page.conversation().exchanges.back().answers;
     QCOMPARE(answers.size(), 2);
     QVERIFY2(answers[1].peakMemoryBytes > 0 && answers[1].peakMemoryBytes < answers[0].peakMemoryBytes,
@@ -124,15 +106,15 @@ void TestChatPeaks::theBaseTakesLessThanBaseAndDelta() {
 
 void TestChatPeaks::anAnswerSaysOfWhichModelItIs() {
   Frame frame;
-  ChatPage& page = open(frame, frame.model("chat-nf4"));
+  open(frame, frame.model("chat-nf4"));
   say(frame, "What is NF4?");
-  QVERIFY(answered(page));
+  QVERIFY(waitForAnswer(frame));
   frame.window->openPath(frame.model("other-nf4"));
   QTRY_VERIFY(frame.window->session().model()->files.path.filename() == "other-nf4");
-  QCOMPARE(label(frame, "answerModel_1_0"), QString("exact (NF4 + delta) of chat-nf4"));
+  QCOMPARE(labelText(frame, "answerModel_1_0"), QString("exact (NF4 + delta) of chat-nf4"));
   say(frame, "And of you?");
-  QVERIFY(answered(page));
-  QCOMPARE(label(frame, "answerModel_2_0"), QString("exact (NF4 + delta) of other-nf4"));
+  QVERIFY(waitForAnswer(frame));
+  QCOMPARE(labelText(frame, "answerModel_2_0"), QString("exact (NF4 + delta) of other-nf4"));
 }
 
 /// A payload that carries no files speaks with its base's.
@@ -148,13 +130,10 @@ void TestChatPeaks::whoseFilesAModelUsesIsSaid() {
   model = {};
   Frame frame;
   frame.engine = realEngine();
-  MainWindow& window = frame.open();
-  window.showPage("chat");
-  window.openPath(payload, DELTASCOPE_DEMO "/chat");
-  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 30'000);
+  openChatOn(frame, payload, DELTASCOPE_DEMO "/chat");
   say(frame, "What is NF4?");
-  QVERIFY(answered(*window.findChild<ChatPage*>()));
-  QCOMPARE(frame.find<MessageBar>("messageBar")->message().text, note);
+  QVERIFY(waitForAnswer(frame));
+  QCOMPARE(said(frame), note);
 }
 
 QTEST_MAIN(TestChatPeaks)
