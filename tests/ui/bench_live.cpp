@@ -3,10 +3,12 @@
 ///   bench_live charts [SECONDS]: three charts of 100,000 points each that are seen while they grow.
 ///   bench_live run MODEL [--rounds N] [--repeat N] [--tensors GLOB] [--baselines] [--page ID]: MODEL measured by the command
 ///     line, in the window, and by the command line again, so that what the window adds (A/B) stands beside what two runs
-///     differ by anyway (A/A). MODEL is a packed model; where it does not exist it is made: 1,352 tensors.
+///     differ by anyway (A/A), after each round and over all rounds. MODEL is a packed model; where it does not exist it is
+///     made: 1,352 tensors.
 /// Other programs make every figure worse, never better: the load stands beside each.
 #include <QApplication>
 #include <QElapsedTimer>
+#include <QEventLoop>
 #include <QHBoxLayout>
 #include <QTemporaryDir>
 #include <QTimer>
@@ -16,6 +18,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "core/bench/record.h"
@@ -44,6 +47,12 @@ double threadSeconds() { return seconds(CLOCK_THREAD_CPUTIME_ID); }
 double load() {
   double now = 0;
   return getloadavg(&now, 1) == 1 ? now : -1;
+}
+
+void processEventsFor(int milliseconds) {
+  QEventLoop loop;
+  QTimer::singleShot(milliseconds, Qt::PreciseTimer, &loop, &QEventLoop::quit);
+  loop.exec();
 }
 
 /// How long the event loop was away, by the clock and by what the thread itself worked: only the second is the program's fault.
@@ -181,9 +190,7 @@ Result<BenchmarkRun> inWindow(const Asked& asked, const QString& scratch) {
   MainWindow window(services);
   window.resize(1366, 768);
   window.show();
-  QElapsedTimer settling;
-  settling.start();
-  while (settling.elapsed() < 300) QCoreApplication::processEvents(QEventLoop::AllEvents, 50);
+  processEventsFor(300);
   window.showPage("benchmark");
   window.openPath(asked.model);
   while (!window.session().model()) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
@@ -204,8 +211,7 @@ Result<BenchmarkRun> inWindow(const Asked& asked, const QString& scratch) {
   }
   {
     const Gaps gaps;
-    settling.restart();
-    while (settling.elapsed() < 1000) QCoreApplication::processEvents(QEventLoop::AllEvents, 50);
+    processEventsFor(1000);
     gaps.print("window, the second after");
   }
   std::printf("window: %.0f s (load %.1f)\n", seconds(CLOCK_MONOTONIC) - start, load());
@@ -236,26 +242,44 @@ std::map<std::string, Sums> sumsOf(const BenchmarkRun& run) {
   return sums;
 }
 
-void compare(const BenchmarkRun& first, const BenchmarkRun& window, const BenchmarkRun& second) {
-  const auto a = sumsOf(first), b = sumsOf(window), c = sumsOf(second);
-  std::printf("%-10s %-9s %10s %10s %10s %8s %8s\n", "mode", "ms", "line", "window", "line", "A/A", "A/B");
-  for (const auto& [mode, sums] : a) {
-    if (!b.contains(mode) || !c.contains(mode)) continue;
+/// The sums of the same run, made several times: in the window, and by the command line twice as often.
+struct Several {
+  std::vector<std::map<std::string, Sums>> line, window;
+};
+
+/// A/A: how far two command lines lie apart, the furthest; A/B: how far the window lies from their middle.
+void compare(const Several& runs) {
+  std::printf("%-10s %-9s %21s %21s %8s %8s\n", "mode", "ms", "line, middle (range)", "window", "A/A", "A/B");
+  struct Range {
+    double least = 0, middle = 0, most = 0;
+  };
+  const auto rangeOf = [](std::span<const std::map<std::string, Sums>> sums, const std::string& mode, double Sums::*figure) {
+    std::vector<double> values;
+    for (const auto& one : sums)
+      if (const auto found = one.find(mode); found != one.end()) values.push_back(found->second.*figure);
+    if (values.empty()) return Range{};
+    std::sort(values.begin(), values.end());
+    return Range{values.front(), (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2, values.back()};
+  };
+  for (const auto& [mode, unused] : runs.line.front()) {
     const auto row = [&](const char* what, double Sums::*figure) {
-      const double x = sums.*figure, y = b.at(mode).*figure, z = c.at(mode).*figure;
-      const double middle = (x + z) / 2;
-      std::printf("%-10s %-9s %10.2f %10.2f %10.2f %7.1f%% %+7.1f%%\n", mode.c_str(), what, x, y, z,
-                  100 * std::abs(z - x) / middle, 100 * (y - middle) / middle);
+      const Range a = rangeOf(runs.line, mode, figure), b = rangeOf(runs.window, mode, figure);
+      if (a.middle <= 0 || b.middle <= 0) return;
+      std::printf("%-10s %-9s %7.2f (%.2f–%.2f) %7.2f (%.2f–%.2f) %7.1f%% %+7.1f%%\n", mode.c_str(), what, a.middle, a.least,
+                  a.most, b.middle, b.least, b.most, 100 * (a.most - a.least) / a.middle,
+                  100 * (b.middle - a.middle) / a.middle);
     };
     row("least", &Sums::least);
     row("median", &Sums::median);
     row("90 %", &Sums::slow);
   }
+  std::fflush(stdout);
 }
 
 int run(const Asked& asked) {
   if (!make(asked.model.toStdString())) return 1;
   QTemporaryDir scratch;
+  Several all;
   for (int round = 0; round < asked.rounds; ++round) {
     std::printf("round %d of %d\n", round + 1, asked.rounds);
     const auto first = byCommandLine(asked, scratch.filePath("a.json"));
@@ -263,9 +287,12 @@ int run(const Asked& asked) {
     const auto second = byCommandLine(asked, scratch.filePath("c.json"));
     for (const auto* one : {&first, &window, &second})
       if (!*one) return std::printf("%s\n", describe(one->error()).c_str()), 1;
-    compare(*first, *window, *second);
-    std::fflush(stdout);
+    const Several now{{sumsOf(*first), sumsOf(*second)}, {sumsOf(*window)}};
+    compare(now);
+    all.line.insert(all.line.end(), now.line.begin(), now.line.end());
+    all.window.insert(all.window.end(), now.window.begin(), now.window.end());
   }
+  if (asked.rounds > 1) std::printf("all rounds\n"), compare(all);
   return 0;
 }
 

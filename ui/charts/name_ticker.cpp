@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <QSet>
 #include <algorithm>
 #include <cmath>
 
@@ -28,6 +29,19 @@ QStringList withoutShared(const QStringList& names) {
   return out;
 }
 
+/// Measuring a text takes much longer than comparing it, and names differ by their numbers, whose digits are of one width.
+int widestOf(const QStringList& names, const QFontMetrics& metrics) {
+  QSet<QString> kinds;
+  for (QString name : names) {
+    for (QChar& c : name)
+      if (c.isDigit()) c = u'0';
+    kinds.insert(name);
+  }
+  int widest = 0;
+  for (const QString& kind : kinds) widest = std::max(widest, metrics.horizontalAdvance(kind));
+  return widest;
+}
+
 }  // namespace
 
 NameTicker::NameTicker(QCPAxis& axis, const QStringList& names) : m_axis(axis), m_names(withoutShared(names)) {}
@@ -42,8 +56,7 @@ void NameTicker::generate(const QCPRange& range, const QLocale& locale, QChar fo
   const int tallest = static_cast<int>(0.36 * view.height());
   if (m_widest < 0 || m_measured != m_axis.tickLabelFont()) {
     m_measured = m_axis.tickLabelFont();
-    m_widest = 0;
-    for (const QString& name : m_names) m_widest = std::max(m_widest, metrics.horizontalAdvance(name));
+    m_widest = widestOf(m_names, metrics);
   }
   const int widest = m_widest;
   const bool upright = widest + 2 * metrics.averageCharWidth() <= perPosition;
