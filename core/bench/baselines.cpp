@@ -9,6 +9,7 @@
 #include "core/bench/tensor_bench.h"
 #include "core/bench/verify_matrix.h"
 #include "core/codec/statistics.h"
+#include "core/runtime/forms/form.h"
 #include "core/runtime/weight_store.h"
 
 namespace deltascope {
@@ -120,14 +121,11 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   row.residentBytes = coded.bytes() + residentBaseBytes(origin);
   row.residentMs = residentMs;
   DELTASCOPE_ASSIGN(const auto dense, fromBackend(backend.allocate(row.layerBytes, origin.spec.name)));
-  const bool onHost = backend.onHost();
-  HostBytes made(onHost ? 0 : row.layerBytes);
+  const bool inPlace = place.host->inPlace();
+  HostBytes made(inPlace ? 0 : row.layerBytes);
   const std::span<std::byte> target =
-      onHost ? std::span(dense.as<std::byte>(), static_cast<std::size_t>(row.layerBytes)) : made.span();
-  kernels::Matrix matrix;
-  matrix.type = elementType(origin.dtype);
-  matrix.rows = origin.spec.shape.size() > 1 ? origin.spec.shape.front() : 1;
-  matrix.columns = origin.spec.shape.back();
+      inPlace ? std::span(dense.as<std::byte>(), static_cast<std::size_t>(row.layerBytes)) : made.span();
+  kernels::Matrix matrix = emptyMatrix(origin);
   matrix.elements = dense.data();
   DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(place, origin, one.config.rmsEpsilon));
   const unsigned repeat = std::min(place.request.repeat, kMostBaselineRepetitions);
@@ -135,7 +133,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   DELTASCOPE_ASSIGN(row.usedMs, use.measure(place, row.mode, repeat, [&]() -> Result<kernels::Matrix> {
     const auto start = std::chrono::steady_clock::now();
     DELTASCOPE_TRY(coded.decode(target));
-    if (!onHost) {
+    if (!inPlace) {
       backend.copyIn(dense.data(), target.data(), target.size());
       DELTASCOPE_TRY(fromBackend(backend.synchronize()));
     }

@@ -8,7 +8,7 @@
 #include "core/base/units.h"
 #include "core/bench/rebuild.h"
 #include "core/bench/verify_matrix.h"
-#include "core/runtime/device_tiles.h"
+#include "core/runtime/forms/forms.h"
 #include "core/runtime/weight_store.h"
 
 namespace deltascope {
@@ -85,10 +85,7 @@ class TensorBench {
     }
     if (!dense) return tl::make_unexpected(dense.error());
     backend.copyIn(dense->data(), bytes.data(), bytes.size());
-    kernels::Matrix matrix;
-    matrix.type = elementType(m_origin.dtype);
-    matrix.rows = m_origin.spec.shape.size() > 1 ? m_origin.spec.shape.front() : 1;
-    matrix.columns = m_origin.spec.shape.back();
+    kernels::Matrix matrix = emptyMatrix(m_origin);
     matrix.elements = dense->data();
     DELTASCOPE_ASSIGN(WeightUse use, WeightUse::create(m_place, m_origin, m_one->config.rmsEpsilon));
     DELTASCOPE_ASSIGN(
@@ -241,23 +238,17 @@ double copyShareOf(const BenchmarkPlace& place, const BenchmarkRow& row, std::ui
 
 Result<MemoryPlan> planOne(const BenchmarkPlace& place, const Variant& one, Placement placement,
                            std::optional<std::uint64_t> budget) {
-  PlanRequest request;
-  const bool onHost = place.backend().onHost();
-  request.tensors = onHost ? tensorCosts(one, nullptr) : deviceCosts(one, nullptr, place.backend());
+  PlanRequest request = planRequest(one, place.backend(), nullptr);
+  request.loadFixedBytes = 0;  // of a whole model
   request.expand = place.request.model.expand;
-  if (!onHost) request.streamBytes = [](std::uint64_t piece) { return feedBytes(piece); };
   request.device = place.request.model.device;
   request.budget = std::numeric_limits<std::int64_t>::max();
-  request.heldBytes = place.backend().memory().use().current;
   request.placement = placement;
   request.threads = place.threads;
   request.contexts = {1};
   request.prefillTokens = {1};
   request.kvCacheBytes = [](std::uint32_t) { return std::uint64_t{0}; };
   request.activationBytes = [](std::uint32_t) { return std::uint64_t{0}; };
-  request.scratchBytes = [&](std::uint64_t step, std::uint64_t row, std::size_t pieces) {
-    return place.backend().scratchBytes(step, row, pieces);
-  };
   DELTASCOPE_ASSIGN(MemoryPlan plan, makePlan(request));
   if (budget && plan.expectedPeak > *budget)
     return fail(ErrorCode::InvalidArgument,

@@ -43,7 +43,7 @@ std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
 }
 
 Result<void> Host::put(void* to, std::span<const std::byte> bytes) {
-  if (m_backend->onHost()) {
+  if (inPlace()) {
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     return {};
   }
@@ -61,12 +61,12 @@ Result<kernels::Buffer> Host::tileTable(const kernels::AnchorRule& rule, const k
 Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std::uint64_t pieceBytes,
                         const std::stop_token& stop,
                         const std::function<Result<void>(std::uint64_t, std::span<std::byte>)>& read) {
-  std::vector<std::byte> staging(m_backend->onHost() ? 0 : static_cast<std::size_t>(std::min(bytes, pieceBytes)));
+  std::vector<std::byte> staging(inPlace() ? 0 : static_cast<std::size_t>(std::min(bytes, pieceBytes)));
   for (std::uint64_t begin = 0; begin < bytes; begin += pieceBytes) {
     if (stop.stop_requested()) return cancelled();
     const auto size = static_cast<std::size_t>(std::min(pieceBytes, bytes - begin));
     std::byte* const target = buffer.as<std::byte>() + begin;
-    if (m_backend->onHost()) {
+    if (inPlace()) {
       DELTASCOPE_TRY(read(begin, {target, size}));
       continue;
     }

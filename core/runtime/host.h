@@ -56,6 +56,8 @@ class Reservation {
 class Host {
  public:
   explicit Host(std::shared_ptr<kernels::Backend> backend) : m_backend(std::move(backend)) {}
+  /// Whether the device's memory is the host's, to be read and written where it is.
+  [[nodiscard]] bool inPlace() const { return m_backend->onHost(); }
   [[nodiscard]] kernels::Backend& backend() const { return *m_backend; }
   [[nodiscard]] const std::shared_ptr<kernels::Backend>& sharedBackend() const { return m_backend; }
   [[nodiscard]] std::mutex& running() { return m_running; }  ///< held by whoever computes

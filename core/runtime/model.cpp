@@ -3,7 +3,7 @@
 
 #include "core/base/units.h"
 #include "core/model/kv_cache.h"
-#include "core/runtime/device_tiles.h"
+#include "core/runtime/forms/forms.h"
 #include "core/runtime/model_state.h"
 
 namespace deltascope {
@@ -12,8 +12,6 @@ namespace {
 constexpr std::uint32_t kUsualContext = 4096, kLeastContext = 512;
 /// Of the free memory, where no budget is given.
 constexpr double kFreeShare = 0.9;
-/// A pass over a prompt is at most about this many multiplications a half layer, so that a stop is heard within 200 ms.
-constexpr double kMostWork = 1e10, kMostDeviceWork = 1e13;
 
 Result<std::uint64_t> freeMemory(const std::string& device) {
   for (const auto& info : kernels::devices())
@@ -58,30 +56,19 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
                 "the model's heads have " + formatCount(config.headDim) + " elements each; " + request.device +
                     " has room for at most " + formatCount(most),
                 "use the device cpu");
-  PlanRequest plan;
-  const bool onHost = host.backend().onHost();
-  plan.tensors =
-      onHost ? tensorCosts(variant, shared ? &host : nullptr) : deviceCosts(variant, shared ? &host : nullptr, host.backend());
+  PlanRequest plan = planRequest(variant, host.backend(), shared ? &host : nullptr);
   plan.device = request.device;
   plan.budgetGiven = request.memoryBudget.has_value();
   DELTASCOPE_ASSIGN(plan.budget,
                     request.memoryBudget ? Result<std::uint64_t>(*request.memoryBudget) : freeMemory(request.device));
-  plan.heldBytes = host.backend().memory().use().current;
   plan.staticThreshold = request.staticThreshold;
   plan.placement = request.placement;
   plan.threads = JobContext{{}, {}, request.threads}.threadCount();
   plan.contexts = contextsOf(request, config);
-  plan.prefillTokens = prefillsOf(config, onHost ? kMostWork : kMostDeviceWork);
+  plan.prefillTokens = prefillsOf(config, formsOf(host.backend()).mostWork);
   plan.expand = request.expand;
-  if (!onHost) plan.streamBytes = [](std::uint64_t piece) { return feedBytes(piece); };
-  if (onHost && variant.base)
-    for (const auto& [name, tensor] : variant.base->quantized().weights)
-      plan.loadFixedBytes += tensor.layout.groupsOf({0, tensor.elements}).count * sizeof(float);
   plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
   plan.activationBytes = [&](std::uint32_t tokens) { return Transformer::activationBytes(config, tokens); };
-  plan.scratchBytes = [&](std::uint64_t step, std::uint64_t row, std::size_t pieces) {
-    return host.backend().scratchBytes(step, row, pieces);
-  };
   return makePlan(plan);
 }
 

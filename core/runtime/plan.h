@@ -25,11 +25,12 @@ inline constexpr std::uint64_t kStaticThreshold = 100'000'000;  ///< bytes of a 
 struct TensorPlacement {
   std::string name;
   Placement placement = Placement::Static;
+  std::string_view form;  ///< in which it is held there; lives as long as the program
   bool expanded = false;  ///< Jit on a GPU: in the form that is decoded fastest, at more bytes
   std::uint64_t residentBytes = 0;
   std::uint64_t finalBytes = 0;
   std::uint64_t baseBytes = 0, deltaBytes = 0;  ///< that the files hold for it: base with scales, all payloads of a stack
-  std::uint64_t loadBytes = 0;                  ///< a GPU: what is held besides while it is put in its form
+  std::uint64_t loadBytes = 0;                  ///< what is held besides while it is put in its form
 };
 
 struct MemoryPlan {

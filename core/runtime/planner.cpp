@@ -15,16 +15,27 @@ constexpr std::uint32_t kModestPrefill = 8;
 constexpr std::uint64_t kStreamAhead = std::uint64_t{1} << 20;
 constexpr std::size_t kMostSlots = 64;
 
-std::optional<std::uint64_t> bytesOf(const TensorCost& cost, Placement placement) {
-  if (placement == Placement::Static) return cost.staticBytes;
-  return placement == Placement::Jit ? cost.jitBytes : cost.streamBytes;
+/// Of each tensor, the number of one of its forms.
+using Choice = std::vector<std::size_t>;
+
+std::optional<std::size_t> formAt(const TensorCost& cost, Placement placement, bool expanded = false) {
+  for (std::size_t i = 0; i < cost.forms.size(); ++i)
+    if (cost.forms[i].placement == placement && cost.forms[i].expanded == expanded) return i;
+  return std::nullopt;
 }
 
-Placement smallestPlacement(const TensorCost& cost) {
-  Placement best = Placement::Static;
+std::size_t smallestForm(const TensorCost& cost) {
+  std::size_t best = *formAt(cost, Placement::Static);
   for (const auto placement : {Placement::Jit, Placement::Stream})
-    if (const auto bytes = bytesOf(cost, placement); bytes && *bytes < *bytesOf(cost, best)) best = placement;
+    if (const auto form = formAt(cost, placement); form && cost.forms[*form].residentBytes < cost.forms[best].residentBytes)
+      best = *form;
   return best;
+}
+
+Choice allStatic(const std::vector<TensorCost>& tensors) {
+  Choice choice;
+  for (const auto& cost : tensors) choice.push_back(*formAt(cost, Placement::Static));
+  return choice;
 }
 
 struct Parts {
@@ -33,85 +44,76 @@ struct Parts {
 
 class Planner {
  public:
-  explicit Planner(const PlanRequest& request)
-      : m_request(request), m_placements(request.tensors.size()), m_expanded(request.tensors.size(), false) {}
+  explicit Planner(const PlanRequest& request) : m_request(request), m_choice(allStatic(request.tensors)) {}
 
   Result<MemoryPlan> plan();
 
  private:
-  [[nodiscard]] Parts partsOf(const std::vector<Placement>& placements) const;
-  [[nodiscard]] std::uint64_t totalOf(const std::vector<Placement>& placements) const;
+  [[nodiscard]] const FormCost& chosen(std::size_t index) const { return m_request.tensors[index].forms[m_choice[index]]; }
+  [[nodiscard]] Parts partsOf(const Choice& choice) const;
+  [[nodiscard]] std::uint64_t totalOf(const Choice& choice) const;
   [[nodiscard]] std::uint64_t fixedBytes(std::uint32_t context, std::uint32_t tokens) const {
     return m_request.kvCacheBytes(context) + m_request.activationBytes(tokens);
   }
-  [[nodiscard]] std::vector<Placement> leastPlacements() const;
+  [[nodiscard]] Choice leastChoice() const;
   void forcePlacements(Placement wanted);
   bool chooseContext();
   void choosePrefill();
   void upgrade();
+  bool take(std::size_t index, std::size_t form);
   bool improve(std::size_t index, Placement to);
-  bool expand(std::size_t index);
   void expandAll();
-  [[nodiscard]] std::uint64_t residentOf(std::size_t index, Placement placement) const;
   [[nodiscard]] std::vector<std::size_t> orderFor(Placement from, bool small) const;
   [[nodiscard]] MemoryPlan result() const;
 
   const PlanRequest& m_request;
-  std::vector<Placement> m_placements;
-  std::vector<bool> m_expanded;  ///< of those that are jit
+  Choice m_choice;
   std::uint32_t m_context = 0, m_tokens = 1;
   std::uint64_t m_room = 0, m_fixed = 0, m_least = 0;
 };
 
-std::uint64_t Planner::residentOf(std::size_t index, Placement placement) const {
-  const auto& cost = m_request.tensors[index];
-  return placement == Placement::Jit && m_expanded[index] ? *cost.expandedBytes : *bytesOf(cost, placement);
-}
-
-Parts Planner::partsOf(const std::vector<Placement>& placements) const {
+Parts Planner::partsOf(const Choice& choice) const {
   Parts parts;
-  std::uint64_t step = 0, row = 0, pieces = 0, piece = 0, work = 0, load = 0, expand = 0;
-  for (std::size_t i = 0; i < placements.size(); ++i) {
+  std::uint64_t step = 0, row = 0, pieces = 0, piece = 0, work = 0, loadWork = 0, load = 0;
+  for (std::size_t i = 0; i < choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
-    parts.weights += residentOf(i, placements[i]);
-    if (placements[i] == Placement::Static) {
-      load = std::max(load, cost.loadBytes);
-      continue;
-    }
-    if (cost.stepBytes > 0) {
-      step = std::max(step, cost.stepBytes);
+    const FormCost& form = cost.forms[choice[i]];
+    parts.weights += form.residentBytes;
+    loadWork = std::max(loadWork, form.loadWorkBytes);
+    load = std::max(load, form.loadBytes);
+    if (form.stepBytes > 0) {
+      step = std::max(step, form.stepBytes);
       row = std::max(row, cost.rowBytes);
-      pieces = std::max(pieces, cost.pieces);
+      pieces = std::max(pieces, form.pieces);
     }
-    work = std::max(work, cost.workBytes);
-    if (placements[i] == Placement::Jit) expand = std::max(expand, m_expanded[i] ? cost.expandBytes : cost.jitLoadBytes);
-    if (placements[i] == Placement::Stream) piece = std::max(piece, cost.pieceBytes);
+    work = std::max(work, form.workBytes);
+    piece = std::max(piece, form.pieceBytes);
   }
   const unsigned threads = m_request.threads;
   if (step > 0) parts.scratch = m_request.scratchBytes(step, row, static_cast<std::size_t>(pieces));
   parts.work = threads * work;
   parts.scratch += parts.work;
   parts.stream = piece == 0 ? 0 : m_request.streamBytes ? m_request.streamBytes(piece) : streamSlots(threads, piece) * piece;
-  parts.load = m_request.loadFixedBytes + threads * load + expand;
+  parts.load = m_request.loadFixedBytes + threads * loadWork + load;
   return parts;
 }
 
 /// The peak: while running, or while the last tensor is being made static.
-std::uint64_t Planner::totalOf(const std::vector<Placement>& placements) const {
-  const Parts parts = partsOf(placements);
+std::uint64_t Planner::totalOf(const Choice& choice) const {
+  const Parts parts = partsOf(choice);
   return parts.weights + std::max(m_fixed + parts.scratch + parts.stream, parts.load);
 }
 
 /// Scratch and stream buffers can outweigh what they save in a small model.
-std::vector<Placement> Planner::leastPlacements() const {
+Choice Planner::leastChoice() const {
   const auto& tensors = m_request.tensors;
-  std::vector<Placement> best(tensors.size(), Placement::Static);
+  Choice best = allStatic(tensors);
   for (const auto placement : {Placement::Jit, Placement::Stream}) {
-    std::vector<Placement> candidate(tensors.size(), Placement::Static);
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      candidate[i] = smallestPlacement(tensors[i]);
-      if (placement == Placement::Jit && candidate[i] == Placement::Stream && tensors[i].jitBytes)
-        candidate[i] = Placement::Jit;
+    Choice candidate;
+    for (const auto& cost : tensors) {
+      candidate.push_back(smallestForm(cost));
+      if (placement != Placement::Jit || cost.forms[candidate.back()].placement != Placement::Stream) continue;
+      if (const auto jit = formAt(cost, Placement::Jit)) candidate.back() = *jit;
     }
     if (totalOf(candidate) < totalOf(best)) best = std::move(candidate);
   }
@@ -119,14 +121,14 @@ std::vector<Placement> Planner::leastPlacements() const {
 }
 
 void Planner::forcePlacements(Placement wanted) {
-  for (std::size_t i = 0; i < m_placements.size(); ++i) {
+  m_choice = allStatic(m_request.tensors);
+  for (std::size_t i = 0; i < m_choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
-    m_placements[i] = Placement::Static;
     if (!cost.matrix || wanted == Placement::Static) continue;
-    if (bytesOf(cost, wanted))
-      m_placements[i] = wanted;
-    else if (cost.jitBytes)
-      m_placements[i] = Placement::Jit;
+    if (const auto form = formAt(cost, wanted))
+      m_choice[i] = *form;
+    else if (const auto jit = formAt(cost, Placement::Jit))
+      m_choice[i] = *jit;
   }
 }
 
@@ -134,8 +136,8 @@ bool Planner::chooseContext() {
   for (const std::uint32_t context : m_request.contexts) {
     m_context = context;
     m_fixed = fixedBytes(context, 1);
-    if (!m_request.placement) m_placements = leastPlacements();
-    m_least = totalOf(m_placements);
+    if (!m_request.placement) m_choice = leastChoice();
+    m_least = totalOf(m_choice);
     if (m_least <= m_room) return true;
   }
   return false;
@@ -147,32 +149,30 @@ void Planner::choosePrefill() {
     m_tokens = tokens;
     m_fixed = fixedBytes(m_context, tokens);
     if (tokens == 1) return;
-    if (tokens <= std::max(m_context, 1u) && m_request.activationBytes(tokens) <= share && totalOf(m_placements) <= m_room)
-      return;
+    if (tokens <= std::max(m_context, 1u) && m_request.activationBytes(tokens) <= share && totalOf(m_choice) <= m_room) return;
   }
 }
 
-bool Planner::improve(std::size_t index, Placement to) {
-  const auto& cost = m_request.tensors[index];
-  if (!bytesOf(cost, to) || (to == Placement::Static && cost.asStored)) return false;
-  const Placement before = std::exchange(m_placements[index], to);
-  if (totalOf(m_placements) <= m_room) return true;
-  m_placements[index] = before;
+/// Where it fits.
+bool Planner::take(std::size_t index, std::size_t form) {
+  const std::size_t before = std::exchange(m_choice[index], form);
+  if (totalOf(m_choice) <= m_room) return true;
+  m_choice[index] = before;
   return false;
 }
 
-bool Planner::expand(std::size_t index) {
-  if (!m_request.tensors[index].expandedBytes || m_placements[index] != Placement::Jit || m_expanded[index]) return false;
-  m_expanded[index] = true;
-  if (totalOf(m_placements) <= m_room) return true;
-  m_expanded[index] = false;
-  return false;
+bool Planner::improve(std::size_t index, Placement to) {
+  const auto form = formAt(m_request.tensors[index], to);
+  return form && !(to == Placement::Static && chosen(index).asStored) && take(index, *form);
 }
 
 void Planner::expandAll() {
   if (!m_request.expand) return;
   for (const bool small : {false, true})
-    for (const std::size_t i : orderFor(Placement::Jit, small)) static_cast<void>(expand(i));
+    for (const std::size_t i : orderFor(Placement::Jit, small)) {
+      const auto form = formAt(m_request.tensors[i], Placement::Jit, true);
+      if (form && !chosen(i).expanded) static_cast<void>(take(i, *form));
+    }
 }
 
 /// Products before look-ups; small tensors first below the threshold, large ones first above it.
@@ -180,7 +180,7 @@ std::vector<std::size_t> Planner::orderFor(Placement from, bool small) const {
   const auto& tensors = m_request.tensors;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < tensors.size(); ++i)
-    if (m_placements[i] == from && (tensors[i].finalBytes <= m_request.staticThreshold) == small) order.push_back(i);
+    if (chosen(i).placement == from && (tensors[i].finalBytes <= m_request.staticThreshold) == small) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     if (tensors[a].lookedUp != tensors[b].lookedUp) return tensors[b].lookedUp;
     return small ? tensors[a].finalBytes < tensors[b].finalBytes : tensors[a].finalBytes > tensors[b].finalBytes;
@@ -195,22 +195,22 @@ void Planner::upgrade() {
     again = false;
     for (const bool small : {true, false})
       for (const std::size_t i : orderFor(Placement::Stream, small))
-        again |= improve(i, m_request.tensors[i].jitBytes ? Placement::Jit : Placement::Static);
+        again |= improve(i, formAt(m_request.tensors[i], Placement::Jit) ? Placement::Jit : Placement::Static);
     expandAll();
     for (const bool small : {true, false})
       for (const std::size_t i : orderFor(Placement::Jit, small))
-        if (!m_expanded[i]) again |= improve(i, Placement::Static);
+        if (!chosen(i).expanded) again |= improve(i, Placement::Static);
   }
 }
 
 MemoryPlan Planner::result() const {
   MemoryPlan plan;
-  const Parts parts = partsOf(m_placements);
-  for (std::size_t i = 0; i < m_placements.size(); ++i) {
+  const Parts parts = partsOf(m_choice);
+  for (std::size_t i = 0; i < m_choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
-    plan.tensors.push_back({cost.name, m_placements[i], m_expanded[i], residentOf(i, m_placements[i]), cost.finalBytes,
-                            cost.baseBytes, cost.deltaBytes});
-    if (m_placements[i] == Placement::Jit) plan.tensors.back().loadBytes = m_expanded[i] ? cost.expandBytes : cost.jitLoadBytes;
+    const FormCost& form = chosen(i);
+    plan.tensors.push_back({cost.name, form.placement, form.form, form.expanded, form.residentBytes, cost.finalBytes,
+                            cost.baseBytes, cost.deltaBytes, form.loadBytes});
   }
   plan.device = m_request.device;
   plan.budget = m_request.budget;
@@ -223,7 +223,7 @@ MemoryPlan Planner::result() const {
   plan.streamBytes = parts.stream;
   plan.loadBytes = parts.load;
   plan.heldBytes = m_request.heldBytes;
-  plan.expectedPeak = totalOf(m_placements) + m_request.heldBytes;
+  plan.expectedPeak = totalOf(m_choice) + m_request.heldBytes;
   plan.smallestBudget = m_least + m_request.heldBytes;
   plan.context = m_context;
   plan.prefillTokens = m_tokens;

@@ -3,31 +3,36 @@
 /// The planner behind MemoryPlan: plain numbers in, placements out. Internal to core/runtime.
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/runtime/plan.h"
 
 namespace deltascope {
 
-/// What each placement of one tensor costs, in bytes. A placement that the tensor cannot have is absent; Static is always
-/// there.
+/// What one form of a tensor costs, in bytes.
+struct FormCost {
+  std::string_view form;  ///< its name (core/runtime/forms); lives as long as the program
+  Placement placement = Placement::Static;
+  bool expanded = false;            ///< jit at more bytes than another form, decoded faster
+  bool asStored = false;            ///< multiplied as it is stored, in fewer bytes than static: no reason to make it static
+  std::uint64_t residentBytes = 0;  ///< while the model is there
+  std::uint64_t loadBytes = 0;      ///< held besides while it is put there
+  std::uint64_t loadWorkBytes = 0;  ///< a thread's scratch while it is put there
+  std::uint64_t stepBytes = 0;      ///< made at a time by one thread; 0: used as it is stored
+  std::uint64_t pieces = 0;         ///< that can be made alone
+  std::uint64_t workBytes = 0;      ///< a thread's scratch for making one step, beside the step
+  std::uint64_t pieceBytes = 0;     ///< of the largest piece that streaming reads at a time
+};
+
+/// A tensor and the forms that it can have: one of each placement at most that is not expanded, and always a static one.
 struct TensorCost {
   std::string name;
   std::uint64_t finalBytes = 0, baseBytes = 0, deltaBytes = 0;
-  std::uint64_t staticBytes = 0;                       ///< resident
-  std::optional<std::uint64_t> jitBytes, streamBytes;  ///< resident
-  std::optional<std::uint64_t> expandedBytes;          ///< resident, jit in the form that is decoded fastest
+  std::uint64_t rowBytes = 0;  ///< of the final
   bool matrix = false;
-  bool asStored = false;  ///< jit multiplies it as it is stored, with fewer bytes than static: no reason to make it static
   bool lookedUp = false;  ///< of which only a few rows are read a token: no product needs it
-  std::uint64_t stepBytes = 0;     ///< made at a time by one thread when not static; 0: used as it is stored
-  std::uint64_t rowBytes = 0;      ///< of the final
-  std::uint64_t pieces = 0;        ///< that can be made alone
-  std::uint64_t pieceBytes = 0;    ///< of the largest piece's stored bytes: what streaming reads at a time
-  std::uint64_t workBytes = 0;     ///< a thread's scratch for making one step, beside the step
-  std::uint64_t loadBytes = 0;     ///< a thread's scratch while it is made static
-  std::uint64_t jitLoadBytes = 0;  ///< what is held besides while it is made jit
-  std::uint64_t expandBytes = 0;   ///< what is held besides while it is expanded
+  std::vector<FormCost> forms;
 };
 
 struct PlanRequest {
@@ -47,7 +52,7 @@ struct PlanRequest {
   std::function<std::uint64_t(std::uint32_t context)> kvCacheBytes;
   std::function<std::uint64_t(std::uint32_t tokens)> activationBytes;
   std::function<std::uint64_t(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces)> scratchBytes;
-  /// Buffers that streaming pieces of at most so many bytes needs.
+  /// Buffers that streaming pieces of at most so many bytes needs; null: streamSlots() of them.
   std::function<std::uint64_t(std::uint64_t pieceBytes)> streamBytes;
 };
 

@@ -93,7 +93,7 @@ void StreamRing::State::readAhead() {
   }
 }
 
-StreamRing::StreamRing(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+StreamRing::StreamRing() : m_state(std::make_unique<State>()) {}
 
 StreamRing::~StreamRing() {
   {
@@ -104,29 +104,35 @@ StreamRing::~StreamRing() {
   if (m_state->reader.joinable()) m_state->reader.join();
 }
 
-Result<std::unique_ptr<StreamRing>> StreamRing::create(const Host& host, std::vector<std::vector<StreamPiece>> tensors,
-                                                       unsigned threads) {
-  auto state = std::make_unique<State>();
+std::size_t StreamRing::add(std::vector<StreamPiece> pieces) {
+  auto& tensors = m_state->tensors;
+  tensors.push_back(std::move(pieces));
+  return tensors.size() - 1;
+}
+
+bool StreamRing::empty() const { return m_state->tensors.empty(); }
+
+Result<void> StreamRing::start(const Host& host, unsigned threads) {
+  State& s = *m_state;
+  if (s.tensors.empty()) return {};
   std::uint64_t position = 0, largest = 0;
-  for (const auto& tensor : tensors) {
-    state->firstPosition.push_back(position);
+  for (const auto& tensor : s.tensors) {
+    s.firstPosition.push_back(position);
     position += tensor.size();
     for (const auto& piece : tensor) largest = std::max(largest, slotBytes(piece));
   }
-  state->firstPosition.push_back(position);
-  state->tensors = std::move(tensors);
+  s.firstPosition.push_back(position);
   const std::size_t slots = streamSlots(threads, largest);
   for (std::size_t i = 0; i < slots; ++i) {
-    state->slots.emplace_back();
-    DELTASCOPE_ASSIGN(state->slots.back().memory, fromBackend(host.backend().allocate(largest, "buffers for streaming")));
+    s.slots.emplace_back();
+    DELTASCOPE_ASSIGN(s.slots.back().memory, fromBackend(host.backend().allocate(largest, "buffers for streaming")));
   }
-  State* const raw = state.get();
   try {
-    if (position > 0) state->reader = std::thread([raw] { raw->readAhead(); });
+    if (position > 0) s.reader = std::thread([&s] { s.readAhead(); });
   } catch (const std::exception& e) {
     return fail(ErrorCode::OutOfMemory, std::string("cannot start a thread: ") + e.what());
   }
-  return std::unique_ptr<StreamRing>(new StreamRing(std::move(state)));
+  return {};
 }
 
 void StreamRing::seek(std::size_t tensor) {

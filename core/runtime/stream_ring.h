@@ -29,11 +29,14 @@ using StreamPiece = std::vector<StreamRead>;
 /// seek(); their pieces are then taken in ascending order, by several threads, and given back.
 class StreamRing {
  public:
-  /// `tensors`: the pieces of each streamed tensor, in the order of a forward pass, which is followed again and again. The
-  /// slots' memory comes from the host's account; `threads` is how many take pieces.
-  [[nodiscard]] static Result<std::unique_ptr<StreamRing>> create(const Host& host,
-                                                                  std::vector<std::vector<StreamPiece>> tensors,
-                                                                  unsigned threads);
+  StreamRing();
+  /// The number of the next streamed tensor, which has these pieces; tensors come in the order of a forward pass, which is
+  /// followed again and again. Before start().
+  std::size_t add(std::vector<StreamPiece> pieces);
+  [[nodiscard]] bool empty() const;
+  /// Begins to read what was added, if anything was. The slots' memory comes from the host's account; `threads` is how many
+  /// take pieces.
+  [[nodiscard]] Result<void> start(const Host& host, unsigned threads);
   ~StreamRing();  ///< ends the thread
 
   /// The next piece taken is of this tensor. Does nothing when the reader is there already. No piece may be taken meanwhile.
@@ -47,7 +50,6 @@ class StreamRing {
 
  private:
   struct State;
-  explicit StreamRing(std::unique_ptr<State> state);
   std::unique_ptr<State> m_state;
 };
 

@@ -2,20 +2,16 @@
 #pragma once
 /// A model's weights in their places: resident, or ready to be made. Internal to core/runtime.
 #include <memory>
-#include <vector>
 
 #include "core/base/job.h"
-#include "core/runtime/delta_source.h"
-#include "core/runtime/planner.h"
+#include "core/model/weights.h"
+#include "core/runtime/host.h"
+#include "core/runtime/plan.h"
 
 namespace deltascope {
 
-/// What each weight of a variant costs in each place; tensors whose base `host` holds already cost less. `host` may be null.
-[[nodiscard]] std::vector<TensorCost> tensorCosts(const Variant& variant, const Host* host);
-/// The same on a GPU.
-[[nodiscard]] std::vector<TensorCost> deviceCosts(const Variant& variant, const Host* host, const kernels::Backend& backend);
-
-/// Filled once, then immutable; hands weights to one forward pass at a time.
+/// Filled once, then immutable; hands weights to one forward pass at a time. How each is held is its form's affair
+/// (core/runtime/forms).
 class WeightStore final : public Weights {
  public:
   /// Follows `plan`, whose tensors are the variant's. A weight that is made static has its final hash checked; one over a base
@@ -36,7 +32,6 @@ class WeightStore final : public Weights {
   [[nodiscard]] kernels::Matrix matrix(std::size_t index);
 
  private:
-  struct Entry;
   struct State;
   explicit WeightStore(std::unique_ptr<State> state);
   std::unique_ptr<State> m_state;

@@ -4,7 +4,6 @@
 
 #include "core/runtime/delta_source.h"
 #include "core/runtime/device_source.h"
-#include "core/runtime/weight_store.h"
 #include "tests/core/emulated_backend.h"
 
 using namespace deltascope;
@@ -33,8 +32,6 @@ class TestDeviceSource : public QObject {
   void initTestCase();
   void makesTheBitsOfTheProcessor_data();
   void makesTheBitsOfTheProcessor();
-  void bytesOfFilesAreTheSameForEveryDevice_data() { makesTheBitsOfTheProcessor_data(); }
-  void bytesOfFilesAreTheSameForEveryDevice();
   void refusesPartsOfPieces();
 
  private:
@@ -148,28 +145,6 @@ void TestDeviceSource::makesTheBitsOfTheProcessor() {
     if (QTest::currentTestFailed()) return;
   }
   QVERIFY(payload.isEmpty() == (stacks == 0));
-}
-
-/// What a plan says of files is no matter of the device: the base's bytes, and those of all payloads of a stack.
-void TestDeviceSource::bytesOfFilesAreTheSameForEveryDevice() {
-  QFETCH(QString, base);
-  QFETCH(QString, payload);
-  LoadRequest request;
-  request.path = scratch(base.toStdString());
-  if (!payload.isEmpty()) request.payloads = {scratch(payload.toStdString() + ".delta.safetensors")};
-  const auto variant = openVariant(request, ScaleReading::Read);
-  QVERIFY2(variant, variant ? "" : describe(variant.error()).c_str());
-  const EmulatedBackend device;
-  const auto there = deviceCosts(**variant, nullptr, device), here = tensorCosts(**variant, nullptr);
-  QCOMPARE(there.size(), here.size());
-  for (std::size_t i = 0; i < here.size(); ++i) {
-    std::uint64_t stored = 0;
-    for (const auto& step : (*variant)->tensors[i].steps) stored += step.stats->storedBytes;
-    QCOMPARE(here[i].deltaBytes, stored);
-    QCOMPARE(there[i].deltaBytes, stored);
-    QCOMPARE(there[i].baseBytes, here[i].baseBytes);
-    QCOMPARE(there[i].finalBytes, here[i].finalBytes);
-  }
 }
 
 void TestDeviceSource::refusesPartsOfPieces() {

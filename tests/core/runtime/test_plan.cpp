@@ -10,27 +10,40 @@ namespace {
 
 constexpr std::uint64_t kMb = 1'000'000;
 
+FormCost* formOf(TensorCost& cost, Placement placement) {
+  for (auto& form : cost.forms)
+    if (form.placement == placement && !form.expanded) return &form;
+  return nullptr;
+}
+
 TensorCost quantizedMatrix(const std::string& name, std::uint64_t finalBytes) {
   TensorCost cost;
   cost.name = name;
   cost.matrix = true;
-  cost.finalBytes = cost.staticBytes = finalBytes;
+  cost.finalBytes = finalBytes;
   cost.baseBytes = finalBytes * 28 / 100;
   cost.deltaBytes = finalBytes * 43 / 100;
-  cost.jitBytes = cost.baseBytes + cost.deltaBytes;
-  cost.streamBytes = cost.baseBytes;
-  cost.stepBytes = 262144;
   cost.rowBytes = 8192;
-  cost.pieces = 64;
-  cost.pieceBytes = cost.deltaBytes / 64;
-  cost.loadBytes = cost.pieceBytes + 262144;
+  FormCost dense, made, streamed;
+  dense.residentBytes = finalBytes;
+  dense.loadWorkBytes = cost.deltaBytes / 64 + 262144;
+  made.placement = Placement::Jit;
+  made.residentBytes = cost.baseBytes + cost.deltaBytes;
+  made.stepBytes = 262144;
+  made.pieces = 64;
+  streamed = made;
+  streamed.placement = Placement::Stream;
+  streamed.residentBytes = cost.baseBytes;
+  streamed.pieceBytes = cost.deltaBytes / 64;
+  cost.forms = {dense, made, streamed};
   return cost;
 }
 
 TensorCost vectorOf(const std::string& name, std::uint64_t bytes) {
   TensorCost cost;
   cost.name = name;
-  cost.finalBytes = cost.staticBytes = bytes;
+  cost.finalBytes = bytes;
+  cost.forms.emplace_back().residentBytes = bytes;
   return cost;
 }
 
@@ -99,8 +112,9 @@ void TestPlan::staysWithinAndUsesBudgets() {
   // Nothing more fits: every tensor that could be better placed would pass the budget.
   for (const auto& tensor : plan->tensors)
     if (tensor.placement != Placement::Static) {
-      const auto& cost = request.tensors[static_cast<std::size_t>(&tensor - plan->tensors.data())];
-      const auto more = (tensor.placement == Placement::Stream ? *cost.jitBytes : cost.staticBytes) - tensor.residentBytes;
+      auto& cost = request.tensors[static_cast<std::size_t>(&tensor - plan->tensors.data())];
+      const auto better = tensor.placement == Placement::Stream ? Placement::Jit : Placement::Static;
+      const auto more = formOf(cost, better)->residentBytes - tensor.residentBytes;
       QVERIFY2(plan->expectedPeak + more > budget, tensor.name.c_str());
     }
 }
@@ -153,9 +167,9 @@ void TestPlan::followsAForcedPlacement() {
 void TestPlan::leavesWhatIsMultipliedAsStored() {
   auto request = modelOf(1);
   auto& cost = request.tensors[1];
-  cost.asStored = true;
-  cost.stepBytes = 0;
-  cost.streamBytes.reset();
+  cost.forms.pop_back();
+  formOf(cost, Placement::Jit)->asStored = true;
+  formOf(cost, Placement::Jit)->stepBytes = 0;
   request.budget = 10'000 * kMb;
   const auto plan = makePlan(request);
   QVERIFY(plan);
@@ -208,9 +222,12 @@ void TestPlan::expandsJitTensorsWithinTheBudget() {
   request.expand = allowed;
   for (auto& cost : request.tensors) {
     if (!cost.matrix) continue;
-    cost.loadBytes = 0;
-    cost.expandedBytes = cost.finalBytes * 81 / 100;
-    cost.expandBytes = *cost.jitBytes;
+    formOf(cost, Placement::Static)->loadWorkBytes = 0;
+    FormCost units = *formOf(cost, Placement::Jit);
+    units.expanded = true;
+    units.loadBytes = units.residentBytes;
+    units.residentBytes = cost.finalBytes * 81 / 100;
+    cost.forms.push_back(units);
   }
   const auto plan = makePlan(request);
   QVERIFY2(plan.has_value(), plan ? "" : plan.error().message.c_str());
