@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention over the cache, segment by segment: each segment's maximum, sum and values, then these merged in ascending order.
-// For one token the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them.
+// For few tokens the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them.
+// Level: shape. What is added when follows from a token's position, the window and the capacity of the cache.
 #include <algorithm>
 #include <cmath>
 
@@ -15,6 +16,7 @@ constexpr std::uint32_t kSpan = 64;      ///< positions whose scores are held at
 constexpr std::uint32_t kMostHeads = 4;  ///< query heads of one key-value head that are done together
 constexpr std::uint32_t kOutputs = 4;    ///< a thread's
 constexpr std::uint32_t kMostSegments = 64;
+constexpr std::uint32_t kMostSplit = 16;  ///< tokens; beyond there are blocks enough
 
 /// Wide heads go two at a time, so that a block needs no more memory for them.
 constexpr std::uint32_t kWideHeads = 2;
@@ -37,8 +39,9 @@ struct Args {
   KvLayer cache;
   const std::uint32_t* position;
   float* partial;          ///< [tokens, heads, segments, 2 + headDim]: maximum, sum, values
-  std::uint32_t* arrived;  ///< [kvHeads · groups], zero between calls
+  std::uint32_t* arrived;  ///< [tokens, kvHeads · groups], zero between calls
   std::uint32_t heads, window, segmentLength, segments;
+  std::uint32_t tokens, before;  ///< of the launch; of the pass before those
   float scale;
   const std::byte* ahead;  ///< brought to the second cache meanwhile
   std::uint64_t aheadBytes;
@@ -196,17 +199,18 @@ __device__ __forceinline__ void bringNearer(const Args& args) {
     asm volatile("prefetch.global.L2 [%0];" ::"l"(args.ahead + at));
 }
 
-/// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens.
+/// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens; where one token is split, once more for
+/// what is brought nearer.
 template <bool kSplit, ElementType kType, std::uint32_t kHeads>
 __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constant__ Args args) {
   __shared__ Shared<kHeads> shared;
   letNextBegin();
-  if (kSplit && blockIdx.z == 1) return bringNearer(args);
+  if (kSplit && blockIdx.z == args.tokens) return bringNearer(args);
   const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
   const std::uint32_t groups = (perKey + kHeads - 1) / kHeads;
   const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
   const std::uint32_t head0 = kvHead * perKey + group * kHeads, count = min(kHeads, perKey - group * kHeads);
-  const std::uint32_t token = kSplit ? 0 : blockIdx.z, end = *args.position + token + 1;
+  const std::uint32_t token = blockIdx.z, end = *args.position + args.before + token + 1;
   const std::uint32_t from = args.window && end > args.window ? end - args.window : 0;
   const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
   if (end > args.cache.capacity) return;
@@ -258,9 +262,9 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {
-    const std::uint32_t before = atomicAdd(args.arrived + blockIdx.y, 1u);
-    shared.last = before == lastSegment - firstSegment;
-    if (shared.last) args.arrived[blockIdx.y] = 0;
+    std::uint32_t& arrived = args.arrived[token * gridDim.y + blockIdx.y];
+    shared.last = atomicAdd(&arrived, 1u) == lastSegment - firstSegment;
+    if (shared.last) arrived = 0;
   }
   __syncthreads();
   if (!shared.last) return;
@@ -312,6 +316,8 @@ Args argsOf(const AttentionArgs& args, const std::uint32_t* position, void* scra
           args.window,
           length,
           segments,
+          args.tokens,
+          0,
           args.scale,
           {}};
 }
@@ -334,14 +340,23 @@ void launch(const Machine& machine, const Args& args, dim3 grid) {
     with(attentionKernel<kSplit, ElementType::BF16, kMostHeads>, attentionKernel<kSplit, ElementType::BF16, kWideHeads>);
 }
 
-bool canSplit(std::uint32_t tokens, std::uint32_t heads, const KvLayer& cache) {
-  return tokens == 1 && headBlocks(heads, cache) <= kCounterBytes / sizeof(std::uint32_t);
+/// Tokens whose segments can be blocks of their own: as many as scratch and counters allow.
+std::uint32_t mostSplit(const Args& args, std::uint64_t scratchBytes) {
+  const std::uint32_t segments = (args.cache.capacity + args.segmentLength - 1) / args.segmentLength;
+  const std::uint64_t partial = std::uint64_t{args.heads} * segments * (2 + args.cache.headDim) * sizeof(float);
+  return static_cast<std::uint32_t>(std::min((scratchBytes - kCounterBytes) / partial,
+                                             kCounterBytes / sizeof(std::uint32_t) / headBlocks(args.heads, args.cache)));
 }
 
-void launchSplit(const Machine& machine, const Args& args) {
-  const dim3 grid((args.cache.capacity + args.segmentLength - 1) / args.segmentLength, headBlocks(args.heads, args.cache),
-                  args.aheadBytes > 0 ? 2 : 1);
-  launch<true>(machine, args, grid);
+/// `first`: of the tokens, which lie after those that `position` counts.
+void launchSplit(const Machine& machine, Args args, std::uint32_t first, std::uint32_t tokens) {
+  const std::size_t row = std::size_t{first} * args.heads * args.cache.headDim;
+  args.q += row;
+  args.out += row;
+  args.before = first;
+  args.tokens = tokens;
+  args.segments = (args.cache.capacity + args.segmentLength - 1) / args.segmentLength;
+  launch<true>(machine, args, dim3(args.segments, headBlocks(args.heads, args.cache), tokens + (args.aheadBytes > 0 ? 1 : 0)));
 }
 
 }  // namespace
@@ -350,20 +365,23 @@ void attention(const Machine& machine, const AttentionArgs& args, const std::uin
                std::uint64_t scratchBytes) {
   if (args.tokens == 0) return;
   const Args all = argsOf(args, position, scratch, scratchBytes);
-  if (canSplit(args.tokens, args.heads, args.cache)) return launchSplit(machine, all);
-  launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
+  const std::uint32_t most = args.tokens <= kMostSplit ? mostSplit(all, scratchBytes) : 0;
+  if (most == 0) return launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
+  for (std::uint32_t first = 0; first < args.tokens; first += most)
+    launchSplit(machine, all, first, std::min(most, args.tokens - first));
 }
 
 bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint32_t* position, void* scratch,
                  std::uint64_t scratchBytes) {
-  if (!canSplit(args.tokens, args.heads, args.cache)) return false;
+  if (args.tokens != 1) return false;
   Args all = argsOf(attentionOf(args), position, scratch, scratchBytes);
+  if (mostSplit(all, scratchBytes) == 0) return false;
   all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.cosine, args.sine};
   if (args.next) {
     all.ahead = residentBytes(*args.next, all.aheadBytes);
     all.aheadBytes = std::min(all.aheadBytes, kMostAhead);
   }
-  launchSplit(machine, all);
+  launchSplit(machine, all, 0, 1);
   return true;
 }
 

@@ -17,7 +17,7 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr std::uint64_t kBounceBytes = std::uint64_t{4} << 20;
-/// Attention of one token has all its segments up to here.
+/// Attention of so many tokens has blocks for all its segments up to here; more tokens go one launch after another.
 constexpr std::uint32_t kUsualHeads = 64, kUsualHeadDim = 128;
 
 class EventTimer final : public Timer {
@@ -50,9 +50,9 @@ class EventTimer final : public Timer {
 /// Whether one launch can do both: the same kernel with the same tables.
 [[nodiscard]] bool alike(const Machine& machine, const MatmulArgs& a, const MatmulArgs& b) {
   const Matrix &m = a.weight, &n = b.weight;
-  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != 1 || b.tokens != 1) return false;
+  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens) return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
-  if (!hasTokenKernel(machine, m) || !hasTokenKernel(machine, n)) return false;
+  if (a.tokens > kMostFew || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
   if (m.form != Matrix::Form::Tiled) return true;
   if (m.tiles.code != n.tiles.code) return false;
   return m.tiles.code == Tiles::Code::Codes ? std::equal(m.values, m.values + 16, n.values)
@@ -81,7 +81,7 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   m_machine.processors = static_cast<unsigned>(std::max(processors, 1));
   m_machine.sharedBytes = static_cast<std::uint32_t>(shared);
   // Code for older architectures has no instruction to wait with, whatever the device could do.
-  m_machine.dependentLaunch = codeArchitecture() >= 90;
+  m_machine.dependentLaunch = m_machine.clusters = codeArchitecture() >= 90;
   if (const auto error = cudaStreamCreateWithFlags(&m_machine.stream, cudaStreamNonBlocking); error != cudaSuccess)
     return failed("a stream of the GPU", error);
   m_compute = options.compute == ComputeMode::Bf16 ? Compute::Bf16 : Compute::Fp32;
@@ -226,7 +226,7 @@ Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const
       std::all_of(args.begin(), args.end(), [&](const MatmulArgs& one) { return alike(m_machine, args[0], one); });
   if (!together) return Backend::normedMatmul(norm, args);
   cudaSetDevice(m_machine.index);
-  productOfToken(m_machine, {m_compute, &norm, false, false}, args);
+  productOfFew(m_machine, {m_compute, &norm, false, false}, args);
   launched("a product");
   return noted();
 }
@@ -236,7 +236,7 @@ Outcome<void> CudaBackend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs
     return Backend::gatedMatmul(norm, gate, up);
   cudaSetDevice(m_machine.index);
   const std::array both{gate, up};
-  productOfToken(m_machine, {m_compute, &norm, true, false}, both);
+  productOfFew(m_machine, {m_compute, &norm, true, false}, both);
   launched("a gated product");
   return noted();
 }

@@ -58,10 +58,12 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
 }
 
 Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride, bool made) {
-  if (args.tokens == 1 && hasTokenKernel(m_machine, args.weight)) {
-    productOfToken(m_machine, {m_compute, nullptr, false, made}, std::span(&args, 1));
+  if (args.tokens <= kMostFew && hasFewProduct(m_machine, args.weight)) {
+    productOfFew(m_machine, {m_compute, nullptr, false, made, stride}, std::span(&args, 1));
   } else if (args.weight.form != Matrix::Form::Dense) {
     return multiplyMade(args, stride);
+  } else if (hasPromptProduct(args.weight)) {
+    productOfPrompt(m_machine, m_compute, args, stride);
   } else if (hasTensorKernel(args.weight)) {
     productOfTokens(m_machine, m_compute, args, stride);
   } else {

@@ -21,20 +21,34 @@ __device__ __forceinline__ void afterPrevious() {
 #endif
 }
 
+/// `cluster` blocks of the grid are one cluster; 1: there are none.
 template <class... Parameters, class... Arguments>
-void launchDependent(const Machine& machine, void (*kernel)(Parameters...), dim3 blocks, unsigned threads, std::uint32_t shared,
-                     const Arguments&... arguments) {
+void launchClusters(const Machine& machine, void (*kernel)(Parameters...), unsigned cluster, dim3 blocks, unsigned threads,
+                    std::uint32_t shared, const Arguments&... arguments) {
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = dim3(threads);
   config.dynamicSmemBytes = shared;
   config.stream = machine.stream;
-  cudaLaunchAttribute early{};
-  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  early.val.programmaticStreamSerializationAllowed = 1;
-  config.attrs = &early;
-  config.numAttrs = machine.dependentLaunch ? 1 : 0;
+  cudaLaunchAttribute attributes[2]{};
+  if (machine.dependentLaunch) {
+    auto& early = attributes[config.numAttrs++];
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (cluster > 1) {
+    auto& together = attributes[config.numAttrs++];
+    together.id = cudaLaunchAttributeClusterDimension;
+    together.val.clusterDim = {cluster, 1, 1};
+  }
+  config.attrs = attributes;
   cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+}
+
+template <class... Parameters, class... Arguments>
+void launchDependent(const Machine& machine, void (*kernel)(Parameters...), dim3 blocks, unsigned threads, std::uint32_t shared,
+                     const Arguments&... arguments) {
+  launchClusters(machine, kernel, 1, blocks, threads, shared, arguments...);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -15,29 +15,39 @@ struct Machine {
   unsigned processors = 1;        ///< multiprocessors
   std::uint32_t sharedBytes = 0;  ///< that a block may have
   bool dependentLaunch = false;   ///< kernels may begin before the one before has ended
+  bool clusters = false;          ///< blocks may read each other's shared memory
   cudaStream_t stream = nullptr;
 };
 
 /// How activations enter a product: rounded to BF16, or whole as the sum of three BF16 parts.
 enum class Compute : std::uint8_t { Fp32, Bf16 };
 
-/// Whether a weight's product with one token has a kernel of its own (tokens.cu has one for everything).
-[[nodiscard]] bool hasTokenKernel(const Machine& machine, const Matrix& weight);
-/// How x of a product with one token comes about, and what becomes of the result.
-struct TokenProduct {
+/// Whether a weight has a product that reads it once for a few tokens (product.cuh), whatever its form.
+[[nodiscard]] bool hasFewProduct(const Machine& machine, const Matrix& weight);
+/// How x of a product with a few tokens comes about, and what becomes of the result.
+struct FewProduct {
   Compute compute = Compute::Fp32;
   const RmsNormArgs* norm = nullptr;  ///< x is norm->y, which is not there yet
   bool gated = false;                 ///< two parts: y = silu(first) · second
   bool made = false;                  ///< the weights were just made or brought: they must not be read ahead
+  std::uint64_t stride = 0;           ///< of y, where it has more rows than the weight; 0: as many
 };
+/// Beyond so many tokens the weight is read again for the next.
+inline constexpr std::uint32_t kFewAtOnce = 8;
+/// Up to so many tokens that is faster than productOfPrompt().
+inline constexpr std::uint32_t kMostFew = 16;
 /// Whether a norm can be part of a product, with the bits of rmsNorm().
 [[nodiscard]] bool canNorm(const RmsNormArgs& norm);
-/// Products of one x with one token; all parts of one form.
-void productOfToken(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts);
+/// Products of the same x; all parts of one form and as many tokens.
+void productOfFew(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
 
-/// y = x · Wᵀ for several tokens, BF16 weights with columns a multiple of 64.
-[[nodiscard]] bool hasTensorKernel(const Matrix& weight);
+/// y = x · Wᵀ for many tokens, with the bits of productOfFew(): dense BF16 weights with columns a multiple of 128.
+[[nodiscard]] bool hasPromptProduct(const Matrix& weight);
 /// `stride`: of y, in rows of the whole matrix.
+void productOfPrompt(const Machine& machine, Compute compute, const MatmulArgs& args, std::uint64_t stride);
+
+/// y = x · Wᵀ for any number of tokens, BF16 weights with columns a multiple of 64.
+[[nodiscard]] bool hasTensorKernel(const Matrix& weight);
 void productOfTokens(const Machine& machine, Compute compute, const MatmulArgs& args, std::uint64_t stride);
 /// Every other product: any type and size, FP32 fma.
 void plainProduct(const Machine& machine, const MatmulArgs& args, std::uint64_t stride);

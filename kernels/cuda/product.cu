@@ -3,11 +3,12 @@
 
 namespace deltascope::kernels::cuda {
 
-bool hasTokenKernel(const Machine& machine, const Matrix& weight) {
-  constexpr std::uint32_t kMostTable = 4096;
+bool hasFewProduct(const Machine& machine, const Matrix& weight) {
+  // What one token needs: three parts of x, sums of some row groups, a table.
+  constexpr std::uint32_t kLeastSums = 16384, kMostTable = 4096;
   if (weight.type != ElementType::BF16 || weight.columns == 0 || weight.columns % kUnitColumns != 0 || weight.rows == 0 ||
       weight.rows >= (std::uint64_t{1} << 31) || weight.columns >= (std::uint64_t{1} << 20) ||
-      xBytes<3>(static_cast<std::uint32_t>(weight.columns)) + kSumBytes + kMostTable > machine.sharedBytes)
+      3 * (weight.columns * 2 + kPartPadding) + kLeastSums + kMostTable > machine.sharedBytes)
     return false;
   switch (weight.form) {
     case Matrix::Form::Dense:
@@ -19,9 +20,7 @@ bool hasTokenKernel(const Machine& machine, const Matrix& weight) {
   }
 }
 
-bool canNorm(const RmsNormArgs& norm) {
-  return norm.rows == 1 && norm.columns >= kProductThreads && norm.columns % kUnitColumns == 0;
-}
+bool canNorm(const RmsNormArgs& norm) { return norm.columns >= kProductThreads && norm.columns % kUnitColumns == 0; }
 
 const std::byte* residentBytes(const Matrix& weight, std::uint64_t& bytes) {
   bytes = 0;
@@ -37,7 +36,7 @@ const std::byte* residentBytes(const Matrix& weight, std::uint64_t& bytes) {
   return weight.tiles.stream;
 }
 
-void productOfToken(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
+void productOfFew(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
   const Matrix& weight = parts[0].weight;
   if (weight.form == Matrix::Form::Dense) return denseProduct(machine, how, parts);
   if (weight.tiles.code == Tiles::Code::Codes) return codeProduct(machine, how, parts);

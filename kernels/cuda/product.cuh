@@ -1,108 +1,141 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// y = W · x for one token, W read once in whatever form it has. A block owns groups of 16 rows; its sixteen warps share the
-/// columns of each, and the warps' sums are added in ascending order at the end. x enters as up to three BF16 parts, which are
-/// columns of one tensor-core operand: W stays a BF16 operand, and x loses nothing.
+/// y = W · x for one to eight tokens, W read once in whatever form it has. A block owns groups of 16 rows; its sixteen warps
+/// share the columns of each, and the warps' sums are added in ascending order at the end. x enters as up to three BF16 parts
+/// (product_x.cuh), which are columns of the tensor cores' second operand: W stays a BF16 operand, and x loses nothing.
 ///
-/// What belongs to a sum, and in which order, follows from the number of columns alone. So a row has the same bits whatever the
-/// form of its weights, the number of blocks, and the rows that are done together.
+/// x of several tokens may need more shared memory than a block has. Then the sixteen column slices are shared out to the
+/// blocks of a cluster, each of which holds x of its own slices and works at as many row groups at once as there are blocks;
+/// sums are read from the other blocks' shared memory.
+///
+/// Level: shape. What belongs to a sum, and in which order, follows from the number of columns alone. So a row of a token has
+/// the same bits whatever the form of the weights, the numbers of blocks, of clusters and of tokens, and the rows that are done
+/// together. prompt.cu adds in the same order.
 #include "kernels/cuda/dependent.cuh"
-#include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/product_x.cuh"
 #include "kernels/cuda/sources.cuh"
 
 namespace deltascope::kernels::cuda {
 
 inline constexpr unsigned kMostMatrices = 3;
-inline constexpr unsigned kProductWarps = 16, kProductThreads = kProductWarps * kWarp;
-/// Row groups whose sums shared memory holds; a block with more adds up in between.
-inline constexpr std::uint32_t kMostGroups = 16;
-/// Between the parts of x, so that lanes of two parts read different banks.
-inline constexpr std::uint32_t kPartPadding = 64;
 
 template <class Source>
 struct ProductPart {
   Source source;
-  float* y;
+  float* y;  ///< [tokens][stride]
   const void* bias;
+  std::uint64_t stride;  ///< floats
   std::uint32_t rows, groups;
 };
 
 template <class Source>
 struct ProductArgs {
   ProductPart<Source> part[kMostMatrices];
-  const float* x;
-  std::uint32_t parts;    ///< matrices of as many columns
-  std::uint32_t columns;  ///< a multiple of 128
-  std::uint32_t groups;   ///< of all parts; of the first where gated
-  ElementType biasType, normType;
-  const void* normWeight;  ///< not null: x is normed first, as rmsNorm() does it
-  float epsilon;
+  XArgs x;
+  std::uint32_t parts;   ///< matrices of as many columns, a multiple of 128
+  std::uint32_t groups;  ///< of all parts; of the first where gated
+  std::uint32_t batch;   ///< row groups whose sums shared memory holds; more are done one batch after another
+  std::uint32_t sumsAt;  ///< in shared memory
+  std::uint32_t shift;   ///< 1 << shift blocks are a cluster; 0 before Hopper
+  ElementType biasType;
   bool accumulate;
   bool gated;  ///< two parts: y = silu(first) · second, to the first's y
 };
 
-template <int kParts>
-[[nodiscard]] __host__ __device__ constexpr std::uint32_t xBytes(std::uint32_t columns) {
-  return kParts * (columns * 2 + kPartPadding);
+/// Column units that belong to slices before `slice`, of sixteen.
+[[nodiscard]] __host__ __device__ constexpr std::uint32_t sliceBegin(std::uint32_t rowUnits, std::uint32_t slice) {
+  return rowUnits * slice / kProductWarps;
 }
-inline constexpr std::uint32_t kSumBytes = kMostGroups * kProductWarps * kUnitRows * sizeof(float);
 
 namespace detail {
 
-/// What rmsNorm() multiplies x with before the weight: the same sums in the same order, by as many threads.
-__device__ __forceinline__ float normScale(const float* x, std::uint32_t columns, float epsilon, float* scratch) {
-  float squares = 0;
-  for (std::uint32_t c = threadIdx.x; c < columns; c += kProductThreads) squares = __fmaf_rn(x[c], x[c], squares);
-  squares = sumOfLanes(squares);
-  const unsigned lane = threadIdx.x % kWarp;
-  if (lane == 0) scratch[threadIdx.x / kWarp] = squares;
+/// A value that stays in a register, where the compiler would work it out anew for every unit.
+__device__ __forceinline__ std::uint32_t kept(std::uint32_t value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+/// A float of shared memory, of a block of the cluster.
+__device__ __forceinline__ float loadOfBlock(std::uint32_t address, [[maybe_unused]] std::uint32_t block) {
+#if __CUDA_ARCH__ >= 900
+  std::uint32_t mapped;
+  float value;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(mapped) : "r"(address), "r"(block));
+  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(mapped) : "memory");
+  return value;
+#else
+  return __uint_as_float(loadShared(address));
+#endif
+}
+__device__ __forceinline__ void synchronizeCluster(std::uint32_t shift) {
+#if __CUDA_ARCH__ >= 900
+  if (shift > 0) {
+    asm volatile("barrier.cluster.arrive.aligned;" ::: "memory");
+    asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
+    return;
+  }
+#endif
   __syncthreads();
-  squares = sumOfLanes(lane < kProductWarps ? scratch[lane] : 0.0f);
-  const float mean = __fdiv_rn(squares, static_cast<float>(columns));
-  return __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, epsilon)));
 }
 
-/// x to shared memory, in parts; `scratch`: a float a warp.
-template <class Source, int kParts>
-__device__ __forceinline__ void stageX(const ProductArgs<Source>& args, std::uint8_t* into, float* scratch) {
-  const float scale = args.normWeight ? normScale(args.x, args.columns, args.epsilon, scratch) : 1.0f;
-  for (std::uint32_t i = threadIdx.x; i < args.columns / 8; i += kProductThreads) {
-    const float4 a = reinterpret_cast<const float4*>(args.x)[2 * i], b = reinterpret_cast<const float4*>(args.x)[2 * i + 1];
-    float x[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
-    if (args.normWeight) {
+/// The sums of a slice, of rows g and g + 8, once it has ended: calls put(half, token, sum).
+template <int kParts, unsigned kTokens, int kTiles, class Put>
+__device__ __forceinline__ void endSlice(const float (&d)[kTiles][4], unsigned lane, Put&& put) {
+  const unsigned t = lane & 3, quad = lane & 28;
 #pragma unroll
-      for (unsigned j = 0; j < 8; ++j)
-        x[j] = __fmul_rn(__fmul_rn(x[j], scale), toFloat(args.normWeight, args.normType, i * 8 + j));
+  for (unsigned h = 0; h < 2; ++h) {
+    const auto whole = [&](unsigned token, float a, float b, float c) { put(h, token, a + (b + c)); };
+    if constexpr (kParts == 1) {
+      put(h, 2 * t, d[0][2 * h]);
+      put(h, 2 * t + 1, d[0][2 * h + 1]);
+    } else if constexpr (kTokens == 1) {
+      const float p = __shfl_sync(kAllLanes, d[0][2 * h], quad + 1);
+      if (t == 0) whole(0, d[0][2 * h], d[0][2 * h + 1], p);
+    } else if constexpr (kTokens == 2) {
+      const float p = __shfl_sync(kAllLanes, d[0][2 * h], quad + 2), q = __shfl_sync(kAllLanes, d[0][2 * h + 1], quad + 2);
+      if (t < 2) whole(t, d[0][2 * h], d[0][2 * h + 1], t == 0 ? p : q);
+    } else if constexpr (kTokens == 5) {  // token t, and lane 0 token 4 too
+      const float p = __shfl_sync(kAllLanes, d[1][2 * h], quad + (t == 0 ? 1 : t == 1 ? 2 : 3));
+      const float q = __shfl_sync(kAllLanes, d[1][2 * h + 1], quad + (t == 0 ? 1 : 2));
+      whole(t, d[0][2 * h], d[0][2 * h + 1], t == 2 ? q : p);
+      if (t == 0) whole(4, d[1][2 * h], d[1][2 * h + 1], q);
+    } else {
+      whole(t, d[0][2 * h], d[0][2 * h + 1], d[2][2 * h]);
+      whole(t + 4, d[1][2 * h], d[1][2 * h + 1], d[2][2 * h + 1]);
     }
-    std::uint32_t w[4][kParts];
-#pragma unroll
-    for (unsigned j = 0; j < 4; ++j) splitPair<kParts>(x[2 * j], x[2 * j + 1], w[j]);
-#pragma unroll
-    for (int p = 0; p < kParts; ++p)
-      *reinterpret_cast<uint4*>(into + p * (args.columns * 2 + kPartPadding) + i * 16) =
-          make_uint4(w[0][p], w[1][p], w[2][p], w[3][p]);
   }
 }
 
 }  // namespace detail
 
-template <class Source, int kParts>
+template <class Source, int kParts, unsigned kTokens>
 __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid_constant__ ProductArgs<Source> args) {
+  using Columns = XColumns<kParts, kTokens>;
+  constexpr int kTiles = Columns::kTiles;
   extern __shared__ __align__(128) std::uint8_t shared[];
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
   __shared__ std::uint32_t table[Source::kTableWords];
-  std::uint8_t* const x = shared;
-  auto* const sums = reinterpret_cast<float*>(shared + xBytes<kParts>(args.columns));
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
   args.part[0].source.loadTable(table, kProductThreads);
 
+  const std::uint32_t blocks = 1u << args.shift, slices = kProductWarps >> args.shift;
+  const std::uint32_t rank = blockIdx.x & (blocks - 1), cluster = blockIdx.x >> args.shift, clusters = gridDim.x >> args.shift;
+  const std::uint32_t slice = warp & (slices - 1), sub = warp / slices;
+
   // Groups of a gated product come in twos: the gate's rows, then the same rows of the other.
-  const std::uint32_t each = args.gated ? 2 : 1;
-  const std::uint32_t firstGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * blockIdx.x / gridDim.x);
-  const std::uint32_t endGroup =
-      static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * (blockIdx.x + 1) / gridDim.x);
-  const std::uint32_t rowUnits = args.columns / kUnitColumns;
-  const std::uint32_t firstUnit = rowUnits * warp / kProductWarps, endUnit = rowUnits * (warp + 1) / kProductWarps;
-  const std::uint32_t own = endUnit - firstUnit;
+  const std::uint32_t each = args.gated ? 2 : 1, tokens = kTokens == 1 ? 1 : args.x.tokens;
+  const auto firstGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * cluster / clusters);
+  const auto endGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * (cluster + 1) / clusters);
+  const std::uint32_t rowUnits = args.x.columns / kUnitColumns;
+  const std::uint32_t stagedUnit = sliceBegin(rowUnits, rank * slices);
+  const std::uint32_t stagedUnits = sliceBegin(rowUnits, (rank + 1) * slices) - stagedUnit;
+  const std::uint32_t stride = stagedUnits * kUnitColumns * 2 + kPartPadding;
+  const std::uint32_t firstUnit = sliceBegin(rowUnits, rank * slices + slice);
+  const std::uint32_t own = detail::kept(sliceBegin(rowUnits, rank * slices + slice + 1) - firstUnit);
+  auto* const sums = reinterpret_cast<float*>(shared + args.sumsAt);
+  std::uint32_t xLane[kTiles];
+#pragma unroll
+  for (int n = 0; n < kTiles; ++n)
+    xLane[n] = detail::kept(args.x.at[n] + min(g, (kParts == 1 ? tokens : Columns::kRows) - 1 - 8 * n) * stride +
+                            (firstUnit - stagedUnit) * kUnitColumns * 2 + t * 16);
 
   struct Place {
     std::uint32_t part, group;
@@ -120,13 +153,12 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     cursor = args.part[place.part].source.seek(place.group, firstUnit, rowUnits, lane);
   };
 
-  for (std::uint32_t batch = firstGroup * each; batch < endGroup * each; batch += kMostGroups) {
-    const std::uint32_t batchEnd = min(batch + kMostGroups, endGroup * each);
+  for (std::uint32_t batch = firstGroup * each; batch < endGroup * each; batch += args.batch) {
+    const std::uint32_t batchEnd = min(batch + args.batch, endGroup * each);
     // Units of the warp, group after group; two are held in turn, one of them on its way.
     typename Source::Unit even, odd;
-    std::uint32_t number = batch, index = 0, partInUse = placeOf(batch).part;
-    std::uint32_t fetchNumber = batch, fetchIndex = 0;
-    if (own == 0) fetchNumber = batchEnd;
+    std::uint32_t number = batch + sub, index = 0, partInUse = placeOf(min(number, batchEnd - 1)).part;
+    std::uint32_t fetchNumber = own == 0 ? batchEnd : number, fetchIndex = 0;
     const auto fetch = [&](typename Source::Unit& unit) {
       if (fetchNumber >= batchEnd) return;
       if (fetchIndex == 0)
@@ -136,53 +168,55 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       Source::load(unit, cursor);
       if (++fetchIndex < own) return;
       fetchIndex = 0;
-      ++fetchNumber;
+      fetchNumber += blocks;
     };
-    float d[4] = {};
+    float d[kTiles][4] = {};
+    float* sumsOfGroup = sums + (sub * tokens * slices + slice) * kUnitRows;
+    const auto sumAt = [&](std::uint32_t token) { return sumsOfGroup + token * slices * kUnitRows; };
+    const auto nextGroup = [&] {
+      number += blocks;
+      sumsOfGroup += blocks * tokens * slices * kUnitRows;
+    };
     const auto use = [&](typename Source::Unit& unit) {
       const Source& source = args.part[partInUse].source;
       source.start(unit);
-      const std::uint8_t* columns =
-          x + (g < kParts ? g : 0) * (args.columns * 2 + kPartPadding) + ((firstUnit + index) * kUnitColumns + t * 8) * 2;
+      const std::uint8_t* const columns = shared + index * kUnitColumns * 2;
 #pragma unroll
       for (unsigned c = 0; c < kUnitChunks; ++c) {
-        uint4 b = *reinterpret_cast<const uint4*>(columns + c * kChunkColumns * 2);
-        if (g >= kParts) b = make_uint4(0, 0, 0, 0);
+        uint4 b[kTiles];
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n) b[n] = *reinterpret_cast<const uint4*>(columns + xLane[n] + c * kChunkColumns * 2);
         const ChunkWeights w = source.chunk(unit, c, table, lane);
-        multiplyTiles(d, w.upper.pair[0], w.lower.pair[0], w.upper.pair[1], w.lower.pair[1], b.x, b.y);
-        multiplyTiles(d, w.upper.pair[2], w.lower.pair[2], w.upper.pair[3], w.lower.pair[3], b.z, b.w);
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n)
+          multiplyTiles(d[n], w.upper.pair[0], w.lower.pair[0], w.upper.pair[1], w.lower.pair[1], b[n].x, b[n].y);
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n)
+          multiplyTiles(d[n], w.upper.pair[2], w.lower.pair[2], w.upper.pair[3], w.lower.pair[3], b[n].z, b[n].w);
       }
       if (++index < own) return;
-      // Columns 0 and 1 of the result lie with t = 0, column 2 with t = 1.
-      if constexpr (kParts > 1) {
-        d[0] += d[1] + __shfl_down_sync(kAllLanes, d[0], 1);
-        d[2] += d[3] + __shfl_down_sync(kAllLanes, d[2], 1);
-      }
-      if (t == 0) {
-        float* to = sums + ((number - batch) * kProductWarps + warp) * kUnitRows + g;
-        to[0] = d[0];
-        to[8] = d[2];
-      }
+      detail::endSlice<kParts, kTokens, kTiles>(d, lane, [&](unsigned half, unsigned token, float sum) {
+        if (token < tokens) sumAt(token)[g + 8 * half] = sum;
+      });
 #pragma unroll
-      for (float& sum : d) sum = 0;
+      for (auto& tile : d)
+#pragma unroll
+        for (float& sum : tile) sum = 0;
       index = 0;
-      ++number;
-      if (args.parts > 1) partInUse = placeOf(number).part;
+      nextGroup();
+      if (args.parts > 1 && number < batchEnd) partInUse = placeOf(number).part;
     };
     fetch(even);
     fetch(odd);
     if (batch == firstGroup * each) {
       afterPrevious();
-      detail::stageX<Source, kParts>(args, x, sums);
+      detail::stageX<kParts, kTokens>(args.x, stagedUnit * kUnitColumns, stagedUnits * kUnitColumns, shared, stride, sums);
     }
     __syncthreads();
-    if (own == 0) {  // fewer columns than warps
-      for (; number < batchEnd; ++number)
-        if (t == 0) {
-          float* to = sums + ((number - batch) * kProductWarps + warp) * kUnitRows + g;
-          to[0] = to[8] = 0;
-        }
-    }
+    if (own == 0)  // fewer columns than warps
+      for (; number < batchEnd; nextGroup())
+        for (std::uint32_t token = 0; token < tokens; ++token)
+          if (t == 0) sumAt(token)[g] = sumAt(token)[g + 8] = 0;
 #pragma unroll 1
     while (number < batchEnd) {
       use(even);
@@ -191,29 +225,36 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       use(odd);
       fetch(odd);
     }
-    __syncthreads();
-    const auto total = [&](std::uint32_t number, std::uint32_t row, std::uint32_t rowInGroup, const ProductPart<Source>& part) {
+    detail::synchronizeCluster(args.shift);
+    const std::uint32_t sumsAddress = sharedAddress(sums);
+    const auto total = [&](std::uint32_t number, std::uint32_t token, std::uint32_t row, std::uint32_t rowInGroup,
+                           const ProductPart<Source>& part) {
       float sum = 0;
+      const std::uint32_t at = sumsAddress + (((number - batch) * tokens + token) * slices * kUnitRows + rowInGroup) * 4;
 #pragma unroll
-      for (unsigned w = 0; w < kProductWarps; ++w) sum += sums[((number - batch) * kProductWarps + w) * kUnitRows + rowInGroup];
+      for (unsigned w = 0; w < kProductWarps; ++w)
+        sum += detail::loadOfBlock(at + (w & (slices - 1)) * kUnitRows * 4, w * blocks / kProductWarps);
       if (part.bias) sum += toFloat(part.bias, args.biasType, row);
       return sum;
     };
-    for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) / each * kUnitRows; i += kProductThreads) {
-      const std::uint32_t number = batch + i / kUnitRows * each, rowInGroup = i % kUnitRows;
+    const std::uint32_t results = (batchEnd - batch) / each * tokens * kUnitRows;
+    for (std::uint32_t i = threadIdx.x + rank * kProductThreads; i < results; i += kProductThreads * blocks) {
+      const std::uint32_t rowInGroup = i % kUnitRows, token = i / kUnitRows % tokens;
+      const std::uint32_t number = batch + i / (kUnitRows * tokens) * each;
       const Place place = placeOf(number);
       const auto& part = args.part[place.part];
       const std::uint32_t row = place.group * kUnitRows + rowInGroup;
       if (row >= part.rows) continue;
-      float y = total(number, row, rowInGroup, part);
+      float y = total(number, token, row, rowInGroup, part);
       if (args.gated) {
-        const float up = total(number + 1, row, rowInGroup, args.part[1]);
+        const float up = total(number + 1, token, row, rowInGroup, args.part[1]);
         y = __fmul_rn(__fdiv_rn(y, __fadd_rn(1.0f, expf(-y))), up);
       }
-      if (args.accumulate) y += part.y[row];
-      part.y[row] = y;
+      float& into = part.y[token * part.stride + row];
+      if (args.accumulate) y += into;
+      into = y;
     }
-    __syncthreads();
+    detail::synchronizeCluster(args.shift);
   }
 }
 

@@ -3,8 +3,8 @@
 
 namespace deltascope::kernels::cuda {
 
-void byteProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
-  launchProduct<ByteSource>(machine, how, parts, byteSourceOf);
+void byteProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
+  launchProducts<ByteSource>(machine, how, parts, byteSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -3,8 +3,8 @@
 
 namespace deltascope::kernels::cuda {
 
-void codeProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
-  launchProduct<CodeSource>(machine, how, parts, codeSourceOf);
+void codeProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
+  launchProducts<CodeSource>(machine, how, parts, codeSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -3,8 +3,8 @@
 
 namespace deltascope::kernels::cuda {
 
-void denseProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts) {
-  launchProduct<DenseSource>(machine, how, parts, denseSourceOf);
+void denseProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
+  launchProducts<DenseSource>(machine, how, parts, denseSourceOf);
 }
 
 }  // namespace deltascope::kernels::cuda

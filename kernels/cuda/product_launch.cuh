@@ -2,6 +2,8 @@
 #pragma once
 /// Fills in what productKernel takes, from matrices. Included by one file a source, so that they compile apart.
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 
 #include "kernels/cuda/dependent.cuh"
@@ -27,45 +29,140 @@ namespace deltascope::kernels::cuda {
   return source;
 }
 
-template <class Source, int kParts, class SourceOf>
-void launchProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts, SourceOf&& sourceOf) {
+/// Tokens [first, first + count) of products that have the same x.
+template <class Source, class SourceOf>
+[[nodiscard]] ProductArgs<Source> productArgs(const FewProduct& how, std::span<const MatmulArgs> parts, std::uint32_t first,
+                                              std::uint32_t count, SourceOf&& sourceOf) {
   ProductArgs<Source> args{};
-  args.x = how.norm ? how.norm->x : parts[0].x;
   args.parts = static_cast<std::uint32_t>(parts.size());
-  args.columns = static_cast<std::uint32_t>(parts[0].weight.columns);
   args.accumulate = parts[0].accumulate;
   args.gated = how.gated;
+  args.x.columns = static_cast<std::uint32_t>(parts[0].weight.columns);
+  args.x.tokens = count;
+  args.x.x = (how.norm ? how.norm->x : parts[0].x) + std::size_t{first} * args.x.columns;
   if (how.norm) {
-    args.normWeight = how.norm->weight;
-    args.normType = how.norm->weightType;
-    args.epsilon = how.norm->epsilon;
+    args.x.normWeight = how.norm->weight;
+    args.x.normType = how.norm->weightType;
+    args.x.epsilon = how.norm->epsilon;
   }
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto rows = static_cast<std::uint32_t>(parts[p].weight.rows), groups = (rows + kUnitRows - 1) / kUnitRows;
-    args.part[p] = {sourceOf(parts[p].weight), parts[p].y, parts[p].bias, rows, groups};
+    const std::uint64_t stride = how.stride ? how.stride : rows;
+    args.part[p] = {sourceOf(parts[p].weight), parts[p].y + first * stride, parts[p].bias, stride, rows, groups};
     if (parts[p].bias) args.biasType = parts[p].biasType;
     if (p == 0 || !how.gated) args.groups += groups;
   }
-  const std::uint32_t shared = xBytes<kParts>(args.columns) + kSumBytes;
-  cudaFuncSetAttribute(productKernel<Source, kParts>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                       static_cast<int>(machine.sharedBytes - Source::kTableWords * 4 - 1024));
-  const unsigned blocks = std::min(machine.processors, args.groups);
-  Machine own = machine;
-  own.dependentLaunch = machine.dependentLaunch && !how.made;
-  launchDependent(own, productKernel<Source, kParts>, blocks, kProductThreads, shared, args);
+  return args;
 }
 
+/// How many clusters of 1 << shift blocks run at once; 0: none. Asked of the driver once a device and kernel.
+[[nodiscard]] inline unsigned mostClusters(const Machine& machine, const void* kernel, std::uint32_t shift,
+                                           std::uint32_t shared, std::span<std::atomic<unsigned>> known) {
+  constexpr unsigned kAsked = 1u << 31;
+  const std::size_t place = static_cast<std::size_t>(machine.index) * 4 + shift;
+  if (place < known.size())
+    if (const unsigned answer = known[place].load(std::memory_order_relaxed); answer & kAsked) return answer & ~kAsked;
+  cudaLaunchConfig_t config{};
+  cudaLaunchAttribute cluster{};
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim = {1u << shift, 1, 1};
+  config.attrs = &cluster;
+  config.numAttrs = 1;
+  config.blockDim = dim3(kProductThreads);
+  config.gridDim = dim3(machine.processors >> shift << shift);
+  config.dynamicSmemBytes = shared;
+  int active = 0;
+  if (cudaOccupancyMaxActiveClusters(&active, kernel, &config) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    active = 0;
+  }
+  const auto answer = static_cast<unsigned>(std::max(active, 0));
+  if (place < known.size()) known[place].store(answer | kAsked, std::memory_order_relaxed);
+  return answer;
+}
+
+/// Row groups whose sums a block should hold at least: each batch of them waits for its last.
+inline constexpr std::uint32_t kLeastBatch = 4;
+
+/// With clusters of 1 << shift blocks. False: x of so many tokens does not fit.
+template <class Source, int kParts, unsigned kTokens>
+[[nodiscard]] bool launchProduct(const Machine& machine, bool dependent, ProductArgs<Source> args, std::uint32_t shift) {
+  using Columns = XColumns<kParts, kTokens>;
+  static std::array<std::atomic<unsigned>, 16 * 4> clustersKnown{};
+  const auto kernel = productKernel<Source, kParts, kTokens>;
+  constexpr std::uint32_t kTable = (Source::kTableWords * 4 + 127) / 128 * 128;
+  const std::uint32_t room = machine.sharedBytes - kTable, blocks = 1u << shift, slices = kProductWarps >> shift;
+  const std::uint32_t units = args.x.columns / kUnitColumns, each = args.gated ? 2 : 1;
+  std::uint32_t staged = 0;
+  for (std::uint32_t r = 0; r < blocks; ++r)
+    staged = std::max(staged, sliceBegin(units, (r + 1) * slices) - sliceBegin(units, r * slices));
+  const std::uint32_t stride = staged * kUnitColumns * 2 + kPartPadding;
+  const std::uint32_t perGroup = args.x.tokens * slices * kUnitRows * 4;
+  args.sumsAt = (kParts == 1 ? args.x.tokens : Columns::kRows) * stride;
+  if (args.sumsAt + std::max(kXScratch, perGroup * each * (shift > 0 ? kLeastBatch : 1)) > room) return false;
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(room));
+  unsigned clusters = machine.processors;
+  if (shift > 0) clusters = mostClusters(machine, reinterpret_cast<const void*>(kernel), shift, room, clustersKnown);
+  clusters = std::min(clusters, args.groups);
+  if (clusters == 0) return false;
+  for (int n = 0; n < Columns::kTiles; ++n) args.x.at[n] = 8 * n * stride;
+  const std::uint32_t sumBytes = room - args.sumsAt;
+  const std::uint32_t rawBytes = args.x.tokens * (args.x.normWeight ? args.x.columns : staged * kUnitColumns) * 4;
+  args.x.raw = args.x.tokens > 1 && kXScratch + rawBytes <= sumBytes;
+  args.shift = shift;
+  args.batch = std::min(sumBytes / perGroup, (args.groups * each + clusters - 1) / clusters + each) / each * each;
+  const std::uint32_t shared = args.sumsAt + std::max(args.batch * perGroup, kXScratch + (args.x.raw ? rawBytes : 0));
+  Machine own = machine;
+  own.dependentLaunch = machine.dependentLaunch && dependent;
+  launchClusters(own, kernel, blocks, clusters * blocks, kProductThreads, shared, args);
+  return true;
+}
+
+/// With the smallest clusters that x leaves half of the memory in, or enough for its sums: sums of more groups wait less often
+/// for each other.
+template <class Source, int kParts, unsigned kTokens>
+[[nodiscard]] bool launchProduct(const Machine& machine, bool dependent, const ProductArgs<Source>& args) {
+  constexpr std::uint32_t kMostShift = 3;
+  if (kTokens > 1 && machine.clusters) {
+    const std::uint32_t x = args.x.columns * 2 * (kParts == 1 ? args.x.tokens : XColumns<kParts, kTokens>::kRows);
+    std::uint32_t shift = 0;
+    if (kTokens > 2)
+      while (shift < kMostShift && x >> shift > machine.sharedBytes / 2) ++shift;
+    for (; shift <= kMostShift; ++shift)
+      if (launchProduct<Source, kParts, kTokens>(machine, dependent, args, shift)) return true;
+  }
+  return launchProduct<Source, kParts, kTokens>(machine, dependent, args, 0);
+}
+
+/// Tokens in launches of as many as fit, up to eight.
 template <class Source, class SourceOf>
-void launchProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts, SourceOf&& sourceOf) {
-  if (how.compute == Compute::Bf16)
-    launchProduct<Source, 1>(machine, how, parts, sourceOf);
-  else
-    launchProduct<Source, 3>(machine, how, parts, sourceOf);
+void launchProducts(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts, SourceOf&& sourceOf) {
+  std::uint32_t most = kFewAtOnce;
+  for (std::uint32_t first = 0; first < parts[0].tokens;) {
+    const std::uint32_t count = std::min(most, parts[0].tokens - first);
+    const auto args = productArgs<Source>(how, parts, first, count, sourceOf);
+    bool done = false;
+    if (how.compute == Compute::Bf16)
+      done = launchProduct<Source, 1, 8>(machine, !how.made, args);
+    else if (count > 5)
+      done = launchProduct<Source, 3, 8>(machine, !how.made, args);
+    else if (count > 2)
+      done = launchProduct<Source, 3, 5>(machine, !how.made, args);
+    else if (count == 2)
+      done = launchProduct<Source, 3, 2>(machine, !how.made, args);
+    else
+      done = launchProduct<Source, 3, 1>(machine, !how.made, args);
+    if (!done && count == 1) return;  // hasFewProduct() says that one fits
+    if (done)
+      first += count;
+    else
+      most = count > 5 ? 5 : count > 2 ? 2 : 1;
+  }
 }
 
 /// Parts of one source type; one function a file.
-void denseProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts);
-void codeProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts);
-void byteProduct(const Machine& machine, const TokenProduct& how, std::span<const MatmulArgs> parts);
+void denseProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
+void codeProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
+void byteProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
 
 }  // namespace deltascope::kernels::cuda
