@@ -1,84 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
-#include <atomic>
-#include <nlohmann/json.hpp>
-
-#include "core/base/file.h"
 #include "core/base/units.h"
-#include "core/checkpoint/safetensors.h"
-#include "core/model/weights.h"
 #include "core/pipeline/pipeline.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/selftest_parts.h"
+#include "core/runtime/selftest_small_model.h"
 
 namespace deltascope::selftest {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// A folder of its own that goes when the object does.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    static std::atomic<unsigned> count{0};
-    m_path =
-        fs::temp_directory_path(m_error) / ("deltascope-selftest-" + std::to_string(getpid()) + "-" + std::to_string(++count));
-    fs::create_directories(m_path, m_error);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(m_path, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return m_path; }
-  [[nodiscard]] const std::error_code& error() const { return m_error; }
-
- private:
-  fs::path m_path;
-  std::error_code m_error;
-};
-
-/// Two layers with everything that a family can ask for: grouped heads, norms of heads, biases, tied embeddings.
-nlohmann::ordered_json configOf() {
-  return {{"architectures", {"Qwen3ForCausalLM"}},
-          {"model_type", "qwen3"},
-          {"hidden_size", 192},
-          {"intermediate_size", 320},
-          {"num_hidden_layers", 2},
-          {"num_attention_heads", 6},
-          {"num_key_value_heads", 2},
-          {"head_dim", 32},
-          {"vocab_size", 611},
-          {"max_position_embeddings", 128},
-          {"rms_norm_eps", 1e-6},
-          {"rope_theta", 10000.0},
-          {"attention_bias", true},
-          {"tie_word_embeddings", true}};
-}
-
-Result<void> writeModel(const fs::path& folder) {
-  const auto json = configOf();
-  std::error_code error;
-  fs::create_directories(folder, error);
-  DELTASCOPE_TRY(writeTextFile(folder / "config.json", json.dump(2)));
-  DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(json, folder / "config.json"));
-  std::vector<TensorSpec> specs;
-  for (const auto& weight : weightsOf(config)) specs.push_back({weight.name, DType::BF16, weight.shape});
-  DELTASCOPE_ASSIGN(auto writer, SafetensorsWriter::create(folder / "model.safetensors", specs));
-  std::uint64_t seed = 100;
-  for (const auto& spec : specs) {
-    std::size_t count = 1;
-    for (const auto n : spec.shape) count *= n;
-    auto values = gaussian(count, ++seed);
-    for (auto& value : values) value = spec.shape.size() == 1 ? 1 + value : 4 * value;
-    std::vector<std::byte> bytes(count * 2);
-    fromFloat(DType::BF16, values, bytes);
-    DELTASCOPE_TRY(writer.write(spec.name, 0, bytes));
-  }
-  return writer.commit();
-}
 
 const std::vector<TokenId> kPrompt{5, 600, 17, 23, 300};
 
@@ -124,8 +52,8 @@ Result<void> testModel(const std::string& device, const JobContext& job, Checks&
     return fail(ErrorCode::Io, at({folder.path(), {}, {}}, folder.error().message()),
                 "set TMPDIR to a folder that can be written");
   const JobContext quiet{job.stop, {}, job.threads};
-  const fs::path plain = folder.path() / "plain", packed = folder.path() / "packed";
-  DELTASCOPE_TRY(writeModel(plain));
+  const std::filesystem::path plain = folder.path() / "plain", packed = folder.path() / "packed";
+  DELTASCOPE_TRY(writeSmallModel(plain, SmallModel::Narrow));
   PackRequest packing;
   packing.final = plain;
   packing.quantize = QuantFormat::Nf4;

@@ -14,6 +14,9 @@ using Checks = std::vector<SelfTestCheck>;
 [[nodiscard]] Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const std::stop_token& stop,
                                       Checks& checks);
 [[nodiscard]] Result<void> testProducts(kernels::Backend& backend, const std::stop_token& stop, Checks& checks);
+/// Whether bits depend on the number of tokens that are done together: of products, and of prompts in every placement.
+[[nodiscard]] Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, Checks& checks);
+[[nodiscard]] Result<void> testPrompts(const std::string& device, const JobContext& job, Checks& checks);
 [[nodiscard]] Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks);
 
 /// Gaussian weights of spread 0.02, the same for a seed on every machine.

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// Small random models for the self-test. Internal to core/runtime.
+#include <filesystem>
+#include <system_error>
+
+#include "core/base/result.h"
+
+namespace deltascope::selftest {
+
+/// A folder of its own that goes when the object does.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
+  [[nodiscard]] const std::error_code& error() const { return m_error; }
+
+ private:
+  std::filesystem::path m_path;
+  std::error_code m_error;
+};
+
+/// Two layers with everything that a family can ask for: grouped heads, norms of heads, biases, tied embeddings.
+enum class SmallModel {
+  Narrow,  ///< sizes that no kernel is made for
+  Wide,    ///< matrices of 512 and 640 columns, which a GPU's kernels for few tokens and for prompts take
+};
+/// Writes a checkpoint in BF16, the same on every machine.
+[[nodiscard]] Result<void> writeSmallModel(const std::filesystem::path& folder, SmallModel size);
+
+}  // namespace deltascope::selftest
