@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Reconstruction and products on a GPU, beside a copy on the same one: GB/s and µs, medians, every bit compared.
-///   bench_gpu [--device cuda:0] [--repeat 30]
+///   bench_gpu [--device cuda:0] [--repeat 30] [--only all|tokens]
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -31,6 +31,7 @@ constexpr std::uint64_t kColumns = 4096;
 struct Options {
   std::string device = "cuda:0";
   int repeat = 30;
+  std::string only = "all";
 };
 
 template <class T>
@@ -137,6 +138,83 @@ Matrix rowsOf(const Matrix& m, std::uint64_t first, std::uint64_t rows) {
   return part;
 }
 
+/// Products of several tokens with one matrix in each of its forms, in as many copies as no cache holds.
+class TokenBench {
+ public:
+  TokenBench(kernels::Backend& backend, const Options& options) : m_backend(backend), m_options(options) {}
+
+  void run(const Matrix& dense, const Matrix& base, const Matrix& tiled, std::uint64_t rows, std::uint64_t columns) {
+    const std::uint64_t copies = kBlock / (rows * columns);
+    const auto part = [&](Matrix m, std::uint64_t copy) {
+      m.columns = columns;
+      return rowsOf(m, copy * rows, rows);
+    };
+    const auto xs = selftest::gaussian(kTokens.back() * columns, 9);
+    const auto x = onDevice(m_backend, std::as_bytes(std::span(xs)));
+    const auto y = must(fromBackend(m_backend.allocate(kTokens.back() * rows * sizeof(float), "the benchmark")));
+    for (const char* name : {"BF16", "NF4 units", "exact units", "entropy"}) {
+      std::vector<Matrix> matrices;
+      std::vector<kernels::Buffer> memory;
+      for (std::uint64_t c = 0; c < copies; ++c) {
+        Matrix m = part(name[0] == 'B' ? dense : name[0] == 'N' ? base : tiled, c);
+        if (std::strstr(name, "units")) {
+          const bool exact = name[0] == 'e';
+          memory.push_back(must(fromBackend(m_backend.allocate(m_backend.unitBytes(m, exact), "the benchmark"))));
+          if (!exact)
+            must(fromBackend(m_backend.toCodes(m, memory.back().data())));
+          else if (!must(fromBackend(m_backend.toBytes(m, memory.back().data()))))
+            std::printf("exact units do not fit\n");
+          m.form = Matrix::Form::Tiled;
+          m.tiles.code = exact ? Tiles::Code::Bytes : Tiles::Code::Codes;
+          m.tiles.stream = memory.back().as<std::byte>();
+        }
+        matrices.push_back(m);
+      }
+      std::printf("%6llu x %-6llu %-12s", static_cast<unsigned long long>(rows), static_cast<unsigned long long>(columns),
+                  name);
+      kernels::MatmulArgs args;
+      args.x = x.as<float>();
+      args.y = y.as<float>();
+      std::vector<float> ones(8 * rows), all(8 * rows);
+      for (std::uint32_t t = 0; t < 8; ++t) {
+        args.weight = matrices[0];
+        args.x = x.as<float>() + t * columns;
+        args.y = y.as<float>() + t * rows;
+        must(fromBackend(m_backend.matmul(args)));
+      }
+      m_backend.copyOut(ones.data(), y.data(), ones.size() * sizeof(float));
+      args.x = x.as<float>();
+      args.y = y.as<float>();
+      for (const std::uint32_t tokens : kTokens) {
+        args.tokens = tokens;
+        const int batch = tokens > 16 ? 1 : static_cast<int>(std::min<std::uint64_t>(copies, 16));
+        const int repeat = tokens > 16 ? 5 : m_options.repeat;
+        const double ms = median(m_backend, repeat, batch, [&](int i) {
+          args.weight = matrices[static_cast<std::size_t>(i) % copies];
+          must(fromBackend(m_backend.matmul(args)));
+        });
+        args.weight = matrices[0];
+        must(fromBackend(m_backend.matmul(args)));
+        const std::size_t same = std::min<std::uint32_t>(tokens, 8) * rows;
+        m_backend.copyOut(all.data(), y.data(), same * sizeof(float));
+        std::printf(" %8.1f%s", ms * 1e3, std::memcmp(ones.data(), all.data(), same * sizeof(float)) == 0 ? "" : "!");
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+  static void header() {
+    std::printf("\nproducts: us by tokens; ! other bits than one token alone\n%-28s", "");
+    for (const std::uint32_t tokens : kTokens) std::printf(" %8u", tokens);
+    std::printf("\n");
+  }
+
+ private:
+  static constexpr std::array<std::uint32_t, 12> kTokens{1, 2, 3, 4, 5, 6, 8, 16, 24, 64, 128, 512};
+  kernels::Backend& m_backend;
+  const Options& m_options;
+};
+
 std::uint64_t wrongBits(kernels::Backend& backend, const kernels::Buffer& out, const Data& data) {
   std::vector<std::byte> back(kPart * 2);
   std::uint64_t wrong = 0;
@@ -154,6 +232,7 @@ int main(int count, char** values) {
   for (int i = 1; i + 1 < count; i += 2) {
     if (std::strcmp(values[i], "--device") == 0) options.device = values[i + 1];
     if (std::strcmp(values[i], "--repeat") == 0) options.repeat = std::max(1, std::atoi(values[i + 1]));
+    if (std::strcmp(values[i], "--only") == 0) options.only = values[i + 1];
   }
   kernels::BackendOptions open;
   open.device = options.device;
@@ -192,6 +271,12 @@ int main(int count, char** values) {
     coded.push_back(encode(*backend, data, id, base));
     forms.push_back({std::string(nameOf(id)), coded.back().matrix, coded.back().bits + 4.5});
   }
+  TokenBench::header();
+  TokenBench tokens(*backend, options);
+  for (const auto& [rows, columns] : {std::pair{53248, 4096}, {28672, 4096}, {6144, 4096}, {4096, 4096}, {4096, 14336}})
+    tokens.run(plain, base, coded[0].matrix, static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns));
+  if (options.only == "tokens") return 0;
+
   // Units are of a whole matrix, so each size has its own.
   std::map<std::uint64_t, std::array<Coded, 2>> units;
   for (const std::uint64_t rows : {plain.rows, std::uint64_t{14336}, std::uint64_t{4096}})
