@@ -18,6 +18,8 @@
 namespace deltascope::kernels::cuda {
 
 inline constexpr unsigned kMostMatrices = 3;
+/// Shared memory that a block has before its dynamic part, on Hopper.
+inline constexpr std::uint32_t kReserved = 1024;
 
 template <class Source>
 struct ProductPart {
@@ -107,17 +109,28 @@ __device__ __forceinline__ void endSlice(const float (&d)[kTiles][4], unsigned l
 
 }  // namespace detail
 
-template <class Source, int kParts, unsigned kTokens>
+/// kShift: args.shift where it is known when this is compiled, which saves registers; else kAnyShift.
+inline constexpr int kAnyShift = -1;
+template <class Source, int kParts, unsigned kTokens, int kShift>
 __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid_constant__ ProductArgs<Source> args) {
   using Columns = XColumns<kParts, kTokens>;
   constexpr int kTiles = Columns::kTiles;
+  if (!Source::kCompiled) __trap();
   extern __shared__ __align__(128) std::uint8_t shared[];
-  __shared__ std::uint32_t table[Source::kTableWords];
+  std::uint32_t* table;
+  if constexpr (Source::kWideTable) {
+    table = reinterpret_cast<std::uint32_t*>(shared + (Source::kTableAddress - kReserved));
+    if ((sharedAddress(table) & (Source::kTableAddress - 1)) != 0) __trap();
+  } else {
+    __shared__ std::uint32_t small[Source::kTableWords];
+    table = small;
+  }
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
   args.part[0].source.loadTable(table, kProductThreads);
 
-  const std::uint32_t blocks = 1u << args.shift, slices = kProductWarps >> args.shift;
-  const std::uint32_t rank = blockIdx.x & (blocks - 1), cluster = blockIdx.x >> args.shift, clusters = gridDim.x >> args.shift;
+  const std::uint32_t shift = kShift == kAnyShift ? args.shift : static_cast<std::uint32_t>(kShift);
+  const std::uint32_t blocks = 1u << shift, slices = kProductWarps >> shift;
+  const std::uint32_t rank = blockIdx.x & (blocks - 1), cluster = blockIdx.x >> shift, clusters = gridDim.x >> shift;
   const std::uint32_t slice = warp & (slices - 1), sub = warp / slices;
 
   // Groups of a gated product come in twos: the gate's rows, then the same rows of the other.
@@ -225,7 +238,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       use(odd);
       fetch(odd);
     }
-    detail::synchronizeCluster(args.shift);
+    detail::synchronizeCluster(shift);
     const std::uint32_t sumsAddress = sharedAddress(sums);
     const auto total = [&](std::uint32_t number, std::uint32_t token, std::uint32_t row, std::uint32_t rowInGroup,
                            const ProductPart<Source>& part) {
@@ -254,7 +267,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       if (args.accumulate) y += into;
       into = y;
     }
-    detail::synchronizeCluster(args.shift);
+    detail::synchronizeCluster(shift);
   }
 }
 

@@ -4,7 +4,10 @@
 namespace deltascope::kernels::cuda {
 
 void byteProduct(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
-  launchProducts<ByteSource>(machine, how, parts, byteSourceOf);
+  if (machine.clusters)  // Hopper has room for the wide table
+    launchProducts<PairSource<true>>(machine, how, parts, pairSourceOf<true>);
+  else
+    launchProducts<PairSource<false>>(machine, how, parts, pairSourceOf<false>);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/pair_source.cuh"
 #include "kernels/cuda/product.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -19,13 +20,29 @@ namespace deltascope::kernels::cuda {
   std::copy_n(m.values, 16, source.values);
   return source;
 }
-[[nodiscard]] inline ByteSource byteSourceOf(const Matrix& m) {
+/// What PairSource adds to absmax, by code of sixteen ascending values whose eighth is zero: the bin's edge nearer zero, less
+/// one so that the sum lies below it whatever absmax's fraction is; of the zero bin so that differences are small and positive.
+[[nodiscard]] inline std::array<std::uint32_t, 16> pairFactors(const float* values) {
+  constexpr std::uint32_t kOne = 0x3f80, kZeroBinBelow = 1024, kMiddle = 33;
+  const auto bitsOf = [](float f) { return std::bit_cast<std::uint32_t>(f) >> 16; };
+  std::array<std::uint32_t, 16> factors{};
+  for (unsigned code = 0; code < 16; ++code) {
+    const float edge =
+        code == 7 ? 0.5f * std::max(values[8], -values[6]) : 0.5f * (values[code] + values[code > 7 ? code - 1 : code + 1]);
+    factors[code] = code == 7 ? bitsOf(edge) - kOne - kZeroBinBelow + kMiddle
+                              : (bitsOf(edge) & 0x7fff) - kOne - 1 + (code < 7 ? 0x8000 : 0);
+    factors[code] &= 0xffff;
+  }
+  return factors;
+}
+template <bool kWide>
+[[nodiscard]] PairSource<kWide> pairSourceOf(const Matrix& m) {
   const UnitForm form(m.rows, m.columns, true);
-  ByteSource source{m.tiles.stream,
-                    reinterpret_cast<const std::uint32_t*>(m.tiles.stream + form.overflowAt),
-                    static_cast<std::uint32_t>(m.columns / kUnitColumns),
-                    {}};
-  std::copy_n(m.tiles.factors.data(), 16, source.lo);
+  PairSource<kWide> source{m.tiles.stream,
+                           reinterpret_cast<const std::uint32_t*>(m.tiles.stream + form.overflowAt),
+                           static_cast<std::uint32_t>(m.columns / kUnitColumns),
+                           {}};
+  std::ranges::copy(pairFactors(m.values), source.lo);
   return source;
 }
 
@@ -84,34 +101,65 @@ template <class Source, class SourceOf>
 /// Row groups whose sums a block should hold at least: each batch of them waits for its last.
 inline constexpr std::uint32_t kLeastBatch = 4;
 
+/// Shared memory beside tables: where x and sums can lie, offsets in the dynamic part.
+struct Room {
+  std::uint32_t at, end;
+  [[nodiscard]] std::uint32_t bytes() const { return end - at; }
+};
+template <class Source>
+[[nodiscard]] std::array<Room, 2> roomOf(const Machine& machine) {
+  if constexpr (Source::kWideTable)
+    return {Room{0, Source::kTableAddress - kReserved},
+            Room{Source::kTableAddress + Source::kTableBytes - kReserved, machine.sharedBytes}};
+  const std::uint32_t end = machine.sharedBytes - (Source::kTableWords * 4 + 127) / 128 * 128;
+  return {Room{0, end}, Room{end, end}};
+}
+/// Takes `bytes` from the smaller of two that has them.
+[[nodiscard]] inline bool take(std::array<Room, 2>& rooms, std::uint32_t bytes, std::uint32_t& at) {
+  const bool second = rooms[1].bytes() < rooms[0].bytes() ? rooms[1].bytes() >= bytes : rooms[0].bytes() < bytes;
+  Room& room = rooms[second];
+  if (room.bytes() < bytes) return false;
+  at = room.at;
+  room.at += bytes;
+  return true;
+}
+
 /// With clusters of 1 << shift blocks. False: x of so many tokens does not fit.
 template <class Source, int kParts, unsigned kTokens>
 [[nodiscard]] bool launchProduct(const Machine& machine, bool dependent, ProductArgs<Source> args, std::uint32_t shift) {
   using Columns = XColumns<kParts, kTokens>;
   static std::array<std::atomic<unsigned>, 16 * 4> clustersKnown{};
-  const auto kernel = productKernel<Source, kParts, kTokens>;
-  constexpr std::uint32_t kTable = (Source::kTableWords * 4 + 127) / 128 * 128;
-  const std::uint32_t room = machine.sharedBytes - kTable, blocks = 1u << shift, slices = kProductWarps >> shift;
+  // One token has no clusters; of five and eight those of two blocks are what models of usual widths take.
+  constexpr int kUsual = kTokens == 1 ? 0 : kParts == 1 || kTokens == 2 ? kAnyShift : 1;
+  auto kernel = productKernel<Source, kParts, kTokens, kUsual>;
+  if constexpr (kTokens > 1 && kUsual != kAnyShift)
+    if (shift != static_cast<std::uint32_t>(kUsual)) kernel = productKernel<Source, kParts, kTokens, kAnyShift>;
+  const std::uint32_t blocks = 1u << shift, slices = kProductWarps >> shift;
   const std::uint32_t units = args.x.columns / kUnitColumns, each = args.gated ? 2 : 1;
   std::uint32_t staged = 0;
   for (std::uint32_t r = 0; r < blocks; ++r)
     staged = std::max(staged, sliceBegin(units, (r + 1) * slices) - sliceBegin(units, r * slices));
   const std::uint32_t stride = staged * kUnitColumns * 2 + kPartPadding;
   const std::uint32_t perGroup = args.x.tokens * slices * kUnitRows * 4;
-  args.sumsAt = (kParts == 1 ? args.x.tokens : Columns::kRows) * stride;
-  if (args.sumsAt + std::max(kXScratch, perGroup * each * (shift > 0 ? kLeastBatch : 1)) > room) return false;
-  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(room));
+  const std::uint32_t rowsOfX = kParts == 1 ? args.x.tokens : Columns::kRows;
+  auto rooms = roomOf<Source>(machine);
+  const std::uint32_t most = std::max(rooms[0].end, rooms[1].end);
+  for (int n = 0; n < Columns::kTiles; ++n)
+    if (!take(rooms, std::min(8u, rowsOfX - 8 * n) * stride, args.x.at[n])) return false;
+  const Room& forSums = rooms[rooms[1].bytes() > rooms[0].bytes()];
+  args.sumsAt = forSums.at;
+  if (std::max(kXScratch, perGroup * each * (shift > 0 ? kLeastBatch : 1)) > forSums.bytes()) return false;
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most));
   unsigned clusters = machine.processors;
-  if (shift > 0) clusters = mostClusters(machine, reinterpret_cast<const void*>(kernel), shift, room, clustersKnown);
+  if (shift > 0) clusters = mostClusters(machine, reinterpret_cast<const void*>(kernel), shift, most, clustersKnown);
   clusters = std::min(clusters, args.groups);
   if (clusters == 0) return false;
-  for (int n = 0; n < Columns::kTiles; ++n) args.x.at[n] = 8 * n * stride;
-  const std::uint32_t sumBytes = room - args.sumsAt;
   const std::uint32_t rawBytes = args.x.tokens * (args.x.normWeight ? args.x.columns : staged * kUnitColumns) * 4;
-  args.x.raw = args.x.tokens > 1 && kXScratch + rawBytes <= sumBytes;
+  args.x.raw = args.x.tokens > 1 && kXScratch + rawBytes <= forSums.bytes();
   args.shift = shift;
-  args.batch = std::min(sumBytes / perGroup, (args.groups * each + clusters - 1) / clusters + each) / each * each;
-  const std::uint32_t shared = args.sumsAt + std::max(args.batch * perGroup, kXScratch + (args.x.raw ? rawBytes : 0));
+  args.batch = std::min(forSums.bytes() / perGroup, (args.groups * each + clusters - 1) / clusters + each) / each * each;
+  std::uint32_t shared = args.sumsAt + std::max(args.batch * perGroup, kXScratch + (args.x.raw ? rawBytes : 0));
+  if (Source::kWideTable) shared = most;
   Machine own = machine;
   own.dependentLaunch = machine.dependentLaunch && dependent;
   launchClusters(own, kernel, blocks, clusters * blocks, kProductThreads, shared, args);
@@ -151,7 +199,7 @@ void launchProducts(const Machine& machine, const FewProduct& how, std::span<con
     else if (count == 2)
       done = launchProduct<Source, 3, 2>(machine, !how.made, args);
     else
-      done = launchProduct<Source, 3, 1>(machine, !how.made, args);
+      done = launchProduct<Source, 3, 1>(machine, !how.made, args) || launchProduct<Source, 3, 2>(machine, !how.made, args);
     if (!done && count == 1) return;  // hasFewProduct() says that one fits
     if (done)
       first += count;

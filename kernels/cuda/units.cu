@@ -86,7 +86,29 @@ __global__ void __launch_bounds__(256)
     }
 }
 
-struct ByteTarget {
+__global__ void __launch_bounds__(kThreads)
+    toCodesKernel(const __grid_constant__ FourBit base, std::byte* records, std::uint32_t units) {
+  const unsigned lane = threadIdx.x % kWarp;
+  const std::uint32_t unit = blockIdx.x * kWarps + threadIdx.x / kWarp;
+  if (unit >= units) return;
+  const UnitPlace at = placeOf(unit, base.columns, base.rows, lane);
+  std::byte* const record = records + std::size_t{unit} * CodeSource::kRecordBytes;
+#pragma unroll
+  for (unsigned r = 0; r < 2; ++r) {
+    const std::uint32_t row = r == 0 ? at.row0 : at.row1;
+    *reinterpret_cast<uint4*>(record + r * CodeSource::kLowerAt + lane * 16) =
+        make_uint4(base.codesAt(row, at.column), base.codesAt(row, at.column + 32), base.codesAt(row, at.column + 64),
+                   base.codesAt(row, at.column + 96));
+  }
+  if ((lane & 3) == 0)
+    *reinterpret_cast<uint4*>(record + CodeSource::kScalesAt + (lane >> 2) * 16) =
+        make_uint4(base.absmaxAt(at.row0, at.column), base.absmaxAt(at.row0, at.column + 64), base.absmaxAt(at.row1, at.column),
+                   base.absmaxAt(at.row1, at.column + 64));
+}
+
+using Exact = PairSource<false>;
+
+struct ExactTarget {
   std::byte* records;
   std::uint32_t *overflow, *used;
   std::uint32_t mostOverflow;
@@ -95,73 +117,54 @@ struct ByteTarget {
 
 /// A lane's extras of a unit while they are collected.
 struct Extras {
-  std::uint32_t word = 0, number = 0;
+  std::uint32_t word = 0, number = 0, signs = 0;
+
+  /// Takes what fits of the upper byte of the zero bin's next difference; returns what the decoder will give.
+  __device__ __forceinline__ std::uint32_t add(std::uint32_t i, std::uint32_t high) {
+    if (i >= Exact::kExtras) return 0;
+    const std::uint32_t magnitude = high & 3, sign = high >> 7;
+    signs |= sign << i;
+    word |= Exact::extraAt(i, magnitude, sign);
+    return high & 0x83;
+  }
 };
 
-/// Eight weights of one row: their bytes, and a bit for each that must be patched.
+/// Eight weights of one row: the low bytes of their differences. Calls patch(n, bits) for the weight of nibble n whose upper
+/// byte must be changed by `bits`.
+template <class Patch>
 __device__ __forceinline__ uint2 encodeEight(const uint4& weights, std::uint32_t codes, std::uint32_t absmax,
-                                             const std::uint32_t (&lo)[16], Extras& extras, std::uint32_t& patched) {
-  const std::uint32_t absmaxPair = __byte_perm(absmax, 0, 0x3232), pairs[4] = {weights.x, weights.y, weights.z, weights.w};
-  std::uint32_t words[2] = {0, 0}, zeros = 0;
-  patched = 0;
-  for (unsigned k = 0; k < 4; ++k) {
-    const std::uint32_t code[2] = {codes >> (8 * k + 4) & 15, codes >> 8 * k & 15};
-    const std::uint32_t anchors = multiplyPairs(lo[code[0]] | lo[code[1]] << 16, absmaxPair);
-    std::uint32_t carry = 0;
-    for (unsigned h = 0; h < 2; ++h) {
-      const std::uint32_t anchor = h ? anchors >> 16 : anchors & 0xffff, bits = h ? pairs[k] >> 16 : pairs[k] & 0xffff;
-      const std::uint32_t x = (bits - anchor - carry) & 0xffff;
-      bool good = x < 256;
-      if (code[h] == 7) {
-        const bool room = zeros < 4 && extras.number < ByteSource::kExtras;
-        if (room) {
-          good = (x & 0x7c00) == 0;
-          if (good) extras.word |= ByteSource::extraAt(extras.number, x >> 8 & 3, x >> 15);
-        }
-        if (zeros < 4) ++extras.number;  // as the decoder counts
-        ++zeros;
-      }
-      if (!good) patched |= 1u << (2 * k + h);
-      words[k >> 1] |= (good ? x & 255 : 0) << (16 * (k & 1) + 8 * h);
-      carry = h == 0 ? ((anchor + (good ? x : 0)) >> 16) : 0;
-    }
-  }
-  return make_uint2(words[0], words[1]);
-}
-
-/// Codes and absmax of a unit; `kHalf`: absmax cut to 16 bits.
-template <class Source, bool kHalf>
-__device__ __forceinline__ void writeBase(const FourBit& base, const UnitPlace& at, std::byte* record, unsigned lane) {
-  uint4 words[2];
+                                             const std::uint32_t (&lo)[16], Extras& extras, Patch&& patch) {
+  const std::uint32_t pairs[4] = {weights.x, weights.y, weights.z, weights.w};
+  std::uint32_t difference[8], carry = 0;
 #pragma unroll
-  for (unsigned r = 0; r < 2; ++r) {
-    const std::uint32_t row = r == 0 ? at.row0 : at.row1;
-    words[r] = make_uint4(base.codesAt(row, at.column), base.codesAt(row, at.column + 32), base.codesAt(row, at.column + 64),
-                          base.codesAt(row, at.column + 96));
-    *reinterpret_cast<uint4*>(record + r * Source::kLowerAt + lane * 16) = words[r];
+  for (unsigned i = 0; i < 8; ++i) {
+    const std::uint32_t bits = i & 1 ? pairs[i >> 1] >> 16 : pairs[i >> 1] & 0xffff;
+    const std::uint32_t anchor = lo[codes >> 4 * (i ^ 1) & 15] + absmax + carry;
+    difference[i] = (bits - anchor) & 0xffff;
+    carry = i & 1 ? 0 : (anchor + difference[i]) >> 16;
   }
-  if ((lane & 3) != 0) return;
-  const std::uint32_t a = base.absmaxAt(at.row0, at.column), b = base.absmaxAt(at.row0, at.column + 64);
-  const std::uint32_t c = base.absmaxAt(at.row1, at.column), d = base.absmaxAt(at.row1, at.column + 64);
-  if constexpr (kHalf)
-    *reinterpret_cast<uint2*>(record + Source::kScalesAt + (lane >> 2) * 8) =
-        make_uint2(__byte_perm(a, b, 0x7632), __byte_perm(c, d, 0x7632));
-  else
-    *reinterpret_cast<uint4*>(record + Source::kScalesAt + (lane >> 2) * 16) = make_uint4(a, b, c, d);
-}
-
-__global__ void __launch_bounds__(kThreads)
-    toCodesKernel(const __grid_constant__ FourBit base, std::byte* records, std::uint32_t units) {
-  const unsigned lane = threadIdx.x % kWarp;
-  const std::uint32_t unit = blockIdx.x * kWarps + threadIdx.x / kWarp;
-  if (unit >= units) return;
-  writeBase<CodeSource, false>(base, placeOf(unit, base.columns, base.rows, lane),
-                               records + std::size_t{unit} * CodeSource::kRecordBytes, lane);
+  std::uint32_t words[2] = {0, 0}, zeros = 0;
+#pragma unroll
+  for (unsigned i = 0; i < 8; ++i) words[i / 4] |= (difference[i] & 255) << 8 * (i & 3);
+#pragma unroll
+  for (unsigned n = 0; n < 8; ++n) {
+    const std::uint32_t high = difference[n ^ 1] >> 8;
+    std::uint32_t given = 0;
+    if ((codes >> 4 * n & 15) == Exact::kZeroCode) {
+      if (zeros < 4) given = extras.add(extras.number + zeros, high);
+      ++zeros;
+    } else if (zeros >= 4) {
+      given = extras.signs >> (extras.number + zeros - 4) & 1 ? 0xff : 0;
+    }
+    if (high != given) patch(n, high ^ given);
+  }
+  extras.number += min(zeros, 4u);
+  return make_uint2(words[0], words[1]);
 }
 
 /// A warp a unit. `dense`: the rows [firstRow, lastRow) reconstructed.
 __global__ void __launch_bounds__(kThreads)
-    toBytesKernel(const __grid_constant__ FourBit base, const __grid_constant__ ByteTarget target, const std::byte* dense,
+    toExactKernel(const __grid_constant__ FourBit base, const __grid_constant__ ExactTarget target, const std::byte* dense,
                   std::uint32_t firstRow, std::uint32_t lastRow, std::uint32_t firstUnit, std::uint32_t endUnit) {
   __shared__ std::uint32_t lists[kWarps][kUnitWeights];
   __shared__ std::uint32_t counts[kWarps];
@@ -170,46 +173,45 @@ __global__ void __launch_bounds__(kThreads)
   if (unit >= endUnit) return;
   if (lane == 0) counts[warp] = 0;
   __syncwarp();
-  std::byte* const record = target.records + std::size_t{unit} * ByteSource::kRecordBytes;
+  std::byte* const record = target.records + std::size_t{unit} * Exact::kRecordBytes;
   const UnitPlace at = placeOf(unit, base.columns, lastRow, lane);
-  writeBase<ByteSource, true>(base, at, record, lane);
   Extras extras;
   for (unsigned c = 0; c < kUnitChunks; ++c) {
     uint2 bytes[2];
     for (unsigned r = 0; r < 2; ++r) {
       const std::uint32_t row = r == 0 ? at.row0 : at.row1, column = at.column + c * kChunkColumns;
-      const uint4 w = *reinterpret_cast<const uint4*>(dense + (std::size_t{row - firstRow} * base.columns + column) * 2);
-      std::uint32_t patched;
-      bytes[r] = encodeEight(w, base.codesAt(row, column), base.absmaxAt(row, column), target.lo, extras, patched);
-      const std::uint32_t pairs[4] = {w.x, w.y, w.z, w.w};
-      for (; patched != 0; patched &= patched - 1) {
-        const unsigned i = __ffs(static_cast<int>(patched)) - 1;
-        const std::uint32_t bits = i & 1 ? pairs[i >> 1] >> 16 : pairs[i >> 1] & 0xffff;
-        lists[warp][atomicAdd(&counts[warp], 1u)] = c << 25 | lane << 20 | r << 19 | i << 16 | bits;
-      }
+      const uint4 weights = *reinterpret_cast<const uint4*>(dense + (std::size_t{row - firstRow} * base.columns + column) * 2);
+      const std::uint32_t codes = base.codesAt(row, column), absmax = base.absmaxAt(row, column) >> 16;
+      reinterpret_cast<std::uint32_t*>(record + r * Exact::kLowerAt)[lane * 4 + c] = codes ^ Exact::kZeroCode * 0x11111111u;
+      if ((lane & 3) == 0)
+        reinterpret_cast<std::uint16_t*>(record + Exact::kScalesAt)[(lane >> 2) * 4 + 2 * r + c / 2] =
+            static_cast<std::uint16_t>(absmax);
+      bytes[r] = encodeEight(weights, codes, absmax, target.lo, extras, [&](unsigned n, std::uint32_t bits) {
+        lists[warp][atomicAdd(&counts[warp], 1u)] = Exact::patchOf(c, lane, 2 * r + n / 4, n & 3, bits);
+      });
     }
-    *reinterpret_cast<uint4*>(record + ByteSource::kBytesAt + c * 512 + lane * 16) =
+    *reinterpret_cast<uint4*>(record + Exact::kBytesAt + c * 512 + lane * 16) =
         make_uint4(bytes[0].x, bytes[0].y, bytes[1].x, bytes[1].y);
   }
   __syncwarp();
   const std::uint32_t count = counts[warp];
-  const std::uint32_t inside = count <= ByteSource::kInlinePatches ? count : ByteSource::kInlinePatches - 1;
-  std::uint32_t more = ByteSource::kNoPatch;
+  const std::uint32_t inside = count <= Exact::kInlinePatches ? count : Exact::kInlinePatches - 1;
+  std::uint32_t more = Exact::kNoPatch;
   if (count > inside) {
     std::uint32_t begin = 0;
     if (lane == 0) begin = atomicAdd(target.used, count - inside + 1);
     begin = __shfl_sync(kAllLanes, begin, 0);
-    more = ByteSource::kMorePatches | begin;
+    more = Exact::kMorePatches | begin;
     if (begin + count - inside + 1 <= target.mostOverflow) {
       if (lane == 0) target.overflow[begin] = count - inside;
       for (std::uint32_t i = lane; i < count - inside; i += kWarp) target.overflow[begin + 1 + i] = lists[warp][inside + i];
     }
   }
-  *reinterpret_cast<std::uint32_t*>(record + ByteSource::kExtrasAt + lane * 4) = extras.word;
-  if (lane < ByteSource::kInlinePatches) {
-    std::uint32_t patch = lane < inside ? lists[warp][lane] : ByteSource::kNoPatch;
-    if (count > inside && lane == ByteSource::kInlinePatches - 1) patch = more;
-    *reinterpret_cast<std::uint32_t*>(record + ByteSource::kPatchesAt + lane * 4) = patch;
+  reinterpret_cast<std::uint32_t*>(record + Exact::kExtrasAt)[lane] = extras.word;
+  if (lane < Exact::kInlinePatches) {
+    std::uint32_t patch = lane < inside ? lists[warp][lane] : Exact::kNoPatch;
+    if (count > inside && lane == Exact::kInlinePatches - 1) patch = more;
+    reinterpret_cast<std::uint32_t*>(record + Exact::kPatchesAt)[lane] = patch;
   }
 }
 
@@ -224,7 +226,7 @@ __global__ void __launch_bounds__(kThreads)
 
 UnitForm::UnitForm(std::uint64_t rows, std::uint64_t columns, bool exact)
     : units((rows + kUnitRows - 1) / kUnitRows * (columns / kUnitColumns)),
-      overflowAt(aligned(units * (exact ? ByteSource::kRecordBytes : CodeSource::kRecordBytes))),
+      overflowAt(aligned(units * (exact ? Exact::kRecordBytes : CodeSource::kRecordBytes))),
       mostOverflow(exact ? units * 2 + 64 : 0),
       bytes(overflowAt + aligned(mostOverflow * sizeof(std::uint32_t))) {}
 
@@ -241,7 +243,7 @@ void expandRows(const Machine& machine, const Matrix& m, std::uint64_t firstRow,
         source, static_cast<std::uint32_t>(m.columns), static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end),
         static_cast<std::uint32_t>(firstRow + rows), static_cast<std::byte*>(into));
   };
-  m.tiles.code == Tiles::Code::Bytes ? launch(byteSourceOf(m)) : launch(codeSourceOf(m));
+  m.tiles.code == Tiles::Code::Bytes ? launch(pairSourceOf<false>(m)) : launch(codeSourceOf(m));
 }
 
 void dequantizeSteps(const Machine& machine, const Matrix& m, std::uint64_t first, std::uint64_t count, void* into) {
@@ -261,15 +263,15 @@ void toCodes(const Machine& machine, const Matrix& fourBit, void* into) {
 void toBytes(const Machine& machine, const Matrix& m, const void* dense, std::uint64_t firstRow, std::uint64_t rows,
              const UnitForm& form, void* into, std::uint32_t* used) {
   auto* bytes = static_cast<std::byte*>(into);
-  ByteTarget target{bytes,
-                    reinterpret_cast<std::uint32_t*>(bytes + form.overflowAt),
-                    used,
-                    static_cast<std::uint32_t>(form.mostOverflow),
-                    {}};
-  std::copy_n(m.tiles.factors.data(), 16, target.lo);
+  ExactTarget target{bytes,
+                     reinterpret_cast<std::uint32_t*>(bytes + form.overflowAt),
+                     used,
+                     static_cast<std::uint32_t>(form.mostOverflow),
+                     {}};
+  std::ranges::copy(pairFactors(m.values), target.lo);
   const std::uint64_t rowUnits = m.columns / kUnitColumns, first = firstRow / kUnitRows * rowUnits;
   const std::uint64_t end = (firstRow + rows + kUnitRows - 1) / kUnitRows * rowUnits;
-  toBytesKernel<<<blocksFor(end - first), kThreads, 0, machine.stream>>>(
+  toExactKernel<<<blocksFor(end - first), kThreads, 0, machine.stream>>>(
       fourBitOf(m), target, static_cast<const std::byte*>(dense), static_cast<std::uint32_t>(firstRow),
       static_cast<std::uint32_t>(firstRow + rows), static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end));
 }
