@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention over the cache, segment by segment: each segment's maximum, sum and values, then these merged in ascending order.
-// For few tokens the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them.
+// For few tokens the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them,
+// a token's or, in attention_prompt.cu, those of several.
 // Level: shape. What is added when follows from a token's position, the window and the capacity of the cache.
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/cuda/attention.h"
 #include "kernels/cuda/dependent.cuh"
 #include "kernels/cuda/heads.cuh"
 
@@ -12,7 +14,7 @@ namespace deltascope::kernels::cuda {
 namespace {
 
 constexpr unsigned kThreads = 256, kWarps = kThreads / kWarp;
-constexpr std::uint32_t kSpan = 64;      ///< positions whose scores are held at a time
+constexpr std::uint32_t kSpan = kAttentionSpan;
 constexpr std::uint32_t kMostHeads = 4;  ///< query heads of one key-value head that are done together
 constexpr std::uint32_t kOutputs = 4;    ///< a thread's
 constexpr std::uint32_t kMostSegments = 64;
@@ -366,7 +368,13 @@ void attention(const Machine& machine, const AttentionArgs& args, const std::uin
   if (args.tokens == 0) return;
   const Args all = argsOf(args, position, scratch, scratchBytes);
   const std::uint32_t most = args.tokens <= kMostSplit ? mostSplit(all, scratchBytes) : 0;
-  if (most == 0) return launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
+  if (most == 0) {
+    const bool windowed = args.window > 0 && args.firstPosition + args.tokens > args.window;
+    const PromptAttention prompt{args.q,      args.out,   args.cache,        position,
+                                 args.tokens, args.heads, all.segmentLength, args.scale};
+    if (!windowed && attendPrompt(machine, prompt)) return;
+    return launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
+  }
   for (std::uint32_t first = 0; first < args.tokens; first += most)
     launchSplit(machine, all, first, std::min(most, args.tokens - first));
 }
