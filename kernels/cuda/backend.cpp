@@ -55,8 +55,7 @@ class EventTimer final : public Timer {
   if (a.tokens > kMostFew || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
   if (m.form != Matrix::Form::Tiled) return true;
   if (m.tiles.code != n.tiles.code) return false;
-  return m.tiles.code == Tiles::Code::Codes ? std::equal(m.values, m.values + 16, n.values)
-                                            : m.tiles.factors == n.tiles.factors;
+  return std::equal(m.values, m.values + 16, n.values);
 }
 
 }  // namespace
@@ -82,6 +81,12 @@ Outcome<void> CudaBackend::start(int index, const BackendOptions& options) {
   m_machine.sharedBytes = static_cast<std::uint32_t>(shared);
   // Code for older architectures has no instruction to wait with, whatever the device could do.
   m_machine.dependentLaunch = m_machine.clusters = codeArchitecture() >= 90;
+#ifdef DELTASCOPE_HOPPER
+  int major = 0, minor = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index);
+  m_machine.warpgroups = major == 9 && minor == 0;
+#endif
   if (const auto error = cudaStreamCreateWithFlags(&m_machine.stream, cudaStreamNonBlocking); error != cudaSuccess)
     return failed("a stream of the GPU", error);
   m_compute = options.compute == ComputeMode::Bf16 ? Compute::Bf16 : Compute::Fp32;

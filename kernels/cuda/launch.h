@@ -16,6 +16,7 @@ struct Machine {
   std::uint32_t sharedBytes = 0;  ///< that a block may have
   bool dependentLaunch = false;   ///< kernels may begin before the one before has ended
   bool clusters = false;          ///< blocks may read each other's shared memory
+  bool warpgroups = false;        ///< Hopper itself, and code for its warpgroup instructions is there
   cudaStream_t stream = nullptr;
 };
 

@@ -5,8 +5,8 @@
 // product.cuh give it: chunks of 32 columns one after another, of each first the columns 8t … 8t + 3, then 8t + 4 … 8t + 7.
 // Where one of the sixteen column slices ends, the parts' sums are added to the total and begin anew.
 #include "kernels/cuda/elements.cuh"
-#include "kernels/cuda/launch.h"
 #include "kernels/cuda/product.cuh"
+#include "kernels/cuda/prompt.h"
 #include "kernels/cuda/tensor.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -18,17 +18,6 @@ constexpr unsigned kRowBytes = kStep * 2, kWeightBytes = kRows * kRowBytes, kXBy
 constexpr unsigned kUnitSteps = kUnitColumns / kStep;
 /// Of a warp: tiles of 16 rows, of 8 tokens; two warps share the rows of a block, four its tokens.
 constexpr unsigned kRowTiles = 4, kTokenTiles = 2;
-
-struct PromptArgs {
-  const std::byte* weights;
-  const float* x;
-  float* y;
-  const void* bias;
-  std::uint32_t rows, columns, tokens;
-  ElementType biasType;
-  std::uint64_t stride;
-  bool accumulate;
-};
 
 /// Where piece `c` of 16 bytes of a row lies: pieces 0 … 3 of two rows in a row are in different banks, and 4 … 7.
 __device__ __forceinline__ std::uint32_t pieceAt(std::uint32_t row, std::uint32_t c) {
@@ -211,6 +200,9 @@ void productOfPrompt(const Machine& machine, Compute compute, const MatmulArgs& 
                           args.biasType,
                           stride,
                           args.accumulate};
+#ifdef DELTASCOPE_HOPPER
+  if (machine.warpgroups) return promptOnHopper(machine, compute, prompt);
+#endif
   compute == Compute::Bf16 ? launch<1>(machine, prompt) : launch<3>(machine, prompt);
 }
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What the kernels for prompts take.
+#include "kernels/cuda/launch.h"
+
+namespace deltascope::kernels::cuda {
+
+struct PromptArgs {
+  const std::byte* weights;
+  const float* x;
+  float* y;
+  const void* bias;
+  std::uint32_t rows, columns, tokens;
+  ElementType biasType;
+  std::uint64_t stride;
+  bool accumulate;
+};
+
+/// productOfPrompt() where machine.warpgroups is set.
+void promptOnHopper(const Machine& machine, Compute compute, const PromptArgs& args);
+
+}  // namespace deltascope::kernels::cuda
