@@ -7,10 +7,6 @@
 namespace deltascope::kernels {
 namespace {
 
-tl::unexpected<Failure> unsupported(const Backend& backend, const char* what) {
-  return tl::unexpected(Failure{Failure::Kind::Unsupported, backend.device().id + " has no " + what, {}});
-}
-
 /// For devices whose operations have ended when the calls return.
 class ClockTimer final : public Timer {
  public:
@@ -77,18 +73,6 @@ Outcome<void> Backend::attend(const AttendArgs& args) {
 Outcome<bool> Backend::beginPass(const PassArgs&) { return false; }
 Outcome<void> Backend::endPass() { return {}; }
 
-Outcome<Buffer> Backend::makeTileTable(const AnchorRule&, const PrefixTable*, const FieldTable*) {
-  return unsupported(*this, "products with tiles");
-}
-Outcome<bool> Backend::toBytes(const Matrix&, void*) { return unsupported(*this, "products with tiles"); }
-Outcome<void> Backend::toCodes(const Matrix&, void*) { return unsupported(*this, "units"); }
-std::uint64_t Backend::unitBytes(const Matrix&, bool) const { return 0; }
-Outcome<void> Backend::reconstruct(const Matrix&, std::uint64_t, std::uint64_t, void*) {
-  return unsupported(*this, "reconstruction of matrices");
-}
-Outcome<std::unique_ptr<Feed>> Backend::openFeed(FeedRequest) { return unsupported(*this, "feed"); }
-Outcome<std::unique_ptr<Decoder>> Backend::makeDecoder(const DecoderArgs&) { return unsupported(*this, "decoders"); }
-Outcome<void> Backend::decode(std::span<const DecodeArgs>) { return unsupported(*this, "decoders"); }
 std::unique_ptr<Timer> Backend::makeTimer() { return std::make_unique<ClockTimer>(); }
 
 DeviceMemoryUse Backend::deviceMemory() const {

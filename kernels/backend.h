@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// What can compute here: the processor always, a GPU where its backend is found. core sees no other header of this layer
-/// but the plain descriptions it includes, and those in residual.h and quantize.h.
+/// but the plain descriptions it includes, gpu_ops.h, and those in residual.h and quantize.h.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/decode.h"
-#include "kernels/feed.h"
 #include "kernels/memory.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/elementwise.h"
@@ -19,7 +17,6 @@
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/rms_norm.h"
 #include "kernels/ops/rope.h"
-#include "kernels/residual.h"
 
 namespace deltascope::kernels {
 
@@ -36,6 +33,8 @@ struct DeviceInfo {
 
 /// The processor first, then every GPU found; without one, a single "cuda" entry that says why. Never fails, never throws.
 [[nodiscard]] std::vector<DeviceInfo> devices();
+
+class GpuOps;
 
 /// Instruction sets the CPU kernels can use, best last.
 enum class Isa : std::uint8_t { Scalar, Avx2, Avx512 };
@@ -112,24 +111,8 @@ class Backend {
   [[nodiscard]] virtual Outcome<bool> beginPass(const PassArgs& pass);
   [[nodiscard]] virtual Outcome<void> endPass();
 
-  // A GPU alone; a processor answers Unsupported, null or nothing.
-  /// Tables that products with tiles need, and how many bytes of the account they take.
-  [[nodiscard]] virtual Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
-                                                      const FieldTable* fields);
-  /// Forms that products read fastest, with all that they need: `exact`, of a tiled matrix; else of a four-bit one alone. Bytes
-  /// that they take, or 0 where there is none for such a matrix.
-  [[nodiscard]] virtual std::uint64_t unitBytes(const Matrix& fourBit, bool exact) const;
-  /// False: too much of it is exceptional to fit. The matrix's stream is resident, and not needed afterwards.
-  [[nodiscard]] virtual Outcome<bool> toBytes(const Matrix& tiled, void* into);
-  [[nodiscard]] virtual Outcome<void> toCodes(const Matrix& fourBit, void* into);
-  /// Rows [firstRow, firstRow + rows) of a resident matrix of any form, as its type. Rows of tiles begin where a tile begins.
-  [[nodiscard]] virtual Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into);
-  [[nodiscard]] virtual Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request);
-  /// Decoding of chunks, for weights that no product reads as they are stored.
-  [[nodiscard]] virtual Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args);
-  /// Begins to decode chunks whose outputs and bases do not overlap; a damaged one is Data from synchronize(), naming its
-  /// number. Neighbours of one decoder may be done together: a chunk alone does not fill a GPU.
-  [[nodiscard]] virtual Outcome<void> decode(std::span<const DecodeArgs> chunks);
+  /// What only a GPU does; null where the device is none. A device whose memory is its own has it. Belongs to this object.
+  [[nodiscard]] virtual GpuOps* gpu() { return nullptr; }
   /// Marks of time on the device, for measurements.
   [[nodiscard]] virtual std::unique_ptr<Timer> makeTimer();
   [[nodiscard]] virtual DeviceMemoryUse deviceMemory() const;

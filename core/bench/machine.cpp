@@ -31,7 +31,7 @@ DeviceFacts deviceFacts(const kernels::Backend& backend) {
 
 Result<double> copyRate(kernels::Backend& backend, const std::stop_token& stop) {
   constexpr int kRounds = 9;
-  const bool processor = backend.onHost();
+  const bool processor = !backend.gpu();
   const std::uint32_t rowCount = processor ? 4096 : 8192, columns = processor ? 4096 : 16384;
   const std::uint64_t bytes = std::uint64_t{rowCount} * columns * sizeof(float);
   DELTASCOPE_ASSIGN(const auto from, fromBackend(backend.allocate(bytes, "the copy probe")));

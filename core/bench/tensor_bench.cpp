@@ -10,6 +10,7 @@
 #include "core/bench/verify_matrix.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/weight_store.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope {
 namespace {
@@ -164,7 +165,7 @@ class TensorBench {
     row.rebuildMs = {};
     for (unsigned i = 0; i < m_place.request.warmup + m_place.request.repeat; ++i) {
       timer->start();
-      DELTASCOPE_TRY(fromBackend(backend.reconstruct(matrix, 0, matrix.rows, made.data())));
+      DELTASCOPE_TRY(fromBackend(backend.gpu()->reconstruct(matrix, 0, matrix.rows, made.data())));
       timer->stop();
       DELTASCOPE_ASSIGN(const double milliseconds, fromBackend(timer->milliseconds()));
       if (i >= m_place.request.warmup) row.rebuildMs.add(milliseconds);

@@ -27,7 +27,7 @@ Result<const kernels::Decoder*> DeviceRebuilder::decoderFor(CodecId id, const Ba
   }
   DELTASCOPE_ASSIGN(const auto device, DeviceModel::create(id, base.kind, base.finalType, model, base.count));
   while (m_decoders.size() >= kDecoders) m_decoders.pop_back();
-  DELTASCOPE_ASSIGN(auto decoder, fromBackend(m_backend->makeDecoder(device.args())));
+  DELTASCOPE_ASSIGN(auto decoder, fromBackend(m_backend->gpu()->makeDecoder(device.args())));
   m_decoders.push_front({id, base.kind, base.finalType, model, base.count, std::move(decoder)});
   return m_decoders.front().decoder.get();
 }
@@ -94,7 +94,7 @@ Result<void> DeviceRebuilder::decode(CodecId id, const BaseSlice& base, std::spa
   args.chunkBytes = used;
   args.into = m_final.as<std::byte>() + kGuard;
   args.number = number;
-  DELTASCOPE_TRY(fromBackend(m_backend->decode({&args, 1})));
+  DELTASCOPE_TRY(fromBackend(m_backend->gpu()->decode({&args, 1})));
   return bringBack(final);
 }
 

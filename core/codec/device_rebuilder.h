@@ -7,6 +7,7 @@
 
 #include "core/codec/device_decoder.h"
 #include "kernels/backend.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope {
 

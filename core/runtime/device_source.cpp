@@ -6,6 +6,7 @@
 #include "core/base/units.h"
 #include "core/codec/device_chunk.h"
 #include "core/codec/device_decoder.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope {
 namespace {
@@ -155,7 +156,7 @@ Result<std::shared_ptr<const kernels::Decoder>> DeviceWork::decoder(const DeltaS
   if (decoder) return decoder;
   DELTASCOPE_ASSIGN(auto model, step.payload->model(stats));
   DELTASCOPE_ASSIGN(const auto device, DeviceModel::create(stats.codec, base, stats.dtype, std::move(model), largest));
-  DELTASCOPE_ASSIGN(decoder, fromBackend(m_backend->makeDecoder(device.args())));
+  DELTASCOPE_ASSIGN(decoder, fromBackend(m_backend->gpu()->makeDecoder(device.args())));
   return decoder;
 }
 
@@ -206,7 +207,7 @@ kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, std::byte* int
       args.into = level + (chunk.first - ranges[s].first) * size;
       args.number = static_cast<std::uint32_t>(c);
     }
-    if (auto done = m_work.backend().decode(chunks); !done) return done;
+    if (auto done = m_work.backend().gpu()->decode(chunks); !done) return done;
     base = deviceBase(BaseKind::Same, m_origin.dtype, 1);
     base.values = level;
     base.start = ranges[s].first;

@@ -6,6 +6,7 @@
 
 #include "core/base/units.h"
 #include "core/quant/base_hasher.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope {
 namespace {
@@ -55,7 +56,7 @@ Result<void> Host::put(void* to, std::span<const std::byte> bytes) {
 Result<kernels::Buffer> Host::tileTable(const kernels::AnchorRule& rule, const kernels::PrefixTable* prefix,
                                         const kernels::FieldTable* fields) {
   const std::lock_guard lock(m_copying);
-  return fromBackend(m_backend->makeTileTable(rule, prefix, fields));
+  return fromBackend(m_backend->gpu()->makeTileTable(rule, prefix, fields));
 }
 
 Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std::uint64_t pieceBytes,

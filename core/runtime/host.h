@@ -64,7 +64,7 @@ class Host {
 
   /// Bytes of the host to memory of the device; waits for nothing but other callers.
   [[nodiscard]] Result<void> put(void* to, std::span<const std::byte> bytes);
-  /// As the backend's makeTileTable.
+  /// On a GPU, as GpuOps::makeTileTable.
   [[nodiscard]] Result<kernels::Buffer> tileTable(const kernels::AnchorRule& rule, const kernels::PrefixTable* prefix,
                                                   const kernels::FieldTable* fields);
   /// Fills `bytes` bytes of a buffer piece by piece: `read` gets where a piece begins and host memory for it.

@@ -203,7 +203,7 @@ Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const 
   constexpr std::array kTypes{DType::BF16, DType::F16, DType::F32};
   constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4};
   std::optional<Gpu> gpu;
-  if (!backend->onHost()) gpu.emplace(Gpu{DeviceRebuilder(backend, {.guarded = true}), backend->device().id});
+  if (backend->gpu()) gpu.emplace(Gpu{DeviceRebuilder(backend, {.guarded = true}), backend->device().id});
   std::mt19937 random(17);
   for (const auto type : kTypes)
     for (const auto kind : kKinds) {

@@ -11,6 +11,7 @@
 #include "core/runtime/runtime.h"
 #include "core/runtime/selftest_parts.h"
 #include "core/runtime/selftest_small_model.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope::selftest {
 namespace {
@@ -73,10 +74,10 @@ Result<std::optional<Weight>> fourBitWeight(kernels::Backend& backend, std::uint
   weight.memory.push_back(std::move(codesThere));
   weight.memory.push_back(std::move(scalesThere));
   if (inUnits) {
-    const std::uint64_t bytes = backend.unitBytes(m, false);
+    const std::uint64_t bytes = backend.gpu() ? backend.gpu()->unitBytes(m, false) : 0;
     if (bytes == 0) return std::nullopt;
     DELTASCOPE_ASSIGN(auto units, fromBackend(backend.allocate(bytes, "the self-test")));
-    DELTASCOPE_TRY(fromBackend(backend.toCodes(m, units.data())));
+    DELTASCOPE_TRY(fromBackend(backend.gpu()->toCodes(m, units.data())));
     m.form = Matrix::Form::Tiled;
     m.tiles.code = kernels::Tiles::Code::Codes;
     m.tiles.stream = units.as<std::byte>();

@@ -8,6 +8,7 @@
 #include "kernels/cuda/driver_memory.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/memory.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope::kernels::cuda {
 
@@ -23,7 +24,7 @@ struct Recording {
 /// Of the workspace: the position, a count, the error word, numbers of rows; then attention's scratch.
 inline constexpr std::uint64_t kTotalAt = 64, kErrorAt = 128, kRowsAt = 256, kHeadBytes = 4096;
 
-class CudaBackend final : public Backend {
+class CudaBackend final : public Backend, public GpuOps {
  public:
   [[nodiscard]] static Outcome<std::shared_ptr<Backend>> open(int index, const BackendOptions& options);
   ~CudaBackend() override;
@@ -52,7 +53,10 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<void> attend(const AttendArgs& args) override;
   [[nodiscard]] Outcome<bool> beginPass(const PassArgs& pass) override;
   [[nodiscard]] Outcome<void> endPass() override;
+  [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
+  [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
 
+  [[nodiscard]] GpuOps* gpu() override { return this; }
   [[nodiscard]] Outcome<Buffer> makeTileTable(const AnchorRule& rule, const PrefixTable* prefix,
                                               const FieldTable* fields) override;
   [[nodiscard]] Outcome<bool> toBytes(const Matrix& tiled, void* into) override;
@@ -65,8 +69,6 @@ class CudaBackend final : public Backend {
   [[nodiscard]] Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override;
   [[nodiscard]] Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override;
   [[nodiscard]] Outcome<void> decode(std::span<const DecodeArgs> chunks) override;
-  [[nodiscard]] std::unique_ptr<Timer> makeTimer() override;
-  [[nodiscard]] DeviceMemoryUse deviceMemory() const override;
 
  private:
   CudaBackend() = default;

@@ -11,6 +11,7 @@
 #include "core/codec/statistics.h"
 #include "core/quant/quant.h"
 #include "kernels/backend.h"
+#include "kernels/gpu_ops.h"
 
 using namespace deltascope;
 
@@ -96,7 +97,7 @@ bool measure(kernels::Backend& backend, CodecId id, BaseKind kind, DType type) {
   const auto used = writeDeviceChunk(id, type, 0, kCount, chunk, form);
   const auto device = DeviceModel::create(id, kind, type, *model, kCount);
   if (!used || !device) return false;
-  const auto decoder = backend.makeDecoder(device->args());
+  const auto decoder = backend.gpu()->makeDecoder(device->args());
   if (!decoder) return std::fprintf(stderr, "%s\n", decoder.error().message.c_str()), false;
   const auto put = [&](const void* from, std::size_t bytes) {
     auto buffer = *backend.allocate(bytes + 16, "bench");
@@ -118,10 +119,10 @@ bool measure(kernels::Backend& backend, CodecId id, BaseKind kind, DType type) {
   args.into = into.data();
   const auto timer = backend.makeTimer();
   const std::vector<kernels::DecodeArgs> batch(kChunks, args);  // as many as a large weight has, all alike
-  if (!backend.decode(batch)) return false;
+  if (!backend.gpu()->decode(batch)) return false;
   timer->start();
   for (int k = 0; k < kRounds; ++k)
-    if (!backend.decode(batch)) return false;
+    if (!backend.gpu()->decode(batch)) return false;
   timer->stop();
   const auto ms = timer->milliseconds();
   std::vector<std::byte> back(w.final.size());

@@ -17,6 +17,7 @@
 #include "core/quant/codebook.h"
 #include "core/runtime/selftest_parts.h"
 #include "kernels/backend.h"
+#include "kernels/gpu_ops.h"
 
 using namespace deltascope;
 using kernels::Matrix;
@@ -114,7 +115,7 @@ Coded encode(kernels::Backend& backend, const Data& data, CodecId id, const Matr
   coded.stream = onDevice(backend, chunk, kBlock / kPart);
   coded.offsets = onDevice(backend, std::as_bytes(std::span(layout.offsets)));
   const TileModel parts = tileModel(model.get());
-  coded.table = must(fromBackend(backend.makeTileTable(*parts.rule, parts.prefix, parts.fields)));
+  coded.table = must(fromBackend(backend.gpu()->makeTileTable(*parts.rule, parts.prefix, parts.fields)));
   coded.matrix = base;
   coded.matrix.form = Matrix::Form::Tiled;
   coded.matrix.tiles.code = parts.prefix ? Tiles::Code::Prefix : Tiles::Code::Fields;
@@ -159,10 +160,10 @@ class TokenBench {
         Matrix m = part(name[0] == 'B' ? dense : name[0] == 'N' ? base : tiled, c);
         if (std::strstr(name, "units")) {
           const bool exact = name[0] == 'e';
-          memory.push_back(must(fromBackend(m_backend.allocate(m_backend.unitBytes(m, exact), "the benchmark"))));
+          memory.push_back(must(fromBackend(m_backend.allocate(m_backend.gpu()->unitBytes(m, exact), "the benchmark"))));
           if (!exact)
-            must(fromBackend(m_backend.toCodes(m, memory.back().data())));
-          else if (!must(fromBackend(m_backend.toBytes(m, memory.back().data()))))
+            must(fromBackend(m_backend.gpu()->toCodes(m, memory.back().data())));
+          else if (!must(fromBackend(m_backend.gpu()->toBytes(m, memory.back().data()))))
             std::printf("exact units do not fit\n");
           m.form = Matrix::Form::Tiled;
           m.tiles.code = exact ? Tiles::Code::Bytes : Tiles::Code::Codes;
@@ -283,11 +284,11 @@ int main(int count, char** values) {
     for (const bool exact : {false, true}) {
       Coded& whole = units[rows][exact];
       whole.matrix = rowsOf(forms[exact ? 2 : 1].matrix, 0, rows);
-      const std::uint64_t bytes = backend->unitBytes(whole.matrix, exact);
+      const std::uint64_t bytes = backend->gpu()->unitBytes(whole.matrix, exact);
       whole.bytes = must(fromBackend(backend->allocate(bytes, "the benchmark")));
       if (!exact)
-        must(fromBackend(backend->toCodes(whole.matrix, whole.bytes.data())));
-      else if (!must(fromBackend(backend->toBytes(whole.matrix, whole.bytes.data()))))
+        must(fromBackend(backend->gpu()->toCodes(whole.matrix, whole.bytes.data())));
+      else if (!must(fromBackend(backend->gpu()->toBytes(whole.matrix, whole.bytes.data()))))
         std::printf("exact units do not fit\n");
       whole.matrix.form = Matrix::Form::Tiled;
       whole.matrix.tiles.code = exact ? Tiles::Code::Bytes : Tiles::Code::Codes;
@@ -305,7 +306,7 @@ int main(int count, char** values) {
       const std::uint64_t places = forms[0].matrix.rows / rows;
       const double ms = median(*backend, options.repeat, static_cast<int>(std::min<std::uint64_t>(places, 3)), [&](int i) {
         const std::uint64_t first = static_cast<std::uint64_t>(i) % places * rows;
-        must(fromBackend(backend->reconstruct(form.matrix, first, rows, out.as<std::byte>() + first * kColumns * 2)));
+        must(fromBackend(backend->gpu()->reconstruct(form.matrix, first, rows, out.as<std::byte>() + first * kColumns * 2)));
       });
       return static_cast<double>(rows) * kColumns * 2 / ms / 1e6;
     };

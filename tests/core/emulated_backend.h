@@ -12,6 +12,7 @@
 #include "kernels/cuda/decode/planes_tile.h"
 #include "kernels/cuda/decode/residual_tile.h"
 #include "kernels/cuda/decode/sparse_tile.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope::testing {
 
@@ -143,7 +144,7 @@ class Emulation {
   unsigned long long m_error = kNoError;
 };
 
-class EmulatedBackend final : public Backend {
+class EmulatedBackend final : public Backend, public GpuOps {
  public:
   EmulatedBackend() : m_cpu(*openBackend({})) {}
   const DeviceInfo& device() const override { return m_cpu->device(); }
@@ -169,6 +170,8 @@ class EmulatedBackend final : public Backend {
   void storeKv(const StoreKvArgs& args) override { m_cpu->storeKv(args); }
   Outcome<void> attention(const AttentionArgs& args) override { return m_cpu->attention(args); }
   void siluMultiply(const SiluMultiplyArgs& args) override { m_cpu->siluMultiply(args); }
+
+  GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override {
     return std::make_unique<EmulatedDecoder>(args);
   }
@@ -177,8 +180,17 @@ class EmulatedBackend final : public Backend {
       if (auto done = decodeOne(args); !done) return done;
     return {};
   }
+  Outcome<Buffer> makeTileTable(const AnchorRule&, const PrefixTable*, const FieldTable*) override { return decodesAlone(); }
+  std::uint64_t unitBytes(const Matrix&, bool) const override { return 0; }
+  Outcome<bool> toBytes(const Matrix&, void*) override { return decodesAlone(); }
+  Outcome<void> toCodes(const Matrix&, void*) override { return decodesAlone(); }
+  Outcome<void> reconstruct(const Matrix&, std::uint64_t, std::uint64_t, void*) override { return decodesAlone(); }
+  Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest) override { return decodesAlone(); }
 
  private:
+  static tl::unexpected<Failure> decodesAlone() {
+    return tl::unexpected(Failure{Failure::Kind::Unsupported, "the emulated device only decodes", {}});
+  }
   Outcome<void> decodeOne(const DecodeArgs& args) {
     const auto& decoder = static_cast<const EmulatedDecoder&>(*args.decoder);
     const std::size_t bytes = args.base.count * bytesOf(args.base.type);

@@ -39,7 +39,7 @@ class StandInFeed final : public Feed {
   FeedUse m_use;
 };
 
-class GpuStandIn final : public Backend {
+class GpuStandIn final : public Backend, public GpuOps {
  public:
   const DeviceInfo& device() const override { return m_inner.device(); }
   bool onHost() const override { return false; }
@@ -63,6 +63,7 @@ class GpuStandIn final : public Backend {
   Outcome<void> attention(const AttentionArgs& args) override { return m_inner.attention(args); }
   void siluMultiply(const SiluMultiplyArgs& args) override { m_inner.siluMultiply(args); }
 
+  GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override { return m_inner.makeDecoder(args); }
   Outcome<void> decode(std::span<const DecodeArgs> chunks) override { return m_inner.decode(chunks); }
   Outcome<Buffer> makeTileTable(const AnchorRule&, const PrefixTable* prefix, const FieldTable* fields) override {
@@ -83,6 +84,9 @@ class GpuStandIn final : public Backend {
     const std::uint64_t mark = markOf(fourBit.codes, fourBit.rows * fourBit.columns / 2);
     std::memcpy(into, &mark, sizeof mark);
     return {};
+  }
+  Outcome<void> reconstruct(const Matrix& matrix, std::uint64_t firstRow, std::uint64_t rows, void* into) override {
+    return m_inner.reconstruct(matrix, firstRow, rows, into);
   }
   Outcome<std::unique_ptr<Feed>> openFeed(FeedRequest request) override {
     auto ring = allocate(request.deviceBytes, "a feed");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/forms/device_bytes.h"
 
+#include "kernels/gpu_ops.h"
+
 namespace deltascope {
 
 std::uint64_t deviceBaseBytes(const TensorOrigin& origin, const FormSite& site) {
@@ -19,14 +21,14 @@ std::uint64_t deviceStepBytes(const TensorOrigin& origin) {
   return madeBytes(origin.spec.shape[0], origin.spec.shape[1], bytesOf(origin.dtype));
 }
 
-std::uint64_t unitBytesOf(const TensorOrigin& origin, const kernels::Backend& backend, bool exact) {
+std::uint64_t unitBytesOf(const TensorOrigin& origin, kernels::Backend& backend, bool exact) {
   if (!origin.quantized || !formatOf(origin.bottom).isFourBit()) return 0;
   kernels::Matrix matrix = formatOf(origin.bottom).matrix();
   matrix.type = elementType(origin.dtype);
   matrix.rows = origin.spec.shape[0];
   matrix.columns = origin.spec.shape[1];
   matrix.group = origin.quantized->layout.group;
-  return backend.unitBytes(matrix, exact);
+  return backend.gpu()->unitBytes(matrix, exact);
 }
 
 }  // namespace deltascope

@@ -20,6 +20,6 @@ namespace deltascope {
 /// Its rows that are made together for products of several tokens.
 [[nodiscard]] std::uint64_t deviceStepBytes(const TensorOrigin& origin);
 /// Bytes of the units of a quantized weight, base and delta (`exact`) or the base alone; 0 where it has none.
-[[nodiscard]] std::uint64_t unitBytesOf(const TensorOrigin& origin, const kernels::Backend& backend, bool exact);
+[[nodiscard]] std::uint64_t unitBytesOf(const TensorOrigin& origin, kernels::Backend& backend, bool exact);
 
 }  // namespace deltascope

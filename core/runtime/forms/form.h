@@ -34,7 +34,7 @@ class HeldWeight {
 /// What costs depend on, beside the weight.
 struct FormSite {
   const Variant& variant;
-  const kernels::Backend& backend;
+  kernels::Backend& backend;
   const Host* sharing = nullptr;  ///< whose bases are there already and cost nothing again; may be null
 
   [[nodiscard]] bool holdsBase(const TensorOrigin& origin) const;

@@ -51,9 +51,9 @@ Result<const Form*> DeviceForms::named(std::string_view name) const {
   return fail(ErrorCode::Internal, "there is no form " + std::string(name));
 }
 
-const DeviceForms& formsOf(const kernels::Backend& backend) { return backend.onHost() ? kProcessorForms : kGpuForms; }
+const DeviceForms& formsOf(kernels::Backend& backend) { return backend.gpu() ? kGpuForms : kProcessorForms; }
 
-std::vector<TensorCost> tensorCosts(const Variant& variant, const kernels::Backend& backend, const Host* sharing) {
+std::vector<TensorCost> tensorCosts(const Variant& variant, kernels::Backend& backend, const Host* sharing) {
   const FormSite site{variant, backend, sharing};
   std::vector<TensorCost> costs;
   costs.reserve(variant.tensors.size());
@@ -61,7 +61,7 @@ std::vector<TensorCost> tensorCosts(const Variant& variant, const kernels::Backe
   return costs;
 }
 
-PlanRequest planRequest(const Variant& variant, const kernels::Backend& backend, const Host* sharing) {
+PlanRequest planRequest(const Variant& variant, kernels::Backend& backend, const Host* sharing) {
   const DeviceForms& device = formsOf(backend);
   PlanRequest request;
   request.tensors = tensorCosts(variant, backend, sharing);

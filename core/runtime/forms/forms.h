@@ -26,12 +26,12 @@ struct DeviceForms {
 
   [[nodiscard]] Result<const Form*> named(std::string_view name) const;  ///< Internal where there is none
 };
-[[nodiscard]] const DeviceForms& formsOf(const kernels::Backend& backend);
+[[nodiscard]] const DeviceForms& formsOf(kernels::Backend& backend);
 
 /// The weights of a variant in each form that they can have, for the planner. `sharing` as in FormSite.
-[[nodiscard]] std::vector<TensorCost> tensorCosts(const Variant& variant, const kernels::Backend& backend, const Host* sharing);
+[[nodiscard]] std::vector<TensorCost> tensorCosts(const Variant& variant, kernels::Backend& backend, const Host* sharing);
 /// A request for their plan, of which the device has its say; budget, contexts and what depends on them are the caller's. The
 /// backend must outlive it.
-[[nodiscard]] PlanRequest planRequest(const Variant& variant, const kernels::Backend& backend, const Host* sharing);
+[[nodiscard]] PlanRequest planRequest(const Variant& variant, kernels::Backend& backend, const Host* sharing);
 
 }  // namespace deltascope

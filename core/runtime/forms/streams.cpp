@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/forms/streams.h"
 
+#include "kernels/gpu_ops.h"
+
 namespace deltascope {
 namespace {
 
@@ -20,7 +22,7 @@ Result<void> WeightStreams::start(unsigned threads, std::uint64_t deviceBytes) {
   kernels::FeedRequest request = m_items.request();
   request.deviceBytes = deviceBytes;
   request.hostBytes = kFeedHostBytes;
-  DELTASCOPE_ASSIGN(m_feed, fromBackend(m_place.host->backend().openFeed(std::move(request))));
+  DELTASCOPE_ASSIGN(m_feed, fromBackend(m_place.host->backend().gpu()->openFeed(std::move(request))));
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/forms/quantized.h"
 #include "core/runtime/forms/tiles.h"
+#include "kernels/gpu_ops.h"
 
 namespace deltascope {
 namespace {
@@ -55,6 +56,7 @@ class UnitsWeight final : public HeldWeight {
 
 Result<std::unique_ptr<HeldWeight>> load(const TensorOrigin& origin, FormPlace& place, const std::stop_token& stop) {
   kernels::Backend& backend = place.host->backend();
+  kernels::GpuOps& gpu = *backend.gpu();
   const bool exact = !origin.steps.empty();
   TiledParts parts;
   if (exact) {
@@ -63,14 +65,14 @@ Result<std::unique_ptr<HeldWeight>> load(const TensorOrigin& origin, FormPlace& 
     DELTASCOPE_ASSIGN(parts.base, place.host->base(*place.variant->base, origin, stop));
   }
   const kernels::Matrix stored = exact ? parts.matrix(origin) : quantizedMatrix(origin, *parts.base);
-  const std::uint64_t bytes = backend.unitBytes(stored, exact);
+  const std::uint64_t bytes = gpu.unitBytes(stored, exact);
   const std::lock_guard lock(place.host->copying());
   DELTASCOPE_ASSIGN(auto units, fromBackend(backend.allocate(bytes, origin.spec.name)));
   if (!exact) {
-    DELTASCOPE_TRY(fromBackend(backend.toCodes(stored, units.data())));
+    DELTASCOPE_TRY(fromBackend(gpu.toCodes(stored, units.data())));
     return std::make_unique<UnitsWeight>(origin, std::move(units), kernels::Tiles::Code::Codes, std::move(parts));
   }
-  DELTASCOPE_ASSIGN(const bool fits, fromBackend(backend.toBytes(stored, units.data())));
+  DELTASCOPE_ASSIGN(const bool fits, fromBackend(gpu.toBytes(stored, units.data())));
   // Too many exceptions: it stays as it is stored, which takes less.
   if (!fits) return std::make_unique<TiledWeight>(origin, std::move(parts));
   return std::make_unique<UnitsWeight>(origin, std::move(units), kernels::Tiles::Code::Bytes, std::move(parts));

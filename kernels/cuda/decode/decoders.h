@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Backend::makeDecoder and Backend::decode on a CUDA device: every code over every base, to finals of every type.
+/// GpuOps::makeDecoder and GpuOps::decode on a CUDA device: every code over every base, to finals of every type.
 #include <memory>
 
 #include "kernels/cuda/context.h"
