@@ -8,6 +8,7 @@
 #include "app/cli/print.h"
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
+#include "core/codec/traits.h"
 #include "core/pipeline/pipeline.h"
 
 namespace deltascope::cli {
@@ -123,6 +124,12 @@ std::string toText(const PackResult& r) {
   return text;
 }
 
+std::vector<std::string> codecNames() {
+  std::vector<std::string> names{"auto"};
+  for (const CodecId codec : kOfferedCodecs) names.emplace_back(nameOf(codec));
+  return names;
+}
+
 }  // namespace
 
 void addPack(CLI::App& app, Invocation& invocation) {
@@ -152,7 +159,7 @@ void addPack(CLI::App& app, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--codec", options->codec, "how deltas are stored")
       ->type_name("CODEC")
-      ->check(CLI::IsMember({"auto", "entropy", "bitpack", "zstd", "sparse", "lowrank", "additive"}))
+      ->check(CLI::IsMember(codecNames()))
       ->capture_default_str();
   command->add_option("--chunks", options->chunks, "pieces a tensor at most")
       ->type_name("N")

@@ -7,13 +7,12 @@
 #include "core/codec/bytes.h"
 #include "core/codec/planes.h"
 #include "core/codec/residual_tiles.h"
+#include "core/codec/traits.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::size_t kZstdHeader = 16;
-
-bool isResidual(CodecId codec) { return codec == CodecId::Entropy || codec == CodecId::Bitpack; }
 
 /// Planes one after another, from `at` in the chunk and `to` in `into`; moves both on.
 Result<void> inflate(CodecId codec, std::span<const std::byte> chunk, std::size_t& at, std::size_t planeBytes,
@@ -68,7 +67,9 @@ Result<std::size_t> write(CodecId codec, DType type, std::uint64_t first, std::s
 }  // namespace
 
 bool isInflated(CodecId codec, DType finalType) {
-  return codec == CodecId::Zstd || codec == CodecId::Additive || (isResidual(codec) && finalType == DType::F32);
+  const auto inflated = traitsOf(codec).inflated;
+  return inflated == CodecTraits::Inflated::Always ||
+         (inflated == CodecTraits::Inflated::WideFinals && finalType == DType::F32);
 }
 
 std::uint64_t deviceChunkBound(CodecId codec, DType finalType, std::uint64_t elements, std::uint64_t storedBytes) {

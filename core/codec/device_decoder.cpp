@@ -5,36 +5,13 @@
 #include "core/codec/residual_model.h"
 #include "core/codec/residual_tiles.h"
 #include "core/codec/sparse_model.h"
+#include "core/codec/traits.h"
 #include "core/quant/base_format.h"
 
 namespace deltascope {
 namespace {
 
-using kernels::ChunkCode;
-
 static_assert(kernels::SparseTable::kClasses == kSparseClasses && kernels::SparseTable::kCodeBits == kSparseMaxCode);
-
-ChunkCode codeOf(CodecId codec) {
-  switch (codec) {
-    case CodecId::Identical:
-      return ChunkCode::Identical;
-    case CodecId::Raw:
-      return ChunkCode::Raw;
-    case CodecId::Sparse:
-      return ChunkCode::Sparse;
-    case CodecId::Entropy:
-      return ChunkCode::Prefix;
-    case CodecId::Bitpack:
-      return ChunkCode::Fields;
-    case CodecId::Zstd:
-      return ChunkCode::Planes;
-    case CodecId::LowRank:
-      return ChunkCode::LowRank;
-    case CodecId::Additive:
-      break;
-  }
-  return ChunkCode::Additive;
-}
 
 tl::unexpected<Error> missing(CodecId codec) {
   return fail(ErrorCode::Corrupt, std::string(nameOf(codec)) + ": its model is missing or of another codec");
@@ -116,15 +93,19 @@ DeviceModel::DeviceModel(DeviceModel&&) noexcept = default;
 DeviceModel& DeviceModel::operator=(DeviceModel&&) noexcept = default;
 DeviceModel::~DeviceModel() = default;
 
+Result<void> deviceDecodes(CodecId codec, BaseKind base, DType finalType) {
+  if (isCodedFloat(finalType) && deltascope::codec(codec).supports(base, finalType)) return {};
+  return fail(ErrorCode::Unsupported, std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) +
+                                          ": no device decodes " + std::string(nameOf(finalType)));
+}
+
 const kernels::DecoderArgs& DeviceModel::args() const { return m_state->args; }
 
 Result<DeviceModel> DeviceModel::create(CodecId codec, BaseKind base, DType finalType, ModelPtr model, std::uint64_t largest) {
-  if (!isCodedFloat(finalType) || !deltascope::codec(codec).supports(base, finalType))
-    return fail(ErrorCode::Unsupported, std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) +
-                                            ": no device decodes " + std::string(nameOf(finalType)));
+  DELTASCOPE_TRY(deviceDecodes(codec, base, finalType));
   auto state = std::make_unique<State>();
   state->model = std::move(model);
-  state->args.code = codeOf(codec);
+  state->args.code = traitsOf(codec).device;
   state->args.base = formatOf(base).device().kind;
   state->args.type = deviceType(finalType);
   state->args.largest = largest;

@@ -10,11 +10,14 @@ namespace deltascope {
 
 [[nodiscard]] kernels::ElementType deviceType(DType type);  ///< of a coded float
 
+/// Unsupported for finals that are not coded floats, which no device needs, and where the codec has no such deltas.
+[[nodiscard]] Result<void> deviceDecodes(CodecId codec, BaseKind base, DType finalType);
+
 /// What a decoder is made from, and what its tables borrow from the model.
 class DeviceModel {
  public:
-  /// `largest`: elements of the largest chunk. Unsupported for finals that are not coded floats, which no device needs;
-  /// Corrupt or Mismatch where the model is not the codec's, or was made for another base or type.
+  /// `largest`: elements of the largest chunk. Unsupported as deviceDecodes(); Corrupt or Mismatch where the model is not the
+  /// codec's, or was made for another base or type.
   [[nodiscard]] static Result<DeviceModel> create(CodecId codec, BaseKind base, DType finalType, ModelPtr model,
                                                   std::uint64_t largest);
   DeviceModel(DeviceModel&&) noexcept;

@@ -5,17 +5,12 @@
 #include <limits>
 #include <optional>
 
+#include "core/codec/traits.h"
+
 namespace deltascope {
 namespace {
 
 constexpr double kSpeedTolerance = 1.10;
-
-/// Reconstruction speed, fastest first.
-int speedRank(CodecId codec) {
-  constexpr std::array order{CodecId::Identical, CodecId::Raw,  CodecId::Bitpack, CodecId::Sparse,
-                             CodecId::Entropy,   CodecId::Zstd, CodecId::LowRank, CodecId::Additive};
-  return static_cast<int>(std::find(order.begin(), order.end(), codec) - order.begin());
-}
 
 /// Among those whose shared model is `allowed`; empty when none is left.
 std::optional<std::size_t> chooseOne(const std::vector<CodecCandidate>& candidates, const std::vector<bool>& allowed,
@@ -32,7 +27,7 @@ std::optional<std::size_t> chooseOne(const std::vector<CodecCandidate>& candidat
     const auto& c = candidates[i];
     if (!usable(c) || c.cost() > limit) continue;
     const auto better = [&](const CodecCandidate& b) {
-      const int rank = speedRank(c.codec), bestRank = speedRank(b.codec);
+      const unsigned rank = traitsOf(c.codec).speedRank, bestRank = traitsOf(b.codec).speedRank;
       return rank != bestRank ? rank < bestRank : c.cost() < b.cost();
     };
     if (!best || better(candidates[*best])) best = i;

@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/codec/statistics.h"
+#include "core/codec/traits.h"
 
 namespace deltascope {
 namespace {
@@ -54,8 +55,7 @@ PieceShape pieceShape(const TensorOrigin& origin) {
       shape.deltaBytes += roundUp(chunk.bytes, 64);
       tallest = std::max(tallest, chunk.elements);
     }
-    // A low-rank update keeps its factors, as stored and widened; other models are a few kilobytes.
-    if (step.stats->codec == CodecId::LowRank) shape.deltaBytes += 3 * step.stats->storedBytes;
+    shape.deltaBytes += traitsOf(step.stats->codec).modelBytes(step.stats->storedBytes);
   }
   shape.step =
       byTiles && cuts ? std::min(kStepElements, std::max<std::uint64_t>(largest, 1)) : std::max<std::uint64_t>(largest, 1);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/codec/traits.h"
 
 namespace deltascope::ui {
 namespace {
@@ -23,28 +24,6 @@ constexpr Heading kHeadings[EstimateModel::ColumnCount] = {
 
 QString number(double value, int decimals) { return QString::number(value, 'f', decimals); }
 QString bytes(std::uint64_t n) { return QString::fromStdString(formatGib(n)); }
-
-QString describeCodec(CodecId codec) {
-  switch (codec) {
-    case CodecId::Identical:
-      return "The final's bytes are the base's: nothing is stored";
-    case CodecId::Raw:
-      return "The final's bytes as they are";
-    case CodecId::Sparse:
-      return "Only the elements that changed; for fine-tunes that changed few";
-    case CodecId::Entropy:
-      return "A stateless prefix code of the integer residual: the smallest for most weights";
-    case CodecId::Bitpack:
-      return "Residuals of a fixed width for each context: the fastest to read";
-    case CodecId::Zstd:
-      return "Byte planes through zstd: the archival choice";
-    case CodecId::LowRank:
-      return "A LoRA's two factors, merged exactly";
-    case CodecId::Additive:
-      return "64-bit indices and FP32 values: the old scripts' layout, as a baseline";
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -103,7 +82,7 @@ QVariant EstimateModel::data(const QModelIndex& index, int role) const {
     return index.column() == Codec ? QVariant(Qt::AlignLeft | Qt::AlignVCenter) : QVariant(Qt::AlignRight | Qt::AlignVCenter);
   if (role == Qt::ToolTipRole) {
     if (index.column() == Stored) return QString::fromStdString(formatCount(row.storedBytes)) + " bytes";
-    return describeCodec(row.codec);
+    return QString::fromUtf8(traitsOf(row.codec).label.data());
   }
   const double share = m_elements ? 100.0 * double(row.elements) / double(m_elements) : 0;
   const auto name = nameOf(row.codec);

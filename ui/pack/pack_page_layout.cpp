@@ -16,6 +16,7 @@
 #include <QSplitter>
 #include <QVBoxLayout>
 
+#include "core/codec/traits.h"
 #include "ui/frame/dialogs.h"
 #include "ui/frame/metrics.h"
 #include "ui/frame/path_list.h"
@@ -184,9 +185,7 @@ QWidget* PackPage::makeOptions() {
   connect(m_doubleQuant, &QCheckBox::toggled, this, &PackPage::formChanged);
   m_codec = combo("packCodec");
   m_codec->addItem("auto, the best for each tensor", -1);
-  for (const CodecId codec :
-       {CodecId::Entropy, CodecId::Bitpack, CodecId::Zstd, CodecId::Sparse, CodecId::LowRank, CodecId::Additive})
-    m_codec->addItem(QString::fromUtf8(nameOf(codec).data()), static_cast<int>(codec));
+  for (const CodecId codec : kOfferedCodecs) m_codec->addItem(QString::fromUtf8(nameOf(codec).data()), static_cast<int>(codec));
   m_prefer = combo("packPrefer");
   m_prefer->addItem("smallest", static_cast<int>(Prefer::Size));
   m_prefer->addItem("fastest within 10 % of it", static_cast<int>(Prefer::Speed));
