@@ -25,8 +25,7 @@ Result<void> checkDevice(const std::string& device) {
   return fail(ErrorCode::Unsupported, device + " cannot be used: " + reason, "use --device cpu");
 }
 
-/// A device that takes one chunk at a time, while other threads read and hash. What no device decodes, a plain copy, is left to
-/// the processor.
+/// A device that decodes what the threads have read together. What no device decodes, a plain copy, is left to the processor.
 class DeviceChunks final : public ChunkDecoder {
  public:
   explicit DeviceChunks(std::shared_ptr<kernels::Backend> backend) : m_rebuilder(std::move(backend)) {}
@@ -34,10 +33,12 @@ class DeviceChunks final : public ChunkDecoder {
   Result<void> decode(CodecId id, const BaseSlice& base, std::span<const std::byte> bytes, const ModelPtr& model,
                       std::uint32_t number, std::span<std::byte> final) override {
     if (!isCodedFloat(base.finalType)) return codec(id).decode(base, bytes, model.get(), final);
-    std::lock_guard lock(m_mutex);
-    if (m_failure) return tl::make_unexpected(*m_failure);
+    DELTASCOPE_TRY(state());
     auto done = m_rebuilder.decode(id, base, bytes, model, number, final);
-    if (!done && isFailure(done.error().code)) m_failure = done.error();
+    if (!done && isFailure(done.error().code)) {
+      std::lock_guard lock(m_mutex);
+      m_failure = done.error();
+    }
     return done;
   }
 
@@ -52,9 +53,9 @@ class DeviceChunks final : public ChunkDecoder {
   static bool isFailure(ErrorCode code) {
     return code == ErrorCode::Io || code == ErrorCode::OutOfMemory || code == ErrorCode::Internal;
   }
-  std::mutex m_mutex;  ///< guards all below
   DeviceRebuilder m_rebuilder;
-  std::optional<Error> m_failure;
+  std::mutex m_mutex;
+  std::optional<Error> m_failure;  ///< under the mutex
 };
 
 Result<std::unique_ptr<DeviceChunks>> openDecoder(const VerifyRequest& request, const JobContext& job) {

@@ -6,7 +6,7 @@
 #include "core/base/units.h"
 #include "core/codec/device_chunk.h"
 #include "core/codec/device_decoder.h"
-#include "kernels/gpu_ops.h"
+#include "core/codec/traits.h"
 
 namespace deltascope {
 namespace {
@@ -67,22 +67,6 @@ std::vector<Range> piecesOf(const TensorOrigin& origin) {
   return pieces;
 }
 
-std::uint64_t decoderBound(const DeltaStep& step) {
-  constexpr std::uint64_t kTable = 64 << 10;
-  switch (step.stats->codec) {
-    case CodecId::LowRank:  // factors of two bytes an element become four; each is padded
-      return 2 * step.stats->storedBytes + kTable;
-    case CodecId::Zstd:
-      return kernels::kMaxContexts * sizeof(std::uint64_t) * ceilDiv(largestOf(step), kTileElements);
-    case CodecId::Entropy:
-    case CodecId::Bitpack:
-    case CodecId::Sparse:
-      return kTable;
-    default:
-      return 0;
-  }
-}
-
 /// Reads a chunk in the form that is decoded; `into` is formBytes() long.
 Result<void> readForm(const DeltaStep& step, const ChunkInfo& chunk, std::span<std::byte> into) {
   const TensorStats& stats = *step.stats;
@@ -101,7 +85,7 @@ DeviceShape deviceShape(const TensorOrigin& origin) {
   DeviceShape shape;
   const std::uint64_t size = bytesOf(origin.dtype);
   for (const auto& step : origin.steps) {
-    shape.decoderBytes += decoderBound(step);
+    shape.decoderBytes += traitsOf(step.stats->codec).decoderBytes(step.stats->storedBytes, largestOf(step));
     for (const auto& chunk : step.chunks) shape.deltaBytes += roundUp(formBytes(step, chunk), kAlign);
   }
   for (const auto& piece : piecesOf(origin)) {
@@ -144,20 +128,9 @@ Result<void> DeviceWork::reserve(std::uint64_t bytes) {
   if (bytes <= reserved()) return {};
   for (auto& buffer : m_between) {
     buffer = {};
-    DELTASCOPE_ASSIGN(buffer, fromBackend(m_backend->allocate(bytes, "weights between the steps of a stack")));
+    DELTASCOPE_ASSIGN(buffer, fromBackend(m_decoders.backend().allocate(bytes, "weights between the steps of a stack")));
   }
   return {};
-}
-
-Result<std::shared_ptr<const kernels::Decoder>> DeviceWork::decoder(const DeltaStep& step, BaseKind base) {
-  const TensorStats& stats = *step.stats;
-  const std::uint64_t largest = stats.codec == CodecId::Zstd ? largestOf(step) : 0;  // nothing else depends on it
-  auto& decoder = m_decoders[{step.payload.get(), stats.model, stats.codec, base, stats.dtype, largest}];
-  if (decoder) return decoder;
-  DELTASCOPE_ASSIGN(auto model, step.payload->model(stats));
-  DELTASCOPE_ASSIGN(const auto device, DeviceModel::create(stats.codec, base, stats.dtype, std::move(model), largest));
-  DELTASCOPE_ASSIGN(decoder, fromBackend(m_backend->gpu()->makeDecoder(device.args())));
-  return decoder;
 }
 
 Result<std::unique_ptr<DeviceSource>> DeviceSource::create(DeviceWork& work, const TensorOrigin& origin,
@@ -169,7 +142,10 @@ Result<std::unique_ptr<DeviceSource>> DeviceSource::create(DeviceWork& work, con
   source->m_shape = deviceShape(origin);
   DELTASCOPE_TRY(work.reserve(source->m_shape.workBytes));
   for (std::size_t s = 0; s < origin.steps.size(); ++s) {
-    DELTASCOPE_ASSIGN(auto decoder, work.decoder(origin.steps[s], s == 0 ? origin.bottom : BaseKind::Same));
+    const TensorStats& stats = *origin.steps[s].stats;
+    DELTASCOPE_ASSIGN(const auto model, origin.steps[s].payload->model(stats));
+    const BaseKind below = s == 0 ? origin.bottom : BaseKind::Same;
+    DELTASCOPE_ASSIGN(auto decoder, work.decoders().get(stats.codec, below, stats.dtype, model, largestOf(origin.steps[s])));
     source->m_decoders.push_back(std::move(decoder));
   }
   return source;
@@ -207,7 +183,7 @@ kernels::Outcome<void> DeviceSource::makePiece(std::size_t piece, std::byte* int
       args.into = level + (chunk.first - ranges[s].first) * size;
       args.number = static_cast<std::uint32_t>(c);
     }
-    if (auto done = m_work.backend().gpu()->decode(chunks); !done) return done;
+    if (auto done = m_work.decoders().decode(chunks); !done) return done;
     base = deviceBase(BaseKind::Same, m_origin.dtype, 1);
     base.values = level;
     base.start = ranges[s].first;

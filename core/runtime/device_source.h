@@ -2,11 +2,10 @@
 #pragma once
 /// The final weight made in a device's memory from its base and its deltas when an operation asks for it. Internal to
 /// core/runtime.
-#include <map>
 #include <memory>
-#include <tuple>
 #include <vector>
 
+#include "core/codec/device_decoders.h"
 #include "core/runtime/host.h"
 
 namespace deltascope {
@@ -34,23 +33,20 @@ struct DeviceDeltas {
                                                                            const TensorOrigin& origin,
                                                                            const std::stop_token& stop);
 
-/// What the sources of one device share: decoders, by model, and the memory between the steps of a stack. Must outlive the
-/// sources; one thread at a time.
+/// What the sources of one device share: decoders, and the memory between the steps of a stack. Must outlive the sources; one
+/// thread at a time.
 class DeviceWork {
  public:
-  explicit DeviceWork(std::shared_ptr<kernels::Backend> backend) : m_backend(std::move(backend)) {}
-  [[nodiscard]] kernels::Backend& backend() const { return *m_backend; }
+  explicit DeviceWork(std::shared_ptr<kernels::Backend> backend) : m_decoders(std::move(backend)) {}
+  [[nodiscard]] DeviceDecoders& decoders() { return m_decoders; }
   /// Both buffers of at least so many bytes each; before the first pass, as recorded passes know their addresses.
   [[nodiscard]] Result<void> reserve(std::uint64_t bytes);
   [[nodiscard]] std::byte* between(std::size_t level) const { return m_between[level % 2].as<std::byte>(); }
   [[nodiscard]] std::uint64_t reserved() const { return m_between[0].bytes(); }
-  [[nodiscard]] Result<std::shared_ptr<const kernels::Decoder>> decoder(const DeltaStep& step, BaseKind base);
 
  private:
-  using Key = std::tuple<const Payload*, int, CodecId, BaseKind, DType, std::uint64_t>;
-  std::shared_ptr<kernels::Backend> m_backend;
+  DeviceDecoders m_decoders;
   kernels::Buffer m_between[2];
-  std::map<Key, std::shared_ptr<const kernels::Decoder>> m_decoders;
 };
 
 /// Where a weight's bytes are; all on the device.

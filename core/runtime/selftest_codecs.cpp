@@ -142,6 +142,8 @@ SelfTestCheck compare(std::string name, const Result<void>& decoded, const Pair&
 
 /// A GPU that decodes what the processor decodes.
 struct Gpu {
+  explicit Gpu(const std::shared_ptr<kernels::Backend>& backend)
+      : rebuilder(backend, {.guarded = true}), id(backend->device().id) {}
   DeviceRebuilder rebuilder;
   std::string id;
 };
@@ -203,7 +205,7 @@ Result<void> testCodecs(const std::shared_ptr<kernels::Backend>& backend, const 
   constexpr std::array kTypes{DType::BF16, DType::F16, DType::F32};
   constexpr std::array kKinds{BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4};
   std::optional<Gpu> gpu;
-  if (backend->gpu()) gpu.emplace(Gpu{DeviceRebuilder(backend, {.guarded = true}), backend->device().id});
+  if (backend->gpu()) gpu.emplace(backend);
   std::mt19937 random(17);
   for (const auto type : kTypes)
     for (const auto kind : kKinds) {

@@ -3,7 +3,11 @@
 // any bytes.
 #include <QtTest>
 
+#include <atomic>
+#include <thread>
+
 #include "core/codec/device_chunk.h"
+#include "core/codec/device_decoder.h"
 #include "core/codec/device_rebuilder.h"
 #include "core/codec/lowrank.h"
 #include "tests/core/codec/residual_data.h"
@@ -207,6 +211,46 @@ class TestDeviceDecoder : public QObject {
       Bytes back(coded.data.final.size());
       QVERIFY(rebuilder.decode(id, coded.data.slice, coded.chunk, coded.model, 3, back));
       QVERIFY(back == coded.data.final);
+    }
+  }
+
+  void callsThatComeTogetherKeepApart_data() {
+    QTest::addColumn<int>("threads");
+    for (const int threads : {1, 2, 7}) QTest::addRow("%d threads", threads) << threads;
+  }
+  /// Sound chunks of several codecs, and damaged ones of which the device or its decoder tells: each call has its own outcome.
+  void callsThatComeTogetherKeepApart() {
+    QFETCH(int, threads);
+    struct Case {
+      CodecId id;
+      Coded coded;
+      bool sound;
+    };
+    std::vector<Case> cases;
+    for (const CodecId id : kCodecs)
+      for (const DType type : {DType::BF16, DType::F32})
+        cases.push_back({id, makeCoded(id, BaseKind::Same, type, Fill::Gaussian, 9001, 64), true});
+    for (const CodecId id : {CodecId::Raw, CodecId::Sparse}) {
+      cases.push_back({id, makeCoded(id, BaseKind::Same, DType::BF16, Fill::Gaussian, 9001, 64), false});
+      cases.back().coded.chunk.resize(48);
+    }
+    for (const auto& device : everyDevice()) {
+      DeviceRebuilder rebuilder(device.backend, {true});
+      std::atomic<int> wrong = 0;
+      {
+        std::vector<std::jthread> callers;
+        for (int t = 0; t < threads; ++t)
+          callers.emplace_back([&, t] {
+            for (std::size_t k = 0; k < 3 * cases.size(); ++k) {
+              const Case& one = cases[(k + static_cast<std::size_t>(t) * 5) % cases.size()];
+              Bytes back(one.coded.data.final.size());
+              const auto decoded = rebuilder.decode(one.id, one.coded.data.slice, one.coded.chunk, one.coded.model, 17, back);
+              const bool corrupt = !decoded && decoded.error().code == ErrorCode::Corrupt;
+              wrong += one.sound ? !decoded || back != one.coded.data.final : !corrupt;
+            }
+          });
+      }
+      QCOMPARE(wrong.load(), 0);
     }
   }
 
