@@ -5,6 +5,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/cuda/tile_table.h"
+#include "kernels/residual.h"
 
 namespace deltascope::kernels::cuda {
 
