@@ -20,7 +20,8 @@ constexpr unsigned kUnitSteps = kUnitColumns / kStep, kInstructions = kStep / 16
 template <int kParts>
 struct Shape {
   static constexpr unsigned kColumns = kParts * kTokens, kValues = kColumns / 2;  ///< of an instruction's result; a thread's
-  static constexpr unsigned kOperandBytes = kColumns * 32, kXBytes = kInstructions * kOperandBytes;
+  /// Half the banks more than they need, so that lanes that write to two operands do not meet.
+  static constexpr unsigned kOperandBytes = kColumns * 32 + 64, kXBytes = kInstructions * kOperandBytes;
   static constexpr unsigned kShared = kStages * (kWeightBytes + kXBytes);
 };
 
@@ -115,28 +116,33 @@ struct Block {
     }
     commitCopies();
   }
-  /// A thread has the columns of one instruction, 8t + 4m … 8t + 4m + 3 of a chunk for t = 0 … 3, of one token.
+  /// A thread has four columns of two chunks, of two tokens: 8t + 4m … 8t + 4m + 3, which belong to instruction m of the chunk.
   __device__ __forceinline__ void fetchX(std::uint32_t column) {
-    const unsigned lane = threadIdx.x % kWarp, token = threadIdx.x / kWarp * 8 + (lane & 7), instruction = lane >> 3;
-    const bool valid = token0 + token < args.tokens && column < args.columns;
-    const auto* from = reinterpret_cast<const float4*>(args.x + static_cast<std::size_t>(token0 + token) * args.columns +
-                                                       column + (instruction >> 1) * kChunkColumns + (instruction & 1) * 4);
+    const unsigned four = threadIdx.x & 7, token = threadIdx.x >> 3;
 #pragma unroll
-    for (int t = 0; t < 4; ++t) next[t] = valid ? from[2 * t] : make_float4(0, 0, 0, 0);
+    for (unsigned i = 0; i < 4; ++i) {
+      const std::uint32_t at = token0 + token + (i >> 1) * (kTokens / 2);
+      const bool valid = at < args.tokens && column < args.columns;
+      const auto* from = reinterpret_cast<const float4*>(args.x + static_cast<std::size_t>(at) * args.columns + column +
+                                                         (i & 1) * kChunkColumns);
+      next[i] = valid ? from[four] : make_float4(0, 0, 0, 0);
+    }
   }
   __device__ __forceinline__ void storeX(unsigned stage) const {
-    const unsigned lane = threadIdx.x % kWarp, token = threadIdx.x / kWarp * 8 + (lane & 7), instruction = lane >> 3;
-    const std::uint32_t into = xAt(stage, instruction) + (token >> 3) * 256 + (token & 7) * 16;
+    const unsigned four = threadIdx.x & 7, token = threadIdx.x >> 3;
 #pragma unroll
-    for (unsigned half = 0; half < 2; ++half) {
-      std::uint32_t words[4][kParts];
+    for (unsigned i = 0; i < 4; ++i) {
+      const unsigned at = token + (i >> 1) * (kTokens / 2);
+      const std::uint32_t into = xAt(stage, (i & 1) * 2 + (four & 1)) + (at >> 3) * 256 + (at & 7) * 16 + (four >> 1) * 4;
+      std::uint32_t words[2][kParts];
+      splitPair<kParts>(next[i].x, next[i].y, words[0]);
+      splitPair<kParts>(next[i].z, next[i].w, words[1]);
 #pragma unroll
-      for (unsigned t = 0; t < 4; ++t) splitPair<kParts>(half ? next[t].z : next[t].x, half ? next[t].w : next[t].y, words[t]);
+      for (unsigned half = 0; half < 2; ++half)
 #pragma unroll
-      for (int part = 0; part < kParts; ++part)
-        asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(into + part * (kTokens / 8) * 256 + half * 128),
-                     "r"(words[0][part]), "r"(words[1][part]), "r"(words[2][part]), "r"(words[3][part])
-                     : "memory");
+        for (int part = 0; part < kParts; ++part)
+          asm volatile("st.shared.u32 [%0], %1;" ::"r"(into + part * (kTokens / 8) * 256 + half * 128), "r"(words[half][part])
+                       : "memory");
     }
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }
@@ -183,18 +189,26 @@ __global__ void __launch_bounds__(kThreads, 1) hopperKernel(const __grid_constan
   const std::uint32_t rowUnits = args.columns / kUnitColumns;
   std::uint32_t step = 0;
   unsigned stage = 0;
+  const bool splitsFirst = threadIdx.x / 128 != 0;
   const auto use = [&](typename Block<kParts>::Operands& a) {
     const unsigned following = stage == kStages - 1 ? 0 : stage + 1;
     waitCopies<1>();
     __syncthreads();
     block.fetchWeights(stage == 0 ? kStages - 1 : stage - 1, (step + 2) * kStep);
+    // While one warpgroup multiplies, the other splits x: an instruction holds its warps up until the one before has ended.
+    if (splitsFirst) {
+      block.storeX(following);
+      block.fetchX((step + 2) * kStep);
+    }
     block.loadWeights(stage, a);
     beginMultiplying();
 #pragma unroll
     for (unsigned i = 0; i < kInstructions; ++i) multiply(sums, a[i], describe(block.xAt(stage, i)));
     commitMultiplying();
-    block.storeX(following);
-    block.fetchX((step + 2) * kStep);
+    if (!splitsFirst) {
+      block.storeX(following);
+      block.fetchX((step + 2) * kStep);
+    }
     waitMultiplying<1>();
     stage = following;
     ++step;
