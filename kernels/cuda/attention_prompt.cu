@@ -67,31 +67,50 @@ template <ElementType kType>
 
 __device__ __forceinline__ float ratio(float a, float b) { return a == -INFINITY ? 0.0f : expf(__fsub_rn(a, b)); }
 
-/// Dots of kDotRows rows with one key. Sums of lanes l and l + 16 are added first, then those 8 apart, and so on: a tree whose
-/// leaves come in an order in which five sums a row are held at most.
+/// Dots of kDotRows rows with one key. Sums of lanes l and l + 16 are added first, then those 8 apart, and so on: a tree, whose
+/// leaves come in an order in which a few sums a row are held. Its two last levels are a loop, so that registers suffice.
 template <unsigned kDim>
 __device__ __forceinline__ void dots(const Shared<kDim>& shared, unsigned row0, unsigned position, float (&result)[kDotRows]) {
-  constexpr unsigned kEach = Shared<kDim>::kEach, kLevels = 5;
-  float held[kLevels][kDotRows];
+  constexpr unsigned kEach = Shared<kDim>::kEach, kLevels = 3;
+  float pair[kDotRows], four[kDotRows];
+#pragma unroll 1
+  for (unsigned b = 0; b < 4; ++b) {
+    const unsigned first = (b & 1) << 1 | b >> 1;
+    const float* const key = &shared.keys[position][first * kEach];
+    const float* const query = &shared.q[row0][first * kEach];
+    float held[kLevels][kDotRows];
 #pragma unroll
-  for (unsigned i = 0; i < kWarp; ++i) {
-    const unsigned l = (i & 1) << 4 | (i & 2) << 2 | (i & 4) | (i & 8) >> 2 | (i & 16) >> 4;
-    const auto k = loadSeveral<kEach>(&shared.keys[position][l * kEach]);
+    for (unsigned i = 0; i < 8; ++i) {
+      const unsigned l = (i & 1) << 4 | (i & 2) << 2 | (i & 4);
+      const auto k = loadSeveral<kEach>(key + l * kEach);
+#pragma unroll
+      for (unsigned r = 0; r < kDotRows; ++r) {
+        const auto q = loadSeveral<kEach>(query + r * kDim + l * kEach);
+        float sum = 0;
+#pragma unroll
+        for (unsigned j = 0; j < kEach; ++j) sum = __fmaf_rn(q.v[j], k.v[j], sum);
+#pragma unroll
+        for (unsigned level = 0; level < kLevels; ++level) {
+          if ((i >> level & 1) == 0) {
+            held[level][r] = sum;
+            break;
+          }
+          sum = __fadd_rn(held[level][r], sum);
+        }
+        if (i == 7) result[r] = sum;
+      }
+    }
 #pragma unroll
     for (unsigned r = 0; r < kDotRows; ++r) {
-      const auto q = loadSeveral<kEach>(&shared.q[row0 + r][l * kEach]);
-      float sum = 0;
-#pragma unroll
-      for (unsigned j = 0; j < kEach; ++j) sum = __fmaf_rn(q.v[j], k.v[j], sum);
-#pragma unroll
-      for (unsigned level = 0; level < kLevels; ++level) {
-        if ((i >> level & 1) == 0) {
-          held[level][r] = sum;
-          break;
-        }
-        sum = __fadd_rn(held[level][r], sum);
+      if ((b & 1) == 0) {
+        pair[r] = result[r];
+        continue;
       }
-      if (i == kWarp - 1) result[r] = sum;
+      result[r] = __fadd_rn(pair[r], result[r]);
+      if (b == 1)
+        four[r] = result[r];
+      else
+        result[r] = __fadd_rn(four[r], result[r]);
     }
   }
 }

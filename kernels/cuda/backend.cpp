@@ -52,7 +52,7 @@ class EventTimer final : public Timer {
   const Matrix &m = a.weight, &n = b.weight;
   if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens) return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
-  if (a.tokens > kMostFew || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
+  if (a.tokens > mostFew(m) || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
   if (m.form != Matrix::Form::Tiled) return true;
   if (m.tiles.code != n.tiles.code) return false;
   return std::equal(m.values, m.values + 16, n.values);

@@ -35,8 +35,8 @@ struct FewProduct {
 };
 /// Beyond so many tokens the weight is read again for the next.
 inline constexpr std::uint32_t kFewAtOnce = 8;
-/// Up to so many tokens that is faster than productOfPrompt().
-inline constexpr std::uint32_t kMostFew = 16;
+/// Up to so many tokens that is faster than productOfPrompt(), before which a weight in units must be made.
+[[nodiscard]] std::uint32_t mostFew(const Matrix& weight);
 /// Whether a norm can be part of a product, with the bits of rmsNorm().
 [[nodiscard]] bool canNorm(const RmsNormArgs& norm);
 /// Products of the same x; all parts of one form and as many tokens.

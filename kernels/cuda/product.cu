@@ -20,6 +20,8 @@ bool hasFewProduct(const Machine& machine, const Matrix& weight) {
   }
 }
 
+std::uint32_t mostFew(const Matrix& weight) { return weight.form == Matrix::Form::Dense ? 16 : 40; }
+
 bool canNorm(const RmsNormArgs& norm) { return norm.columns >= kProductThreads && norm.columns % kUnitColumns == 0; }
 
 const std::byte* residentBytes(const Matrix& weight, std::uint64_t& bytes) {
