@@ -8,6 +8,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/half.h"
+#include "kernels/residual.h"
 
 using namespace deltascope::kernels;
 
