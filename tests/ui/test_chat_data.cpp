@@ -349,8 +349,8 @@ void TestChatData::planTable() {
   plan.weightBytes = 5u << 20;
   plan.expectedPeak = 6u << 20;
   plan.kvCacheBytes = 1u << 20;
-  plan.tensors = {{"a.weight", Placement::Static, false, 4096, 4096, 1024, 512},
-                  {"b.weight", Placement::Stream, false, 1024, 4096, 1024, 512}};
+  plan.tensors = {{"a.weight", Placement::Static, "dense", false, 4096, 4096, 1024, 512},
+                  {"b.weight", Placement::Stream, "streamed", false, 1024, 4096, 1024, 512}};
   PlanModel model;
   const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
   model.setPlan(plan);
@@ -367,7 +367,7 @@ void TestChatData::planTable() {
 
 void TestChatData::planCsvQuotes() {
   MemoryPlan plan;
-  plan.tensors = {{"odd,\"name\"", Placement::Jit, false, 3, 4, 5, 6}};
+  plan.tensors = {{"odd,\"name\"", Placement::Jit, "made", false, 3, 4, 5, 6}};
   QCOMPARE(planToCsv(plan), QByteArray("tensor,placement,resident_bytes,final_bytes,base_bytes,delta_bytes\r\n"
                                        "\"odd,\"\"name\"\"\",jit,3,4,5,6\r\n"));
 }
