@@ -2,6 +2,7 @@
 // Bits do not depend on how many tokens a pass has: kernels/DETERMINISM.md says so of each kernel, and here is the proof.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "core/base/failure.h"
@@ -122,6 +123,37 @@ Result<std::vector<float>> products(kernels::Backend& backend, const Weight& wei
   return result;
 }
 
+/// A draft's product against the base's own: x and values rounded to BF16, so off by about 2^−9 of its norm.
+Result<SelfTestCheck> testDraft(kernels::Backend& backend, const Weight& weight, std::uint64_t columns) {
+  constexpr double kBound = 0x1p-7;
+  const auto xs = gaussian(columns, 35);
+  DELTASCOPE_ASSIGN(const auto x, onDevice(backend, std::as_bytes(std::span(xs))));
+  DELTASCOPE_ASSIGN(const auto y, fromBackend(backend.allocate(kRows * sizeof(float), "the self-test")));
+  std::array<std::vector<float>, 2> results;
+  for (const bool draft : {false, true}) {
+    kernels::MatmulArgs args;
+    args.weight = weight.matrix;
+    args.weight.rows = kRows;
+    args.weight.columns = columns;
+    args.x = x.as<float>();
+    args.y = y.as<float>();
+    args.draft = draft;
+    DELTASCOPE_TRY(fromBackend(backend.matmul(args)));
+    DELTASCOPE_TRY(fromBackend(backend.synchronize()));
+    results[draft].resize(kRows);
+    backend.copyOut(results[draft].data(), y.data(), kRows * sizeof(float));
+  }
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    error += std::pow(static_cast<double>(results[1][i]) - results[0][i], 2.0);
+    norm += std::pow(static_cast<double>(results[0][i]), 2.0);
+  }
+  const double off = std::sqrt(error / norm);
+  return SelfTestCheck{"a draft's product with " + weight.name + " of " + std::to_string(columns) + " columns",
+                       norm > 0 && off <= kBound,
+                       "off by " + std::to_string(off) + " of its norm, " + std::to_string(kBound) + " allowed"};
+}
+
 Result<SelfTestCheck> testWeight(kernels::Backend& backend, Weight weight, std::uint64_t columns) {
   weight.matrix.rows = kRows;
   weight.matrix.columns = columns;
@@ -211,6 +243,10 @@ Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, 
       if (columns % kBlocksize != 0) continue;
       DELTASCOPE_ASSIGN(auto weight, fourBitWeight(backend, columns, inUnits));
       if (!weight) continue;
+      if (inUnits) {
+        DELTASCOPE_ASSIGN(auto draft, testDraft(backend, *weight, columns));
+        checks.push_back(std::move(draft));
+      }
       DELTASCOPE_ASSIGN(auto check, testWeight(backend, std::move(*weight), columns));
       checks.push_back(std::move(check));
     }

@@ -50,7 +50,8 @@ class EventTimer final : public Timer {
 /// Whether one launch can do both: the same kernel with the same tables.
 [[nodiscard]] bool alike(const Machine& machine, const MatmulArgs& a, const MatmulArgs& b) {
   const Matrix &m = a.weight, &n = b.weight;
-  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens) return false;
+  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens || a.draft || b.draft)
+    return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
   if (a.tokens > mostFew(m) || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
   if (m.form != Matrix::Form::Tiled) return true;

@@ -58,7 +58,9 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
 }
 
 Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride, bool made) {
-  if (args.tokens <= mostFew(args.weight) && hasFewProduct(m_machine, args.weight)) {
+  if (args.draft && args.tokens == 1 && hasDraft(m_machine, args.weight)) {
+    draftOfToken(m_machine, args);
+  } else if (args.tokens <= mostFew(args.weight) && hasFewProduct(m_machine, args.weight)) {
     productOfFew(m_machine, {m_compute, nullptr, false, made, stride}, std::span(&args, 1));
   } else if (args.weight.form != Matrix::Form::Dense) {
     return multiplyMade(args, stride);

@@ -19,6 +19,8 @@ struct MatmulArgs {
   const void* bias = nullptr;  ///< [rows] of `biasType`, or null
   ElementType biasType = ElementType::F32;
   bool accumulate = false;  ///< add to what y holds
+  /// The result only proposes a token: a device may take the base of the weight alone and round as it likes.
+  bool draft = false;
 };
 
 }  // namespace deltascope::kernels

@@ -3,6 +3,7 @@
 ///   bench_gpu [--device cuda:0] [--repeat 30] [--only all|tokens]
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -153,6 +154,7 @@ class TokenBench {
     const auto xs = selftest::gaussian(kTokens.back() * columns, 9);
     const auto x = onDevice(m_backend, std::as_bytes(std::span(xs)));
     const auto y = must(fromBackend(m_backend.allocate(kTokens.back() * rows * sizeof(float), "the benchmark")));
+    std::vector<float> base1;  ///< the base's product with the first token
     for (const char* name : {"BF16", "NF4 units", "exact units", "entropy"}) {
       std::vector<Matrix> matrices;
       std::vector<kernels::Buffer> memory;
@@ -200,6 +202,8 @@ class TokenBench {
         m_backend.copyOut(all.data(), y.data(), same * sizeof(float));
         std::printf(" %8.1f%s", ms * 1e3, std::memcmp(ones.data(), all.data(), same * sizeof(float)) == 0 ? "" : "!");
       }
+      if (name[0] == 'N') base1.assign(ones.begin(), ones.begin() + static_cast<std::ptrdiff_t>(rows));
+      if (std::strstr(name, "units")) draft(args, matrices, base1);
       std::printf("\n");
       std::fflush(stdout);
     }
@@ -211,6 +215,23 @@ class TokenBench {
   }
 
  private:
+  void draft(kernels::MatmulArgs args, const std::vector<Matrix>& matrices, const std::vector<float>& base) {
+    args.tokens = 1;
+    args.draft = true;
+    const double ms =
+        median(m_backend, m_options.repeat, static_cast<int>(std::min<std::size_t>(matrices.size(), 16)), [&](int i) {
+          args.weight = matrices[static_cast<std::size_t>(i) % matrices.size()];
+          must(fromBackend(m_backend.matmul(args)));
+        });
+    args.weight = matrices[0];
+    must(fromBackend(m_backend.matmul(args)));
+    std::vector<float> y(base.size());
+    m_backend.copyOut(y.data(), args.y, y.size() * sizeof(float));
+    double error = 0, norm = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) error += std::pow(y[i] - base[i], 2.0), norm += std::pow(base[i], 2.0);
+    std::printf("  draft %.1f, off by %.1e of the base's", ms * 1e3, std::sqrt(error / norm));
+  }
+
   static constexpr std::array<std::uint32_t, 12> kTokens{1, 2, 3, 4, 5, 6, 8, 16, 24, 64, 128, 512};
   kernels::Backend& m_backend;
   const Options& m_options;

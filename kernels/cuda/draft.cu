@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// y ≈ W · x for one token, to propose with: of an exact weight in units the base alone. Values of the codes go to the tensor
+// cores rounded to BF16, as x does, and absmax multiplies the sums of 64 columns. Level: device; its bits are its own.
+#include "kernels/cuda/product_launch.cuh"
+
+namespace deltascope::kernels::cuda {
+namespace {
+
+/// Where codes and absmax of a unit lie.
+template <class Records, bool kWideScales, unsigned kFlip>
+struct DraftForm {
+  static constexpr std::uint32_t kRecordBytes = Records::kRecordBytes, kLowerAt = Records::kLowerAt,
+                                 kScalesAt = Records::kScalesAt;
+  static constexpr bool kWide = kWideScales;    ///< absmax in 32 bits, else in 16
+  static constexpr unsigned kCodeFlip = kFlip;  ///< codes are kept exclusive-or this
+};
+using OfCodes = DraftForm<CodeSource, true, 0>;
+using OfExact = DraftForm<PairSource<true>, false, PairSource<true>::kZeroCode>;
+
+struct DraftArgs {
+  const std::byte* records;
+  const float* x;
+  float* y;
+  const void* bias;
+  ElementType biasType;
+  bool accumulate;
+  std::uint32_t rows, columns, groups;
+  float values[16];
+};
+
+/// Pairs of values by byte of codes, in a bank for every lane, as PairSource's table; sums lie before it, x behind.
+constexpr std::uint32_t kTable = 0x10000, kTableEnd = 0x20000;
+constexpr std::uint32_t kBatch = 32;  ///< row groups whose sums are held
+constexpr int kDepth = 4;             ///< units on their way
+
+struct Unit {
+  uint4 codes[2];
+  uint4 absmax;
+};
+
+template <class Form>
+__device__ __forceinline__ void loadUnit(Unit& unit, const std::byte* at, unsigned lane) {
+  unit.codes[0] = readOnce<uint4>(at + lane * 16);
+  unit.codes[1] = readOnce<uint4>(at + lane * 16 + Form::kLowerAt);
+  if constexpr (Form::kWide) {
+    unit.absmax = readOnce<uint4>(at + (lane >> 2) * 16 + Form::kScalesAt);
+  } else {
+    const auto two = readOnce<uint2>(at + (lane >> 2) * 8 + Form::kScalesAt);
+    unit.absmax.x = two.x;
+    unit.absmax.y = two.y;
+  }
+}
+
+/// Adds a unit's products with x, of which `columns` is the lane's part.
+template <class Form>
+__device__ __forceinline__ void addUnit(const Unit& unit, std::uint32_t lanes, const std::uint8_t* columns, float (&d)[2]) {
+  const auto pairOf = [&](std::uint32_t codes, unsigned k) { return loadShared(__byte_perm(codes, lanes, 0x7604 | k << 4)); };
+#pragma unroll
+  for (unsigned half = 0; half < 2; ++half) {
+    float e[4] = {};
+#pragma unroll
+    for (unsigned c = 2 * half; c < 2 * half + 2; ++c) {
+      const uint4 b = *reinterpret_cast<const uint4*>(columns + c * kChunkColumns * 2);
+      const std::uint32_t u = wordOf(unit.codes[0], c), l = wordOf(unit.codes[1], c);
+      multiplyTiles(e, pairOf(u, 0), pairOf(l, 0), pairOf(u, 1), pairOf(l, 1), b.x, b.y);
+      multiplyTiles(e, pairOf(u, 2), pairOf(l, 2), pairOf(u, 3), pairOf(l, 3), b.z, b.w);
+    }
+    float upper, lower;
+    if constexpr (Form::kWide) {
+      upper = __uint_as_float(half ? unit.absmax.y : unit.absmax.x);
+      lower = __uint_as_float(half ? unit.absmax.w : unit.absmax.z);
+    } else {
+      upper = half ? highOf(unit.absmax.x) : lowOf(unit.absmax.x);
+      lower = half ? highOf(unit.absmax.y) : lowOf(unit.absmax.y);
+    }
+    d[0] = fmaf(e[0], upper, d[0]);
+    d[1] = fmaf(e[2], lower, d[1]);
+  }
+}
+
+template <class Form>
+__global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_constant__ DraftArgs args) {
+#if __CUDA_ARCH__ < 900
+  __trap();  // no room for the table: hasDraft() says so
+#endif
+  extern __shared__ __align__(128) std::uint8_t dynamic[];
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
+  auto* const sums = reinterpret_cast<float*>(dynamic);
+  std::uint8_t* const x = dynamic + (kTableEnd - kReserved);
+  for (unsigned i = threadIdx.x; i < 256 * 8; i += kProductThreads) {
+    const unsigned e = i >> 3;
+    const std::uint32_t pair = toPair(args.values[(e >> 4) ^ Form::kCodeFlip], args.values[(e & 15) ^ Form::kCodeFlip]);
+    reinterpret_cast<uint4*>(dynamic + (kTable - kReserved))[e * 16 + (i & 7)] = make_uint4(pair, pair, pair, pair);
+  }
+  const std::uint32_t lanes = sharedAddress(dynamic + (kTable - kReserved)) | lane * 4;
+  if ((lanes & 0xff80) != 0) __trap();
+  const auto groupAt = [&](std::uint32_t block) {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * block / gridDim.x);
+  };
+  const std::uint32_t firstGroup = groupAt(blockIdx.x), endGroup = groupAt(blockIdx.x + 1);
+  const std::uint32_t rowUnits = args.columns / kUnitColumns;
+  const std::uint32_t firstUnit = sliceBegin(rowUnits, warp), own = sliceBegin(rowUnits, warp + 1) - firstUnit;
+  const std::uint8_t* const xLane = x + firstUnit * kUnitColumns * 2 + t * 16;
+  for (std::uint32_t batch = firstGroup; batch < endGroup; batch += kBatch) {
+    const std::uint32_t batchEnd = min(batch + kBatch, endGroup);
+    Unit ring[kDepth];
+    std::uint32_t number = batch, index = 0, fetchNumber = own == 0 ? batchEnd : batch, fetchIndex = 0;
+    const std::byte* at = args.records + (std::size_t{batch} * rowUnits + firstUnit) * Form::kRecordBytes;
+    const auto fetch = [&](Unit& unit) {
+      if (fetchNumber >= batchEnd) return;
+      loadUnit<Form>(unit, at, lane);
+      at += Form::kRecordBytes;
+      if (++fetchIndex < own) return;
+      at += std::size_t{rowUnits - own} * Form::kRecordBytes;
+      fetchIndex = 0;
+      ++fetchNumber;
+    };
+    float d[2] = {};
+    const auto put = [&] {
+      if (t != 0) return;
+      float* to = sums + ((number - batch) * kProductWarps + warp) * kUnitRows + g;
+      to[0] = d[0];
+      to[8] = d[1];
+    };
+#pragma unroll
+    for (Unit& unit : ring) fetch(unit);
+    if (batch == firstGroup) {
+      afterPrevious();
+      for (std::uint32_t i = threadIdx.x; i < args.columns / 8; i += kProductThreads) {
+        const float4 a = reinterpret_cast<const float4*>(args.x)[2 * i], b = reinterpret_cast<const float4*>(args.x)[2 * i + 1];
+        reinterpret_cast<uint4*>(x)[i] = make_uint4(toPair(a.x, a.y), toPair(a.z, a.w), toPair(b.x, b.y), toPair(b.z, b.w));
+      }
+    }
+    __syncthreads();
+    if (own == 0)
+      for (; number < batchEnd; ++number) put();
+    while (number < batchEnd) {
+#pragma unroll
+      for (int k = 0; k < kDepth; ++k) {
+        if (k > 0 && number >= batchEnd) break;
+        addUnit<Form>(ring[k], lanes, xLane + index * kUnitColumns * 2, d);
+        if (++index == own) {
+          put();
+          d[0] = d[1] = 0;
+          index = 0;
+          ++number;
+        }
+        fetch(ring[k]);
+      }
+    }
+    __syncthreads();
+    for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) * kUnitRows; i += kProductThreads) {
+      const std::uint32_t row = batch * kUnitRows + i;
+      if (row >= args.rows) continue;
+      float y = 0;
+#pragma unroll
+      for (unsigned w = 0; w < kProductWarps; ++w) y += sums[(i / kUnitRows * kProductWarps + w) * kUnitRows + i % kUnitRows];
+      if (args.bias) y += toFloat(args.bias, args.biasType, row);
+      args.y[row] = args.accumulate ? args.y[row] + y : y;
+    }
+    __syncthreads();
+  }
+}
+
+template <class Form>
+void launch(const Machine& machine, const DraftArgs& args) {
+  const std::uint32_t shared = kTableEnd - kReserved + args.columns * 2;
+  cudaFuncSetAttribute(draftKernel<Form>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(machine.sharedBytes));
+  launchDependent(machine, draftKernel<Form>, std::min(machine.processors, args.groups), kProductThreads, shared, args);
+}
+
+}  // namespace
+
+bool hasDraft(const Machine& machine, const Matrix& weight) {
+  return machine.clusters && weight.form == Matrix::Form::Tiled && hasFewProduct(machine, weight) &&
+         kTableEnd - kReserved + weight.columns * 2 <= machine.sharedBytes;
+}
+
+void draftOfToken(const Machine& machine, const MatmulArgs& from) {
+  const Matrix& weight = from.weight;
+  const auto rows = static_cast<std::uint32_t>(weight.rows);
+  DraftArgs args{weight.tiles.stream,
+                 from.x,
+                 from.y,
+                 from.bias,
+                 from.biasType,
+                 from.accumulate,
+                 rows,
+                 static_cast<std::uint32_t>(weight.columns),
+                 (rows + kUnitRows - 1) / kUnitRows,
+                 {}};
+  std::copy_n(weight.values, 16, args.values);
+  weight.tiles.code == Tiles::Code::Codes ? launch<OfCodes>(machine, args) : launch<OfExact>(machine, args);
+}
+
+}  // namespace deltascope::kernels::cuda
