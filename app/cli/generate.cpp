@@ -20,6 +20,8 @@ struct Options {
   bool hasPrompt = false, raw = false, ignoreEnd = false, planOnly = false;
   std::uint32_t maxNewTokens = 256;
   Sampling sampling;
+  std::string draft = "auto";
+  std::uint32_t draftTokens = 0;
 };
 
 Json toJson(const MemoryPlan& plan) {
@@ -71,12 +73,21 @@ Json toJson(const Generation& g, const Model& model) {
           {"device", plan.device},
           {"companions", companionsJson(model.companions())},
           {"stop_reason", nameOf(g.stopReason)},
+          {"drafted", g.drafted},
+          {"accepted", g.accepted},
+          {"exact_passes", g.exactPasses},
+          {"draft_seconds", g.draftSeconds},
           {"logits_hash", g.logitsHash}};
 }
 
 void printStatistics(const Generation& g) {
-  fmt::print(stderr, "{} tokens · {:.1f} tokens/s · first after {:.0f} ms · prompt {} tokens · peak {} · {}\n", g.ids.size(),
-             g.tokensPerSecond, g.timeToFirstTokenMs, g.promptIds.size(), formatGib(g.peakMemoryBytes), nameOf(g.stopReason));
+  std::string drafts;
+  if (g.drafted > 0)
+    drafts = fmt::format(" · {:.1f} tokens a pass, {} of {} drafts right",
+                         static_cast<double>(g.ids.size() - 1) / g.exactPasses, g.accepted, g.drafted);
+  fmt::print(stderr, "{} tokens · {:.1f} tokens/s{} · first after {:.0f} ms · prompt {} tokens · peak {} · {}\n", g.ids.size(),
+             g.tokensPerSecond, drafts, g.timeToFirstTokenMs, g.promptIds.size(), formatGib(g.peakMemoryBytes),
+             nameOf(g.stopReason));
 }
 
 void printPlan(const MemoryPlan& plan, bool verbose) {
@@ -121,6 +132,8 @@ int generate(Invocation& invocation, const Options& o) {
   LoadRequest request = toRequest(o.model, common);
   if (!o.chatTemplate.empty()) request.chatTemplate = o.chatTemplate;
   GenerateRequest generating;
+  generating.draft = {*draftSourceFromName(o.draft), o.draftTokens};
+  if (generating.draft.source != DraftSource::Off) request.draftTokens = o.draftTokens ? o.draftTokens : kMostDrafts;
   if (o.hasPrompt || !o.idsText.empty()) {
     auto ids = promptIds(o, request);
     if (!ids) return report(ids.error());
@@ -191,6 +204,14 @@ void addGenerate(CLI::App& app, Invocation& invocation) {
   command->add_option("--repetition-penalty", options->sampling.repetitionPenalty, "above 1: fewer repetitions")
       ->type_name("X");
   command->add_option("--seed", options->sampling.seed, "seed of the random numbers")->type_name("N")->capture_default_str();
+  command
+      ->add_option("--draft", options->draft, "propose tokens, so that one exact pass judges several; the answer is the same")
+      ->type_name("SOURCE")
+      ->check(CLI::IsMember({"auto", "off", "base", "lookup"}))
+      ->capture_default_str();
+  command->add_option("--draft-tokens", options->draftTokens, "drafts a pass; without it: as many as pay")
+      ->type_name("N")
+      ->check(CLI::Range(1u, kMostDrafts));
   command->add_flag("--ignore-eos", options->ignoreEnd, "go on after the end of the answer");
   command->add_flag("--plan", options->planOnly, "print the memory plan and stop; with --verbose, tensor by tensor");
   addCommon(*command, invocation.common, true);

@@ -32,7 +32,7 @@ kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, flo
 
 /// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
 struct ActivationLayout {
-  ActivationLayout(const ModelConfig& c, std::uint64_t tokens) {
+  ActivationLayout(const ModelConfig& c, std::uint64_t tokens, std::uint64_t logitRows) {
     const std::uint64_t queries = std::uint64_t{c.heads} * c.headDim, keys = std::uint64_t{c.kvHeads} * c.headDim;
     hidden = add(tokens * c.hidden);
     normed = add(tokens * std::max<std::uint64_t>(c.hidden, queries));  // also holds what attention gives
@@ -43,7 +43,7 @@ struct ActivationLayout {
     up = add(tokens * c.intermediate);
     cosine = add(c.ropes.size() * tokens * (c.headDim / 2));
     sine = add(c.ropes.size() * tokens * (c.headDim / 2));
-    logits = add(c.vocabulary);
+    logits = add(logitRows * c.vocabulary);
   }
   std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
   std::uint64_t bytes = 0;
@@ -59,8 +59,8 @@ struct ActivationLayout {
 }  // namespace
 
 struct Transformer::State {
-  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t most)
-      : backend(b), config(c), weights(w), mostTokens(most), layout(c, most) {
+  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
+      : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
     for (const auto& rope : c.ropes) angles.emplace_back(rope, c.headDim);
   }
 
@@ -68,7 +68,7 @@ struct Transformer::State {
   const std::uint64_t number = nextNumber();  ///< unlike any other's, dead ones included
   const ModelConfig config;
   Weights& weights;
-  std::uint32_t mostTokens;
+  std::uint32_t mostTokens, mostLogits;
   ActivationLayout layout;
   std::vector<RopeAngles> angles;  ///< of each of the config's ropes
   std::vector<float> cosine, sine;
@@ -80,8 +80,11 @@ struct Transformer::State {
   void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
-  Result<void> readOut(std::uint32_t tokens);
-  Result<void> run(std::uint32_t tokens, const KvCache& cache, bool wantLogits, const std::stop_token& stop);
+  Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
+  Result<void> run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
+                   const std::stop_token& stop);
+  Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                       const std::stop_token& stop, Weights& from);
 };
 
 kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const {
@@ -140,28 +143,30 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
   return fromBackend(backend.matmul(down));
 }
 
-Result<void> Transformer::State::readOut(std::uint32_t tokens) {
-  DELTASCOPE_ASSIGN(const VectorRef finalNorm, weights.finalNorm());
-  DELTASCOPE_ASSIGN(const kernels::Matrix head, weights.head());
-  const float* last = at(layout.hidden) + std::size_t{tokens - 1} * config.hidden;
-  const auto product = productOf(head, at(layout.normed), at(layout.logits), 1, {});
-  return fromBackend(backend.normedMatmul(normOf(last, at(layout.normed), finalNorm, 1), std::span(&product, 1)));
+/// Logits after the last `rows` tokens.
+Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows) {
+  DELTASCOPE_ASSIGN(const VectorRef finalNorm, from.finalNorm());
+  DELTASCOPE_ASSIGN(const kernels::Matrix head, from.head());
+  const float* last = at(layout.hidden) + std::size_t{tokens - rows} * config.hidden;
+  const auto product = productOf(head, at(layout.normed), at(layout.logits), rows, {});
+  return fromBackend(backend.normedMatmul(normOf(last, at(layout.normed), finalNorm, rows), std::span(&product, 1)));
 }
 
 /// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.
-Result<void> Transformer::State::run(std::uint32_t tokens, const KvCache& cache, bool wantLogits, const std::stop_token& stop) {
+Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
+                                     const std::stop_token& stop) {
   kernels::PassArgs pass{tokens, cache.length(), 0};
-  if (tokens == 1 && wantLogits && weights.repeatable()) pass.key = number << 32 | cache.number();
+  if (tokens == 1 && logitRows == 1 && &from == &weights && from.repeatable()) pass.key = number << 32 | cache.number();
   DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
   if (done) return {};
   for (std::uint32_t i = 0; i < config.layers; ++i) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_ASSIGN(const LayerWeights layer, weights.layer(i));
+    DELTASCOPE_ASSIGN(const LayerWeights layer, from.layer(i));
     DELTASCOPE_TRY(attend(layer, i, cache, tokens));
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_TRY(feedForward(layer, tokens));
   }
-  if (wantLogits) DELTASCOPE_TRY(readOut(tokens));
+  if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
   return fromBackend(backend.endPass());
 }
 
@@ -170,41 +175,51 @@ Transformer::Transformer(Transformer&&) noexcept = default;
 Transformer& Transformer::operator=(Transformer&&) noexcept = default;
 Transformer::~Transformer() = default;
 
-std::uint64_t Transformer::activationBytes(const ModelConfig& config, std::uint32_t mostTokens) {
-  return ActivationLayout(config, mostTokens).bytes;
+std::uint64_t Transformer::activationBytes(const ModelConfig& config, std::uint32_t mostTokens, std::uint32_t mostLogits) {
+  return ActivationLayout(config, mostTokens, mostLogits).bytes;
 }
 
 Result<Transformer> Transformer::create(kernels::Backend& backend, const ModelConfig& config, Weights& weights,
-                                        std::uint32_t mostTokens) {
-  auto state = std::make_unique<State>(backend, config, weights, std::max(1u, mostTokens));
+                                        std::uint32_t mostTokens, std::uint32_t mostLogits) {
+  auto state = std::make_unique<State>(backend, config, weights, std::max(1u, mostTokens), std::max(1u, mostLogits));
   DELTASCOPE_ASSIGN(state->memory, fromBackend(backend.allocate(state->layout.bytes, "the activations")));
   return Transformer(std::move(state));
 }
 
-Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                                  const std::stop_token& stop) {
-  State& s = *m_state;
+Result<void> Transformer::State::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                         const std::stop_token& stop, Weights& from) {
   const auto count = static_cast<std::uint32_t>(tokens.size());
-  if (tokens.empty() || tokens.size() > s.mostTokens)
+  if (tokens.empty() || tokens.size() > mostTokens)
     return fail(ErrorCode::InvalidArgument,
-                std::to_string(tokens.size()) + " tokens in one pass; 1 to " + std::to_string(s.mostTokens) + " are possible");
+                std::to_string(tokens.size()) + " tokens in one pass; 1 to " + std::to_string(mostTokens) + " are possible");
   if (tokens.size() > cache.capacity() - cache.length())
     return fail(ErrorCode::InvalidArgument, "the context of " + std::to_string(cache.capacity()) + " tokens is full");
   for (const auto token : tokens)
-    if (token >= s.config.vocabulary)
+    if (token >= config.vocabulary)
       return fail(ErrorCode::InvalidArgument,
-                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(s.config.vocabulary));
-  if (!logits.empty() && logits.size() != s.config.vocabulary)
+                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(config.vocabulary));
+  const auto rows = static_cast<std::uint32_t>(logits.size() / config.vocabulary);
+  if (rows > std::min(mostLogits, count) || logits.size() != std::size_t{rows} * config.vocabulary)
     return fail(ErrorCode::Internal, "room for " + std::to_string(logits.size()) + " logits");
 
-  DELTASCOPE_ASSIGN(const kernels::Matrix embedding, s.weights.embedding());
-  DELTASCOPE_TRY(fromBackend(s.backend.gatherRows({embedding, tokens.data(), count, s.at(s.layout.hidden)})));
-  s.setAngles(cache, count);
-  DELTASCOPE_TRY(s.run(count, cache, !logits.empty(), stop));
-  if (!logits.empty()) s.backend.copyOut(logits.data(), s.at(s.layout.logits), logits.size_bytes());
-  DELTASCOPE_TRY(fromBackend(s.backend.synchronize()));
+  DELTASCOPE_ASSIGN(const kernels::Matrix embedding, from.embedding());
+  DELTASCOPE_TRY(fromBackend(backend.gatherRows({embedding, tokens.data(), count, at(layout.hidden)})));
+  setAngles(cache, count);
+  DELTASCOPE_TRY(run(from, count, cache, rows, stop));
+  if (rows > 0) backend.copyOut(logits.data(), at(layout.logits), logits.size_bytes());
+  DELTASCOPE_TRY(fromBackend(backend.synchronize()));
   cache.setLength(cache.length() + count);
   return {};
+}
+
+Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                  const std::stop_token& stop) {
+  return m_state->forward(tokens, cache, logits, stop, m_state->weights);
+}
+
+Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                  const std::stop_token& stop, Weights& weights) {
+  return m_state->forward(tokens, cache, logits, stop, weights);
 }
 
 bool Transformer::sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const {

@@ -16,20 +16,24 @@ namespace deltascope {
 /// time.
 class Transformer {
  public:
-  /// Activations for `mostTokens` tokens a call, bytes on the device.
-  [[nodiscard]] static std::uint64_t activationBytes(const ModelConfig& config, std::uint32_t mostTokens);
-  /// `backend` and `weights` are borrowed. `mostTokens` ≥ 1.
+  /// Activations for `mostTokens` tokens a call and logits after at most `mostLogits` of them, bytes on the device.
+  [[nodiscard]] static std::uint64_t activationBytes(const ModelConfig& config, std::uint32_t mostTokens,
+                                                     std::uint32_t mostLogits = 1);
+  /// `backend` and `weights` are borrowed. `mostTokens`, `mostLogits` ≥ 1.
   [[nodiscard]] static Result<Transformer> create(kernels::Backend& backend, const ModelConfig& config, Weights& weights,
-                                                  std::uint32_t mostTokens);
+                                                  std::uint32_t mostTokens, std::uint32_t mostLogits = 1);
   Transformer(Transformer&&) noexcept;
   Transformer& operator=(Transformer&&) noexcept;
   ~Transformer();
 
-  /// Appends `tokens` (at most mostTokens, each below the vocabulary) to `cache`, and gives the logits after the last one when
-  /// `logits` is not empty (vocabulary floats, host memory). An error, or a stop request (Cancelled), leaves the cache's length
-  /// as it was.
+  /// Appends `tokens` (at most mostTokens, each below the vocabulary) to `cache`, and gives the logits after the last of them:
+  /// after as many as `logits` has room for (floats in host memory, a multiple of the vocabulary; empty: none). An error, or a
+  /// stop request (Cancelled), leaves the cache's length as it was.
   [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
                                      const std::stop_token& stop);
+  /// The same with other weights of the same shapes, borrowed for the call.
+  [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                     const std::stop_token& stop, Weights& weights);
 
   /// Whether what a cache holds of a prompt of one length serves a prompt of the other.
   [[nodiscard]] bool sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const;

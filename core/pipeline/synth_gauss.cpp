@@ -7,26 +7,10 @@
 #include <cstddef>
 
 #include "core/base/hash.h"
+#include "core/base/split_mix.h"
 
 namespace deltascope {
 namespace {
-
-/// Steele, Lea and Flood 2014.
-class SplitMix64 {
- public:
-  explicit SplitMix64(std::uint64_t state) : m_state(state) {}
-  std::uint64_t next() {
-    std::uint64_t z = m_state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  /// In (0, 1).
-  double uniform() { return (static_cast<double>(next() >> 11) + 0.5) * 0x1p-53; }
-
- private:
-  std::uint64_t m_state;
-};
 
 constexpr std::size_t kLayers = 256;
 constexpr double kTail = 3.6541528853610088;  // right edge of the lowest layer's rectangle

@@ -36,6 +36,11 @@ std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork
   return tokens;
 }
 
+/// Logits that a pass gives: after its first token and after each draft.
+std::uint32_t logitRows(const LoadRequest& request, std::uint32_t passTokens) {
+  return std::min(std::min(request.draftTokens, kMostDrafts) + 1, passTokens);
+}
+
 Result<std::shared_ptr<Host>> openHost(const LoadRequest& request, std::uint64_t budget) {
   kernels::BackendOptions options;
   options.device = request.device;
@@ -68,7 +73,9 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   plan.prefillTokens = prefillsOf(config, formsOf(host.backend()).mostWork);
   plan.expand = request.expand;
   plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
-  plan.activationBytes = [&](std::uint32_t tokens) { return Transformer::activationBytes(config, tokens); };
+  plan.activationBytes = [&](std::uint32_t tokens) {
+    return Transformer::activationBytes(config, tokens, logitRows(request, tokens));
+  };
   return makePlan(plan);
 }
 
@@ -142,8 +149,10 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   DELTASCOPE_TRY(fromBackend(backend.reserveScratch(scratch)));
   state->shared += scratch - std::min(scratch, backend.memory().use().current - unscratched);
   DELTASCOPE_ASSIGN(Transformer transformer,
-                    Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens));
+                    Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens,
+                                        logitRows(request, state->plan.prefillTokens)));
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
+  state->mostDrafts = logitRows(request, state->plan.prefillTokens) - 1;
   const StackedCompanions& files = *state->variant->files;
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
   state->text = {Tokenizer::open(files), ChatTemplate::open(files, request.chatTemplate)};

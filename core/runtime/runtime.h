@@ -18,6 +18,9 @@
 
 namespace deltascope {
 
+/// Drafts that one exact pass judges at most.
+inline constexpr std::uint32_t kMostDrafts = 16;
+
 struct LoadRequest {
   std::filesystem::path path;                   ///< packed model, payload or checkpoint
   std::filesystem::path base;                   ///< of a payload that has none beside it
@@ -31,6 +34,7 @@ struct LoadRequest {
   kernels::ComputeMode compute = kernels::ComputeMode::Fp32;  ///< of a GPU's products
   std::uint32_t context = 0;                                  ///< positions; 0: the model's own, at most 4,096
   kernels::ElementType kvCacheType = kernels::ElementType::F32;
+  std::uint32_t draftTokens = 0;         ///< drafts that a pass has room for, at most kMostDrafts; 0: none is ever made
   unsigned threads = 0;                  ///< 0: as many as the machine has
   std::string chatTemplate = "default";  ///< the name of one, where the tokenizer has several
 };
@@ -102,14 +106,31 @@ enum class StopReason : std::uint8_t { End, Length, Context, Cancelled };
 
 struct TokenEvent {
   TokenId id = 0;
-  std::string text;    ///< what can be shown now; may be empty
-  double seconds = 0;  ///< since generate() began
+  std::string text;      ///< what can be shown now; may be empty
+  double seconds = 0;    ///< since generate() began
+  bool drafted = false;  ///< proposed before the exact pass that confirmed it
+};
+
+/// Where drafts come from: tokens that are proposed so that one exact pass judges several. The answer is the same without.
+enum class DraftSource : std::uint8_t {
+  Off,
+  Auto,    ///< both, whichever pays more at the time, or none
+  Base,    ///< the base that the model is rebuilt from, over the exact cache
+  Lookup,  ///< what followed the last tokens where they stood before
+};
+[[nodiscard]] std::string_view nameOf(DraftSource source);  ///< "off", "auto", "base", "lookup"
+[[nodiscard]] std::optional<DraftSource> draftSourceFromName(std::string_view name);
+
+struct DraftRequest {
+  DraftSource source = DraftSource::Off;
+  std::uint32_t tokens = 0;  ///< drafts a pass, at most LoadRequest::draftTokens; 0: as many as pay, from what was measured
 };
 
 struct GenerateRequest {
   std::vector<TokenId> prompt;
   std::uint32_t maxNewTokens = 256;
   Sampling sampling;
+  DraftRequest draft;
   bool ignoreEnd = false;                                                 ///< go on past end tokens: for benchmarks
   std::function<void(const TokenEvent&)> onToken;                         ///< called on the generating thread
   std::function<void(std::uint32_t done, std::uint32_t total)> onPrompt;  ///< tokens of the prompt read so far
@@ -122,8 +143,11 @@ struct Generation {
   double promptSeconds = 0, decodeSeconds = 0;
   double tokensPerSecond = 0;  ///< of decoding: tokens after the first, over the time they took
   double timeToFirstTokenMs = 0;
-  std::uint64_t peakMemoryBytes = 0;  ///< of the device's accounted memory, siblings included, since the model was loaded
-  std::uint64_t sidePeakBytes = 0;    ///< the same of this model alone, with what it shares: as if it had no siblings
+  std::uint32_t drafted = 0, accepted = 0;  ///< drafts that an exact pass judged, and those that were right
+  std::uint32_t exactPasses = 0;            ///< that gave the tokens after the first
+  double draftSeconds = 0;                  ///< of decodeSeconds, making drafts
+  std::uint64_t peakMemoryBytes = 0;        ///< of the device's accounted memory, siblings included, since the model was loaded
+  std::uint64_t sidePeakBytes = 0;          ///< the same of this model alone, with what it shares: as if it had no siblings
   kernels::FeedUse streamed;  ///< deltas that came to a GPU while it decoded: bytes, time of copies, waiting for the host
   StopReason stopReason = StopReason::End;
   std::string logitsHash;  ///< hash128 over the logits of every sampled position, 32 hex digits
@@ -136,7 +160,8 @@ class Session {
   [[nodiscard]] static Result<std::unique_ptr<Session>> create(std::shared_ptr<Model> model);
   ~Session();
   /// A stop request is no error: what was generated until then comes back, with StopReason::Cancelled. After an error the
-  /// session stays usable. InvalidArgument: an empty prompt, an id out of range, a prompt longer than the context.
+  /// session stays usable. InvalidArgument: an empty prompt, an id out of range, a prompt longer than the context; drafts from
+  /// a base where none is in memory.
   [[nodiscard]] Result<Generation> generate(const GenerateRequest& request, const std::stop_token& stop);
   /// Logits after the prompt's last token.
   [[nodiscard]] Result<std::vector<float>> logits(std::span<const TokenId> prompt, const std::stop_token& stop);

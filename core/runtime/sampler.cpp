@@ -2,8 +2,11 @@
 #include "core/runtime/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+
+#include "core/base/split_mix.h"
 
 namespace deltascope {
 namespace {
@@ -26,7 +29,7 @@ Result<void> checkSampling(const Sampling& s) {
   return {};
 }
 
-Sampler::Sampler(const Sampling& sampling) : m_sampling(sampling), m_random(sampling.seed) {}
+Sampler::Sampler(const Sampling& sampling) : m_sampling(sampling) {}
 
 /// Every logit that is a number, with the penalty.
 void Sampler::collect(std::span<const float> logits, std::span<const TokenId> seen) {
@@ -116,22 +119,37 @@ TokenId likeliest(std::span<const float> logits) {
 
 }  // namespace
 
-TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen) {
+/// Most candidates cannot win, and are left after a comparison: noise above a margin m needs a number u with
+/// 1 − u < exp(−m), so the leading zeros of 1 − u bound it without a logarithm.
+TokenId Sampler::draw(std::size_t place) const {
+  const std::uint64_t stream = SplitMix64::at(SplitMix64(m_sampling.seed).next(), place);
+  const auto noisy = [&](const Candidate& c, std::uint64_t left) {
+    const double u = 1 - (static_cast<double>(left) + 0.5) * 0x1p-53;
+    return static_cast<double>(c.score) - std::log(-std::log(u));
+  };
+  const auto leftOf = [&](const Candidate& c) { return SplitMix64::at(stream, c.id) >> 11; };  // 1 − u, times 2^53
+  const Candidate* best =
+      &*std::max_element(m_candidates.begin(), m_candidates.end(), [](const auto& a, const auto& b) { return higher(b, a); });
+  double most = noisy(*best, leftOf(*best));
+  constexpr double kLog2 = 0.69314718055994530942;
+  for (const auto& c : m_candidates) {
+    const std::uint64_t left = leftOf(c);
+    // noise ≤ −log(1 − u) < (zeros + 1) · log 2, with 53 places behind the point
+    if (static_cast<double>(c.score) + kLog2 * (std::countl_zero(left) - 10) < most) continue;
+    const double score = noisy(c, left);
+    if (score < most || &c == best) continue;
+    if (score > most || c.id < best->id) best = &c, most = score;
+  }
+  return best->id;
+}
+
+TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> seen, std::size_t place) {
   const bool penalty = m_sampling.repetitionPenalty < 1 || m_sampling.repetitionPenalty > 1;
   if (!(m_sampling.temperature > 0) && !penalty) return likeliest(logits);
   select(logits, seen);
   if (m_candidates.empty()) return 0;
   if (!(m_sampling.temperature > 0)) return std::min_element(m_candidates.begin(), m_candidates.end(), higher)->id;
-  const float top = highest();
-  double total = 0;
-  for (const auto& c : m_candidates) total += weightOf(c, top);
-  // 53 bits, as every standard library would not draw them alike.
-  double left = static_cast<double>(m_random() >> 11) * 0x1p-53 * total;
-  for (const auto& c : m_candidates) {
-    left -= weightOf(c, top);
-    if (left < 0) return c.id;
-  }
-  return m_candidates.back().id;
+  return draw(place);
 }
 
 }  // namespace deltascope

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <future>
 
-#include "core/base/hash.h"
 #include "core/base/units.h"
+#include "core/runtime/drafter.h"
+#include "core/runtime/logits_hash.h"
 #include "core/runtime/model_state.h"
 #include "core/text/stream.h"
 
@@ -12,33 +13,6 @@ namespace deltascope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Hashes logits; many of them on a thread of its own, while the next token is computed.
-class LogitsHash {
- public:
-  ~LogitsHash() { wait(); }
-  /// May take the logits, and then gives memory of the same size for the next.
-  void take(std::vector<float>& logits) {
-    wait();
-    if (logits.size() < kWorthAThread) return m_hasher.update(std::as_bytes(std::span(logits)));
-    m_logits.resize(logits.size());
-    m_logits.swap(logits);
-    m_done = std::async(std::launch::async, [this] { m_hasher.update(std::as_bytes(std::span(m_logits))); });
-  }
-  [[nodiscard]] Hash128 digest() {
-    wait();
-    return m_hasher.digest();
-  }
-
- private:
-  static constexpr std::size_t kWorthAThread = std::size_t{1} << 16;  ///< starting one takes as long as hashing so many
-  void wait() {
-    if (m_done.valid()) m_done.get();
-  }
-  std::vector<float> m_logits;
-  Hasher128 m_hasher;
-  std::future<void> m_done;
-};
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -58,19 +32,35 @@ std::string_view nameOf(StopReason reason) {
   return "cancelled";
 }
 
+namespace {
+
+constexpr std::array<std::string_view, 4> kDraftSources{"off", "auto", "base", "lookup"};
+
+}  // namespace
+
+std::string_view nameOf(DraftSource source) { return kDraftSources[static_cast<std::size_t>(source)]; }
+
+std::optional<DraftSource> draftSourceFromName(std::string_view name) {
+  const auto at = std::ranges::find(kDraftSources, name);
+  if (at == kDraftSources.end()) return std::nullopt;
+  return static_cast<DraftSource>(at - kDraftSources.begin());
+}
+
 struct Session::State {
   std::shared_ptr<Model> model;
   KvCache cache;
   std::uint64_t taken = 0;      ///< of the account, by the cache
   std::vector<TokenId> tokens;  ///< those in the cache
-  std::vector<float> logits;
+  std::vector<float> logits;    ///< after the last token, or after each of the last pass that judged drafts
 
   [[nodiscard]] Model::State& parts() const { return *model->m_state; }
   [[nodiscard]] Result<void> checkPrompt(std::span<const TokenId> prompt) const;
   Result<std::uint32_t> readPrompt(std::span<const TokenId> prompt,
                                    const std::function<void(std::uint32_t, std::uint32_t)>& onPrompt,
                                    const std::stop_token& stop);
-  Result<void> append(std::span<const TokenId> ids, bool wantLogits, const std::stop_token& stop);
+  Result<void> append(std::span<const TokenId> ids, std::size_t logitRows, const std::stop_token& stop);
+  void truncate(std::size_t length);
+  [[nodiscard]] Result<void> checkDrafts(const DraftRequest& asked) const;
 };
 
 Result<void> Session::State::checkPrompt(std::span<const TokenId> prompt) const {
@@ -87,10 +77,22 @@ Result<void> Session::State::checkPrompt(std::span<const TokenId> prompt) const 
   return {};
 }
 
-Result<void> Session::State::append(std::span<const TokenId> ids, bool wantLogits, const std::stop_token& stop) {
-  DELTASCOPE_TRY(parts().transformer->forward(ids, cache, wantLogits ? std::span(logits) : std::span<float>(), stop));
+Result<void> Session::State::append(std::span<const TokenId> ids, std::size_t logitRows, const std::stop_token& stop) {
+  if (logitRows > 0) logits.resize(logitRows * model->config().vocabulary);
+  DELTASCOPE_TRY(parts().transformer->forward(ids, cache, logitRows > 0 ? std::span(logits) : std::span<float>(), stop));
   tokens.insert(tokens.end(), ids.begin(), ids.end());
   return {};
+}
+
+void Session::State::truncate(std::size_t length) {
+  tokens.resize(length);
+  cache.setLength(static_cast<std::uint32_t>(length));
+}
+
+Result<void> Session::State::checkDrafts(const DraftRequest& asked) const {
+  if (asked.source != DraftSource::Base || parts().store->base()) return {};
+  return fail(ErrorCode::InvalidArgument, "the model has no base in memory that could draft",
+              "draft by lookup; weights that are static, or in a GPU's fastest form, keep no base beside them");
 }
 
 /// Reads what the cache does not hold yet, at least the last token, whose logits are wanted. Returns how many it held.
@@ -101,13 +103,12 @@ Result<std::uint32_t> Session::State::readPrompt(std::span<const TokenId> prompt
   const auto length = static_cast<std::uint32_t>(prompt.size());
   const bool sameAngles = parts().transformer->sameAngles(cache.promptLength(), length);
   const auto reused = sameAngles ? std::min(static_cast<std::size_t>(common), prompt.size() - 1) : 0;
-  tokens.resize(reused);
-  cache.setLength(static_cast<std::uint32_t>(reused));
+  truncate(reused);
   cache.setPromptLength(length);
   const std::size_t most = parts().plan.prefillTokens;
   for (std::size_t at = reused; at < prompt.size();) {
     const std::size_t count = std::min(most, prompt.size() - at);
-    DELTASCOPE_TRY(append(prompt.subspan(at, count), at + count == prompt.size(), stop));
+    DELTASCOPE_TRY(append(prompt.subspan(at, count), at + count == prompt.size() ? 1 : 0, stop));
     at += count;
     if (onPrompt) onPrompt(static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(prompt.size()));
   }
@@ -134,10 +135,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Model> model) {
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
 
-void Session::clear() {
-  m_state->tokens.clear();
-  m_state->cache.setLength(0);
-}
+void Session::clear() { m_state->truncate(0); }
 
 Result<std::vector<float>> Session::logits(std::span<const TokenId> prompt, const std::stop_token& stop) {
   DELTASCOPE_TRY(m_state->checkPrompt(prompt));
@@ -151,6 +149,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   Model::State& parts = s.parts();
   DELTASCOPE_TRY(checkSampling(request.sampling));
   DELTASCOPE_TRY(s.checkPrompt(request.prompt));
+  DELTASCOPE_TRY(s.checkDrafts(request.draft));
   Generation result;
   result.promptIds = request.prompt;
   result.stopReason = StopReason::Length;
@@ -196,9 +195,34 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   result.reusedTokens = *reused;
   result.promptSeconds = secondsSince(start);
   std::vector<TokenId> seen = request.prompt;
+  const std::uint32_t vocabulary = s.model->config().vocabulary;
+  Drafter drafter(request.draft, *parts.transformer, parts.store->base(), vocabulary);
+  std::vector<TokenId> drafts;  // judged by the last pass
+  std::size_t right = 0;        // of them, so far
+  Clock::time_point began;      // the last pass
+  // Whether the logits after `seen` are there, or a pass gave them. `id`: the last token.
+  const auto advance = [&](TokenId id) -> Result<void> {
+    if (right < drafts.size() && drafts[right] == id) return ++right, Result<void>();
+    drafter.judged(static_cast<std::uint32_t>(right));
+    s.truncate(seen.size() - 1);  // without the drafts that were wrong
+    const std::uint32_t most = std::min({parts.mostDrafts, s.cache.capacity() - s.cache.length() - 1,
+                                         request.maxNewTokens - static_cast<std::uint32_t>(result.ids.size()) - 1});
+    right = 0;
+    DELTASCOPE_TRY(drafter.propose(seen, result.ids.size(), most, sampler, s.cache, stop, drafts));
+    result.draftSeconds = drafter.seconds();
+    std::vector<TokenId> pass{id};
+    pass.insert(pass.end(), drafts.begin(), drafts.end());
+    began = Clock::now();
+    DELTASCOPE_TRY(s.append(pass, pass.size(), stop));
+    drafter.passTook(static_cast<std::uint32_t>(pass.size()), secondsSince(began));
+    ++result.exactPasses;
+    result.drafted += static_cast<std::uint32_t>(drafts.size());
+    return {};
+  };
   for (;;) {
-    const TokenId id = sampler.sample(s.logits, seen);
-    hash.take(s.logits);
+    const auto logits = std::span(s.logits).subspan(right * vocabulary, vocabulary);
+    const TokenId id = sampler.sample(logits, seen, result.ids.size());
+    drafts.empty() ? hash.take(s.logits) : hash.add(logits);
     last = Clock::now();
     if (result.ids.empty()) {
       before = parts.store->feedUse();
@@ -208,15 +232,16 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     result.ids.push_back(id);
     seen.push_back(id);
     TokenEvent event{id, detokenizer ? detokenizer->add(id) : std::string(),
-                     std::chrono::duration<double>(last - start).count()};
+                     std::chrono::duration<double>(last - start).count(), right < drafts.size() && drafts[right] == id};
     result.text += event.text;
+    result.accepted += event.drafted;
     if (request.onToken) request.onToken(event);
     if (!request.ignoreEnd && std::ranges::find(parts.endIds, id) != parts.endIds.end()) {
       result.stopReason = StopReason::End;
       break;
     }
     if (result.ids.size() >= request.maxNewTokens) break;
-    if (s.cache.length() >= s.cache.capacity()) {
+    if (seen.size() > s.cache.capacity()) {
       result.stopReason = StopReason::Context;
       break;
     }
@@ -224,12 +249,13 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
       result.stopReason = StopReason::Cancelled;
       break;
     }
-    if (auto next = s.append(std::span(&id, 1), true, stop); !next) {
+    if (auto next = advance(id); !next) {
       if (!cancelled(next.error())) return tl::make_unexpected(next.error());
       result.stopReason = StopReason::Cancelled;
       break;
     }
   }
+  s.truncate(std::min(s.tokens.size(), seen.size()));  // what the text does not have
   return finish();
 }
 

@@ -2,10 +2,10 @@
 #include "core/runtime/weight_store.h"
 
 #include <algorithm>
-#include <map>
 
 #include "core/base/ordered.h"
 #include "core/pipeline/meter.h"
+#include "core/runtime/arrangement.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/forms/streams.h"
 #include "core/runtime/load_gate.h"
@@ -14,24 +14,6 @@ namespace deltascope {
 namespace {
 
 using Held = std::unique_ptr<HeldWeight>;
-
-const std::map<WeightRole, kernels::Matrix LayerWeights::*> kMatrices{
-    {WeightRole::Query, &LayerWeights::query}, {WeightRole::Key, &LayerWeights::key},
-    {WeightRole::Value, &LayerWeights::value}, {WeightRole::Output, &LayerWeights::output},
-    {WeightRole::Gate, &LayerWeights::gate},   {WeightRole::Up, &LayerWeights::up},
-    {WeightRole::Down, &LayerWeights::down}};
-const std::map<WeightRole, VectorRef LayerWeights::*> kVectors{
-    {WeightRole::InputNorm, &LayerWeights::inputNorm}, {WeightRole::PostNorm, &LayerWeights::postNorm},
-    {WeightRole::QueryNorm, &LayerWeights::queryNorm}, {WeightRole::KeyNorm, &LayerWeights::keyNorm},
-    {WeightRole::QueryBias, &LayerWeights::queryBias}, {WeightRole::KeyBias, &LayerWeights::keyBias},
-    {WeightRole::ValueBias, &LayerWeights::valueBias}, {WeightRole::OutputBias, &LayerWeights::outputBias},
-    {WeightRole::GateBias, &LayerWeights::gateBias},   {WeightRole::UpBias, &LayerWeights::upBias},
-    {WeightRole::DownBias, &LayerWeights::downBias}};
-
-VectorRef vectorOf(const HeldWeight& weight) {
-  const kernels::Matrix matrix = weight.matrix();
-  return {matrix.elements, matrix.type};
-}
 
 bool isEmbedding(const TensorOrigin& origin) { return origin.spec.role == WeightRole::Embedding; }
 
@@ -51,16 +33,15 @@ struct WeightStore::State {
   std::vector<Held> weights;  ///< by the variant's tensors
   WeightStreams streams{place};
   Reservation work;
-  std::vector<LayerWeights> layers;
+  Arrangement exact;
+  std::optional<ArrangedWeights> base;                ///< empty where it is not in memory
   std::vector<std::optional<std::size_t>> firstTurn;  ///< by layer: of its weights from the ring
-  const HeldWeight* embedding = nullptr;
-  const HeldWeight* finalNorm = nullptr;
-  const HeldWeight* head = nullptr;
+  std::optional<std::size_t> headTurn;
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
   Result<void> joinStreams();
   void arrange();
-  void hand(const WeightSpec& spec, const HeldWeight& weight);
+  void arrangeBase();
   void announce(std::optional<std::size_t> turn) {
     if (turn) streams.ring().seek(*turn);
   }
@@ -101,29 +82,44 @@ Result<void> WeightStore::State::joinStreams() {
   return {};
 }
 
-void WeightStore::State::hand(const WeightSpec& spec, const HeldWeight& weight) {
-  if (const auto found = kMatrices.find(spec.role); found != kMatrices.end())
-    layers[spec.layer].*found->second = weight.matrix();
-  else if (const auto vector = kVectors.find(spec.role); vector != kVectors.end())
-    layers[spec.layer].*vector->second = vectorOf(weight);
-  else if (spec.role == WeightRole::Embedding)
-    embedding = &weight;
-  else
-    (spec.role == WeightRole::FinalNorm ? finalNorm : head) = &weight;
-}
-
 void WeightStore::State::arrange() {
-  layers.resize(place.variant->config.layers);
-  firstTurn.resize(layers.size());
+  exact.layers.resize(place.variant->config.layers);
+  firstTurn.resize(exact.layers.size());
+  const HeldWeight *embedding = nullptr, *head = nullptr;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const WeightSpec& spec = place.variant->tensors[i].spec;
-    hand(spec, *weights[i]);
-    if (!kMatrices.contains(spec.role)) continue;
+    exact.put(spec, weights[i]->matrix());
+    if (spec.role == WeightRole::Embedding) embedding = weights[i].get();
+    if (spec.role == WeightRole::Head) head = weights[i].get();
+    if (!isLayerMatrix(spec.role)) continue;
     const auto turn = weights[i]->turn();
     auto& first = firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
   }
   if (!head) head = embedding;
+  if (embedding) exact.embedding = embedding->rows();
+  if (!head) return;  // one weight alone, for measurements
+  exact.head = head->matrix();
+  headTurn = head->turn();
+}
+
+/// Beside each weight its base, where it is there. What has none is the exact one, unless it comes anew for each pass: then
+/// there is no base to run.
+void WeightStore::State::arrangeBase() {
+  Arrangement arranged;
+  arranged.layers.resize(exact.layers.size());
+  bool any = false, tied = true;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const WeightSpec& spec = place.variant->tensors[i].spec;
+    const auto own = weights[i]->base();
+    if (!own && weights[i]->comesAgain()) return;
+    any |= own && !place.variant->tensors[i].steps.empty();
+    tied &= spec.role != WeightRole::Head;
+    arranged.put(spec, own ? *own : weights[i]->matrix());
+  }
+  if (tied) arranged.head = arranged.embedding;
+  arranged.embedding = exact.embedding;
+  if (any) base.emplace(std::move(arranged));
 }
 
 WeightStore::WeightStore(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -142,25 +138,28 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
   DELTASCOPE_TRY(state->joinStreams());
   DELTASCOPE_TRY(state->streams.start(job.threadCount(), plan.streamBytes));
   state->arrange();
+  state->arrangeBase();
   return std::unique_ptr<WeightStore>(new WeightStore(std::move(state)));
 }
 
 Result<LayerWeights> WeightStore::layer(std::uint32_t index) {
   m_state->announce(m_state->firstTurn[index]);
-  return m_state->layers[index];
+  return m_state->exact.layers[index];
 }
+
+Weights* WeightStore::base() { return m_state->base ? &*m_state->base : nullptr; }
 
 kernels::FeedUse WeightStore::feedUse() const { return m_state->streams.feedUse(); }
 
 bool WeightStore::repeatable() const { return m_state->streams.empty(); }
 
-Result<kernels::Matrix> WeightStore::embedding() { return m_state->embedding->rows(); }
+Result<kernels::Matrix> WeightStore::embedding() { return m_state->exact.embedding; }
 
-Result<VectorRef> WeightStore::finalNorm() { return vectorOf(*m_state->finalNorm); }
+Result<VectorRef> WeightStore::finalNorm() { return m_state->exact.finalNorm; }
 
 Result<kernels::Matrix> WeightStore::head() {
-  m_state->announce(m_state->head->turn());
-  return m_state->head->matrix();
+  m_state->announce(m_state->headTurn);
+  return m_state->exact.head;
 }
 
 kernels::Matrix WeightStore::matrix(std::size_t index) {

@@ -25,6 +25,9 @@ class WeightStore final : public Weights {
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> head() override;
   [[nodiscard]] bool repeatable() const override;
+  /// The base alone, as far as it is in memory beside the exact weights, which take the other places; borrowed. Null where no
+  /// weight has one, or where one would have to be streamed.
+  [[nodiscard]] Weights* base();
   /// What came with the feed of a GPU since loading; zeros without one.
   [[nodiscard]] kernels::FeedUse feedUse() const;
   /// The weight of tensor `index` of the variant alone, for measurements: a matrix ready for one product of all its rows; a

@@ -45,6 +45,8 @@ class FedWeight final : public HeldWeight {
     matrix.source = m_lookup.get();
     return matrix;
   }
+  std::optional<kernels::Matrix> base() const override { return baseMatrix(m_origin, m_parts.base.get()); }
+  bool comesAgain() const override { return !m_feedRows.empty(); }
   bool readsFiles() const override { return m_origin.spec.role == WeightRole::Embedding; }
 
   Result<void> join(WeightStreams& streams) override {

@@ -23,10 +23,15 @@ class HeldWeight {
   /// vector is a matrix of one row.
   [[nodiscard]] virtual kernels::Matrix matrix() const = 0;
   [[nodiscard]] virtual kernels::Matrix rows() const { return matrix(); }
+  /// A draft of the weight that any pass may read at any time: the base alone, where it is there beside the deltas and has the
+  /// final's shape.
+  [[nodiscard]] virtual std::optional<kernels::Matrix> base() const { return std::nullopt; }
   /// A weight of which parts come again for each pass adds them. Called once, weight by weight in the order of a pass.
   [[nodiscard]] virtual Result<void> join(WeightStreams&) { return {}; }
   /// Its number in a ring, which is told before each use; empty where it does not come from one.
   [[nodiscard]] virtual std::optional<std::size_t> turn() const { return std::nullopt; }
+  /// Whether parts of it come again for each pass.
+  [[nodiscard]] virtual bool comesAgain() const { return turn().has_value(); }
   /// Whether it reads the base's files later on, and needs their scales.
   [[nodiscard]] virtual bool readsFiles() const { return false; }
 };

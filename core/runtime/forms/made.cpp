@@ -3,22 +3,27 @@
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/device_bytes.h"
 #include "core/runtime/forms/forms.h"
+#include "core/runtime/forms/quantized.h"
 
 namespace deltascope {
 namespace {
 
 class MadeWeight final : public HeldWeight {
  public:
-  MadeWeight(const TensorOrigin& origin, std::unique_ptr<kernels::ElementSource> source)
-      : m_matrix(emptyMatrix(origin)), m_source(std::move(source)) {
+  MadeWeight(const TensorOrigin& origin, std::unique_ptr<kernels::ElementSource> source,
+             std::shared_ptr<const ResidentBase> base)
+      : m_origin(origin), m_matrix(emptyMatrix(origin)), m_source(std::move(source)), m_base(std::move(base)) {
     m_matrix.form = kernels::Matrix::Form::Made;
     m_matrix.source = m_source.get();
   }
   kernels::Matrix matrix() const override { return m_matrix; }
+  std::optional<kernels::Matrix> base() const override { return baseMatrix(m_origin, m_base.get()); }
 
  private:
+  const TensorOrigin& m_origin;
   kernels::Matrix m_matrix;
   std::unique_ptr<kernels::ElementSource> m_source;
+  std::shared_ptr<const ResidentBase> m_base;
 };
 
 std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& site) {
@@ -51,19 +56,21 @@ Result<std::shared_ptr<const ResidentBase>> baseOf(const TensorOrigin& origin, F
 
 Result<std::unique_ptr<HeldWeight>> loadOnHost(const TensorOrigin& origin, FormPlace& place, const std::stop_token& stop) {
   DeltaPlaces places;
-  DELTASCOPE_ASSIGN(places.base, baseOf(origin, place, stop));
+  DELTASCOPE_ASSIGN(auto base, baseOf(origin, place, stop));
+  places.base = base;
   DELTASCOPE_ASSIGN(places.deltas, loadDeltas(place.host->backend(), origin, stop));
   DELTASCOPE_ASSIGN(auto source, DeltaSource::create(origin, std::move(places)));
-  return std::make_unique<MadeWeight>(origin, std::move(source));
+  return std::make_unique<MadeWeight>(origin, std::move(source), std::move(base));
 }
 
 Result<std::unique_ptr<HeldWeight>> loadOnDevice(const TensorOrigin& origin, FormPlace& place, const std::stop_token& stop) {
   DeviceWeightPlaces places;
-  DELTASCOPE_ASSIGN(places.base, baseOf(origin, place, stop));
+  DELTASCOPE_ASSIGN(auto base, baseOf(origin, place, stop));
+  places.base = base;
   const std::lock_guard lock(place.host->copying());
   DELTASCOPE_ASSIGN(places.deltas, loadDeviceDeltas(place.host->backend(), origin, stop));
   DELTASCOPE_ASSIGN(auto source, DeviceSource::create(place.work, origin, std::move(places)));
-  return std::make_unique<MadeWeight>(origin, std::move(source));
+  return std::make_unique<MadeWeight>(origin, std::move(source), std::move(base));
 }
 
 }  // namespace

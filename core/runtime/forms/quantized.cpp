@@ -56,6 +56,15 @@ kernels::Matrix quantizedMatrix(const TensorOrigin& origin, const ResidentBase& 
   return matrix;
 }
 
+std::optional<kernels::Matrix> baseMatrix(const TensorOrigin& origin, const ResidentBase* base) {
+  if (!base || bottomElements(origin) != origin.elements) return std::nullopt;
+  if (isQuantized(base->kind)) return quantizedMatrix(origin, *base);
+  if (base->kind != BaseKind::Same) return std::nullopt;
+  kernels::Matrix matrix = emptyMatrix(origin);
+  matrix.elements = base->codes.data();
+  return matrix;
+}
+
 const Form forms::quantized{"quantized", Placement::Jit, costOnHost, load};
 const Form forms::deviceQuantized{"quantized", Placement::Jit, costOnDevice, load};
 

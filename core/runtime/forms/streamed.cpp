@@ -3,6 +3,7 @@
 #include "core/base/units.h"
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/forms.h"
+#include "core/runtime/forms/quantized.h"
 #include "core/runtime/forms/streams.h"
 #include "core/runtime/plain_source.h"
 
@@ -43,12 +44,16 @@ class StreamedWeight final : public HeldWeight {
 
   kernels::Matrix matrix() const override { return madeOf(*m_source); }
   kernels::Matrix rows() const override { return madeOf(m_lookup ? *m_lookup : *m_source); }
+  /// A plain weight is read once more: out of turn, drafts cost what a pass does.
+  std::optional<kernels::Matrix> base() const override {
+    return m_origin.steps.empty() ? madeOf(*m_lookup) : baseMatrix(m_origin, m_base.get());
+  }
   std::optional<std::size_t> turn() const override { return m_turn; }
 
   Result<void> join(WeightStreams& streams) override {
     if (!isLookedUp(m_origin, *m_place.variant)) m_turn = streams.toRing(pieces());
     DELTASCOPE_ASSIGN(m_source, source(m_turn ? &streams.ring() : nullptr));
-    if (m_origin.spec.role != WeightRole::Embedding) return {};
+    if (m_origin.spec.role != WeightRole::Embedding && !m_origin.steps.empty()) return {};
     DELTASCOPE_ASSIGN(m_lookup, source(nullptr));
     return {};
   }

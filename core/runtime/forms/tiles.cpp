@@ -4,7 +4,6 @@
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/device_bytes.h"
 #include "core/runtime/forms/forms.h"
-#include "core/runtime/forms/quantized.h"
 
 namespace deltascope {
 namespace {

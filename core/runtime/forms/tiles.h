@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A four-bit base with its delta's tiles over it, as a GPU's products read both. Internal to core/runtime/forms.
-#include "core/runtime/forms/form.h"
+#include "core/runtime/forms/quantized.h"
 
 namespace deltascope {
 
@@ -21,6 +21,7 @@ class TiledWeight final : public HeldWeight {
  public:
   TiledWeight(const TensorOrigin& origin, TiledParts parts) : m_origin(origin), m_parts(std::move(parts)) {}
   kernels::Matrix matrix() const override { return m_parts.matrix(m_origin); }
+  std::optional<kernels::Matrix> base() const override { return baseMatrix(m_origin, m_parts.base.get()); }
 
  private:
   const TensorOrigin& m_origin;

@@ -3,7 +3,6 @@
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/device_bytes.h"
 #include "core/runtime/forms/forms.h"
-#include "core/runtime/forms/quantized.h"
 #include "core/runtime/forms/tiles.h"
 #include "kernels/gpu_ops.h"
 

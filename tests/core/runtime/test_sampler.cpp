@@ -6,8 +6,10 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "core/base/file.h"
+#include "core/base/split_mix.h"
 #include "core/runtime/sampler.h"
 
 using namespace deltascope;
@@ -39,6 +41,7 @@ class TestSampler : public QObject {
   void greedyTakesTheLowestIdOnTies();
   void drawsInProportion();
   void drawsTheSameForASeed();
+  void logitsThatDifferLittleDrawAlike();
   void neverTakesWhatIsNoNumber();
   void refusesSettings_data();
   void refusesSettings();
@@ -71,10 +74,10 @@ void TestSampler::leavesWhatTransformersLeaves() {
 
 void TestSampler::greedyTakesTheLowestIdOnTies() {
   Sampler sampler(Sampling{});
-  QCOMPARE(sampler.sample(std::vector<float>{1, 3, 2, 3}, {}), TokenId{1});
+  QCOMPARE(sampler.sample(std::vector<float>{1, 3, 2, 3}, {}, 0), TokenId{1});
   Sampling penalised;
   penalised.repetitionPenalty = 2;
-  QCOMPARE(Sampler(penalised).sample(std::vector<float>{1, 3, 2, 3}, std::vector<TokenId>{1}), TokenId{3});
+  QCOMPARE(Sampler(penalised).sample(std::vector<float>{1, 3, 2, 3}, std::vector<TokenId>{1}, 0), TokenId{3});
 }
 
 /// Shares of 40,000 draws are within five standard deviations of the probabilities.
@@ -86,7 +89,7 @@ void TestSampler::drawsInProportion() {
   Sampler sampler(settings);
   const std::vector<float> logits{0, std::log(2.0f), std::log(4.0f), std::log(3.0f)};
   std::map<TokenId, int> counts;
-  for (int i = 0; i < kDraws; ++i) ++counts[sampler.sample(logits, {})];
+  for (std::size_t i = 0; i < kDraws; ++i) ++counts[sampler.sample(logits, {}, i)];
   const std::vector<double> expected{0.1, 0.2, 0.4, 0.3};
   for (TokenId id = 0; id < 4; ++id) {
     const double p = expected[id], deviation = std::sqrt(kDraws * p * (1 - p));
@@ -104,12 +107,43 @@ void TestSampler::drawsTheSameForASeed() {
   settings.seed = 12;
   Sampler c(settings);
   bool differs = false;
-  for (int i = 0; i < 50; ++i) {
-    const TokenId first = a.sample(logits, {});
-    QCOMPARE(b.sample(logits, {}), first);
-    differs = differs || c.sample(logits, {}) != first;
+  std::vector<TokenId> drawn;
+  for (std::size_t i = 0; i < 50; ++i) {
+    drawn.push_back(a.sample(logits, {}, i));
+    QCOMPARE(b.sample(logits, {}, i), drawn.back());
+    differs = differs || c.sample(logits, {}, i) != drawn.back();
   }
   QVERIFY(differs);
+  // In any order, more than once, and by the rule as it reads: the highest score with its noise.
+  for (std::size_t i = drawn.size(); i-- > 0;) {
+    QCOMPARE(a.sample(logits, {}, i), drawn[i]);
+    const std::uint64_t stream = SplitMix64::at(SplitMix64(11).next(), i);
+    std::vector<double> noisy;
+    for (std::size_t id = 0; id < logits.size(); ++id) {
+      const double left = (static_cast<double>(SplitMix64::at(stream, id) >> 11) + 0.5) * 0x1p-53;
+      noisy.push_back(static_cast<double>(logits[id]) - std::log(-std::log(1 - left)));
+    }
+    QCOMPARE(drawn[i], TokenId(std::max_element(noisy.begin(), noisy.end()) - noisy.begin()));
+  }
+}
+
+/// What drafts live on: logits with a little noise, as those of a quantized model, mostly give the same draw. A draw by one
+/// number over the ids in order would agree in half of the places.
+void TestSampler::logitsThatDifferLittleDrawAlike() {
+  Sampling settings;
+  settings.temperature = 1;
+  Sampler sampler(settings);
+  std::mt19937 random(7);
+  std::normal_distribution<float> wide(0, 3), small(0, 0.05f);
+  int alike = 0;
+  constexpr std::size_t kPlaces = 400;
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    std::vector<float> logits(2000), near;
+    for (float& x : logits) x = wide(random);
+    for (const float x : logits) near.push_back(x + small(random));
+    alike += sampler.sample(logits, {}, place) == sampler.sample(near, {}, place);
+  }
+  QVERIFY2(alike > 0.93 * kPlaces, qPrintable(QString::number(alike)));
 }
 
 void TestSampler::neverTakesWhatIsNoNumber() {
@@ -119,10 +153,10 @@ void TestSampler::neverTakesWhatIsNoNumber() {
   hot.topP = 0.9f;
   for (const auto& settings : {Sampling{}, hot}) {
     Sampler sampler(settings);
-    QCOMPARE(sampler.sample(std::vector<float>{kNan, -1, kNan}, {}), TokenId{1});
-    QCOMPARE(sampler.sample(std::vector<float>{kNan, kNan}, {}), TokenId{0});
-    QCOMPARE(sampler.sample(std::vector<float>{1, kInfinity, 2}, {}), TokenId{1});
-    QVERIFY(sampler.sample(std::vector<float>{-kInfinity, -kInfinity}, {}) < 2);
+    QCOMPARE(sampler.sample(std::vector<float>{kNan, -1, kNan}, {}, 0), TokenId{1});
+    QCOMPARE(sampler.sample(std::vector<float>{kNan, kNan}, {}, 0), TokenId{0});
+    QCOMPARE(sampler.sample(std::vector<float>{1, kInfinity, 2}, {}, 0), TokenId{1});
+    QVERIFY(sampler.sample(std::vector<float>{-kInfinity, -kInfinity}, {}, 0) < 2);
   }
 }
 
