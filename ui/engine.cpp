@@ -22,6 +22,7 @@ Result<Generation> answer(const LoadedChat& chat, const ChatTurn& turn, const st
   DELTASCOPE_ASSIGN(generating.prompt, promptOf(chat.model->text(), turn));
   generating.maxNewTokens = turn.maxNewTokens;
   generating.sampling = turn.sampling;
+  if (chat.model->request().draftTokens > 0) generating.draft.source = DraftSource::Auto;
   generating.onToken = turn.onToken;
   generating.onPrompt = turn.onPrompt;
   return chat.session->generate(generating, stop);

@@ -64,6 +64,9 @@ Conversation sample() {
   finished.reusedTokens = 3;
   finished.tokensPerSecond = 211.53;
   finished.firstTokenMs = 31.25;
+  finished.drafted = 9;
+  finished.accepted = 6;
+  finished.exactPasses = 5;
   finished.peakMemoryBytes = 14061404;
   finished.processBytes = 1'546'188'226;
   finished.sampling = "temperature 0.7, seed 18446744073709551615";
@@ -209,6 +212,12 @@ void TestChatData::figures() {
   QCOMPARE(figuresText(answer), words);
   answer.state = Answer::State::Waiting;
   QVERIFY(figuresText(answer).isEmpty());
+  answer.state = Answer::State::Finished;
+  answer.drafted = 90;
+  answer.exactPasses = 40;
+  QVERIFY(figuresText(answer).contains("tokens a pass"));
+  if (tokens == 128) QVERIFY(figuresText(answer).contains("3.17 tokens a pass"));
+  QVERIFY(figuresToolTip(answer).contains("0 of 90 were right"));
 }
 
 void TestChatData::comparisons_data() {
@@ -311,6 +320,7 @@ void TestChatData::settingsSurviveJson() {
   settings.context = 2048;
   settings.kvCache = kernels::ElementType::F16;
   settings.threads = 2;
+  settings.drafts = false;
   QCOMPARE(runSettingsFromJson(toJson(settings)), settings);
   QCOMPARE(runSettingsFromJson("nonsense"), RunSettings{});
   Inspection model;
@@ -318,6 +328,8 @@ void TestChatData::settingsSurviveJson() {
   model.files.kind = ModelFiles::Kind::PackedModel;
   const LoadRequest request = requestOf(model, {VariantKind::Base, {"/ignored"}}, settings);
   QVERIFY(request.baseOnly && request.payloads.empty() && request.base.empty());
+  QCOMPARE(request.draftTokens, 0u);
+  QCOMPARE(requestOf(model, {}, {}).draftTokens, kMostDrafts);
   QCOMPARE(request.memoryBudget.value_or(0), parseSize("5.3 GiB").value_or(1));
   QCOMPARE(request.staticThreshold, std::uint64_t{50'000'000});
   QVERIFY(sameRequest(request, request));
@@ -349,8 +361,8 @@ void TestChatData::planTable() {
   plan.weightBytes = 5u << 20;
   plan.expectedPeak = 6u << 20;
   plan.kvCacheBytes = 1u << 20;
-  plan.tensors = {{"a.weight", Placement::Static, "dense", false, 4096, 4096, 1024, 512},
-                  {"b.weight", Placement::Stream, "streamed", false, 1024, 4096, 1024, 512}};
+  plan.tensors = {{"a.weight", Placement::Static, "dense", false, 4096, 4096, 1024, 512, 0},
+                  {"b.weight", Placement::Stream, "streamed", false, 1024, 4096, 1024, 512, 0}};
   PlanModel model;
   const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
   model.setPlan(plan);
@@ -367,7 +379,7 @@ void TestChatData::planTable() {
 
 void TestChatData::planCsvQuotes() {
   MemoryPlan plan;
-  plan.tensors = {{"odd,\"name\"", Placement::Jit, "made", false, 3, 4, 5, 6}};
+  plan.tensors = {{"odd,\"name\"", Placement::Jit, "made", false, 3, 4, 5, 6, 0}};
   QCOMPARE(planToCsv(plan), QByteArray("tensor,placement,resident_bytes,final_bytes,base_bytes,delta_bytes\r\n"
                                        "\"odd,\"\"name\"\"\",jit,3,4,5,6\r\n"));
 }

@@ -40,6 +40,8 @@ QString figuresText(const Answer& answer) {
   if (answer.state == Answer::State::Waiting || answer.state == Answer::State::Failed) return {};
   QStringList parts;
   if (answer.tokensPerSecond > 0) parts << rate(answer.tokensPerSecond) + " tok/s";
+  if (answer.drafted > 0 && answer.exactPasses > 0)
+    parts << rate(double(answer.tokens - 1) / answer.exactPasses) + " tokens a pass";
   if (answer.firstTokenMs > 0) parts << "first token " + milliseconds(answer.firstTokenMs);
   if (answer.peakMemoryBytes > 0) parts << "peak " + QString::fromStdString(formatGib(answer.peakMemoryBytes));
   parts << counted(answer.tokens) << wordsOf(answer.stopReason);
@@ -53,6 +55,10 @@ QString figuresToolTip(const Answer& answer) {
     lines << QString("This whole program held %1 then").arg(QString::fromStdString(formatGib(answer.processBytes)));
   lines << QString("Prompt: %1, of which %2 were still in the KV cache")
                .arg(counted(answer.promptTokens), QString::fromStdString(formatCount(answer.reusedTokens)));
+  if (answer.drafted > 0)
+    lines << QString("Drafts: %1 of %2 were right; the answer is that without them")
+                 .arg(QString::fromStdString(formatCount(answer.accepted)),
+                      QString::fromStdString(formatCount(answer.drafted)));
   if (!answer.sampling.isEmpty()) lines << "Sampling: " + answer.sampling;
   if (!answer.fingerprint.isEmpty()) lines << "Model: " + answer.source + ", fingerprint " + answer.fingerprint;
   return lines.join('\n');

@@ -23,6 +23,7 @@ struct Answer {
   StopReason stopReason = StopReason::End;
   std::uint32_t tokens = 0, promptTokens = 0, reusedTokens = 0;
   double tokensPerSecond = 0, firstTokenMs = 0;
+  std::uint32_t drafted = 0, accepted = 0, exactPasses = 0;
   std::uint64_t peakMemoryBytes = 0;  ///< accounted, of the model that answered alone
   std::uint64_t processBytes = 0;     ///< what the whole program held when it had answered, other models included
   QString sampling;                   ///< the settings in words

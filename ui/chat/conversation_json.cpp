@@ -44,6 +44,9 @@ QJsonObject toObject(const Answer& answer) {
                      {"reused_tokens", static_cast<qint64>(answer.reusedTokens)},
                      {"tokens_per_second", answer.tokensPerSecond},
                      {"first_token_ms", answer.firstTokenMs},
+                     {"drafted", static_cast<qint64>(answer.drafted)},
+                     {"accepted", static_cast<qint64>(answer.accepted)},
+                     {"exact_passes", static_cast<qint64>(answer.exactPasses)},
                      {"peak_memory_bytes", static_cast<qint64>(answer.peakMemoryBytes)},
                      {"process_bytes", static_cast<qint64>(answer.processBytes)},
                      {"sampling", answer.sampling},
@@ -70,6 +73,9 @@ Answer answerFrom(const QJsonObject& object) {
   answer.reusedTokens = count32(object["reused_tokens"]);
   answer.tokensPerSecond = figure(object["tokens_per_second"]);
   answer.firstTokenMs = figure(object["first_token_ms"]);
+  answer.drafted = count32(object["drafted"]);
+  answer.accepted = count32(object["accepted"]);
+  answer.exactPasses = count32(object["exact_passes"]);
   answer.peakMemoryBytes = count(object["peak_memory_bytes"]);
   answer.processBytes = count(object["process_bytes"]);
   answer.sampling = object["sampling"].toString();

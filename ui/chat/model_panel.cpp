@@ -111,6 +111,10 @@ QWidget* ModelPanel::makeRunForm() {
   m_cache->addItem("BF16", static_cast<int>(kernels::ElementType::BF16));
   m_cache->addItem("FP16", static_cast<int>(kernels::ElementType::F16));
   m_threads = spinBox("chatThreads", kMaxThreads, "all");
+  m_drafts = new QComboBox;
+  m_drafts->setObjectName("chatDrafts");
+  m_drafts->addItem("as many as pay", true);
+  m_drafts->addItem("none", false);
   auto* box = new QWidget;
   auto* form = new QFormLayout(box);
   form->setContentsMargins(0, 0, 0, 0);
@@ -132,8 +136,12 @@ QWidget* ModelPanel::makeRunForm() {
   add("Context", m_context, "Positions of the KV cache: prompt and answer together. The model's own is at most 4,096");
   add("KV cache", m_cache, "Type of keys and values: 16 bits take half the memory and round them");
   add("Threads", m_threads, "How many compute at the same time");
+  add("Drafts", m_drafts,
+      "Tokens that the base proposes, or that stood in the text before: one exact pass then judges several. The answer is the "
+      "same, to the last bit of its logits");
   for (QLineEdit* edit : {m_budget, m_threshold}) connect(edit, &QLineEdit::textChanged, this, [this] { check(); });
-  for (QComboBox* combo : {m_device, m_cache}) connect(combo, &QComboBox::currentIndexChanged, this, [this] { check(); });
+  for (QComboBox* combo : {m_device, m_cache, m_drafts})
+    connect(combo, &QComboBox::currentIndexChanged, this, [this] { check(); });
   for (QSpinBox* spin : {m_context, m_threads}) connect(spin, &QSpinBox::valueChanged, this, [this] { check(); });
   setSettings({});
   return box;
@@ -147,6 +155,7 @@ RunSettings ModelPanel::settings() const {
   settings.context = m_context->value();
   settings.kvCache = static_cast<kernels::ElementType>(m_cache->currentData().toInt());
   settings.threads = m_threads->value();
+  settings.drafts = m_drafts->currentData().toBool();
   return settings;
 }
 
@@ -158,6 +167,7 @@ void ModelPanel::setSettings(const RunSettings& settings) {
   m_context->setValue(settings.context);
   m_cache->setCurrentIndex(m_cache->findData(static_cast<int>(settings.kvCache)));
   m_threads->setValue(settings.threads);
+  m_drafts->setCurrentIndex(m_drafts->findData(settings.drafts));
   m_filling = false;
   check();
 }

@@ -57,6 +57,7 @@ class ModelPanel : public QWidget {
   QSpinBox* m_context;
   QComboBox* m_cache;
   QSpinBox* m_threads;
+  QComboBox* m_drafts;
   TextLabel* m_deviceNote;
   TextLabel* m_state;
   QPushButton* m_load;

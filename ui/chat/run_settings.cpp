@@ -52,13 +52,14 @@ LoadRequest requestOf(const Inspection& model, const Variant& variant, const Run
   request.context = static_cast<std::uint32_t>(std::max(0, settings.context));
   request.kvCacheType = settings.kvCache;
   request.threads = static_cast<unsigned>(std::max(0, settings.threads));
+  request.draftTokens = settings.drafts ? kMostDrafts : 0;
   return request;
 }
 
 bool sameRequest(const LoadRequest& a, const LoadRequest& b) {
   return a.path == b.path && a.base == b.base && a.payloads == b.payloads && a.baseOnly == b.baseOnly && a.device == b.device &&
          a.memoryBudget == b.memoryBudget && a.staticThreshold == b.staticThreshold && a.placement == b.placement &&
-         a.context == b.context && a.kvCacheType == b.kvCacheType && a.threads == b.threads;
+         a.context == b.context && a.kvCacheType == b.kvCacheType && a.threads == b.threads && a.draftTokens == b.draftTokens;
 }
 
 QString toJson(const RunSettings& settings) {
@@ -67,7 +68,8 @@ QString toJson(const RunSettings& settings) {
                            {"staticThreshold", settings.staticThreshold},
                            {"context", settings.context},
                            {"kvCache", kCacheTypes[static_cast<int>(settings.kvCache)]},
-                           {"threads", settings.threads}};
+                           {"threads", settings.threads},
+                           {"drafts", settings.drafts}};
   return QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact));
 }
 
@@ -79,6 +81,7 @@ RunSettings runSettingsFromJson(const QString& text) {
   settings.staticThreshold = object["staticThreshold"].toString(settings.staticThreshold);
   settings.context = std::clamp(object["context"].toInt(), 0, kMaxContext);
   settings.threads = std::clamp(object["threads"].toInt(), 0, kMaxThreads);
+  settings.drafts = object["drafts"].toBool(settings.drafts);
   for (int type = 0; type < 3; ++type)
     if (object["kvCache"].toString() == kCacheTypes[type]) settings.kvCache = static_cast<kernels::ElementType>(type);
   return settings;

@@ -28,7 +28,8 @@ struct RunSettings {
   QString staticThreshold = "100 MB";
   int context = 0;  ///< positions; 0: the model's own, at most 4,096
   kernels::ElementType kvCache = kernels::ElementType::F32;
-  int threads = 0;  ///< 0: all
+  int threads = 0;     ///< 0: all
+  bool drafts = true;  ///< tokens proposed by the base or found in the text, as many as pay
   bool operator==(const RunSettings&) const = default;
 };
 

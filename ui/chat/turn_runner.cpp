@@ -166,6 +166,9 @@ void TurnRunner::generated(Result<Generation>& generation) {
   answer.reusedTokens = generation->reusedTokens;
   answer.tokensPerSecond = generation->tokensPerSecond;
   answer.firstTokenMs = generation->timeToFirstTokenMs;
+  answer.drafted = generation->drafted;
+  answer.accepted = generation->accepted;
+  answer.exactPasses = generation->exactPasses;
   answer.peakMemoryBytes = generation->sidePeakBytes;
   answer.processBytes = m_services.engine->residentMemory().current;
   // The ids are the engine's word, with the end token; lengths are known of those that streamed.
