@@ -2,12 +2,14 @@
 #include "core/runtime/selftest.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <memory>
 
 #include "app/cli/job.h"
 #include "app/cli/model_options.h"
 #include "app/cli/print.h"
+#include "core/runtime/selftest_forks.h"
 
 namespace deltascope::cli {
 namespace {
@@ -30,23 +32,68 @@ std::string toText(const SelfTestResult& r, const std::string& device, bool verb
                             formatDuration(r.seconds));
 }
 
+/// The demo model, from where this program lies: of an installation, or of the source tree above a build.
+Result<std::filesystem::path> demoModel() {
+  std::error_code ignored;
+  std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  if (const auto installed = folder / "../share/deltascope/demo/chat"; exists(installed, ignored)) return installed;
+  for (; folder.has_relative_path(); folder = folder.parent_path())
+    if (const auto candidate = folder / "resources/demo/chat"; exists(candidate, ignored)) return candidate;
+  return fail(ErrorCode::NotFound, "the demo model is not beside this program", "name a packed model with --model");
+}
+
+struct Options {
+  SelfTestRequest all;
+  std::string protocol;
+  ForksRequest forks;
+};
+
+Result<SelfTestResult> runForks(const Options& o, const JobContext& job) {
+  ForksRequest request = o.forks;
+  request.device = o.all.device;
+  request.packFirst = request.model.empty();
+  if (request.packFirst) {
+    DELTASCOPE_ASSIGN(request.model, demoModel());
+  }
+  return testForks(request, job);
+}
+
 }  // namespace
 
 void addSelftest(CLI::App& app, Invocation& invocation) {
-  auto request = std::make_shared<SelfTestRequest>();
+  auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("selftest", "prove that a device computes what it should");
-  command->add_option("--device", request->device, "what to test: cpu or cuda:N")
+  command->add_option("--device", options->all.device, "what to test: cpu or cuda:N")
       ->type_name("DEVICE")
       ->check(CLI::Validator(checkDevice, "cpu|cuda:N"))
       ->capture_default_str();
+  CLI::Option* protocol = command
+                              ->add_option("--protocol", options->protocol,
+                                           "forks: thousands of answers with drafts and without, which must be the same")
+                              ->type_name("NAME")
+                              ->check(CLI::IsMember({"forks"}));
+  const auto ofForks = [&](const char* name, auto& value, const char* what, const char* type) {
+    command->add_option(name, value, what)->type_name(type)->needs(protocol)->capture_default_str();
+  };
+  ofForks("--model", options->forks.model, "a packed model; without it the demo", "PATH");
+  ofForks("--prompts", options->forks.prompts, "prompts", "N");
+  ofForks("--passes", options->forks.passes, "passes over each, greedy and sampled", "N");
+  ofForks("--widths", options->forks.widths, "drafts a pass, from 1", "N");
+  ofForks("--tokens", options->forks.tokens, "tokens of an answer", "N");
+  ofForks("--placements", options->forks.placements, "static, jit, stream", "LIST");
+  command->get_option("--placements")->delimiter(',')->check(CLI::IsMember({"static", "jit", "stream"}));
+  for (const char* name : {"--prompts", "--passes", "--tokens"}) command->get_option(name)->check(CLI::Range(1, 100'000));
+  command->get_option("--widths")->check(CLI::Range(1u, kMostDrafts));
   addCommon(*command, invocation.common, true);
   command->footer("Exit status 0: every check passed. 1: one failed. 3: it could not be run.");
-  command->callback([request, &invocation] {
-    invocation.run = [request, &invocation]() -> int {
-      const auto result = runJob(invocation, [&](const JobContext& job) { return selfTest(*request, job); });
+  command->callback([options, &invocation] {
+    invocation.run = [options, &invocation]() -> int {
+      const auto result = runJob(invocation, [&](const JobContext& job) {
+        return options->protocol.empty() ? selfTest(options->all, job) : runForks(*options, job);
+      });
       if (!result) return report(result.error());
-      invocation.common.json ? printJson(toJson(*result))
-                             : printText(toText(*result, request->device, invocation.common.verbose));
+      const bool verbose = invocation.common.verbose || !options->protocol.empty();
+      invocation.common.json ? printJson(toJson(*result)) : printText(toText(*result, options->all.device, verbose));
       return result->passed() ? kDone : kCheckFailed;
     };
   });

@@ -48,18 +48,11 @@ SelfTestCheck compareLogits(std::span<const float> device, std::span<const float
 
 Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks) {
   const TemporaryFolder folder;
-  if (folder.error())
-    return fail(ErrorCode::Io, at({folder.path(), {}, {}}, folder.error().message()),
-                "set TMPDIR to a folder that can be written");
+  DELTASCOPE_TRY(folder.ready());
   const JobContext quiet{job.stop, {}, job.threads};
   const std::filesystem::path plain = folder.path() / "plain", packed = folder.path() / "packed";
   DELTASCOPE_TRY(writeSmallModel(plain, SmallModel::Narrow));
-  PackRequest packing;
-  packing.final = plain;
-  packing.quantize = QuantFormat::Nf4;
-  packing.scope = PackScope::All;
-  packing.out = packed;
-  DELTASCOPE_TRY(pack(packing, quiet));
+  DELTASCOPE_TRY(packOverNf4(plain, packed, job));
   VerifyRequest verifying;
   verifying.path = packed;
   verifying.final = plain;

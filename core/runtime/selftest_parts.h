@@ -19,6 +19,9 @@ using Checks = std::vector<SelfTestCheck>;
 [[nodiscard]] Result<void> testPrompts(const std::string& device, const JobContext& job, Checks& checks);
 [[nodiscard]] Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks);
 
+/// A short run of testForks on the small model.
+[[nodiscard]] Result<void> testDrafts(const std::string& device, const JobContext& job, Checks& checks);
+
 /// Gaussian weights of spread 0.02, the same for a seed on every machine.
 [[nodiscard]] std::vector<float> gaussian(std::size_t count, std::uint64_t seed);
 

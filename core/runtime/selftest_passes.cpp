@@ -256,16 +256,11 @@ Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, 
 
 Result<void> testPrompts(const std::string& device, const JobContext& job, Checks& checks) {
   const TemporaryFolder folder;
-  if (folder.error()) return fail(ErrorCode::Io, folder.error().message(), "set TMPDIR to a folder that can be written");
+  DELTASCOPE_TRY(folder.ready());
   const JobContext quiet{job.stop, {}, job.threads};
   const auto plain = folder.path() / "plain", packed = folder.path() / "packed";
   DELTASCOPE_TRY(writeSmallModel(plain, SmallModel::Wide));
-  PackRequest packing;
-  packing.final = plain;
-  packing.quantize = QuantFormat::Nf4;
-  packing.scope = PackScope::All;
-  packing.out = packed;
-  DELTASCOPE_TRY(pack(packing, quiet));
+  DELTASCOPE_TRY(packOverNf4(plain, packed, job));
   LoadRequest request;
   request.path = packed;
   request.device = device;

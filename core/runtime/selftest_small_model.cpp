@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/model/weights.h"
+#include "core/pipeline/pipeline.h"
 #include "core/quant/codebook.h"
 #include "core/runtime/selftest_parts.h"
 
@@ -48,6 +49,21 @@ TemporaryFolder::TemporaryFolder() {
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
   fs::remove_all(m_path, ignored);
+}
+
+Result<void> TemporaryFolder::ready() const {
+  if (!m_error) return {};
+  return fail(ErrorCode::Io, at({m_path, {}, {}}, m_error.message()), "set TMPDIR to a folder that can be written");
+}
+
+Result<void> packOverNf4(const fs::path& plain, const fs::path& packed, const JobContext& job) {
+  PackRequest request;
+  request.final = plain;
+  request.quantize = QuantFormat::Nf4;
+  request.scope = PackScope::All;
+  request.out = packed;
+  DELTASCOPE_TRY(pack(request, {job.stop, {}, job.threads}));
+  return {};
 }
 
 Result<void> writeSmallModel(const fs::path& folder, SmallModel size) {

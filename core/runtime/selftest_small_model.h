@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "core/base/job.h"
 #include "core/base/result.h"
 
 namespace deltascope::selftest {
@@ -16,7 +17,7 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   [[nodiscard]] const std::filesystem::path& path() const { return m_path; }
-  [[nodiscard]] const std::error_code& error() const { return m_error; }
+  [[nodiscard]] Result<void> ready() const;  ///< Io where it could not be made
 
  private:
   std::filesystem::path m_path;
@@ -30,5 +31,9 @@ enum class SmallModel {
 };
 /// Writes a checkpoint in BF16, the same on every machine.
 [[nodiscard]] Result<void> writeSmallModel(const std::filesystem::path& folder, SmallModel size);
+
+/// Every matrix of `plain` over NF4, without progress.
+[[nodiscard]] Result<void> packOverNf4(const std::filesystem::path& plain, const std::filesystem::path& packed,
+                                       const JobContext& job);
 
 }  // namespace deltascope::selftest
