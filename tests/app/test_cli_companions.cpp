@@ -105,7 +105,8 @@ class TestCliCompanions : public QObject {
     const QStringList rest{"--ids", "1,2,3", "--max-new-tokens", "2", "--json"};
     const auto run = runCli(QStringList{"generate", m_chat, "--payload", m_payload} + rest);
     COMPARE_STATUS(run, 0);
-    for (const auto& use : run.json().at("companions"))
+    const auto answer = run.json();
+    for (const auto& use : answer.at("companions"))
       QVERIFY2(QString::fromStdString(use.at("file").get<std::string>()).startsWith(m_payload), use.dump().c_str());
   }
 

@@ -153,7 +153,8 @@ void TestJobsModel::aLogTellsTheCourse() {
       &runner, [](const Result<int>&) {});
   QTRY_VERIFY(runner.idle());
   QStringList log;
-  for (const QString& line : runner.job(id)->log) log << line.mid(line.indexOf("  ") + 2);
+  const auto job = runner.job(id);
+  for (const QString& line : job->log) log << line.mid(line.indexOf("  ") + 2);
   QCOMPARE(log.mid(0, 4), (QStringList{"queued", "started", "opening", "measuring"}));
   QCOMPARE(log[4], QString("10 %: 100 of 1,000 tensors, 10 MB/s, 1:30 left"));
   QCOMPARE(log.size(), 4 + 10 + 1);

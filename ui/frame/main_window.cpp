@@ -66,6 +66,7 @@ MainWindow::MainWindow(const WindowServices& services)
 MainWindow::~MainWindow() {
   m_jobs->shutdown();  // no thread may post to pages that are going away
   m_jobs->disconnect();
+  hide();  // what listens to it is whole only here
   for (Page* page : m_pages) delete page;
 }
 

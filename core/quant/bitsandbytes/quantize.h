@@ -41,8 +41,9 @@ void dequantize4bit(QuantFormat format, std::span<const std::uint8_t> codes, std
 
 /// LLM.int8 rows: q = rint(w · ((1 / SCB) · 127)) with SCB the row's largest magnitude, each operation rounded to FP32; 0 where
 /// that is not finite (all-zero rows, and NaN, infinity or magnitudes below 4e-37). Back: (q · SCB) · FP32(1/127), rounded once
-/// to `dtype`. `firstColumn`: column of the first element; `scales[k]` belongs to the k-th row touched. `rowAbsmax` takes whole
-/// rows. The library rounds weights to F16 before its Linear8bitLt quantizes them; these take them as they are.
+/// to `dtype`. `firstColumn`: column of the first element; `scales[k]` belongs to the k-th row touched. `rowAbsmax` takes rows
+/// from their beginning, the last of which may be cut. The library rounds weights to F16 before its Linear8bitLt quantizes
+/// them; these take them as they are.
 void rowAbsmax(DType dtype, std::span<const std::byte> weights, std::uint64_t columns, std::span<float> scales);
 void quantizeInt8(DType dtype, std::span<const std::byte> weights, std::uint64_t firstColumn, std::uint64_t columns,
                   std::span<const float> scales, std::span<std::int8_t> codes);

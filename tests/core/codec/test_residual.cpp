@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // entropy, bitpack and zstd: exact for every bit pattern, base and size; never over their bound; safe on any bytes.
 #include <QtTest>
+#include <algorithm>
 #include <map>
 
 #include "core/codec/codecs.h"
@@ -75,7 +76,7 @@ class TestResidual : public QObject {
     const std::vector<std::byte> exact(chunk);  // no slack behind the chunk
     const auto decoded = c.decode(data.slice, exact, model.get(), back);
     QVERIFY2(decoded.has_value(), decoded ? "" : decoded.error().message.c_str());
-    QVERIFY(std::memcmp(back.data(), data.final.data(), back.size()) == 0);
+    QVERIFY(std::ranges::equal(back, data.final));
     if (CodecId(codec) != CodecId::Zstd) {
       const auto shares = residualShares(CodecId(codec), exact, size_t(count), DType(type));
       QVERIFY(shares.has_value());

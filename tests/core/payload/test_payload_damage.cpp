@@ -246,8 +246,9 @@ void TestPayloadDamage::survivesRandomManifests() {
 void TestPayloadDamage::namesTensorAndOffsetOfABadChunk() {
   QTemporaryDir folder;
   const auto path = writeSmallPayload(folder);
-  const auto& info = *take(SafetensorsFile::open(path)).find("a.weight");
-  const std::uint64_t offset = info.offset + 3 * 16 + 16;  // directory of three, the empty first chunk, then the second
+  const auto payload = take(SafetensorsFile::open(path));
+  const std::uint64_t offset =
+      payload.find("a.weight")->offset + 3 * 16 + 16;  // directory of three, the empty first chunk, then the second
   auto file = readAll(path);
   file[offset] = static_cast<char>(file[offset] ^ 1);
   writeAll(path, file);
