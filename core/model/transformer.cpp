@@ -19,17 +19,6 @@ std::uint64_t nextNumber() {
   return ++number;
 }
 
-kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens, VectorRef bias) {
-  kernels::MatmulArgs args;
-  args.weight = weight;
-  args.x = x;
-  args.y = y;
-  args.tokens = tokens;
-  args.bias = bias.data;
-  args.biasType = bias.type;
-  return args;
-}
-
 /// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
 struct ActivationLayout {
   ActivationLayout(const ModelConfig& c, std::uint64_t tokens, std::uint64_t logitRows) {
@@ -65,7 +54,9 @@ struct Transformer::State {
   }
 
   kernels::Backend& backend;
-  const std::uint64_t number = nextNumber();  ///< unlike any other's, dead ones included
+  const std::uint64_t number = nextNumber();       ///< unlike any other's, dead ones included
+  const std::uint64_t draftNumber = nextNumber();  ///< the same, of passes that draft
+  bool drafting = false;                           ///< what is computed only proposes tokens
   const ModelConfig config;
   Weights& weights;
   std::uint32_t mostTokens, mostLogits;
@@ -74,6 +65,8 @@ struct Transformer::State {
   std::vector<float> cosine, sine;
   kernels::Buffer memory;
 
+  [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
+                                              VectorRef bias) const;
   [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
   [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
   [[nodiscard]] std::size_t angleCount(std::uint32_t tokens) const { return std::size_t{config.headDim / 2} * tokens; }
@@ -89,6 +82,19 @@ struct Transformer::State {
 
 kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const {
   return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon};
+}
+
+kernels::MatmulArgs Transformer::State::productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
+                                                  VectorRef bias) const {
+  kernels::MatmulArgs args;
+  args.weight = weight;
+  args.x = x;
+  args.y = y;
+  args.tokens = tokens;
+  args.bias = bias.data;
+  args.biasType = bias.type;
+  args.draft = drafting;
+  return args;
 }
 
 void Transformer::State::setAngles(const KvCache& cache, std::uint32_t tokens) {
@@ -156,7 +162,7 @@ Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, st
 Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
                                      const std::stop_token& stop) {
   kernels::PassArgs pass{tokens, cache.length(), 0};
-  if (tokens == 1 && logitRows == 1 && &from == &weights && from.repeatable()) pass.key = number << 32 | cache.number();
+  if (tokens == 1 && logitRows == 1 && from.repeatable()) pass.key = (drafting ? draftNumber : number) << 32 | cache.number();
   DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
   if (done) return {};
   for (std::uint32_t i = 0; i < config.layers; ++i) {
@@ -202,6 +208,7 @@ Result<void> Transformer::State::forward(std::span<const std::uint32_t> tokens, 
   if (rows > std::min(mostLogits, count) || logits.size() != std::size_t{rows} * config.vocabulary)
     return fail(ErrorCode::Internal, "room for " + std::to_string(logits.size()) + " logits");
 
+  drafting = &from != &weights;
   DELTASCOPE_ASSIGN(const kernels::Matrix embedding, from.embedding());
   DELTASCOPE_TRY(fromBackend(backend.gatherRows({embedding, tokens.data(), count, at(layout.hidden)})));
   setAngles(cache, count);
@@ -217,8 +224,8 @@ Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache
   return m_state->forward(tokens, cache, logits, stop, m_state->weights);
 }
 
-Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                                  const std::stop_token& stop, Weights& weights) {
+Result<void> Transformer::draft(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                const std::stop_token& stop, Weights& weights) {
   return m_state->forward(tokens, cache, logits, stop, weights);
 }
 

@@ -31,9 +31,10 @@ class Transformer {
   /// stop request (Cancelled), leaves the cache's length as it was.
   [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
                                      const std::stop_token& stop);
-  /// The same with other weights of the same shapes, borrowed for the call.
-  [[nodiscard]] Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                                     const std::stop_token& stop, Weights& weights);
+  /// The same with other weights of the same shapes, to propose tokens with: products may round as they like. `weights` are
+  /// borrowed, the same ones at every call.
+  [[nodiscard]] Result<void> draft(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                                   const std::stop_token& stop, Weights& weights);
 
   /// Whether what a cache holds of a prompt of one length serves a prompt of the other.
   [[nodiscard]] bool sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const;

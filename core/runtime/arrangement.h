@@ -26,6 +26,7 @@ class ArrangedWeights final : public Weights {
   [[nodiscard]] Result<kernels::Matrix> embedding() override { return m_weights.embedding; }
   [[nodiscard]] Result<VectorRef> finalNorm() override { return m_weights.finalNorm; }
   [[nodiscard]] Result<kernels::Matrix> head() override { return m_weights.head; }
+  [[nodiscard]] bool repeatable() const override { return true; }
 
  private:
   Arrangement m_weights;

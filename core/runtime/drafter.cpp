@@ -60,7 +60,7 @@ Result<void> Drafter::draftWithBase(std::span<const TokenId> seen, std::size_t p
   std::vector<TokenId> text(seen.begin(), seen.end());
   Result<void> done;
   while (done && drafts.size() < count) {
-    done = m_transformer.forward(std::span(text).last(1), cache, m_logits, stop, *m_base);
+    done = m_transformer.draft(std::span(text).last(1), cache, m_logits, stop, *m_base);
     if (!done) break;
     drafts.push_back(sampler.sample(m_logits, text, place + drafts.size()));
     text.push_back(drafts.back());

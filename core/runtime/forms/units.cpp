@@ -46,6 +46,11 @@ class UnitsWeight final : public HeldWeight {
     m_matrix.tiles.offsets = nullptr;
   }
   kernels::Matrix matrix() const override { return m_matrix; }
+  /// The exact record: a product that only proposes reads no more of it than the base.
+  std::optional<kernels::Matrix> base() const override {
+    if (m_matrix.tiles.code != kernels::Tiles::Code::Bytes) return std::nullopt;
+    return m_matrix;
+  }
 
  private:
   kernels::Buffer m_units;
