@@ -199,8 +199,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   Drafter drafter(request.draft, *parts.transformer, parts.store->base(), vocabulary);
   std::vector<TokenId> drafts;  // judged by the last pass
   std::size_t right = 0;        // of them, so far
-  Clock::time_point began;      // the last pass
-  // Whether the logits after `seen` are there, or a pass gave them. `id`: the last token.
+  // Gets the logits after `id`, the last token of `seen`: the last pass has them where it was drafted, else a new pass.
   const auto advance = [&](TokenId id) -> Result<void> {
     if (right < drafts.size() && drafts[right] == id) return ++right, Result<void>();
     drafter.judged(static_cast<std::uint32_t>(right));
@@ -212,7 +211,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     result.draftSeconds = drafter.seconds();
     std::vector<TokenId> pass{id};
     pass.insert(pass.end(), drafts.begin(), drafts.end());
-    began = Clock::now();
+    const auto began = Clock::now();
     DELTASCOPE_TRY(s.append(pass, pass.size(), stop));
     drafter.passTook(static_cast<std::uint32_t>(pass.size()), secondsSince(began));
     ++result.exactPasses;
