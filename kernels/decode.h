@@ -29,7 +29,7 @@ struct DeviceBase {
   std::uint64_t start = 0;
 };
 
-/// What a codec's chunks share, on the device. Made once a model by Backend::makeDecoder; immutable.
+/// What a codec's chunks share, on the device. Made once a model by GpuOps::makeDecoder; immutable.
 class Decoder {
  public:
   virtual ~Decoder() = default;

@@ -38,13 +38,13 @@ struct Tiles {
   enum class Code : std::uint8_t {
     Fields,  ///< `bitpack` tiles
     Prefix,  ///< `entropy` tiles
-    Bytes,   ///< what Backend::toBytes makes of either: base and delta in `stream`, nothing else
-    Codes,   ///< what Backend::toCodes makes of the base alone; `values` as FourBit
+    Bytes,   ///< what GpuOps::toBytes makes of either: base and delta in `stream`, nothing else
+    Codes,   ///< what GpuOps::toCodes makes of the base alone; `values` as FourBit
   };
   Code code = Code::Fields;
   const std::byte* stream = nullptr;        ///< null: comes with the matrix's feed
   const std::uint32_t* offsets = nullptr;   ///< [tiles + 1]: where each tile begins, in 16 bytes; bit 31: it is raw
-  const void* table = nullptr;              ///< as Backend::makeTileTable made it
+  const void* table = nullptr;              ///< as GpuOps::makeTileTable made it
   std::uint32_t largest = 0;                ///< bytes of the largest tile
   std::array<std::uint16_t, 16> factors{};  ///< of the anchors: AnchorRule::lo
 };
