@@ -116,7 +116,7 @@ class Matcher {
         if (fits(*final, *t)) ++counts[{std::move(prefix), true}];
       });
     if (counts.empty()) return false;
-    const auto& [change, unused] = *std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
+    const auto& change = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
     const std::size_t before = m_open.size();
     pair([&](const NamedShape& tensor) -> const NamedShape* {
       std::string name = plainOf(tensor);
