@@ -6,9 +6,9 @@
 #include "core/codec/bytes.h"
 #include "core/codec/codecs.h"
 #include "core/codec/planes.h"
-#include "core/codec/residual.h"
 #include "core/codec/residual_encode.h"
 #include "core/codec/residual_model.h"
+#include "core/codec/residual_table.h"
 #include "core/codec/residual_tiles.h"
 #include "kernels/backend.h"
 
@@ -16,46 +16,6 @@ namespace deltascope {
 namespace {
 
 using namespace residual;
-
-constexpr std::uint32_t kRawFlag = 0x80000000u;
-constexpr std::size_t kHalf = 2;
-
-std::size_t tableBytes(std::size_t tiles) { return static_cast<std::size_t>(roundUp((tiles + 1) * 4, 16)); }
-std::size_t rawBytes(std::size_t count) { return static_cast<std::size_t>(roundUp(count * kHalf, 16)); }
-
-/// The offset table of a chunk, checked only where it is used: tiles follow each other inside the chunk.
-struct TileTable {
-  std::span<const std::byte> chunk;
-  std::size_t tiles = 0;
-
-  [[nodiscard]] std::uint32_t entry(std::size_t t) const { return loadAs<std::uint32_t>(chunk.data() + 4 * t); }
-  [[nodiscard]] bool raw(std::size_t t) const { return entry(t) & kRawFlag; }
-  [[nodiscard]] std::size_t begin(std::size_t t) const {
-    return tableBytes(tiles) + static_cast<std::size_t>(entry(t) & ~kRawFlag) * 16;
-  }
-  [[nodiscard]] Result<std::span<const std::byte>> tile(CodecId id, std::size_t t) const {
-    const std::size_t from = begin(t), to = begin(t + 1);
-    if (to < from || to > chunk.size()) return corruptAt(id, 4 * (t + 1), "tile offsets are not ascending inside the chunk");
-    return chunk.subspan(from, to - from);
-  }
-  [[nodiscard]] Result<std::span<const std::byte>> afterTiles(CodecId id) const {
-    if (begin(tiles) > chunk.size()) return corruptAt(id, 4 * tiles, "the last tile ends outside the chunk");
-    return chunk.subspan(begin(tiles));
-  }
-};
-
-Result<TileTable> readTable(CodecId id, std::span<const std::byte> chunk, std::size_t elements) {
-  TileTable table{chunk, tileCount(elements)};
-  if (chunk.size() < tableBytes(table.tiles)) return corruptAt(id, chunk.size(), "tile table is cut off");
-  if (table.begin(0) != tableBytes(table.tiles)) return corruptAt(id, 0, "first tile does not follow the tile table");
-  return table;
-}
-
-/// Length of a prefix tile's lane; the header is there.
-std::uint32_t laneBits(std::span<const std::byte> tile, std::size_t lane) {
-  const auto head = loadAs<std::uint32_t>(tile.data());
-  return (head & ((1u << kUnitShift) - 1)) + (std::to_integer<std::uint32_t>(tile[4 + lane]) << (head >> kUnitShift & 15));
-}
 
 /// A tile's words in a buffer that decoders may read past the tile's end.
 struct Staging {
@@ -76,51 +36,6 @@ struct Scratch {
 Scratch& scratch() {
   thread_local const auto own = std::make_unique<Scratch>();
   return *own;
-}
-
-/// Where the parts of a tile end that is not raw.
-Result<std::size_t> endOfTile(CodecId id, std::span<const std::byte> bytes, std::size_t at) {
-  if (bytes.size() < 16) return corruptAt(id, at, "tile of an impossible size");
-  const auto head = loadAs<std::uint32_t>(bytes.data());
-  std::size_t end = 4 + (head & 0xffff) * std::size_t{4};
-  if (id == CodecId::Entropy) {
-    if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id, at, "tile header is cut off");
-    std::uint64_t lanes = 0;
-    for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += laneBits(bytes, lane);
-    end = kPrefixHeaderWords * 4 + static_cast<std::size_t>(ceilDiv(lanes, 32)) * 4;
-  }
-  end += (head >> 16) * std::size_t{4};
-  if (end > bytes.size()) return corruptAt(id, at, "patches run past the tile");
-  return end;
-}
-
-Result<ChunkStats> checkTiles(CodecId id, const BaseSlice& base, std::span<const std::byte> chunk) {
-  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, base.count));
-  ChunkStats stats;
-  if (!isPadding(chunk.subspan(4 * (table.tiles + 1), tableBytes(table.tiles) - 4 * (table.tiles + 1))))
-    return corruptAt(id, 4 * (table.tiles + 1), "zeros should follow the tile table");
-  if (table.raw(table.tiles)) return corruptAt(id, 4 * table.tiles, "the end of the last tile is marked as raw");
-  for (std::size_t t = 0; t < table.tiles; ++t) {
-    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
-    std::size_t end = std::min<std::size_t>(base.count - t * kernels::kTile, kernels::kTile) * kHalf;
-    if (table.raw(t)) {
-      ++stats.rawTiles;
-    } else {
-      DELTASCOPE_ASSIGN(end, endOfTile(id, bytes, table.begin(t)));
-      stats.patches += loadAs<std::uint32_t>(bytes.data()) >> 16;
-    }
-    if (end > bytes.size() || !isPadding(bytes.subspan(end)))
-      return corruptAt(id, table.begin(t) + end, "zeros should follow the tile");
-  }
-  std::size_t end = table.begin(table.tiles);
-  if (end > chunk.size()) return corruptAt(id, 4 * table.tiles, "the last tile ends outside the chunk");
-  if (base.finalType == DType::F32) {
-    const auto plane = planeBytes(chunk.subspan(end));
-    if (!plane) return corruptAt(id, end, plane.error().message);
-    end += *plane;
-  }
-  if (end != chunk.size()) return corruptAt(id, end, "bytes follow the last tile");
-  return stats;
 }
 
 template <class Model>
@@ -370,66 +285,6 @@ const DeltaCodec& entropyCodec() {
 const DeltaCodec& bitpackCodec() {
   static const BitpackCodec instance;
   return instance;
-}
-
-Result<std::vector<ResidualShare>> residualShares(CodecId id, std::span<const std::byte> chunk, std::size_t elements,
-                                                  DType finalType) {
-  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, elements));
-  std::uint64_t headers = 0, bits = 0, patches = 0, raw = 0, padding = tableBytes(table.tiles) - 4 * (table.tiles + 1);
-  for (std::size_t t = 0; t < table.tiles; ++t) {
-    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
-    if (table.raw(t)) {
-      raw += bytes.size();
-      continue;
-    }
-    if (bytes.size() < 16) return corruptAt(id, table.begin(t), "tile of an impossible size");
-    const auto head = loadAs<std::uint32_t>(bytes.data());
-    std::uint64_t own = 4, body = (head & 0xffff) * std::uint64_t{4};
-    if (id == CodecId::Entropy) {
-      if (bytes.size() < kPrefixHeaderWords * 4) return corruptAt(id, table.begin(t), "tile header is cut off");
-      own = kPrefixHeaderWords * 4;
-      std::uint64_t lanes = 0;
-      for (std::size_t lane = 0; lane < kernels::kLanes; ++lane) lanes += laneBits(bytes, lane);
-      body = ceilDiv(lanes, 32) * 4;
-    }
-    const std::uint64_t exceptions = (head >> 16) * std::uint64_t{4};
-    if (own + body + exceptions > bytes.size()) return corruptAt(id, table.begin(t), "patches run past the tile");
-    headers += own, bits += body, patches += exceptions, padding += bytes.size() - own - body - exceptions;
-  }
-  std::vector<ResidualShare> shares{{"tile offsets", 4 * (table.tiles + 1)},
-                                    {"tile headers", headers},
-                                    {"codes", bits},
-                                    {"patches", patches},
-                                    {"raw tiles", raw},
-                                    {"padding", padding}};
-  if (finalType == DType::F32) shares.push_back({"low plane", chunk.size() - table.begin(table.tiles)});
-  return shares;
-}
-
-Result<void> appendTiles(CodecId id, std::span<const std::byte> chunk, std::size_t elements, std::uint64_t begin,
-                         TileLayout& layout) {
-  DELTASCOPE_ASSIGN(const TileTable table, readTable(id, chunk, elements));
-  for (std::size_t t = 0; t < table.tiles; ++t) {
-    DELTASCOPE_ASSIGN(const auto bytes, table.tile(id, t));
-    const std::size_t count = std::min<std::size_t>(elements - t * kernels::kTile, kernels::kTile);
-    const std::uint64_t unit = (begin + table.begin(t)) / 16;
-    if (unit >= kRawFlag) return corruptAt(id, table.begin(t), "tile too far into its tensor");
-    if (table.raw(t)) {
-      if (bytes.size() < count * kHalf) return corruptAt(id, table.begin(t), "raw tile is cut off");
-    } else {
-      if (bytes.size() < 16 || bytes.size() > kernels::kMaxTileWords * 4)
-        return corruptAt(id, table.begin(t), "tile of an impossible size");
-      layout.largest = std::max(layout.largest, static_cast<std::uint32_t>(bytes.size()));
-    }
-    layout.offsets.push_back(static_cast<std::uint32_t>(unit) | (table.raw(t) ? kRawFlag : 0));
-  }
-  return {};
-}
-
-TileModel tileModel(const CodecModel* model) {
-  if (const auto* prefix = dynamic_cast<const PrefixModel*>(model)) return {&prefix->head.rule, &prefix->table, nullptr};
-  if (const auto* fields = dynamic_cast<const FieldModel*>(model)) return {&fields->head.rule, nullptr, &fields->table};
-  return {};
 }
 
 }  // namespace deltascope

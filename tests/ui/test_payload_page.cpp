@@ -2,19 +2,16 @@
 #include <QAccessible>
 #include <QApplication>
 #include <QComboBox>
-#include <QDir>
 #include <QLabel>
 #include <QLineEdit>
-#include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSplitter>
 #include <QTabWidget>
-#include <QTemporaryDir>
 #include <QToolButton>
 #include <QtTest>
 
-#include "tests/ui/generated_model.h"
+#include "tests/ui/payload_bench.h"
 #include "tests/ui/warnings.h"
 #include "ui/charts/heat_map_view.h"
 #include "ui/charts/view.h"
@@ -33,67 +30,6 @@ using namespace deltascope;
 using namespace deltascope::ui;
 
 namespace {
-
-class ScriptedDialogs : public Dialogs {
- public:
-  QString answer, suggested;
-  QStringList opened;
-  QString openFile(QWidget*, const QString&, const QString&, const QString&) override { return answer; }
-  QString openFolder(QWidget*, const QString&, const QString&) override { return answer; }
-  QString saveFile(QWidget*, const QString&, const QString& name, const QString&) override {
-    suggested = name;
-    return answer;
-  }
-  bool confirm(QWidget*, const QString&, const QString&, const QString&, const QString&) override { return false; }
-  bool openOnDesktop(const QString& path) override {
-    opened << path;
-    return true;
-  }
-};
-
-/// A page with everything around it.
-struct Bench {
-  QTemporaryDir folder;
-  GeneratedEngine generated;
-  Engine engine;
-  JobRunner jobs;
-  Settings settings{folder.filePath("settings.ini")};
-  ScriptedDialogs dialogs;
-  std::unique_ptr<PayloadPage> page;
-
-  explicit Bench(std::shared_ptr<Inspection> model = generatedModel(8)) {
-    generated.model = std::move(model);
-    engine = generated.engine();
-    page = std::make_unique<PayloadPage>(PageServices{&engine, &jobs, &settings, &dialogs});
-    page->setClock([] { return QDateTime(QDate(2026, 11, 23), QTime(14, 5)); });
-    page->resize(1200, 640);
-    page->show();
-  }
-  void open() { page->openModel(generated.model); }
-  template <class T>
-  T* find(const char* name) const {
-    T* found = page->findChild<T*>(name);
-    if (!found) qFatal("no %s", name);
-    return found;
-  }
-  TensorView* table() const { return find<TensorView>("tensorTable"); }
-  HeatMapView* heatMap() const { return find<HeatMapView>("heatMap"); }
-  TensorDetail* detail() const { return find<TensorDetail>("tensorDetail"); }
-  QString text(const char* label) const { return find<QLabel>(label)->text(); }
-  QAction* action(const char* name) const { return find<QAction>(name); }
-  int tensor(const char* name) const {
-    for (std::size_t i = 0; i < generated.model->tensors.size(); ++i)
-      if (generated.model->tensors[i].name == name) return static_cast<int>(i);
-    qFatal("no tensor %s", name);
-  }
-  /// The first tensor of the kind in the layer.
-  int cellOf(int tensor) const {
-    const auto& cells = heatMap()->chart().cells;
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      if (std::find(cells[i].items.begin(), cells[i].items.end(), tensor) != cells[i].items.end()) return static_cast<int>(i);
-    return -1;
-  }
-};
 
 constexpr const char* kQ = "model.layers.3.self_attn.q_proj.weight";
 constexpr const char* kV = "model.layers.5.self_attn.v_proj.weight";
@@ -314,91 +250,6 @@ class TestPayloadPage : public QObject {
     bench.page->addVerdicts({result.verdicts.begin(), result.verdicts.begin() + 10});
     bench.page->verifyFinished(fail(ErrorCode::Cancelled, "cancelled"));
     QCOMPARE(bench.text("verdict"), "– bit-exact so far: 10 of 74 tensors, not finished");
-  }
-
-  void theTableIsExportedAsTheCommandLinePrintsIt() {
-    Bench bench;
-    bench.open();
-    bench.dialogs.answer = bench.folder.filePath("all");
-    QSignalSpy said(bench.page.get(), &Page::messageRaised);
-    bench.action("exportTable")->trigger();
-    QCOMPARE(QFileInfo(bench.dialogs.suggested).fileName(), "generated-tensors.csv");
-    QFile file(bench.folder.filePath("all.csv"));
-    QVERIFY(file.open(QIODevice::ReadOnly));
-    QCOMPARE(file.readAll(), QByteArray::fromStdString(toCsv(bench.generated.model->tensors)));
-    QCOMPARE(said.size(), 1);
-    QCOMPARE(bench.settings.get(setting::kExportFolder), bench.folder.path());
-  }
-
-  void onlyFilteredRowsAreExportedInTheTablesOrder() {
-    Bench bench;
-    bench.open();
-    auto* edit = bench.find<QLineEdit>("filter");
-    QTest::keyClicks(edit, "q_proj");
-    QTest::keyClick(edit, Qt::Key_Return);
-    bench.action("groupByLayer")->setChecked(false);
-    bench.table()->sortByColumn(static_cast<int>(Column::BitsPerWeight), Qt::DescendingOrder);
-    bench.dialogs.answer = bench.folder.filePath("some.csv");
-    bench.action("exportTable")->trigger();
-    std::vector<TensorStats> expected;
-    for (const auto& t : bench.generated.model->tensors)
-      if (t.name.find("q_proj") != std::string::npos) expected.push_back(t);
-    std::stable_sort(expected.begin(), expected.end(),
-                     [](const auto& a, const auto& b) { return a.bitsPerWeight() > b.bitsPerWeight(); });
-    QFile file(bench.dialogs.answer);
-    QVERIFY(file.open(QIODevice::ReadOnly));
-    QCOMPARE(file.readAll(), QByteArray::fromStdString(toCsv(expected)));
-  }
-
-  void everyChartIsExported() {
-    Bench bench;
-    bench.open();
-    auto* menu = bench.find<QMenu>("exportMenu");
-    emit menu->aboutToShow();
-    QVERIFY(!bench.page->findChild<QAction*>("exportChart_histogram"));
-    bench.table()->selectTensors({bench.tensor(kQ)});
-    QTRY_COMPARE(bench.detail()->charts().size(), 4);
-    emit menu->aboutToShow();
-    for (const char* name :
-         {"exportChart_histogram", "exportChart_map", "exportChart_streams", "exportChart_chunks", "exportHeatMap"})
-      for (const char* suffix : {".png", ".svg", ".pdf"}) {
-        bench.dialogs.answer = bench.folder.filePath(QString(name) + suffix);
-        bench.action(name)->trigger();
-        QVERIFY2(QFileInfo(bench.dialogs.answer).size() > 2000, name);
-      }
-  }
-
-  void dismissedDialogsWriteNothing() {
-    Bench bench;
-    bench.open();
-    QTRY_VERIFY(bench.jobs.idle());  // opening looks at the tokenizer
-    QSignalSpy said(bench.page.get(), &Page::messageRaised);
-    bench.action("exportTable")->trigger();
-    bench.action("exportHeatMap")->trigger();
-    bench.action("writeReport")->trigger();
-    QCOMPARE(said.size(), 0);
-    QVERIFY(bench.jobs.idle());
-  }
-
-  void aFailedExportIsTold() {
-    Bench bench;
-    bench.open();
-    bench.dialogs.answer = bench.folder.filePath("no/such/folder.csv");
-    QSignalSpy said(bench.page.get(), &Page::messageRaised);
-    bench.action("exportTable")->trigger();
-    QCOMPARE(said.size(), 1);
-    QCOMPARE(said[0][0].value<Message>().severity, Message::Severity::Error);
-  }
-
-  void aReportIsWrittenAsAJob() {
-    Bench bench;
-    bench.open();
-    bench.dialogs.answer = bench.folder.filePath("report");
-    QSignalSpy said(bench.page.get(), &Page::messageRaised);
-    bench.action("writeReport")->trigger();
-    QTRY_COMPARE_WITH_TIMEOUT(said.size(), 1, 20'000);
-    QVERIFY(QFileInfo::exists(bench.folder.filePath("report/index.html")));
-    QCOMPARE(said[0][0].value<Message>().severity, Message::Severity::Success);
   }
 
   void theLayoutIsRemembered() {

@@ -57,7 +57,7 @@ Result<OriginText> Parameters::text(std::size_t i, std::string_view fallback) co
 }
 
 Builtin findFilter(std::string_view name) {
-  for (const auto find : {findTextFilter, findSequenceFilter, findLayoutFilter})
+  for (const auto find : {findTextFilter, findSequenceFilter, findOrderFilter, findLayoutFilter})
     if (const Builtin found = find(name)) return found;
   return nullptr;
 }

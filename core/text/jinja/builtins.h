@@ -73,6 +73,7 @@ class Parameters {
 using BuiltinRow = std::pair<std::string_view, Builtin>;
 [[nodiscard]] Builtin findTextFilter(std::string_view name);
 [[nodiscard]] Builtin findSequenceFilter(std::string_view name);
+[[nodiscard]] Builtin findOrderFilter(std::string_view name);
 [[nodiscard]] Builtin findLayoutFilter(std::string_view name);
 [[nodiscard]] Builtin findStringMethod(std::string_view name);
 
