@@ -9,9 +9,9 @@
 namespace {
 
 std::filesystem::path folder() {
-  char name[] = "/tmp/fuzz_adapter_XXXXXX";
-  deltascope::fuzz::require(mkdtemp(name) != nullptr);
-  return name;
+  const auto path = std::filesystem::temp_directory_path() / ("fuzz_adapter_" + std::to_string(getpid()));
+  std::filesystem::create_directories(path);
+  return path;
 }
 
 void writeFile(const std::filesystem::path& path, std::span<const std::byte> bytes) {
