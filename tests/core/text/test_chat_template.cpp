@@ -318,12 +318,13 @@ class TestChatTemplate : public QObject {
     const auto chat = ChatTemplate::parse(style.at("template").get<std::string>(), {}, "t.jinja");
     QVERIFY(chat);
     const auto& c = style.at("cases").at(19);
+    const ChatRequest request = requestOf(c);
     std::atomic<int> right = 0;
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i)
       threads.emplace_back([&, copy = *chat] {
         for (int n = 0; n < 50; ++n)
-          if (const auto prompt = copy.render(requestOf(c)); prompt && prompt->text() == c.at("rendered").get<std::string>())
+          if (const auto prompt = copy.render(request); prompt && prompt->text() == c.at("rendered").get<std::string>())
             ++right;
       });
     for (auto& thread : threads) thread.join();
