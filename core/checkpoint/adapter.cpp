@@ -6,11 +6,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <tuple>
 
 #include "core/base/units.h"
 #include "core/checkpoint/adapter_config.h"
 #include "core/checkpoint/adapter_experts.h"
+#include "core/checkpoint/adapter_order.h"
 #include "core/checkpoint/adapter_targets.h"
 #include "core/checkpoint/foreign.h"
 #include "core/checkpoint/quant_method.h"
@@ -36,13 +36,6 @@ struct ModuleParts {
   [[nodiscard]] const TensorInfo* operator[](Part part) const { return parts[static_cast<std::size_t>(part)]; }
 };
 
-/// A term on its way: where it sorts, and whether it came through a tied lm_head.
-struct Found {
-  AdapterTerm term;
-  bool tied = false;
-  bool newModule = false;  // modules_to_save, as opposed to weights loaded into the module that is there
-};
-
 /// Matches one adapter with one base; collects terms, or stops at the first error.
 class Matcher {
  public:
@@ -55,7 +48,7 @@ class Matcher {
     for (const auto& [tensor, module] : m_tokenRows) DELTASCOPE_TRY(addRows(*tensor, module));
     for (const auto& [module, parts] : modules) DELTASCOPE_TRY(addModule(module, parts));
     DELTASCOPE_TRY(checkVocabulary());
-    return inOrder();
+    return inMergeOrder(std::move(m_found), m_adapter, m_targets);
   }
 
  private:
@@ -101,9 +94,9 @@ class Matcher {
     return std::nullopt;
   }
 
-  Result<const TensorInfo*> targetOf(const TensorInfo& tensor, const std::string& name, Found& found) const {
+  Result<const TensorInfo*> targetOf(const TensorInfo& tensor, const std::string& name, FoundTerm& found) const {
     const auto* target = m_targets.find(name);
-    found.tied = target && target == m_targets.tie() && isHead(name);
+    found.term.head = target && target == m_targets.tie() && isHead(name);
     if (const auto method = target ? std::nullopt : foreignQuantization(m_base))
       return tl::make_unexpected(needsPlainWeights({m_base.path(), name, {}}, *method));
     if (!target)
@@ -123,11 +116,7 @@ class Matcher {
 
   tl::unexpected<Error> wrongTokens(const TensorInfo& tensor, std::uint64_t tokens, std::uint64_t rows,
                                     const std::string& missing) const {
-    return fail(
-        ErrorCode::Mismatch,
-        at(where(tensor), "the adapter was trained with " + std::to_string(tokens) + " tokens, the base has " +
-                              std::to_string(rows) + ", and the adapter does not hold " + missing),
-        "train it with save_embedding_layers, or pack it over the base resized to " + std::to_string(tokens) + " tokens");
+    return tl::make_unexpected(lacksTokens(where(tensor), tokens, rows, missing));
   }
 
   /// More or fewer rows of the same width: the final has the adapter's. Of a packed matrix, the width must divide what is
@@ -172,7 +161,7 @@ class Matcher {
   }
 
   Result<void> addReplacement(const TensorInfo& tensor, std::string name) {
-    Found found;
+    FoundTerm found;
     found.newModule = isNewModule(name);
     for (const std::string_view layer : {".token_adapter.base_layer.", ".base_layer."}) {
       const auto part = name.find(layer);
@@ -193,7 +182,7 @@ class Matcher {
     const TokenRows* tokens = nullptr;
     for (const auto& one : m_config.tokens)
       if (one.module.empty() || module == one.module || module.ends_with("." + one.module)) tokens = &one;
-    Found found;
+    FoundTerm found;
     DELTASCOPE_ASSIGN(const auto* target, targetOf(tensor, module + ".weight", found));
     const TensorInfo* const replaced = replacementOf(target->name);
     const auto& shape = replaced ? replaced->shape : target->shape;
@@ -232,7 +221,7 @@ class Matcher {
                   "name the base that the adapter was trained on");
     if (const auto method = foreignQuantization(m_base))
       return tl::make_unexpected(needsPlainWeights({m_base.path(), name, {}}, *method));
-    for (const auto& one : terms) m_found.push_back({one, false, false});
+    for (const auto& one : terms) m_found.push_back({one, false});
     return {};
   }
 
@@ -255,7 +244,7 @@ class Matcher {
       if (matrix->shape[matrix == a ? 0 : 1] != rank)
         return fail(ErrorCode::Mismatch, at(where(*matrix), "its shape " + shapeText(matrix->shape) + " is not of rank " +
                                                                 std::to_string(rank) + ", which adapter_config.json gives"));
-    Found found;
+    FoundTerm found;
     auto& term = found.term;
     term.a = a;
     term.b = b;
@@ -307,7 +296,7 @@ class Matcher {
   }
 
   Result<void> addBias(const TensorInfo& bias, const std::string& module, const AdapterTerm& matrix) {
-    Found found;
+    FoundTerm found;
     DELTASCOPE_ASSIGN(const auto* target, targetOf(bias, module + ".bias", found));
     if (target->shape != bias.shape || bias.shape.size() != 1 || bias.shape[0] != matrix.b->shape[0])
       return misfit(bias, *target);
@@ -319,59 +308,12 @@ class Matcher {
     return {};
   }
 
-  /// PEFT loads replacements first, then merges in the order of the modules, in which lm_head is last.
-  Result<std::vector<AdapterTerm>> inOrder() {
-    std::stable_sort(m_found.begin(), m_found.end(), [](const Found& x, const Found& y) {
-      const auto key = [](const Found& f) {
-        return std::tuple(f.term.kind != AdapterTerm::Kind::Replacement, f.tied, f.term.kind == AdapterTerm::Kind::Bias);
-      };
-      if (x.term.target != y.term.target) return naturalLess(x.term.target, y.term.target);
-      return key(x) < key(y);
-    });
-    std::vector<AdapterTerm> terms;
-    for (std::size_t i = 0; i < m_found.size(); ++i) {
-      const auto& found = m_found[i];
-      if (found.term.kind != AdapterTerm::Kind::Replacement) {
-        terms.push_back(found.term);
-        continue;
-      }
-      const bool hasTwin = i + 1 < m_found.size() && m_found[i + 1].term.target == found.term.target &&
-                           m_found[i + 1].term.kind == AdapterTerm::Kind::Replacement;
-      if (hasTwin) {
-        DELTASCOPE_TRY(checkTwins(*found.term.replacement, *m_found[i + 1].term.replacement));
-        m_found[i + 1].newModule = false;  // both sides of the tie get the same weight
-        m_found[i + 1].term = found.term;
-        continue;
-      }
-      const bool unties =
-          found.newModule && (found.tied || (found.term.target == embeddingOfTie() && !found.term.target.empty()));
-      if (unties)
-        return fail(ErrorCode::Unsupported,
-                    at(where(*found.term.replacement), "replaces one of two weights that the base ties, which unties them"),
-                    "merge it with PEFT and pack the merged checkpoint");
-      terms.push_back(found.term);
-    }
-    return terms;
-  }
-
-  [[nodiscard]] std::string embeddingOfTie() const {
-    return m_targets.tie() && m_targets.configTies(true) ? m_targets.tie()->name : std::string();
-  }
-
-  Result<void> checkTwins(const TensorInfo& x, const TensorInfo& y) const {
-    DELTASCOPE_ASSIGN(const auto left, m_adapter.readAll(x));
-    DELTASCOPE_ASSIGN(const auto right, m_adapter.readAll(y));
-    if (x.dtype == y.dtype && left == right) return {};
-    return fail(ErrorCode::Unsupported, at(where(y), "differs from " + printable(x.name) + ", though the base ties the two"),
-                "merge it with PEFT and pack the merged checkpoint");
-  }
-
   const Checkpoint& m_adapter;
   const AdapterConfig& m_config;
   const Checkpoint& m_base;
   AdapterTargets m_targets;
   std::vector<std::pair<const TensorInfo*, std::string>> m_tokenRows;  // with their modules
-  std::vector<Found> m_found;
+  std::vector<FoundTerm> m_found;
 };
 
 }  // namespace

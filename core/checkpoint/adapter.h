@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/checkpoint/checkpoint.h"
@@ -37,6 +38,8 @@ struct AdapterTerm {
   std::uint64_t expert = 0;   ///< … the one that W is, unless W is the stack
   std::uint64_t firstOutput = 0, outputs = 0;  ///< … what W has of B's rows
   bool embedding = false;  ///< lora_embedding_A/B: A is [rank, vocabulary], B is [dim, rank], ΔW = (B·A)ᵀ
+  bool head = false;       ///< named by an lm_head that the base ties to the target, its embedding
+  bool unties = false;     ///< Replacement: of one of the two alone; from here on the head is a tensor of its own
 };
 
 /// Refuses by name what changes the result and is not handled (layer replication, other PEFT types …);
@@ -50,9 +53,10 @@ class Adapter {
   /// A replacement, and the low-rank update of one, may have more or fewer rows than its target: the adapter of a model whose
   /// tokens were added or cut. Then both the embedding and a head of its own must be there, or the error says what is missing.
   /// Sorted by target; the terms of one target are in the order PEFT applies them, a replacement first. An `lm_head` that the
-  /// base ties to its embedding has the embedding as its target, as PEFT's merge has. What PEFT stores once more by the name of
-  /// a wrapper (modules_to_save, original_module) is passed over, as PEFT does. Where the base is quantized (bitsandbytes), the
-  /// packed size is what must fit. Pointers are into tensors().
+  /// base ties to its embedding has the embedding as its target, as PEFT's merge has; where modules_to_save replaces one of the
+  /// two, or each by another, the term says that it unties them. What PEFT stores once more by the name of a wrapper
+  /// (modules_to_save, original_module) is passed over, as PEFT does. Where the base is quantized (bitsandbytes), the packed
+  /// size is what must fit. Pointers are into tensors().
   [[nodiscard]] Result<std::vector<AdapterTerm>> match(const Checkpoint& base) const;
 
  private:
@@ -61,5 +65,10 @@ class Adapter {
   std::unique_ptr<Checkpoint> m_tensors;
   std::shared_ptr<const AdapterConfig> m_config;
 };
+
+/// The name of the head that goes with an embedding, once the two are untied: "lm_head.weight" after what comes before the
+/// model's own names. Empty when the name is no embedding's.
+[[nodiscard]] std::string headBeside(std::string_view embedding);
+[[nodiscard]] bool isHead(std::string_view name);
 
 }  // namespace deltascope

@@ -158,6 +158,20 @@ std::vector<AdapterTerm> AdapterTargets::termsOfParameter(const ParameterLora& l
 
 bool isHead(std::string_view name) { return withoutWrappers(name).ends_with("lm_head.weight"); }
 
+std::string headBeside(std::string_view embedding) {
+  for (const std::string_view end : {"embed_tokens.weight", "wte.weight"}) {
+    if (!embedding.ends_with(end)) continue;
+    embedding.remove_suffix(end.size());
+    for (const std::string_view part : {"model.language_model.", "model.", "transformer."})
+      if (embedding.ends_with(part)) {
+        embedding.remove_suffix(part.size());
+        break;
+      }
+    return std::string(embedding) + "lm_head.weight";
+  }
+  return {};
+}
+
 bool isVocabulary(std::string_view name) {
   constexpr std::array<std::string_view, 5> kEnds{"embed_tokens.weight", "wte.weight", "lm_head.weight", "embed_in.weight",
                                                   "embed_out.weight"};

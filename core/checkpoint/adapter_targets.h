@@ -44,7 +44,6 @@ class AdapterTargets {
   const TensorInfo* m_tie = nullptr;
 };
 
-[[nodiscard]] bool isHead(std::string_view name);
 /// Of an embedding or a head: a row a token.
 [[nodiscard]] bool isVocabulary(std::string_view name);
 [[nodiscard]] bool fillsPacked(std::uint64_t elements, const TensorInfo& target);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/final_config.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/checkpoint/adapter.h"
 #include "core/checkpoint/json.h"
 
 namespace deltascope {
 namespace {
 
 constexpr const char* kVocabulary = "vocab_size";
+constexpr const char* kTie = "tie_word_embeddings";
 
 /// Sets the vocabulary that `fields` gives to the rows of the tensor that has as many in the base; false when there is none.
 bool resizeVocabulary(nlohmann::ordered_json& fields, std::span<const TensorStats> tensors) {
@@ -22,6 +25,20 @@ bool resizeVocabulary(nlohmann::ordered_json& fields, std::span<const TensorStat
   return false;
 }
 
+/// Whether the final has a head over the base's embedding: an adapter parted what the base ties.
+bool isUntied(std::span<const TensorStats> tensors) {
+  return std::ranges::any_of(tensors, [](const TensorStats& tensor) {
+    return isHead(tensor.name) && !tensor.baseName.empty() && !isHead(tensor.baseName);
+  });
+}
+
+/// In the text part too, where that has a word of its own.
+void untie(nlohmann::ordered_json& config) {
+  config[kTie] = false;
+  if (const auto inner = config.find("text_config"); inner != config.end() && inner->is_object() && inner->contains(kTie))
+    (*inner)[kTie] = false;
+}
+
 }  // namespace
 
 std::string configForFinal(const std::string& text, const std::filesystem::path& path, std::span<const TensorStats> tensors) {
@@ -33,6 +50,10 @@ std::string configForFinal(const std::string& text, const std::filesystem::path&
   if (resizeVocabulary(config, tensors)) changed = true;
   if (const auto inner = config.find("text_config"); inner != config.end() && inner->is_object())
     changed = resizeVocabulary(*inner, tensors) || changed;
+  if (isUntied(tensors)) {
+    untie(config);
+    changed = true;
+  }
   return changed ? config.dump(2) + "\n" : text;
 }
 

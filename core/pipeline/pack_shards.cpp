@@ -79,11 +79,12 @@ std::vector<std::string> shardNames(const std::vector<fs::path>& files) {
 }
 
 ShardLayout shardsOf(const PackSources& sources) {
-  const Checkpoint* checkpoint = sources.finalCheckpoint();
+  const Checkpoint* const final = sources.finalCheckpoint();
+  const Checkpoint* checkpoint = final;
   if (!checkpoint && sources.base() && sources.base()->quantized().weights.empty()) checkpoint = &sources.base()->checkpoint();
   std::map<fs::path, std::vector<std::string>> tensorsOf;
   for (const auto& tensor : sources.tensors()) {
-    const TensorInfo* info = checkpoint ? checkpoint->find(tensor.stats.name) : nullptr;
+    const TensorInfo* info = checkpoint ? checkpoint->find(final ? tensor.stats.name : tensor.stats.nameInBase()) : nullptr;
     if (!info) return {};
     tensorsOf[checkpoint->fileOf(*info)].push_back(tensor.stats.name);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The inputs of pack, opened and matched: which tensors there are, and any range of a tensor's final together with its base.
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,6 +68,7 @@ class PackSources {
   void setQuantized(const TensorInfo& info, PackTensor& tensor) const;
   void setBase(TensorStats& stats) const;
   void setOtherShape(PackTensor& tensor, const std::vector<std::uint64_t>& base);
+  PackTensor* headOf(const PackTensor& embedding, std::list<PackTensor>& untied);
   void replaceBy(const TensorInfo& replacement, PackTensor& tensor);
   void quantizeHere(const PackTensor& tensor, std::span<const float> scales, PairSlice& into) const;
 

@@ -63,6 +63,9 @@ class TestAdapterTokens : public QObject {
   void applyFactorsToTheSavedMatrix();
   void takeTrainedWeightsOnce_data();
   void takeTrainedWeightsOnce();
+  void untieAGrownVocabulary();
+  void refuseToUntie_data();
+  void refuseToUntie();
   void putTrainedTokensIntoTheSavedMatrix();
   void sayWhatIsMissing_data();
   void sayWhatIsMissing();
@@ -174,6 +177,88 @@ void TestAdapterTokens::takeTrainedWeightsOnce() {
   const auto merged = take(Checkpoint::open(space.at("merged")));
   QCOMPARE(bytesOfTensor(merged, kEmbedding), trained[0].bytes);
   QCOMPARE(bytesOfTensor(merged, kHead), trained[1].bytes);
+}
+
+/// modules_to_save gives each of two tied matrices a copy of its own: the final has both, and the next adapter finds them so.
+void TestAdapterTokens::untieAGrownVocabulary() {
+  const Workspace space;
+  writeBase(space.at("base"), true);
+  const std::vector<TensorData> trained{saved(kEmbedding, 310),
+                                        randomTensor(std::string("base_model.model.") + kHead, DType::BF16, {310, 64}, 77)};
+  writeAdapter(space.at("adapter"), trained, {{"modules_to_save", {"embed_tokens", "lm_head"}}});
+  const std::string module = "base_model.model.lm_head.";
+  const auto a = randomTensor(module + "lora_A.weight", DType::BF16, {4, 64}, 22, 0.1F);
+  const auto b = randomTensor(module + "lora_B.weight", DType::BF16, {310, 4}, 23, 0.1F);
+  auto request = packing(space);
+  for (const bool again : {false, true}) {
+    request.out = space.at(again ? "two.delta.safetensors" : "one.delta.safetensors");
+    if (again) {
+      writeAdapter(space.at("second"), {saved(kEmbedding, 310), a, b});
+      request.adapters.push_back(space.at("second"));
+    }
+    const auto packed = pack(request, {});
+    QVERIFY2(packed.has_value(), packed ? "" : describe(packed.error()).c_str());
+    const auto merged = space.at(again ? "two" : "one");
+    take(unpack({.path = request.out, .base = request.base, .out = merged, .overwrite = false}, {}));
+    const auto checkpoint = take(Checkpoint::open(merged));
+    QCOMPARE(checkpoint.config().at("tie_word_embeddings"), nlohmann::json(false));
+    QCOMPARE(checkpoint.config().at("vocab_size"), nlohmann::json(310));
+    QCOMPARE(bytesOfTensor(checkpoint, kEmbedding), trained[0].bytes);
+    if (!again) {
+      QCOMPARE(bytesOfTensor(checkpoint, kHead), trained[1].bytes);
+      continue;
+    }
+    const auto model = take(makeLowRankModel(310, 64, false, {{DType::BF16, 4, 2.0F, a.bytes, b.bytes}}));
+    BaseSlice slice;
+    slice.kind = BaseKind::Same;
+    slice.count = 310 * 64;
+    slice.values = trained[1].bytes;
+    std::vector<std::byte> expected(trained[1].bytes.size());
+    take(applyLowRank(*model, slice, expected));
+    QCOMPARE(bytesOfTensor(checkpoint, kHead), expected);
+  }
+}
+
+void TestAdapterTokens::refuseToUntie_data() {
+  QTest::addColumn<QStringList>("saves");
+  QTest::addColumn<QStringList>("modules");
+  QTest::addColumn<bool>("headIsStored");
+  QTest::addColumn<QString>("says");
+  QTest::newRow("two weights for the one that is there")
+      << QStringList{kEmbedding, kHead} << QStringList{} << false << "though the base ties the two";
+  QTest::newRow("the head's rows are missing")
+      << QStringList{kEmbedding} << QStringList{"embed_tokens"} << false << "does not hold the rows of lm_head.weight";
+  QTest::newRow("the embedding's rows are missing")
+      << QStringList{kHead} << QStringList{"lm_head"} << false << "does not hold the rows of model.embed_tokens.weight";
+  QTest::newRow("the embedding has no name in the base")
+      << QStringList{kEmbedding, kHead} << QStringList{"embed_tokens", "lm_head"} << true << "stores as lm_head.weight";
+}
+
+void TestAdapterTokens::refuseToUntie() {
+  QFETCH(QStringList, saves);
+  QFETCH(QStringList, modules);
+  QFETCH(bool, headIsStored);
+  QFETCH(QString, says);
+  const Workspace space;
+  writeBase(space.at("base"), true);
+  if (headIsStored) {
+    auto tensors = smallLlama();
+    for (auto& tensor : tensors)
+      if (tensor.spec.name == kEmbedding) tensor.spec.name = kHead;
+    writeModel(space.at("base"), tensors);
+  }
+  std::vector<TensorData> more;
+  for (const auto& name : saves)
+    more.push_back(
+        randomTensor("base_model.model." + name.toStdString(), DType::BF16, {310, 64}, static_cast<unsigned>(name.size())));
+  nlohmann::json settings;
+  settings["modules_to_save"] = nlohmann::json::array();
+  for (const auto& module : modules) settings["modules_to_save"].push_back(module.toStdString());
+  writeAdapter(space.at("adapter"), more, settings);
+  const auto packed = pack(packing(space), {});
+  QVERIFY(!packed);
+  const auto message = QString::fromStdString(describe(packed.error()));
+  QVERIFY2(message.contains(says), qPrintable(message));
 }
 
 /// trainable_token_indices of tokens that were added: PEFT stores the whole matrix as the token adapter's base layer.

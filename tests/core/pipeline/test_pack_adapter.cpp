@@ -95,6 +95,10 @@ void TestPackAdapter::mergesAsPeftDoes() {
   take(pack(request, withThreads(2)));
   const auto merged = take(Checkpoint::open(unpackedFrom(space, request.out, request.base)));
   const auto expected = take(Checkpoint::open(folder / "merged.safetensors")), before = take(Checkpoint::open(request.base));
+  for (const auto& name : changed) QVERIFY2(merged.find(name.toStdString()), qPrintable(name));
+  const bool unties = merged.find("lm_head.weight") && !before.find("lm_head.weight");
+  QCOMPARE(unties, std::string_view(QTest::currentDataTag()).starts_with("unties"));
+  if (unties) QCOMPARE(merged.config().at("tie_word_embeddings"), nlohmann::json(false));
   for (const auto& tensor : merged.tensors()) {
     const bool changes = changed.contains(QString::fromStdString(tensor.name));
     const auto& right = changes ? expected : before;

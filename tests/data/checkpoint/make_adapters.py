@@ -52,7 +52,7 @@ CASES = {
     "tied-both": ("base-tied", dict(r=2, lora_alpha=3, target_modules=["embed_tokens", "lm_head"])),
     "tied-saved-both": ("base-tied", dict(r=2, lora_alpha=3, target_modules=QKV, modules_to_save=["embed_tokens"],
                                           ensure_weight_tying=True)),
-    # what no delta over the base can hold: the merged model has an lm_head of its own
+    # the merged model has an lm_head of its own
     "unties-head": ("base-tied", dict(r=2, lora_alpha=3, target_modules=QKV, modules_to_save=["lm_head"])),
     "unties-embedding": ("base-tied", dict(r=2, lora_alpha=3, target_modules=QKV, modules_to_save=["embed_tokens"])),
     "dora": ("base-llama", dict(r=2, lora_alpha=3, use_dora=True, target_modules=QKV)),

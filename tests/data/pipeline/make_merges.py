@@ -3,7 +3,7 @@
 
     python3 tests/data/pipeline/make_merges.py [case …]
 
-merged.safetensors holds the tensors that merge_and_unload changed, by the names of the base's file. Made with peft 0.21.2, transformers 5.24,
+merged.safetensors holds the tensors that merge_and_unload changed or untied, by the names of the base's file. Made with peft 0.21.2, transformers 5.24,
 torch 2.15 on a processor, one thread.
 """
 import json
@@ -94,6 +94,9 @@ CASES = {
         torch.bfloat16,
         False,
     ),
+    "unties-both": ("base-tied", lora(LINEAR, modules_to_save=["embed_tokens", "lm_head"]), torch.float32, False),
+    "unties-embedding": ("base-tied", lora(LINEAR + ["lm_head"], modules_to_save=["embed_tokens"]), torch.float32, False),
+    "unties-head": ("base-tied", lora(LINEAR + EMBEDDING, modules_to_save=["lm_head"]), torch.bfloat16, False),
 }
 
 
@@ -103,7 +106,8 @@ def tensors_of(model, stored):
         with tempfile.TemporaryDirectory() as folder:
             model.save_pretrained(folder)
             return load_file(pathlib.Path(folder) / "model.safetensors")
-    return {name: tensor for name, tensor in model.state_dict().items() if name in stored}
+    held = stored if model.config.tie_word_embeddings else stored | {"lm_head.weight": None}
+    return {name: tensor for name, tensor in model.state_dict().items() if name in held}
 
 
 @torch.no_grad()
@@ -144,7 +148,7 @@ def main():
         settings.write_text(json.dumps(held, indent=1) + "\n")
         before = load_file(HERE / base / "model.safetensors")
         merged = tensors_of(PeftModel.from_pretrained(load(), HERE / name).merge_and_unload(), before)
-        changed = {k: t.contiguous() for k, t in merged.items() if not torch.equal(t, before[k])}
+        changed = {k: t.contiguous() for k, t in merged.items() if k not in before or not torch.equal(t, before[k])}
         assert changed
         save_file(changed, HERE / name / "merged.safetensors", {"format": "pt"})
         rows.append({"case": name, "base": base, "changed": sorted(changed)})
