@@ -8,9 +8,9 @@
 
 #include "app/cli/command.h"
 #include "app/cli/print.h"
+#include "app/cli/tensor_rows.h"
 #include "core/base/number.h"
 #include "core/base/units.h"
-#include "core/checkpoint/matrices.h"
 
 namespace deltascope::cli {
 namespace {
@@ -35,19 +35,8 @@ double ratioOf(const InspectTotals& t) { return t.storedBytes ? double(t.finalBy
 double sparsityOf(const InspectTotals& t) { return t.elements ? double(t.zeroDeltas) / double(t.elements) : 1; }
 
 Json row(const TensorStats& t, ModelFiles::Kind kind) {
-  Json json{{"name", t.name},
-            {"shape", t.shapeOfFinal()},
-            {"dtype", nameOf(t.dtype)},
-            {"elements", t.elements},
-            {"sparsity", rounded(t.sparsity())},
-            {"codec", nameOf(t.codec)},
-            {"base_bytes", t.baseBytes},
-            {"stored_bytes", t.storedBytes},
-            {"bits_per_weight", rounded(t.bitsPerWeight())},
-            {"ratio", rounded(t.ratio())},
-            {"final_bytes", t.finalBytes},
-            {"base", nameOf(t.base)}};
-  if (const auto matrices = matricesOf(t.name, t.shape); matrices && t.shape.size() > 2) json["matrices"] = matrices->count;
+  Json json = tensorJson(t);
+  json["sparsity"] = rounded(t.sparsity());
   if (kind == ModelFiles::Kind::Checkpoint) return json;
   if (t.transposed) json["transposed"] = true;
   json["chunks"] = t.chunkCount;
@@ -88,11 +77,6 @@ Json toJson(const Inspection& inspection) {
             {"ratio", ratioOf(t)}}}};
 }
 
-std::string number(double value) { return fmt::format("{:.3f}", value); }
-
-/// Nothing stored has no finite ratio.
-std::string ratioCell(double ratio, std::uint64_t stored) { return stored ? number(ratio) : "–"; }
-
 std::string dtypeCell(const TensorStats& t, bool checkpoint) {
   std::string cell(nameOf(t.dtype));
   if (checkpoint && t.base != BaseKind::None) cell += fmt::format(" ({})", nameOf(t.base));
@@ -110,11 +94,11 @@ std::string tensorTable(const Inspection& inspection) {
   for (const auto& t : tensors)
     rows.push_back({printable(t.name), shapeText(t.shapeOfFinal()), dtypeCell(t, checkpoint), formatCount(t.elements),
                     checkpoint ? "" : percent(t.sparsity()), std::string(nameOf(t.codec)), formatCount(t.baseBytes),
-                    formatCount(t.storedBytes), number(t.bitsPerWeight()), ratioCell(t.ratio(), t.storedBytes)});
+                    formatCount(t.storedBytes), thousandths(t.bitsPerWeight()), ratioCell(t.ratio(), t.storedBytes)});
   const auto& sum = inspection.totals;
   rows.push_back({"total", formatCount(sum.tensors) + " tensors", "", formatCount(sum.elements),
                   checkpoint ? "" : percent(sparsityOf(sum)), "", formatCount(sum.baseBytes), formatCount(sum.storedBytes),
-                  number(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0),
+                  thousandths(sum.elements ? 8 * double(sum.storedBytes) / double(sum.elements) : 0),
                   ratioCell(ratioOf(sum), sum.storedBytes)});
   std::string columns = "lrlrrlrrrr";
   const auto addColumn = [&](char align, const char* title, auto cell) {

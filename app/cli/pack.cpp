@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/cli/job.h"
+#include "app/cli/pack_estimate.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
@@ -17,7 +18,7 @@ namespace {
 struct Options {
   std::string final, base, out, quantize, scope = "linear", codec = "auto", prefer = "size";
   std::vector<std::string> adapters;
-  bool doubleQuant = false, allowUnquantized = false, overwrite = false, verify = false;
+  bool doubleQuant = false, allowUnquantized = false, overwrite = false, verify = false, estimate = false;
   unsigned blocksize = 64, chunks = 64;
   int zstdLevel = 3;
 };
@@ -25,6 +26,7 @@ struct Options {
 /// One sentence for each combination that could only be a misunderstanding.
 void checkCombination(const CLI::App& command, const Options& o) {
   const auto given = [&command](const char* option) { return command.count(option) > 0; };
+  if (o.out.empty() && !o.estimate) throw UsageError{"--out is required"};
   if (given("--quantize") && given("--base"))
     throw UsageError{"--quantize makes the base from the final, so it cannot be combined with --base"};
   if (given("--quantize") && given("--adapter"))
@@ -44,6 +46,8 @@ void checkCombination(const CLI::App& command, const Options& o) {
     throw UsageError{"--blocksize must be a power of two from 32 to 4096"};
   if (o.codec == "lowrank" && !given("--adapter"))
     throw UsageError{"--codec lowrank stores an adapter's factors: add --adapter DIR"};
+  if (o.estimate && o.verify) throw UsageError{"--estimate writes nothing that --verify could read: leave one of them out"};
+  if (o.out.empty()) return;
   if (given("--quantize") && o.out.ends_with(".safetensors"))
     throw UsageError{"with --quantize, --out is the folder of the packed model, not a file"};
   if (!given("--quantize") && !o.out.ends_with(".delta.safetensors"))
@@ -144,9 +148,8 @@ void addPack(CLI::App& app, Invocation& invocation) {
   command->add_option("--adapter", options->adapters, "LoRA adapter over the base; may be given more than once, in order")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  command->add_option("--out", options->out, "folder of the packed model, or FILE.delta.safetensors")
-      ->type_name("PATH")
-      ->required();
+  command->add_option("--out", options->out, "folder of the packed model, or FILE.delta.safetensors")->type_name("PATH");
+  command->add_flag("--estimate", options->estimate, "what it will weigh, tensor by tensor, from samples; writes nothing");
   command
       ->add_option("--scope", options->scope, "linear: what bitsandbytes quantizes; all: every matrix, stacks of experts too")
       ->type_name("SCOPE")
@@ -180,12 +183,19 @@ void addPack(CLI::App& app, Invocation& invocation) {
       "Examples:\n"
       "  deltascope-cli pack --final chat --quantize nf4 --out chat-nf4\n"
       "  deltascope-cli pack --base chat --final tuned --out tuned.delta.safetensors\n"
-      "  deltascope-cli pack --base chat --adapter lora --out lora.delta.safetensors");
+      "  deltascope-cli pack --base chat --adapter lora --out lora.delta.safetensors\n"
+      "  deltascope-cli pack --base chat --final tuned --estimate");
   command->callback([command, options, &invocation] {
     checkCombination(*command, *options);
     invocation.run = [options, &invocation]() -> int {
       const auto request = requestFrom(*options);
       if (!request) return report(request.error());
+      if (options->estimate) {
+        const auto estimate = runJob(invocation, [&](const JobContext& job) { return estimatePack(*request, job); });
+        if (!estimate) return report(estimate.error());
+        invocation.common.json ? printJson(toJson(*estimate)) : printText(toText(*estimate, invocation.common.verbose));
+        return kDone;
+      }
       const auto result = runJob(invocation, [&](const JobContext& job) { return pack(*request, job); });
       if (!result) return report(result.error());
       invocation.common.json ? printJson(toJson(*result)) : printText(toText(*result));

@@ -53,6 +53,36 @@ class TestCliJobs : public QObject {
     for (const auto& entry : fs::directory_iterator(m_folder.path().toStdString())) fs::remove_all(entry.path());
   }
 
+  /// Of a packed model, a payload and an adapter's: what pack counts exactly, the estimate does too.
+  void estimatesWithoutWriting_data() {
+    QTest::addColumn<QStringList>("options");
+    QTest::addColumn<QString>("out");
+    QTest::newRow("quantized") << QStringList{"--final", m_chat, "--quantize", "fp4"} << "packed";
+    QTest::newRow("forced codec") << QStringList{"--final", m_chat, "--quantize", "int8", "--codec", "zstd"} << "packed";
+    QTest::newRow("adapter") << QStringList{"--base", m_chat, "--adapter", m_lora} << "lora.delta.safetensors";
+  }
+  void estimatesWithoutWriting() {
+    QFETCH(QStringList, options);
+    QFETCH(QString, out);
+    const auto estimated = runCli(QStringList{"pack", "--estimate", "--json"} + options);
+    COMPARE_STATUS(estimated, 0);
+    const auto shown = runCli(QStringList{"pack", "--estimate", "--verbose", "--out", place(out)} + options);
+    COMPARE_STATUS(shown, 0);
+    QVERIFY(QDir(m_folder.path()).isEmpty());
+    QVERIFY2(shown.out.contains("nothing was written") && shown.out.contains("payload, about"), shown.out.constData());
+    const auto json = estimated.json();
+    const auto packed = runCli(QStringList{"pack", "--json", "--out", place(out)} + options);
+    COMPARE_STATUS(packed, 0);
+    for (const char* key : {"tensors", "elements", "final_bytes"}) QVERIFY2(json[key] == packed.json()[key], key);
+    const auto rows = runCli({"inspect", place(out), "--json"}).json()["tensors"];
+    QCOMPARE(json["rows"].size(), rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (const char* key : {"name", "shape", "dtype", "elements", "codec", "base", "base_bytes", "final_bytes"})
+        QVERIFY2(json["rows"][i][key] == rows[i][key], rows[i].dump().c_str());
+      QVERIFY(json["rows"][i]["estimates"].empty() == (rows[i]["codec"] == "identical"));
+    }
+  }
+
   void packedModelsComeBackExactly_data() {
     QTest::addColumn<QString>("options");
     const auto row = [](const char* options) { QTest::newRow(options) << options; };

@@ -24,6 +24,8 @@ class TestCliUsage : public QObject {
     row("pack", "--out is required");
     row("pack --final a --quantize nf4", "--out is required");
     row("pack --final a --out b.delta.safetensors", "nothing to compare with");
+    row("pack --final a --quantize nf4 --out b --estimate --verify", "--estimate writes nothing");
+    row("pack --estimate", "nothing to compare with");
     row("pack --final a --base b --quantize nf4 --out c", "cannot be combined with --base");
     row("pack --final a --adapter b --quantize nf4 --out c", "cannot be combined with --adapter");
     row("pack --adapter a --out b.delta.safetensors", "--adapter needs the model it was trained on");
