@@ -110,6 +110,7 @@ Result<void> readTransposed(const ManifestPlace& context, const json& tail, Tens
 
 /// What a row may end in: "base" from version 2 on, "name" and "transposed" from version 3 on.
 Result<void> readTail(const ManifestPlace& context, const json& tail, TensorStats& t) {
+  if (tail.empty()) return context.corrupt(t.name, "a row of the manifest ends in nothing");
   for (const auto& [key, value] : tail.items()) {
     if (key == "base") {
       DELTASCOPE_TRY(readBaseShape(context, value, t));

@@ -78,4 +78,15 @@ Error nothingShared(const Checkpoint& final, const Checkpoint& base) {
           names.empty() ? kIsThisTheModel : "save the two by the same names, or name the model that the final was made from"};
 }
 
+std::optional<std::string> emptyWeightsNote(const Checkpoint& final) {
+  const auto isEmptyVector = [](const TensorInfo& tensor) {
+    return tensor.elements == 0 && tensor.shape.size() == 1 && tensor.name.ends_with(".weight");
+  };
+  const auto empty = std::ranges::count_if(final.tensors(), isEmptyVector);
+  if (empty == 0) return std::nullopt;
+  return counted(empty, "weight of the final is", "weights of the final are") + " empty, such as " +
+         printable(std::ranges::find_if(final.tensors(), isEmptyVector)->name) +
+         ": DeepSpeed ZeRO-3 saves so where it does not gather the weights first";
+}
+
 }  // namespace deltascope

@@ -200,6 +200,7 @@ Result<void> PackSources::matchFinal() {
     if (m_request.quantize && none)
       m_notes.push_back("transformers leaves the layers of " + m_layers.modelType() +
                         " models at 16 bits, and so does --scope linear: nothing is quantized; --scope all quantizes them");
+    if (auto note = m_request.quantize ? emptyWeightsNote(*m_final) : std::nullopt) m_notes.push_back(std::move(*note));
     const bool required = m_request.quantize && !m_request.allowUnquantized && !isEmpty(*m_final) && !none;
     if (required && std::none_of(m_tensors.begin(), m_tensors.end(), quantizes))
       return tl::make_unexpected(nothingToQuantize(*m_final, m_request.scope, m_layers));

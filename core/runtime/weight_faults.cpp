@@ -2,6 +2,8 @@
 #include "core/runtime/weight_faults.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
@@ -20,6 +22,14 @@ std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
   std::uint32_t layers = 0;
   while (layers < spec.layer && isThere(layers)) ++layers;
   return layers;
+}
+
+/// Whether the files have nothing of that layer, as opposed to not all of it.
+bool lacksLayer(const WeightNames& names, std::uint32_t layer) {
+  constexpr std::array<std::string_view, 4> kParts{"input_layernorm", "self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"};
+  return std::ranges::none_of(kParts, [&](std::string_view part) {
+    return names.final().stored("model.layers." + std::to_string(layer) + "." + std::string(part) + ".weight") != nullptr;
+  });
 }
 
 /// Safetensors files of the folder that are not among the checkpoint's: an index may have left them out.
@@ -66,8 +76,7 @@ Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const 
                           printable(prefixes[1]) + "\""),
             "save the one to run alone, by its own names"};
   const std::uint32_t layers = spec.own.starts_with("model.layers.") ? layersIn(m_names, spec) : spec.layer;
-  if (layers > 0 && layers == spec.layer &&
-      !m_names.final().stored("model.layers." + std::to_string(layers) + ".mlp.up_proj.weight"))
+  if (layers > 0 && layers == spec.layer && lacksLayer(m_names, layers))
     return {ErrorCode::NotFound,
             at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layers) + " there, the weights have " +
                           std::to_string(layers) + " layers"),

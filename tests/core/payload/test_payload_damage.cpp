@@ -142,6 +142,7 @@ void TestPayloadDamage::refusesManifests_data() {
   };
   add("another base's name in version 1", tail("1", 0, {{"name", "x"}}), "wrong length");
   add("another base's name in version 2", tail("2", 0, {{"name", "x"}}), "needs a newer deltascope: a row with \"name\"");
+  add("a tail of no members", tail("3", 0, json::object()), "ends in nothing");
   add("a member of tomorrow", tail("3", 0, {{"tomorrow", 1}}), "needs a newer deltascope: a row with \"tomorrow\"");
   add("the row's own name", tail("3", 0, {{"name", "a.weight"}}), "bad name of the base's tensor");
   add("no name", tail("3", 0, {{"name", ""}}), "bad name of the base's tensor");
