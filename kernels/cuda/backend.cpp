@@ -47,18 +47,6 @@ class EventTimer final : public Timer {
   cudaEvent_t m_start = nullptr, m_stop = nullptr;
 };
 
-/// Whether one launch can do both: the same kernel with the same tables.
-[[nodiscard]] bool alike(const Machine& machine, const MatmulArgs& a, const MatmulArgs& b) {
-  const Matrix &m = a.weight, &n = b.weight;
-  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens || a.draft || b.draft)
-    return false;
-  if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
-  if (a.tokens > mostFew(m) || !hasFewProduct(machine, m) || !hasFewProduct(machine, n)) return false;
-  if (m.form != Matrix::Form::Tiled) return true;
-  if (m.tiles.code != n.tiles.code) return false;
-  return std::equal(m.values, m.values + 16, n.values);
-}
-
 }  // namespace
 
 Outcome<std::shared_ptr<Backend>> CudaBackend::open(int index, const BackendOptions& options) {
@@ -226,25 +214,39 @@ Outcome<void> CudaBackend::attention(const AttentionArgs& args) {
   return noted();
 }
 
-Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
-  const bool together =
-      !args.empty() && args.size() <= 3 && canNorm(norm) &&
-      std::all_of(args.begin(), args.end(), [&](const MatmulArgs& one) { return alike(m_machine, args[0], one); });
-  if (!together) return Backend::normedMatmul(norm, args);
+bool CudaBackend::isDraft(const MatmulArgs& args) const {
+  return args.draft && args.tokens == 1 && !args.weight.feed && hasDraft(m_machine, args.weight);
+}
+
+bool CudaBackend::alike(const MatmulArgs& a, const MatmulArgs& b) const {
+  const Matrix &m = a.weight, &n = b.weight;
+  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens || isDraft(a) != isDraft(b))
+    return false;
+  if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
+  if (a.tokens > mostFew(m) || !hasFewProduct(m_machine, m) || !hasFewProduct(m_machine, n)) return false;
+  if (m.form != Matrix::Form::Tiled) return true;
+  if (m.tiles.code != n.tiles.code) return false;
+  return std::equal(m.values, m.values + 16, n.values);
+}
+
+Outcome<void> CudaBackend::multiplyTogether(const RmsNormArgs& norm, bool gated, std::span<const MatmulArgs> args) {
   cudaSetDevice(m_machine.index);
-  productOfFew(m_machine, {m_compute, &norm, false, false}, args);
+  const FewProduct how{m_compute, &norm, gated, false};
+  isDraft(args[0]) ? draftOfToken(m_machine, how, args) : productOfFew(m_machine, how, args);
   launched("a product");
   return noted();
 }
 
+Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
+  const bool together = !args.empty() && args.size() <= 3 && canNorm(norm) &&
+                        std::all_of(args.begin(), args.end(), [&](const MatmulArgs& one) { return alike(args[0], one); });
+  return together ? multiplyTogether(norm, false, args) : Backend::normedMatmul(norm, args);
+}
+
 Outcome<void> CudaBackend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) {
-  if (!canNorm(norm) || !alike(m_machine, gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
+  if (!canNorm(norm) || !alike(gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
     return Backend::gatedMatmul(norm, gate, up);
-  cudaSetDevice(m_machine.index);
-  const std::array both{gate, up};
-  productOfFew(m_machine, {m_compute, &norm, true, false}, both);
-  launched("a gated product");
-  return noted();
+  return multiplyTogether(norm, true, std::array{gate, up});
 }
 
 Outcome<void> CudaBackend::attend(const AttendArgs& args) {

@@ -82,6 +82,12 @@ class CudaBackend final : public Backend, public GpuOps {
   void noteDamage();
   void setPosition(std::uint32_t position);
   void dropRecording();
+  /// Whether a product is to propose, and has a kernel for that.
+  [[nodiscard]] bool isDraft(const MatmulArgs& args) const;
+  /// Whether one launch can do both: the same kernel with the same tables.
+  [[nodiscard]] bool alike(const MatmulArgs& a, const MatmulArgs& b) const;
+  /// Products that are alike, in one launch.
+  [[nodiscard]] Outcome<void> multiplyTogether(const RmsNormArgs& norm, bool gated, std::span<const MatmulArgs> args);
   /// `made`: the weights were made or brought by what was begun before.
   [[nodiscard]] Outcome<void> multiply(const MatmulArgs& args, std::uint64_t stride, bool made);
   [[nodiscard]] Outcome<void> gatherMade(const GatherRowsArgs& args);

@@ -58,8 +58,8 @@ Outcome<void> CudaBackend::matmul(const MatmulArgs& args) {
 }
 
 Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride, bool made) {
-  if (args.draft && args.tokens == 1 && hasDraft(m_machine, args.weight)) {
-    draftOfToken(m_machine, args);
+  if (isDraft(args)) {
+    draftOfToken(m_machine, {}, std::span(&args, 1));
   } else if (args.tokens <= mostFew(args.weight) && hasFewProduct(m_machine, args.weight)) {
     productOfFew(m_machine, {m_compute, nullptr, false, made, stride}, std::span(&args, 1));
   } else if (args.weight.form != Matrix::Form::Dense) {

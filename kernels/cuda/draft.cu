@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // y ≈ W · x for one token, to propose with: of an exact weight in units the base alone. Values of the codes go to the tensor
-// cores rounded to BF16, as x does, and absmax multiplies the sums of 64 columns. Level: device; its bits are its own.
+// cores rounded to BF16, as x does, and absmax multiplies the sums of 64 columns. A norm is part of it: its weights multiply x,
+// its scale the sums. Level: device; its bits are its own.
 #include "kernels/cuda/product_launch.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -17,20 +18,24 @@ struct DraftForm {
 using OfCodes = DraftForm<CodeSource, true, 0>;
 using OfExact = DraftForm<PairSource<true>, false, PairSource<true>::kZeroCode>;
 
-struct DraftArgs {
+struct DraftPart {
   const std::byte* records;
-  const float* x;
   float* y;
   const void* bias;
+  std::uint32_t rows, groups;
+};
+struct DraftArgs {
+  DraftPart part[kMostMatrices];
+  XArgs x;                      ///< of one token
+  std::uint32_t parts, groups;  ///< as ProductArgs
   ElementType biasType;
-  bool accumulate;
-  std::uint32_t rows, columns, groups;
+  bool accumulate, gated;
   float values[16];
 };
 
 /// Pairs of values by byte of codes, in a bank for every lane, as PairSource's table; sums lie before it, x behind.
 constexpr std::uint32_t kTable = 0x10000, kTableEnd = 0x20000;
-constexpr std::uint32_t kBatch = 32;  ///< row groups whose sums are held
+constexpr std::uint32_t kBatch = 32;  ///< row groups whose sums are held, an even number
 constexpr int kDepth = 4;             ///< units on their way
 
 struct Unit {
@@ -78,6 +83,32 @@ __device__ __forceinline__ void addUnit(const Unit& unit, std::uint32_t lanes, c
   }
 }
 
+/// x to shared memory in BF16; where it is normed with the norm's weights, and each warp's sum of squares.
+__device__ __forceinline__ void stage(const XArgs& args, std::uint8_t* x, float* squares) {
+  float sum = 0;
+  for (std::uint32_t i = threadIdx.x; i < args.columns / 8; i += kProductThreads) {
+    const float4 a = reinterpret_cast<const float4*>(args.x)[2 * i], b = reinterpret_cast<const float4*>(args.x)[2 * i + 1];
+    float eight[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
+    if (args.normWeight) {
+#pragma unroll
+      for (const float v : eight) sum = fmaf(v, v, sum);
+      detail::normEight(eight, args, 1.0f, i * 8);
+    }
+    reinterpret_cast<uint4*>(x)[i] = make_uint4(toPair(eight[0], eight[1]), toPair(eight[2], eight[3]),
+                                                toPair(eight[4], eight[5]), toPair(eight[6], eight[7]));
+  }
+  sum = sumOfLanes(sum);
+  if (threadIdx.x % kWarp == 0) squares[threadIdx.x / kWarp] = sum;
+}
+/// What the norm multiplies x with, 1 where there is none.
+__device__ __forceinline__ float scaleOf(const XArgs& args, const float* squares) {
+  if (!args.normWeight) return 1;
+  float sum = 0;
+#pragma unroll
+  for (unsigned w = 0; w < kProductWarps; ++w) sum += squares[w];
+  return rsqrtf(sum / static_cast<float>(args.columns) + args.epsilon);
+}
+
 template <class Form>
 __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_constant__ DraftArgs args) {
 #if __CUDA_ARCH__ < 900
@@ -86,6 +117,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
   extern __shared__ __align__(128) std::uint8_t dynamic[];
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
   auto* const sums = reinterpret_cast<float*>(dynamic);
+  float* const squares = sums + kBatch * kProductWarps * kUnitRows;
   std::uint8_t* const x = dynamic + (kTableEnd - kReserved);
   for (unsigned i = threadIdx.x; i < 256 * 8; i += kProductThreads) {
     const unsigned e = i >> 3;
@@ -94,26 +126,32 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
   }
   const std::uint32_t lanes = sharedAddress(dynamic + (kTable - kReserved)) | lane * 4;
   if ((lanes & 0xff80) != 0) __trap();
+  letNextBegin();
+  const std::uint32_t each = args.gated ? 2 : 1;
   const auto groupAt = [&](std::uint32_t block) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * block / gridDim.x);
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * block / gridDim.x) * each;
   };
   const std::uint32_t firstGroup = groupAt(blockIdx.x), endGroup = groupAt(blockIdx.x + 1);
-  const std::uint32_t rowUnits = args.columns / kUnitColumns;
+  const std::uint32_t columns = args.x.columns, rowUnits = columns / kUnitColumns;
   const std::uint32_t firstUnit = sliceBegin(rowUnits, warp), own = sliceBegin(rowUnits, warp + 1) - firstUnit;
   const std::uint8_t* const xLane = x + firstUnit * kUnitColumns * 2 + t * 16;
   for (std::uint32_t batch = firstGroup; batch < endGroup; batch += kBatch) {
     const std::uint32_t batchEnd = min(batch + kBatch, endGroup);
     Unit ring[kDepth];
     std::uint32_t number = batch, index = 0, fetchNumber = own == 0 ? batchEnd : batch, fetchIndex = 0;
-    const std::byte* at = args.records + (std::size_t{batch} * rowUnits + firstUnit) * Form::kRecordBytes;
+    const auto recordsOf = [&](std::uint32_t group) {
+      const GroupPlace place = placeOf(args, group);
+      return args.part[place.part].records + (std::size_t{place.group} * rowUnits + firstUnit) * Form::kRecordBytes;
+    };
+    const std::byte* at = recordsOf(batch);
     const auto fetch = [&](Unit& unit) {
       if (fetchNumber >= batchEnd) return;
       loadUnit<Form>(unit, at, lane);
       at += Form::kRecordBytes;
       if (++fetchIndex < own) return;
-      at += std::size_t{rowUnits - own} * Form::kRecordBytes;
       fetchIndex = 0;
       ++fetchNumber;
+      at = args.parts == 1 ? at + std::size_t{rowUnits - own} * Form::kRecordBytes : recordsOf(min(fetchNumber, batchEnd - 1));
     };
     float d[2] = {};
     const auto put = [&] {
@@ -126,10 +164,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
     for (Unit& unit : ring) fetch(unit);
     if (batch == firstGroup) {
       afterPrevious();
-      for (std::uint32_t i = threadIdx.x; i < args.columns / 8; i += kProductThreads) {
-        const float4 a = reinterpret_cast<const float4*>(args.x)[2 * i], b = reinterpret_cast<const float4*>(args.x)[2 * i + 1];
-        reinterpret_cast<uint4*>(x)[i] = make_uint4(toPair(a.x, a.y), toPair(a.z, a.w), toPair(b.x, b.y), toPair(b.z, b.w));
-      }
+      stage(args.x, x, squares);
     }
     __syncthreads();
     if (own == 0)
@@ -149,14 +184,23 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
       }
     }
     __syncthreads();
-    for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) * kUnitRows; i += kProductThreads) {
-      const std::uint32_t row = batch * kUnitRows + i;
-      if (row >= args.rows) continue;
+    const float scale = scaleOf(args.x, squares);
+    const auto total = [&](std::uint32_t at, std::uint32_t rowInGroup, std::uint32_t row, const DraftPart& part) {
       float y = 0;
 #pragma unroll
-      for (unsigned w = 0; w < kProductWarps; ++w) y += sums[(i / kUnitRows * kProductWarps + w) * kUnitRows + i % kUnitRows];
-      if (args.bias) y += toFloat(args.bias, args.biasType, row);
-      args.y[row] = args.accumulate ? args.y[row] + y : y;
+      for (unsigned w = 0; w < kProductWarps; ++w) y += sums[((at - batch) * kProductWarps + w) * kUnitRows + rowInGroup];
+      y *= scale;
+      return part.bias ? y + toFloat(part.bias, args.biasType, row) : y;
+    };
+    for (std::uint32_t i = threadIdx.x; i < (batchEnd - batch) / each * kUnitRows; i += kProductThreads) {
+      const std::uint32_t at = batch + i / kUnitRows * each, rowInGroup = i % kUnitRows;
+      const GroupPlace place = placeOf(args, at);
+      const DraftPart& part = args.part[place.part];
+      const std::uint32_t row = place.group * kUnitRows + rowInGroup;
+      if (row >= part.rows) continue;
+      float y = total(at, rowInGroup, row, part);
+      if (args.gated) y = y / (1.0f + expf(-y)) * total(at + 1, rowInGroup, row, args.part[1]);
+      part.y[row] = args.accumulate ? part.y[row] + y : y;
     }
     __syncthreads();
   }
@@ -164,8 +208,8 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
 
 template <class Form>
 void launch(const Machine& machine, const DraftArgs& args) {
-  const std::uint32_t shared = kTableEnd - kReserved + args.columns * 2;
-  cudaFuncSetAttribute(draftKernel<Form>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(machine.sharedBytes));
+  const std::uint32_t shared = kTableEnd - kReserved + args.x.columns * 2;
+  cudaFuncSetAttribute(draftKernel<Form>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
   launchDependent(machine, draftKernel<Form>, std::min(machine.processors, args.groups), kProductThreads, shared, args);
 }
 
@@ -176,19 +220,19 @@ bool hasDraft(const Machine& machine, const Matrix& weight) {
          kTableEnd - kReserved + weight.columns * 2 <= machine.sharedBytes;
 }
 
-void draftOfToken(const Machine& machine, const MatmulArgs& from) {
-  const Matrix& weight = from.weight;
-  const auto rows = static_cast<std::uint32_t>(weight.rows);
-  DraftArgs args{weight.tiles.stream,
-                 from.x,
-                 from.y,
-                 from.bias,
-                 from.biasType,
-                 from.accumulate,
-                 rows,
-                 static_cast<std::uint32_t>(weight.columns),
-                 (rows + kUnitRows - 1) / kUnitRows,
-                 {}};
+void draftOfToken(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
+  const Matrix& weight = parts[0].weight;
+  DraftArgs args{};
+  args.x = xOf(how, parts[0]);
+  args.parts = static_cast<std::uint32_t>(parts.size());
+  args.accumulate = parts[0].accumulate;
+  args.gated = how.gated;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const auto rows = static_cast<std::uint32_t>(parts[p].weight.rows), groups = (rows + kUnitRows - 1) / kUnitRows;
+    args.part[p] = {parts[p].weight.tiles.stream, parts[p].y, parts[p].bias, rows, groups};
+    if (parts[p].bias) args.biasType = parts[p].biasType;
+    if (p == 0 || !how.gated) args.groups += groups;
+  }
   std::copy_n(weight.values, 16, args.values);
   weight.tiles.code == Tiles::Code::Codes ? launch<OfCodes>(machine, args) : launch<OfExact>(machine, args);
 }

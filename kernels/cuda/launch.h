@@ -42,10 +42,10 @@ inline constexpr std::uint32_t kFewAtOnce = 8;
 /// Products of the same x; all parts of one form and as many tokens.
 void productOfFew(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
 
-/// Whether a weight in units has a product of its base to propose tokens with: about twice as fast as one of the base alone.
+/// Whether a weight in units has a product of its base to propose tokens with: faster than one of the base alone.
 [[nodiscard]] bool hasDraft(const Machine& machine, const Matrix& weight);
-/// y ≈ x · Wᵀ of the base for one token.
-void draftOfToken(const Machine& machine, const MatmulArgs& args);
+/// The same as productOfFew(), of the bases and for one token.
+void draftOfToken(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
 
 /// y = x · Wᵀ for many tokens, with the bits of productOfFew(): dense BF16 weights with columns a multiple of 128.
 [[nodiscard]] bool hasPromptProduct(const Matrix& weight);

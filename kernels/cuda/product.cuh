@@ -49,6 +49,20 @@ struct ProductArgs {
   return rowUnits * slice / kProductWarps;
 }
 
+/// Where a row group lies, of a launch's matrices: of a gated product they come in twos, the gate's rows, then the same rows of
+/// the other.
+struct GroupPlace {
+  std::uint32_t part, group;
+};
+template <class Args>
+[[nodiscard]] __device__ __forceinline__ GroupPlace placeOf(const Args& args, std::uint32_t number) {
+  if (args.gated) return {number & 1, number >> 1};
+  GroupPlace place{0, number};
+  while (place.part + 1 < args.parts && place.group >= args.part[place.part].groups)
+    place.group -= args.part[place.part++].groups;
+  return place;
+}
+
 namespace detail {
 
 /// A value that stays in a register, where the compiler would work it out anew for every unit.
@@ -133,7 +147,6 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
   const std::uint32_t rank = blockIdx.x & (blocks - 1), cluster = blockIdx.x >> shift, clusters = gridDim.x >> shift;
   const std::uint32_t slice = warp & (slices - 1), sub = warp / slices;
 
-  // Groups of a gated product come in twos: the gate's rows, then the same rows of the other.
   const std::uint32_t each = args.gated ? 2 : 1, tokens = kTokens == 1 ? 1 : args.x.tokens;
   const auto firstGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * cluster / clusters);
   const auto endGroup = static_cast<std::uint32_t>(static_cast<std::uint64_t>(args.groups) * (cluster + 1) / clusters);
@@ -150,19 +163,9 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     xLane[n] = detail::kept(args.x.at[n] + min(g, (kParts == 1 ? tokens : Columns::kRows) - 1 - 8 * n) * stride +
                             (firstUnit - stagedUnit) * kUnitColumns * 2 + t * 16);
 
-  struct Place {
-    std::uint32_t part, group;
-  };
-  const auto placeOf = [&](std::uint32_t number) {
-    if (args.gated) return Place{number & 1, number >> 1};
-    Place place{0, number};
-    while (place.part + 1 < args.parts && place.group >= args.part[place.part].groups)
-      place.group -= args.part[place.part++].groups;
-    return place;
-  };
   typename Source::Cursor cursor;
   const auto seek = [&](std::uint32_t number) {
-    const Place place = placeOf(number);
+    const GroupPlace place = placeOf(args, number);
     cursor = args.part[place.part].source.seek(place.group, firstUnit, rowUnits, lane);
   };
 
@@ -170,7 +173,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     const std::uint32_t batchEnd = min(batch + args.batch, endGroup * each);
     // Units of the warp, group after group; two are held in turn, one of them on its way.
     typename Source::Unit even, odd;
-    std::uint32_t number = batch + sub, index = 0, partInUse = placeOf(min(number, batchEnd - 1)).part;
+    std::uint32_t number = batch + sub, index = 0, partInUse = placeOf(args, min(number, batchEnd - 1)).part;
     std::uint32_t fetchNumber = own == 0 ? batchEnd : number, fetchIndex = 0;
     const auto fetch = [&](typename Source::Unit& unit) {
       if (fetchNumber >= batchEnd) return;
@@ -217,7 +220,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
         for (float& sum : tile) sum = 0;
       index = 0;
       nextGroup();
-      if (args.parts > 1 && number < batchEnd) partInUse = placeOf(number).part;
+      if (args.parts > 1 && number < batchEnd) partInUse = placeOf(args, number).part;
     };
     fetch(even);
     fetch(odd);
@@ -254,7 +257,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
     for (std::uint32_t i = threadIdx.x + rank * kProductThreads; i < results; i += kProductThreads * blocks) {
       const std::uint32_t rowInGroup = i % kUnitRows, token = i / kUnitRows % tokens;
       const std::uint32_t number = batch + i / (kUnitRows * tokens) * each;
-      const Place place = placeOf(number);
+      const GroupPlace place = placeOf(args, number);
       const auto& part = args.part[place.part];
       const std::uint32_t row = place.group * kUnitRows + rowInGroup;
       if (row >= part.rows) continue;

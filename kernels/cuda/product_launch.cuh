@@ -46,6 +46,20 @@ template <bool kWide>
   return source;
 }
 
+/// x of one token and its norm; where it lies in shared memory remains to be filled in.
+[[nodiscard]] inline XArgs xOf(const FewProduct& how, const MatmulArgs& part) {
+  XArgs x{};
+  x.columns = static_cast<std::uint32_t>(part.weight.columns);
+  x.tokens = 1;
+  x.x = how.norm ? how.norm->x : part.x;
+  if (how.norm) {
+    x.normWeight = how.norm->weight;
+    x.normType = how.norm->weightType;
+    x.epsilon = how.norm->epsilon;
+  }
+  return x;
+}
+
 /// Tokens [first, first + count) of products that have the same x.
 template <class Source, class SourceOf>
 [[nodiscard]] ProductArgs<Source> productArgs(const FewProduct& how, std::span<const MatmulArgs> parts, std::uint32_t first,
@@ -54,14 +68,9 @@ template <class Source, class SourceOf>
   args.parts = static_cast<std::uint32_t>(parts.size());
   args.accumulate = parts[0].accumulate;
   args.gated = how.gated;
-  args.x.columns = static_cast<std::uint32_t>(parts[0].weight.columns);
+  args.x = xOf(how, parts[0]);
   args.x.tokens = count;
-  args.x.x = (how.norm ? how.norm->x : parts[0].x) + std::size_t{first} * args.x.columns;
-  if (how.norm) {
-    args.x.normWeight = how.norm->weight;
-    args.x.normType = how.norm->weightType;
-    args.x.epsilon = how.norm->epsilon;
-  }
+  args.x.x += std::size_t{first} * args.x.columns;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto rows = static_cast<std::uint32_t>(parts[p].weight.rows), groups = (rows + kUnitRows - 1) / kUnitRows;
     const std::uint64_t stride = how.stride ? how.stride : rows;
