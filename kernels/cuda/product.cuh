@@ -141,6 +141,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
   }
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp, g = lane >> 2, t = lane & 3;
   args.part[0].source.loadTable(table, kProductThreads);
+  letNextBegin();
 
   const std::uint32_t shift = kShift == kAnyShift ? args.shift : static_cast<std::uint32_t>(kShift);
   const std::uint32_t blocks = 1u << shift, slices = kProductWarps >> shift;
