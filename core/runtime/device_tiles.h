@@ -22,6 +22,8 @@ inline constexpr std::uint64_t kFeedItems = 12;
 [[nodiscard]] constexpr std::uint64_t feedBytes(std::uint64_t itemBytes) { return kFeedItems * (itemBytes + 65536); }
 /// Bytes made at a time for products of several tokens.
 inline constexpr std::uint64_t kMadeBytes = std::uint64_t{32} << 20;
+/// With so many the rows of a wide matrix occupy a whole GPU: 2,048 of 14,336 columns, for 512 tokens a wave of 128 blocks.
+inline constexpr std::uint64_t kUsefulMadeBytes = std::uint64_t{56} << 20;
 
 /// How a weight's stream is laid out on the device: its chunks one after another, each at a multiple of 256 bytes.
 struct TileStream {

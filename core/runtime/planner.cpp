@@ -40,6 +40,7 @@ Choice allStatic(const std::vector<TensorCost>& tensors) {
 
 struct Parts {
   std::uint64_t weights = 0, scratch = 0, work = 0, stream = 0, load = 0;
+  std::uint64_t whole = 0;  ///< of the largest tensor that is made step by step
 };
 
 class Planner {
@@ -51,7 +52,9 @@ class Planner {
  private:
   [[nodiscard]] const FormCost& chosen(std::size_t index) const { return m_request.tensors[index].forms[m_choice[index]]; }
   [[nodiscard]] Parts partsOf(const Choice& choice) const;
-  [[nodiscard]] std::uint64_t totalOf(const Choice& choice) const;
+  [[nodiscard]] std::uint64_t totalOf(const Choice& choice) const { return totalOf(partsOf(choice)); }
+  [[nodiscard]] std::uint64_t totalOf(const Parts& parts) const;
+  [[nodiscard]] std::uint64_t spareScratch(const Parts& parts) const;
   [[nodiscard]] std::uint64_t fixedBytes(std::uint32_t context, std::uint32_t tokens) const {
     return m_request.kvCacheBytes(context) + m_request.activationBytes(tokens);
   }
@@ -85,6 +88,7 @@ Parts Planner::partsOf(const Choice& choice) const {
       step = std::max(step, form.stepBytes);
       row = std::max(row, cost.rowBytes);
       pieces = std::max(pieces, form.pieces);
+      parts.whole = std::max(parts.whole, cost.finalBytes);
     }
     work = std::max(work, form.workBytes);
     piece = std::max(piece, form.pieceBytes);
@@ -99,9 +103,15 @@ Parts Planner::partsOf(const Choice& choice) const {
 }
 
 /// The peak: while running, or while the last tensor is being made static.
-std::uint64_t Planner::totalOf(const Choice& choice) const {
-  const Parts parts = partsOf(choice);
+std::uint64_t Planner::totalOf(const Parts& parts) const {
   return parts.weights + std::max(m_fixed + parts.scratch + parts.stream, parts.load);
+}
+
+/// Of what is left when all is chosen, the scratch that prompts gain by.
+std::uint64_t Planner::spareScratch(const Parts& parts) const {
+  const std::uint64_t useful = std::min(m_request.usefulScratchBytes, parts.whole), held = parts.scratch - parts.work;
+  const std::uint64_t running = parts.weights + m_fixed + parts.scratch + parts.stream;
+  return std::min(useful - std::min(useful, held), m_room - std::min(m_room, running));
 }
 
 /// Scratch and stream buffers can outweigh what they save in a small model.
@@ -205,7 +215,8 @@ void Planner::upgrade() {
 
 MemoryPlan Planner::result() const {
   MemoryPlan plan;
-  const Parts parts = partsOf(m_choice);
+  Parts parts = partsOf(m_choice);
+  parts.scratch += spareScratch(parts);
   for (std::size_t i = 0; i < m_choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
     const FormCost& form = chosen(i);
@@ -223,7 +234,7 @@ MemoryPlan Planner::result() const {
   plan.streamBytes = parts.stream;
   plan.loadBytes = parts.load;
   plan.heldBytes = m_request.heldBytes;
-  plan.expectedPeak = totalOf(m_choice) + m_request.heldBytes;
+  plan.expectedPeak = totalOf(parts) + m_request.heldBytes;
   plan.smallestBudget = m_least + m_request.heldBytes;
   plan.context = m_context;
   plan.prefillTokens = m_tokens;

@@ -52,6 +52,8 @@ struct PlanRequest {
   std::function<std::uint64_t(std::uint32_t context)> kvCacheBytes;
   std::function<std::uint64_t(std::uint32_t tokens)> activationBytes;
   std::function<std::uint64_t(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces)> scratchBytes;
+  /// So much makes prompts faster where all else has room.
+  std::uint64_t usefulScratchBytes = 0;
   /// Buffers that streaming pieces of at most so many bytes needs; null: streamSlots() of them.
   std::function<std::uint64_t(std::uint64_t pieceBytes)> streamBytes;
 };

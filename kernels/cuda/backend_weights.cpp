@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/library.h"
+#include "kernels/cuda/prompt.h"
 
 namespace deltascope::kernels::cuda {
 namespace {
@@ -75,7 +76,7 @@ Outcome<void> CudaBackend::multiply(const MatmulArgs& args, std::uint64_t stride
   return noted();
 }
 
-/// Rows made in scratch and multiplied from there, as many at a time as it holds.
+/// Rows made in scratch and multiplied from there, as many at a time as it holds and keep all multiprocessors busy.
 Outcome<void> CudaBackend::multiplyMade(const MatmulArgs& args, std::uint64_t stride) {
   const Matrix& m = args.weight;
   const std::uint64_t rowBytes = m.columns * bytesOf(m.type), align = rowsTogether(m);
@@ -83,7 +84,9 @@ Outcome<void> CudaBackend::multiplyMade(const MatmulArgs& args, std::uint64_t st
   const auto memory = scratch(
       std::clamp(m_scratch.bytes() / least * least, std::min(whole, std::max(least, kMadeBytes / least * least)), whole));
   if (!memory) return tl::make_unexpected(memory.error());
-  const std::uint64_t most = std::max(align, m_scratch.bytes() / least * align);
+  std::uint64_t most = std::max(align, m_scratch.bytes() / least * align);
+  if (most < m.rows && args.tokens > kFewAtOnce)
+    most = std::max(align, promptRows(m_machine, args.tokens, m.rows, most) / align * align);
   for (std::uint64_t first = 0; first < m.rows; first += most) {
     MatmulArgs part = args;
     part.weight = {};

@@ -4,6 +4,9 @@
 // An output has an accumulator for each BF16 part of x, which takes the same products in the same order as the tensor cores of
 // product.cuh give it: chunks of 32 columns one after another, of each first the columns 8t … 8t + 3, then 8t + 4 … 8t + 7.
 // Where one of the sixteen column slices ends, the parts' sums are added to the total and begin anew.
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/product.cuh"
 #include "kernels/cuda/prompt.h"
@@ -187,6 +190,21 @@ void launch(const Machine& machine, const PromptArgs& args) {
 bool hasPromptProduct(const Matrix& weight) {
   return weight.form == Matrix::Form::Dense && weight.type == ElementType::BF16 && weight.columns % kUnitColumns == 0 &&
          weight.columns > 0;
+}
+
+std::uint64_t promptRows(const Machine& machine, std::uint32_t tokens, std::uint64_t rows, std::uint64_t most) {
+  constexpr double kLaunch = 0.1;  // what filling and draining cost, of a wave
+  const std::uint64_t across = (tokens + kTokens - 1) / kTokens, waveOf = std::max(machine.processors, 1u);
+  const auto waves = [&](std::uint64_t some) {
+    return static_cast<double>(((some + kRows - 1) / kRows * across + waveOf - 1) / waveOf) + kLaunch;
+  };
+  std::uint64_t best = std::min(rows, most);
+  double least = HUGE_VAL;
+  for (std::uint64_t some = best / kRows * kRows; some > 0; some -= kRows) {
+    const double cost = static_cast<double>(rows / some) * waves(some) + (rows % some > 0 ? waves(rows % some) : 0);
+    if (cost < least) least = cost, best = some;
+  }
+  return best;
 }
 
 void productOfPrompt(const Machine& machine, Compute compute, const MatmulArgs& args, std::uint64_t stride) {

@@ -16,6 +16,8 @@ struct PromptArgs {
   bool accumulate;
 };
 
+/// Of so many rows, how many productOfPrompt() should do at a time, at most `most`, so that its blocks come in few waves.
+[[nodiscard]] std::uint64_t promptRows(const Machine& machine, std::uint32_t tokens, std::uint64_t rows, std::uint64_t most);
 /// productOfPrompt() where machine.warpgroups is set.
 void promptOnHopper(const Machine& machine, Compute compute, const PromptArgs& args);
 

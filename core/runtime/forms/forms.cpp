@@ -20,8 +20,8 @@ std::uint64_t scaleBytes(const Variant& variant) {
 }
 std::uint64_t nothing(const Variant&) { return 0; }  // of the device's memory
 
-constexpr DeviceForms kProcessorForms{kProcessor, forms::made, nullptr, scaleBytes, 1e10};
-constexpr DeviceForms kGpuForms{kGpu, forms::deviceMade, feedBytes, nothing, 1e13};
+constexpr DeviceForms kProcessorForms{kProcessor, forms::made, nullptr, scaleBytes, 0, 1e10};
+constexpr DeviceForms kGpuForms{kGpu, forms::deviceMade, feedBytes, nothing, kUsefulMadeBytes, 1e13};
 
 TensorCost costOf(const TensorOrigin& origin, const FormSite& site, std::span<const Form* const> forms) {
   TensorCost cost;
@@ -68,6 +68,7 @@ PlanRequest planRequest(const Variant& variant, kernels::Backend& backend, const
   request.device = backend.device().id;
   request.heldBytes = backend.memory().use().current;
   request.loadFixedBytes = device.loadFixedBytes(variant);
+  request.usefulScratchBytes = device.usefulScratchBytes;
   if (device.streamBytes) request.streamBytes = device.streamBytes;
   request.scratchBytes = [&backend](std::uint64_t step, std::uint64_t row, std::size_t pieces) {
     return backend.scratchBytes(step, row, pieces);

@@ -21,6 +21,7 @@ struct DeviceForms {
   std::uint64_t (*streamBytes)(std::uint64_t pieceBytes);
   /// Held while a model is loaded, whatever its weights' forms.
   std::uint64_t (*loadFixedBytes)(const Variant& variant);
+  std::uint64_t usefulScratchBytes;  ///< as in PlanRequest
   /// Multiplications a half layer that a pass over a prompt may take, so that a stop is heard within 200 ms.
   double mostWork;
 

@@ -81,6 +81,7 @@ class TestPlan : public QObject {
   void countsWhatIsHeldAlready();
   void shortensTheContextWhereItMust();
   void readsPromptsInLargerCallsWhereThereIsRoom();
+  void takesMoreScratchOfWhatIsLeft();
   void expandsJitTensorsWithinTheBudget_data();
   void expandsJitTensorsWithinTheBudget();
 };
@@ -248,6 +249,26 @@ void TestPlan::readsPromptsInLargerCallsWhereThereIsRoom() {
   QCOMPARE(roomy->prefillTokens, 64u);
   request.budget = roomy->smallestBudget;
   QCOMPARE(makePlan(request)->prefillTokens, 1u);
+}
+
+void TestPlan::takesMoreScratchOfWhatIsLeft() {
+  auto request = modelOf(2);
+  request.placement = Placement::Jit;
+  request.budget = 10'000 * kMb;
+  const auto without = makePlan(request);
+  for (const std::uint64_t useful : {std::uint64_t{0}, without->scratchBytes, 40 * kMb, 500 * kMb}) {
+    request.usefulScratchBytes = useful;
+    const std::uint64_t wanted = std::max(without->scratchBytes, std::min(useful, 120 * kMb));  // the largest matrix's bytes
+    request.budget = 10'000 * kMb;
+    const auto roomy = makePlan(request);
+    QCOMPARE(roomy->scratchBytes, wanted);
+    QCOMPARE(roomy->expectedPeak, without->expectedPeak + wanted - without->scratchBytes);
+    QCOMPARE(roomy->smallestBudget, without->smallestBudget);
+    request.budget = without->expectedPeak + 1000;
+    const auto tight = makePlan(request);
+    QCOMPARE(tight->scratchBytes, std::min(wanted, without->scratchBytes + 1000));
+    QVERIFY(tight->expectedPeak <= request.budget);
+  }
 }
 
 QTEST_GUILESS_MAIN(TestPlan)
