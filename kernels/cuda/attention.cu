@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attention over the cache, segment by segment: each segment's maximum, sum and values, then these merged in ascending order.
-// For few tokens the segments are blocks of their own and the last one to end merges; for a prompt one block goes through them,
-// a token's or, in attention_prompt.cu, those of several.
+// For few tokens the segments are blocks of their own and the last one to end merges (attention_segments.cu for the usual
+// heads); for a prompt one block goes through them, a token's or, in attention_prompt.cu, those of several.
 // Level: shape. What is added when follows from a token's position, the window and the capacity of the cache.
-#include <algorithm>
-#include <cmath>
+#include "kernels/cuda/attention.cuh"
 
-#include "kernels/cuda/attention.h"
-#include "kernels/cuda/dependent.cuh"
-#include "kernels/cuda/heads.cuh"
+#include <algorithm>
 
 namespace deltascope::kernels::cuda {
 namespace {
 
-constexpr unsigned kThreads = 256, kWarps = kThreads / kWarp;
+constexpr unsigned kThreads = kAttentionThreads, kWarps = kAttentionWarps;
+using Args = AttentionWork;
 constexpr std::uint32_t kSpan = kAttentionSpan;
-constexpr std::uint32_t kMostHeads = 4;  ///< query heads of one key-value head that are done together
-constexpr std::uint32_t kOutputs = 4;    ///< a thread's
+constexpr std::uint32_t kOutputs = 4;  ///< a thread's
 constexpr std::uint32_t kMostSegments = 64;
 constexpr std::uint32_t kMostSplit = 16;  ///< tokens; beyond there are blocks enough
 
@@ -24,31 +21,6 @@ constexpr std::uint32_t kMostSplit = 16;  ///< tokens; beyond there are blocks e
 constexpr std::uint32_t kWideHeads = 2;
 [[nodiscard]] constexpr std::uint32_t mostDim(std::uint32_t heads) { return kOutputs * kThreads / heads; }
 static_assert(mostDim(kWideHeads) == kMostHeadDim);
-
-/// For one token: what comes before the attention itself.
-struct Preparation {
-  float* k;
-  const float* v;
-  const void *queryNorm, *keyNorm;
-  ElementType normType;
-  float epsilon;
-  const float *cosine, *sine;
-};
-
-struct Args {
-  const float* q;
-  float* out;
-  KvLayer cache;
-  const std::uint32_t* position;
-  float* partial;          ///< [tokens, heads, segments, 2 + headDim]: maximum, sum, values
-  std::uint32_t* arrived;  ///< [tokens, kvHeads · groups], zero between calls
-  std::uint32_t heads, window, segmentLength, segments;
-  std::uint32_t tokens, before;  ///< of the launch; of the pass before those
-  float scale;
-  const std::byte* ahead;  ///< brought to the second cache meanwhile
-  std::uint64_t aheadBytes;
-  Preparation prepare;  ///< k null: everything is in place
-};
 
 /// What a block of kHeads heads has seen so far: per head maximum and sum, per thread its share of the values.
 template <std::uint32_t kHeads>
@@ -64,9 +36,6 @@ struct Shared {
   float most[kHeads], sum[kHeads];
   bool last;
 };
-
-/// e^(a − b) where a ≤ b, and 0 where nothing was seen.
-__device__ __forceinline__ float ratio(float a, float b) { return a == -INFINITY ? 0.0f : expf(__fsub_rn(a, b)); }
 
 template <std::uint32_t kHeads>
 __device__ __forceinline__ void merge(Seen<kHeads>& seen, const float* most, const float* sum, const float (&values)[kOutputs],
@@ -94,15 +63,6 @@ __device__ __forceinline__ void merge(Seen<kHeads>& seen, const float* most, con
   }
 }
 
-/// An element of the cache, whose type is known when this is compiled, so that loads go ahead of their use.
-template <ElementType kType>
-[[nodiscard]] __device__ __forceinline__ float cached(const void* p, std::size_t i) {
-  if constexpr (kType == ElementType::F32)
-    return static_cast<const float*>(p)[i];
-  else
-    return __uint_as_float(static_cast<std::uint32_t>(static_cast<const std::uint16_t*>(p)[i]) << 16);
-}
-
 /// Positions [begin, end), at most kSpan, into `seen`.
 template <std::uint32_t kHeads, ElementType kType>
 __device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHead, std::uint32_t count, std::uint32_t begin,
@@ -127,20 +87,7 @@ __device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHea
       }
   }
   __syncthreads();
-  if (warp < count) {
-    float top = -INFINITY;
-    for (std::uint32_t p = lane; p < n; p += kWarp) top = fmaxf(top, shared.scores[warp][p]);
-#pragma unroll
-    for (int distance = 16; distance > 0; distance >>= 1) top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, distance));
-    float sum = 0;
-    for (std::uint32_t p = lane; p < n; p += kWarp) {
-      const float e = expf(__fsub_rn(shared.scores[warp][p], top));
-      shared.scores[warp][p] = e;
-      sum += e;
-    }
-    sum = sumOfLanes(sum);
-    if (lane == 0) shared.most[warp] = top, shared.sum[warp] = sum;
-  }
+  if (warp < count) weighScores(shared.scores[warp], n, shared.most[warp], shared.sum[warp]);
   __syncthreads();
   float values[kOutputs] = {};
 #pragma unroll
@@ -173,34 +120,6 @@ __device__ __forceinline__ void write(const Args& args, std::uint32_t token, std
   }
 }
 
-/// One token's heads: query heads to shared memory, and by the block of the last segment key and value to the cache.
-template <std::uint32_t kHeads>
-__device__ void prepare(const Args& args, std::uint32_t kvHead, std::uint32_t head0, std::uint32_t count,
-                        std::uint32_t position, bool stores, Shared<kHeads>& shared) {
-  const Preparation& p = args.prepare;
-  const KvLayer& cache = args.cache;
-  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  const std::size_t place = (static_cast<std::size_t>(kvHead) * cache.capacity + position) * cache.headDim;
-  if (warp < count)
-    rotateHead(args.q + (head0 + warp) * cache.headDim, cache.headDim, {p.queryNorm, p.normType, p.epsilon}, p.cosine, p.sine,
-               lane, [&](std::uint32_t d, float value) { shared.q[warp][d] = value; });
-  else if (warp == kHeads && stores)
-    rotateHead(p.k + kvHead * cache.headDim, cache.headDim, {p.keyNorm, p.normType, p.epsilon}, p.cosine, p.sine, lane,
-               [&](std::uint32_t d, float value) { fromFloat(cache.keys, cache.type, place + d, value); });
-  else if (warp == kHeads + 1 && stores)
-    for (std::uint32_t d = lane; d < cache.headDim; d += kWarp)
-      fromFloat(cache.values, cache.type, place + d, p.v[kvHead * cache.headDim + d]);
-}
-
-/// What the next kernel reads, to the second cache: memory has little else to do.
-__device__ __forceinline__ void bringNearer(const Args& args) {
-  constexpr std::uint64_t kLine = 128;
-  const std::uint64_t threads = std::uint64_t{gridDim.x} * gridDim.y * kThreads;
-  const std::uint64_t own = (std::uint64_t{blockIdx.y} * gridDim.x + blockIdx.x) * kThreads + threadIdx.x;
-  for (std::uint64_t at = own * kLine; at < args.aheadBytes; at += threads * kLine)
-    asm volatile("prefetch.global.L2 [%0];" ::"l"(args.ahead + at));
-}
-
 /// Grid: segments (1 for prompts), key-value heads · groups of query heads, tokens; where one token is split, once more for
 /// what is brought nearer.
 template <bool kSplit, ElementType kType, std::uint32_t kHeads>
@@ -208,19 +127,19 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
   __shared__ Shared<kHeads> shared;
   letNextBegin();
   if (kSplit && blockIdx.z == args.tokens) return bringNearer(args);
-  const std::uint32_t dim = args.cache.headDim, perKey = args.heads / args.cache.kvHeads;
-  const std::uint32_t groups = (perKey + kHeads - 1) / kHeads;
-  const std::uint32_t kvHead = blockIdx.y / groups, group = blockIdx.y % groups;
-  const std::uint32_t head0 = kvHead * perKey + group * kHeads, count = min(kHeads, perKey - group * kHeads);
-  const std::uint32_t token = blockIdx.z, end = *args.position + args.before + token + 1;
-  const std::uint32_t from = args.window && end > args.window ? end - args.window : 0;
-  const std::uint32_t firstSegment = from / args.segmentLength, lastSegment = (end - 1) / args.segmentLength;
+  const std::uint32_t dim = args.cache.headDim;
+  const SegmentPlace place(args, kHeads);
+  const std::uint32_t kvHead = place.kvHead, head0 = place.head0, count = place.count, token = place.token, end = place.end;
+  const std::uint32_t from = place.from, firstSegment = place.first, lastSegment = place.last;
   if (end > args.cache.capacity) return;
   if (kSplit && (blockIdx.x < firstSegment || blockIdx.x > lastSegment)) return;
   afterPrevious();
 
   if (kSplit && args.prepare.k) {
-    prepare(args, kvHead, head0, count, end - 1, blockIdx.x == lastSegment, shared);
+    const auto nothing = [](std::uint32_t, float) {};
+    prepareToken<kHeads>(
+        args, kvHead, head0, count, end - 1, blockIdx.x == lastSegment,
+        [&](unsigned head, std::uint32_t d, float value) { shared.q[head][d] = value; }, nothing, nothing);
   } else {
     for (std::uint32_t i = threadIdx.x; i < count * dim; i += kThreads)
       shared.q[i / dim][i % dim] = args.q[(static_cast<std::size_t>(token) * args.heads + head0) * dim + i];
@@ -261,16 +180,7 @@ __global__ void __launch_bounds__(kThreads) attentionKernel(const __grid_constan
       partialOf(blockIdx.x, h)[0] = all.most[h];
       partialOf(blockIdx.x, h)[1] = all.sum[h];
     }
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    std::uint32_t& arrived = args.arrived[token * gridDim.y + blockIdx.y];
-    shared.last = atomicAdd(&arrived, 1u) == lastSegment - firstSegment;
-    if (shared.last) arrived = 0;
-  }
-  __syncthreads();
-  if (!shared.last) return;
-  __threadfence();
+  if (!arrivesLast(args, place, shared.last)) return;
   clear(all);
   for (std::uint32_t segment = firstSegment; segment <= lastSegment; ++segment) {
     float most[kHeads] = {}, sum[kHeads] = {}, values[kOutputs] = {};
@@ -358,7 +268,8 @@ void launchSplit(const Machine& machine, Args args, std::uint32_t first, std::ui
   args.before = first;
   args.tokens = tokens;
   args.segments = (args.cache.capacity + args.segmentLength - 1) / args.segmentLength;
-  launch<true>(machine, args, dim3(args.segments, headBlocks(args.heads, args.cache), tokens + (args.aheadBytes > 0 ? 1 : 0)));
+  const dim3 grid(args.segments, headBlocks(args.heads, args.cache), tokens + (args.aheadBytes > 0 ? 1 : 0));
+  if (!attendSegments(machine, args, grid)) launch<true>(machine, args, grid);
 }
 
 }  // namespace

@@ -4,10 +4,7 @@
 // A block has the query heads of one key-value head of a few tokens: up to 32 rows. It goes through the cache span by span, as
 // attention.cu does for each row alone; keys and values come to shared memory once for all rows. A thread works a dot out alone
 // where a warp would: 32 sums of every 32nd product, added as sumOfLanes() adds them.
-#include <cmath>
-
-#include "kernels/cuda/attention.h"
-#include "kernels/cuda/elements.cuh"
+#include "kernels/cuda/attention.cuh"
 
 namespace deltascope::kernels::cuda {
 namespace {
@@ -56,16 +53,6 @@ __device__ __forceinline__ void storeSeveral(float* p, const Several<kEach>& s) 
   else
     *reinterpret_cast<float2*>(p) = make_float2(s.v[0], s.v[1]);
 }
-
-template <ElementType kType>
-[[nodiscard]] __device__ __forceinline__ float cached(const void* p, std::size_t i) {
-  if constexpr (kType == ElementType::F32)
-    return static_cast<const float*>(p)[i];
-  else
-    return __uint_as_float(static_cast<std::uint32_t>(static_cast<const std::uint16_t*>(p)[i]) << 16);
-}
-
-__device__ __forceinline__ float ratio(float a, float b) { return a == -INFINITY ? 0.0f : expf(__fsub_rn(a, b)); }
 
 /// Dots of kDotRows rows with one key. Sums of lanes l and l + 16 are added first, then those 8 apart, and so on: a tree, whose
 /// leaves come in an order in which a few sums a row are held. Its two last levels are a loop, so that registers suffice.
