@@ -3,7 +3,8 @@
 //
 // They add sixteen products as the warps' instructions do (checked on an H200, whatever the values, and by the self-test): all
 // at once, so that their order does not matter. W comes in registers, as product.cuh's lanes have it; the parts of x are the
-// rows of one second operand in shared memory: three times 64 tokens.
+// rows of one second operand in shared memory: three times 64 tokens. Two warpgroups multiply; two others bring W and split x,
+// some steps ahead.
 #include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/product.cuh"
 #include "kernels/cuda/prompt.h"
@@ -12,8 +13,11 @@
 namespace deltascope::kernels::cuda {
 namespace {
 
-constexpr unsigned kGroups = 2, kThreads = 128 * kGroups, kRows = 64 * kGroups;  // warpgroups, rows of W
-constexpr unsigned kTokens = 64, kStep = 64, kStages = 3;  // of a tile; columns of a step; steps in memory
+constexpr unsigned kGroups = 2, kBringers = 128 * kGroups, kThreads = 2 * kBringers;  // warpgroups of each kind
+constexpr unsigned kRows = 64 * kGroups, kTokens = 64, kStep = 64,
+                   kStages = 5;  // of a tile; columns of a step; steps in memory
+/// Registers of a thread that brings and of one that multiplies: together those of a multiprocessor.
+constexpr int kFewRegisters = 72, kManyRegisters = 184;
 constexpr unsigned kRowBytes = kStep * 2, kWeightBytes = kRows * kRowBytes;
 constexpr unsigned kUnitSteps = kUnitColumns / kStep, kInstructions = kStep / 16;
 
@@ -92,11 +96,44 @@ __device__ __forceinline__ void fence(float (&d)[kValues]) {
   for (unsigned i = 0; i < kValues; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
+/// Barriers of a stage: `full` counts those who bring, each once for what it stored and once for its copies; `empty` the warps
+/// that multiply.
+struct Stages {
+  std::uint64_t full[kStages], empty[kStages];
+};
+__device__ __forceinline__ void startBarrier(std::uint64_t& barrier, unsigned count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(sharedAddress(&barrier)), "r"(count) : "memory");
+}
+__device__ __forceinline__ void arrive(std::uint64_t& barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(sharedAddress(&barrier)) : "memory");
+}
+/// Once the thread's copies so far have come.
+__device__ __forceinline__ void arriveWithCopies(std::uint64_t& barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(sharedAddress(&barrier)) : "memory");
+}
+/// Until the barrier's phase of this parity has ended.
+__device__ __forceinline__ void await([[maybe_unused]] std::uint64_t& barrier, [[maybe_unused]] unsigned parity) {
+#if __CUDA_ARCH_FEAT_SM90_ALL
+  asm volatile("{.reg .pred p; again%=: mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1; @!p bra again%=;}" ::"r"(
+                   sharedAddress(&barrier)),
+               "r"(parity)
+               : "memory");
+#endif
+}
+template <int kCount, bool kMore>
+__device__ __forceinline__ void setRegisters() {
+#if __CUDA_ARCH_FEAT_SM90_ALL
+  if constexpr (kMore)
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
+  else
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
+#endif
+}
+
 template <int kParts>
 struct Block {
   const PromptArgs& args;
   std::uint32_t shared, row0, token0;
-  float4 next[4];  ///< sixteen x of one token, for the step after
 
   [[nodiscard]] __device__ __forceinline__ std::uint32_t weightsAt(unsigned stage) const {
     return shared + stage * kWeightBytes;
@@ -105,19 +142,16 @@ struct Block {
     return shared + kStages * kWeightBytes + stage * Shape<kParts>::kXBytes + instruction * Shape<kParts>::kOperandBytes;
   }
   __device__ __forceinline__ void fetchWeights(unsigned stage, std::uint32_t column) const {
-    if (column < args.columns) {
 #pragma unroll
-      for (unsigned i = 0; i < kRows * 8 / kThreads; ++i) {
-        const unsigned piece = threadIdx.x + i * kThreads, row = piece >> 3, c = piece & 7;
-        const bool valid = row0 + row < args.rows;
-        const std::size_t at = (static_cast<std::size_t>(valid ? row0 + row : 0) * args.columns + column + c * 8) * 2;
-        copyAhead(weightsAt(stage) + pieceAt(row, c), args.weights + at, valid);
-      }
+    for (unsigned i = 0; i < kRows * 8 / kBringers; ++i) {
+      const unsigned piece = threadIdx.x + i * kBringers, row = piece >> 3, c = piece & 7;
+      const bool valid = row0 + row < args.rows;
+      const std::size_t at = (static_cast<std::size_t>(valid ? row0 + row : 0) * args.columns + column + c * 8) * 2;
+      copyAhead(weightsAt(stage) + pieceAt(row, c), args.weights + at, valid);
     }
-    commitCopies();
   }
   /// A thread has four columns of two chunks, of two tokens: 8t + 4m … 8t + 4m + 3, which belong to instruction m of the chunk.
-  __device__ __forceinline__ void fetchX(std::uint32_t column) {
+  __device__ __forceinline__ void fetchX(std::uint32_t column, float4 (&next)[4]) const {
     const unsigned four = threadIdx.x & 7, token = threadIdx.x >> 3;
 #pragma unroll
     for (unsigned i = 0; i < 4; ++i) {
@@ -128,7 +162,7 @@ struct Block {
       next[i] = valid ? from[four] : make_float4(0, 0, 0, 0);
     }
   }
-  __device__ __forceinline__ void storeX(unsigned stage) const {
+  __device__ __forceinline__ void storeX(unsigned stage, const float4 (&next)[4]) const {
     const unsigned four = threadIdx.x & 7, token = threadIdx.x >> 3;
 #pragma unroll
     for (unsigned i = 0; i < 4; ++i) {
@@ -146,9 +180,11 @@ struct Block {
     }
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   }
+  /// Of a warp that multiplies.
+  [[nodiscard]] __device__ __forceinline__ static std::uint32_t warpRow() { return (threadIdx.x - kBringers) / kWarp * 16; }
   using Operands = std::uint32_t[kInstructions][4];
   __device__ __forceinline__ void loadWeights(unsigned stage, Operands& a) const {
-    const unsigned lane = threadIdx.x % kWarp, row = threadIdx.x / kWarp * 16 + (lane >> 2);
+    const unsigned lane = threadIdx.x % kWarp, row = warpRow() + (lane >> 2);
 #pragma unroll
     for (unsigned chunk = 0; chunk < kStep / kChunkColumns; ++chunk) {
       const uint4 u = loadPiece(weightsAt(stage) + pieceAt(row, chunk * 4 + (lane & 3)));
@@ -159,7 +195,7 @@ struct Block {
   }
   __device__ __forceinline__ void store(const float (&totals)[kTokens / 2]) const {
     const unsigned lane = threadIdx.x % kWarp;
-    const std::uint32_t row = row0 + threadIdx.x / kWarp * 16 + (lane >> 2), token = token0 + (lane & 3) * 2;
+    const std::uint32_t row = row0 + warpRow() + (lane >> 2), token = token0 + (lane & 3) * 2;
 #pragma unroll
     for (unsigned i = 0; i < kTokens / 2; ++i) {
       const std::uint32_t r = row + (i >> 1 & 1) * 8, at = token + (i >> 2) * 8 + (i & 1);
@@ -172,45 +208,53 @@ struct Block {
   }
 };
 
-/// Grid: tiles of tokens, of rows: blocks that read the same rows run at about the same time.
+/// Steps in order, and where each lies: `parity` of the phase of its stage.
+struct StepPlace {
+  unsigned stage = 0, parity = 0;
+  __device__ __forceinline__ void advance() {
+    if (++stage < kStages) return;
+    stage = 0;
+    parity ^= 1;
+  }
+};
+
 template <int kParts>
-__global__ void __launch_bounds__(kThreads, 1) hopperKernel(const __grid_constant__ PromptArgs args) {
-  extern __shared__ __align__(128) std::uint8_t memory[];
+__device__ __forceinline__ void bring(const Block<kParts>& block, Stages& stages) {
+  float4 next[4];
+  block.fetchX(0, next);
+  StepPlace place;
+  for (std::uint32_t column = 0; column < block.args.columns; column += kStep, place.advance()) {
+    await(stages.empty[place.stage], place.parity ^ 1);
+    block.fetchWeights(place.stage, column);
+    arriveWithCopies(stages.full[place.stage]);
+    block.storeX(place.stage, next);
+    arrive(stages.full[place.stage]);
+    block.fetchX(column + kStep, next);
+  }
+}
+
+template <int kParts>
+__device__ __forceinline__ void multiplyAll(const Block<kParts>& block, Stages& stages) {
   constexpr unsigned kValues = Shape<kParts>::kValues;
-  Block<kParts> block{args, sharedAddress(memory), blockIdx.y * kRows, blockIdx.x * kTokens, {}};
   float sums[kValues], totals[kTokens / 2];
 #pragma unroll
   for (unsigned i = 0; i < kTokens / 2; ++i) totals[i] = 0;
-  block.fetchWeights(0, 0);
-  block.fetchWeights(1, kStep);
-  block.fetchX(0);
-  block.storeX(0);
-  block.fetchX(kStep);
-  const std::uint32_t rowUnits = args.columns / kUnitColumns;
+  const std::uint32_t rowUnits = block.args.columns / kUnitColumns;
   std::uint32_t step = 0;
-  unsigned stage = 0;
-  const bool splitsFirst = threadIdx.x / 128 != 0;
+  StepPlace place, before;
   const auto use = [&](typename Block<kParts>::Operands& a) {
-    const unsigned following = stage == kStages - 1 ? 0 : stage + 1;
-    waitCopies<1>();
-    __syncthreads();
-    block.fetchWeights(stage == 0 ? kStages - 1 : stage - 1, (step + 2) * kStep);
-    // While one warpgroup multiplies, the other splits x: an instruction holds its warps up until the one before has ended.
-    if (splitsFirst) {
-      block.storeX(following);
-      block.fetchX((step + 2) * kStep);
-    }
-    block.loadWeights(stage, a);
+    await(stages.full[place.stage], place.parity);
+    block.loadWeights(place.stage, a);
     beginMultiplying();
 #pragma unroll
-    for (unsigned i = 0; i < kInstructions; ++i) multiply(sums, a[i], describe(block.xAt(stage, i)));
+    for (unsigned i = 0; i < kInstructions; ++i) multiply(sums, a[i], describe(block.xAt(place.stage, i)));
     commitMultiplying();
-    if (!splitsFirst) {
-      block.storeX(following);
-      block.fetchX((step + 2) * kStep);
-    }
     waitMultiplying<1>();
-    stage = following;
+    if (step > 0) {  // whose instructions have ended
+      if (threadIdx.x % kWarp == 0) arrive(stages.empty[before.stage]);
+      before.advance();
+    }
+    place.advance();
     ++step;
   };
   typename Block<kParts>::Operands even, odd;
@@ -236,6 +280,27 @@ __global__ void __launch_bounds__(kThreads, 1) hopperKernel(const __grid_constan
     }
   }
   block.store(totals);
+}
+
+/// Grid: tiles of tokens, of rows: blocks that read the same rows run at about the same time.
+template <int kParts>
+__global__ void __launch_bounds__(kThreads, 1) hopperKernel(const __grid_constant__ PromptArgs args) {
+  extern __shared__ __align__(128) std::uint8_t memory[];
+  __shared__ Stages stages;
+  if (threadIdx.x == 0)
+    for (unsigned stage = 0; stage < kStages; ++stage) {
+      startBarrier(stages.full[stage], 2 * kBringers);
+      startBarrier(stages.empty[stage], kBringers / kWarp);
+    }
+  __syncthreads();
+  const Block<kParts> block{args, sharedAddress(memory), blockIdx.y * kRows, blockIdx.x * kTokens};
+  if (threadIdx.x < kBringers) {
+    setRegisters<kFewRegisters, false>();
+    bring(block, stages);
+  } else {
+    setRegisters<kManyRegisters, true>();
+    multiplyAll(block, stages);
+  }
 }
 
 template <int kParts>
