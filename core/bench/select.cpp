@@ -11,20 +11,7 @@ namespace {
 constexpr std::array kPresets{BenchmarkPreset::SmallAndLarge, BenchmarkPreset::OneLayer, BenchmarkPreset::WholeModel,
                               BenchmarkPreset::Generation};
 /// In a request's glob: the tensors of a preset that no single pattern names.
-constexpr const char* kSmallAndLarge = "model.layers.0.input_layernorm.weight,model.embed_tokens.weight";
-
-bool isNorm(WeightRole role) {
-  switch (role) {
-    case WeightRole::InputNorm:
-    case WeightRole::PostNorm:
-    case WeightRole::QueryNorm:
-    case WeightRole::KeyNorm:
-    case WeightRole::FinalNorm:
-      return true;
-    default:
-      return false;
-  }
-}
+std::string smallAndLarge() { return weightName(WeightRole::InputNorm) + "," + weightName(WeightRole::Embedding); }
 
 /// Patterns are separated by commas, which no name of a weight has.
 std::vector<std::string> patternsIn(const std::string& text) {
@@ -65,7 +52,7 @@ void applyPreset(BenchmarkRequest& request, BenchmarkPreset preset) {
     return;
   }
   if (!request.tensors.empty()) return;
-  request.tensors = preset == BenchmarkPreset::SmallAndLarge ? kSmallAndLarge
+  request.tensors = preset == BenchmarkPreset::SmallAndLarge ? smallAndLarge()
                     : preset == BenchmarkPreset::OneLayer    ? "model.layers.0.*"
                                                              : "*";
 }

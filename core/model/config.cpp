@@ -94,27 +94,30 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
   return windows;
 }
 
-Result<void> parseShape(const Fields& fields, const Family& family, ModelConfig& c) {
+/// What all layers have in common goes to `layer`.
+Result<std::uint32_t> parseShape(const Fields& fields, const Family& family, ModelConfig& c, LayerConfig& layer) {
+  AttentionConfig& attention = layer.attention;
   DELTASCOPE_ASSIGN(c.hidden, fields.size("hidden_size", std::nullopt, kMostWidth));
-  DELTASCOPE_ASSIGN(c.intermediate, fields.size("intermediate_size", std::nullopt, kMostWidth));
-  DELTASCOPE_ASSIGN(c.layers, fields.size("num_hidden_layers", std::nullopt, kMostLayers));
-  DELTASCOPE_ASSIGN(c.heads, fields.size("num_attention_heads", std::nullopt, kMostHeads));
+  DELTASCOPE_ASSIGN(layer.feedForward.intermediate, fields.size("intermediate_size", std::nullopt, kMostWidth));
+  DELTASCOPE_ASSIGN(const std::uint32_t layers, fields.size("num_hidden_layers", std::nullopt, kMostLayers));
+  DELTASCOPE_ASSIGN(attention.heads, fields.size("num_attention_heads", std::nullopt, kMostHeads));
   DELTASCOPE_ASSIGN(c.vocabulary, fields.size("vocab_size", std::nullopt, kMostVocabulary));
   DELTASCOPE_ASSIGN(c.maxPositions, fields.size("max_position_embeddings", family.defaultPositions, kMostPositions));
-  if (!c.hidden || !c.intermediate || !c.layers || !c.heads || !c.vocabulary || !c.maxPositions)
+  if (!c.hidden || !layer.feedForward.intermediate || !layers || !attention.heads || !c.vocabulary || !c.maxPositions)
     return fields.corrupt("hidden_size", "or another size of the model is 0");
   // transformers takes the family's number only where the field is absent; null means one key-value head a head.
-  const std::uint32_t kvDefault = family.defaultKvHeads && !fields.raw("num_key_value_heads") ? family.defaultKvHeads : c.heads;
-  DELTASCOPE_ASSIGN(c.kvHeads, fields.size("num_key_value_heads", kvDefault, kMostHeads));
-  if (!c.kvHeads || c.heads % c.kvHeads != 0)
+  const std::uint32_t kvDefault =
+      family.defaultKvHeads && !fields.raw("num_key_value_heads") ? family.defaultKvHeads : attention.heads;
+  DELTASCOPE_ASSIGN(attention.kvHeads, fields.size("num_key_value_heads", kvDefault, kMostHeads));
+  if (!attention.kvHeads || attention.heads % attention.kvHeads != 0)
     return fields.corrupt("num_key_value_heads", "does not divide num_attention_heads");
   const std::uint32_t headDefault =
-      family.defaultHeadDim && !fields.raw("head_dim") ? family.defaultHeadDim : c.hidden / c.heads;
-  DELTASCOPE_ASSIGN(c.headDim, fields.size("head_dim", headDefault, kMostHeadDim));
-  if (!c.headDim || c.headDim % 2 != 0) return fields.corrupt("head_dim", "is not an even number above 0");
-  if (std::uint64_t{c.heads} * c.headDim > kMostWidth)
+      family.defaultHeadDim && !fields.raw("head_dim") ? family.defaultHeadDim : c.hidden / attention.heads;
+  DELTASCOPE_ASSIGN(attention.headDim, fields.size("head_dim", headDefault, kMostHeadDim));
+  if (!attention.headDim || attention.headDim % 2 != 0) return fields.corrupt("head_dim", "is not an even number above 0");
+  if (std::uint64_t{attention.heads} * attention.headDim > kMostWidth)
     return fields.corrupt("head_dim", "times num_attention_heads is too large");
-  return {};
+  return layers;
 }
 
 }  // namespace
@@ -136,25 +139,29 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   c.architecture = family->architecture;
   c.family = family->name;
   DELTASCOPE_TRY(refuseUnknownMeaning(fields));
-  DELTASCOPE_TRY(parseShape(fields, *family, c));
+  LayerConfig layer;
+  DELTASCOPE_ASSIGN(const std::uint32_t layers, parseShape(fields, *family, c, layer));
   DELTASCOPE_ASSIGN(const double epsilon, fields.number("rms_norm_eps", 1e-6));
   if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
   c.rmsEpsilon = static_cast<float>(epsilon);
   DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", false));
   DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
-  c.qkvBias = family->qkvBias || (family->attentionBiasField && attentionBias);
-  c.outputBias = family->outputBiasToo && attentionBias;
-  c.mlpBias = family->mlpBiasField && mlpBias;
-  c.qkNorm = family->qkNorm;
-  DELTASCOPE_ASSIGN(c.windows, parseWindows(fields, *family, c.layers));
+  layer.attention.inputBias = family->qkvBias || (family->attentionBiasField && attentionBias);
+  layer.attention.outputBias = family->outputBiasToo && attentionBias;
+  layer.attention.headNorm = family->headNorm;
+  layer.feedForward.bias = family->mlpBiasField && mlpBias;
+  c.layers.assign(layers, layer);
+  DELTASCOPE_ASSIGN(const auto windows, parseWindows(fields, *family, layers));
   const bool layersDiffer = family->windows == WindowRule::Switched;
-  DELTASCOPE_ASSIGN(
-      auto ropes, readRopes({fields, path, c.maxPositions, c.headDim, layersDiffer ? c.windows : std::span<std::uint32_t>()}));
+  DELTASCOPE_ASSIGN(auto ropes, readRopes({fields, path, c.maxPositions, layer.attention.headDim,
+                                           layersDiffer ? windows : std::span<const std::uint32_t>()}));
   for (const auto& rope : ropes.ropes) c.maxPositions = std::max(c.maxPositions, ropePositions(rope, c.maxPositions));
   c.ropes = std::move(ropes.ropes);
-  c.ropeOf = std::move(ropes.byLayer);
-  c.ropeOf.resize(c.layers);
+  for (std::uint32_t i = 0; i < layers; ++i) {
+    c.layers[i].attention.window = windows[i];
+    if (!ropes.byLayer.empty()) c.layers[i].attention.rope = ropes.byLayer[i];
+  }
   return c;
 }
 

@@ -33,7 +33,7 @@ std::span<const Family> families() {
        .name = "Qwen3",
        .attentionBiasField = true,
        .outputBiasToo = true,
-       .qkNorm = true,
+       .headNorm = true,
        .windows = WindowRule::Switched,
        .defaultHeadDim = 128,
        .defaultKvHeads = 32,

@@ -21,7 +21,7 @@ struct Family {
   bool attentionBiasField = false;  ///< attention_bias adds biases to q, k, v
   bool outputBiasToo = false;       ///< … and to o
   bool mlpBiasField = false;        ///< mlp_bias adds biases to gate, up, down
-  bool qkNorm = false;
+  bool headNorm = false;
   WindowRule windows = WindowRule::None;
   std::uint32_t defaultHeadDim = 0;  ///< 0: hidden / heads
   std::uint32_t defaultKvHeads = 0;  ///< 0: as many as heads

@@ -7,8 +7,19 @@
 
 namespace deltascope {
 
+namespace {
+
+/// Of a layer's keys, and of its values.
+std::uint64_t bytesOf(const LayerConfig& layer, std::uint32_t capacity, kernels::ElementType type) {
+  return std::uint64_t{layer.attention.kvHeads} * layer.attention.headDim * kernels::bytesOf(type) * capacity;
+}
+
+}  // namespace
+
 std::uint64_t KvCache::bytesFor(const ModelConfig& config, std::uint32_t capacity, kernels::ElementType type) {
-  return std::uint64_t{2} * config.layers * config.kvHeads * config.headDim * kernels::bytesOf(type) * capacity;
+  std::uint64_t bytes = 0;
+  for (const auto& layer : config.layers) bytes += 2 * bytesOf(layer, capacity, type);
+  return bytes;
 }
 
 Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& config, std::uint32_t capacity,
@@ -17,16 +28,14 @@ Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& co
   DELTASCOPE_ASSIGN(cache.m_memory, fromBackend(backend.allocate(bytesFor(config, capacity, type), "the KV cache")));
   static std::atomic<std::uint32_t> numbers{0};
   cache.m_number = ++numbers;
-  cache.m_shape = {nullptr, nullptr, type, config.kvHeads, capacity, config.headDim};
+  cache.m_capacity = capacity;
+  auto* memory = cache.m_memory.as<std::byte>();
+  for (const auto& layer : config.layers) {
+    const std::uint64_t bytes = bytesOf(layer, capacity, type);
+    cache.m_layers.push_back({memory, memory + bytes, type, layer.attention.kvHeads, capacity, layer.attention.headDim});
+    memory += 2 * bytes;
+  }
   return cache;
-}
-
-kernels::KvLayer KvCache::layer(std::uint32_t index) const {
-  kernels::KvLayer layer = m_shape;
-  const std::uint64_t bytes = std::uint64_t{layer.kvHeads} * layer.capacity * layer.headDim * kernels::bytesOf(layer.type);
-  layer.keys = m_memory.as<std::byte>() + 2 * index * bytes;
-  layer.values = m_memory.as<std::byte>() + (2 * index + 1) * bytes;
-  return layer;
 }
 
 }  // namespace deltascope

@@ -10,9 +10,9 @@ namespace {
 
 using Scaling = RopeConfig::Scaling;
 
-/// base^(2j/headDim), rounded once to FP32.
-float powerOf(double base, std::size_t j, std::uint32_t headDim) {
-  const auto exponent = static_cast<float>(2 * j) / static_cast<float>(headDim);
+/// base^(2j/dimensions), rounded once to FP32.
+float powerOf(double base, std::size_t j, std::uint32_t dimensions) {
+  const auto exponent = static_cast<float>(2 * j) / static_cast<float>(dimensions);
   return static_cast<float>(std::pow(static_cast<double>(static_cast<float>(base)), exponent));
 }
 
@@ -29,9 +29,10 @@ float scaledLlama3(float frequency, const RopeConfig& rope) {
 
 /// From which dimension to which the frequencies go over from kept to divided: transformers' find_correction_range.
 struct Ramp {
-  Ramp(const RopeConfig& rope, std::uint32_t headDim) {
+  explicit Ramp(const RopeConfig& rope) {
     const auto dimension = [&](double rotations) {
-      return headDim * std::log(rope.originalPositions / (rotations * 2 * std::numbers::pi)) / (2 * std::log(rope.theta));
+      return rope.dimensions * std::log(rope.originalPositions / (rotations * 2 * std::numbers::pi)) /
+             (2 * std::log(rope.theta));
     };
     double low = dimension(rope.fastRotations), high = dimension(rope.slowRotations);
     if (rope.wholeDimensions) {
@@ -39,7 +40,7 @@ struct Ramp {
       high = std::ceil(high);
     }
     low = std::max(low, 0.0);
-    high = std::min(high, headDim - 1.0);
+    high = std::min(high, rope.dimensions - 1.0);
     if (!(low < high) && !(high < low)) high += 0.001;
     begin = static_cast<float>(low);
     width = static_cast<float>(high - low);
@@ -54,11 +55,11 @@ float blendedYarn(float power, float kept, float factor) {
 }
 
 /// transformers' _compute_dynamic_ntk_parameters: the length is a tensor there, so that all is FP32.
-double thetaFor(const RopeConfig& rope, std::uint32_t headDim, std::uint32_t length) {
+double thetaFor(const RopeConfig& rope, std::uint32_t length) {
   if (length <= rope.originalPositions) return rope.theta;
   const auto factor = static_cast<float>(rope.factor), original = static_cast<float>(rope.originalPositions);
   const float growth = factor * static_cast<float>(length) / original - static_cast<float>(rope.factor - 1);
-  const float exponent = static_cast<float>(headDim / (headDim - 2.0));
+  const float exponent = static_cast<float>(rope.dimensions / (rope.dimensions - 2.0));
   return static_cast<float>(rope.theta) * static_cast<float>(std::pow(static_cast<double>(growth), exponent));
 }
 
@@ -72,14 +73,14 @@ std::uint32_t ropePositions(const RopeConfig& rope, std::uint32_t positions) {
   return std::max(positions, static_cast<std::uint32_t>(std::min(trained * rope.factor, kMost)));
 }
 
-std::vector<float> ropeFrequencies(const RopeConfig& rope, std::uint32_t headDim, std::uint32_t length) {
-  std::vector<float> frequencies(headDim / 2);
-  const double theta = rope.scaling == Scaling::Dynamic ? thetaFor(rope, headDim, length) : rope.theta;
+std::vector<float> ropeFrequencies(const RopeConfig& rope, std::uint32_t length) {
+  std::vector<float> frequencies(rope.dimensions / 2);
+  const double theta = rope.scaling == Scaling::Dynamic ? thetaFor(rope, length) : rope.theta;
   const auto& own = length > rope.originalPositions ? rope.longFactors : rope.shortFactors;
   const auto factor = static_cast<float>(rope.factor);
-  const Ramp ramp(rope, headDim);
+  const Ramp ramp(rope);
   for (std::size_t j = 0; j < frequencies.size(); ++j) {
-    const float power = powerOf(theta, j, headDim);
+    const float power = powerOf(theta, j, rope.dimensions);
     float frequency = 1.0f / power;
     if (rope.scaling == Scaling::Linear) frequency /= factor;
     if (rope.scaling == Scaling::Llama3) frequency = scaledLlama3(frequency, rope);
@@ -102,12 +103,12 @@ bool RopeAngles::sameFor(std::uint32_t promptLength, std::uint32_t otherPromptLe
 }
 
 void RopeAngles::compute(std::uint32_t first, std::uint32_t promptLength, std::span<float> cosine, std::span<float> sine) {
-  const std::size_t half = m_headDim / 2;
+  const std::size_t half = m_rope.dimensions / 2;
   const auto scale = static_cast<float>(m_rope.attentionFactor);
   for (std::size_t t = 0; t < cosine.size() / half; ++t) {
     const auto position = first + static_cast<std::uint32_t>(t);
     const std::uint32_t reached = reach(std::max(promptLength, position + 1));
-    if (reached != m_reach || m_frequencies.empty()) m_frequencies = ropeFrequencies(m_rope, m_headDim, reached);
+    if (reached != m_reach || m_frequencies.empty()) m_frequencies = ropeFrequencies(m_rope, reached);
     m_reach = reached;
     for (std::size_t j = 0; j < half; ++j) {
       const float angle = static_cast<float>(position) * m_frequencies[j];

@@ -13,7 +13,7 @@ namespace deltascope {
 
 class Fields;
 
-/// Frequencies are theta^(−2j/headDim), then scaled.
+/// Frequencies are theta^(−2j/dimensions), then scaled.
 struct RopeConfig {
   enum class Scaling : std::uint8_t {
     None,
@@ -24,6 +24,7 @@ struct RopeConfig {
     LongRope,  ///< divided by a factor of its own each, longFactors once the text is longer than originalPositions
   };
   Scaling scaling = Scaling::None;
+  std::uint32_t dimensions = 0;  ///< elements of each head that turn: even
   double theta = 10000;
   double factor = 1;
   std::uint32_t originalPositions = 8192;                  ///< those the frequencies were trained on; not Linear
@@ -31,7 +32,7 @@ struct RopeConfig {
   double fastRotations = 32, slowRotations = 1;            ///< Yarn: ends of the ramp, in rotations over originalPositions
   bool wholeDimensions = true;                             ///< Yarn: the ramp's ends are rounded outwards
   double attentionFactor = 1;                              ///< of cos and sin
-  std::vector<float> shortFactors, longFactors;            ///< LongRope: headDim / 2 each
+  std::vector<float> shortFactors, longFactors;            ///< LongRope: dimensions / 2 each
 };
 
 struct RopeRequest {
@@ -53,8 +54,8 @@ struct LayerRopes {
 /// one that they were trained on, where max_position_embeddings may still be that one (Linear, Yarn, Dynamic).
 [[nodiscard]] std::uint32_t ropePositions(const RopeConfig& rope, std::uint32_t positions);
 
-/// The frequencies of a text that has reached `length` tokens, headDim / 2 of them.
-[[nodiscard]] std::vector<float> ropeFrequencies(const RopeConfig& rope, std::uint32_t headDim, std::uint32_t length);
+/// The frequencies of a text that has reached `length` tokens, dimensions / 2 of them.
+[[nodiscard]] std::vector<float> ropeFrequencies(const RopeConfig& rope, std::uint32_t length);
 
 /// Angles of positions, for one text at a time.
 ///
@@ -63,18 +64,17 @@ struct LayerRopes {
 /// the text up to itself, and earlier keys stay as they are: what transformers computes when it generates with its cache.
 class RopeAngles {
  public:
-  RopeAngles(RopeConfig rope, std::uint32_t headDim) : m_rope(std::move(rope)), m_headDim(headDim) {}
+  explicit RopeAngles(RopeConfig rope) : m_rope(std::move(rope)) {}
 
   /// The texts of these two lengths have the same angles, so that keys of one serve the other.
   [[nodiscard]] bool sameFor(std::uint32_t promptLength, std::uint32_t otherPromptLength) const;
-  /// cosine[t · headDim/2 + j] = attentionFactor · cos((first + t) · frequency[j]) in FP32, and the sines; both spans hold a
+  /// cosine[t · dimensions/2 + j] = attentionFactor · cos((first + t) · frequency[j]) in FP32, and the sines; both spans hold a
   /// whole number of positions.
   void compute(std::uint32_t first, std::uint32_t promptLength, std::span<float> cosine, std::span<float> sine);
 
  private:
   [[nodiscard]] std::uint32_t reach(std::uint32_t length) const;
   RopeConfig m_rope;
-  std::uint32_t m_headDim;
   std::uint32_t m_reach = 0;  ///< of m_frequencies
   std::vector<float> m_frequencies;
 };

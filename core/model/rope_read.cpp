@@ -109,6 +109,7 @@ Result<void> readScaling(const RopeRequest& request, const Fields& fields, RopeC
 /// One dictionary of rope settings; `theta` where it has none.
 Result<RopeConfig> readOne(const RopeRequest& request, const nlohmann::json& object, const std::string& name, double theta) {
   RopeConfig rope;
+  rope.dimensions = request.headDim;
   const Fields fields(object, request.path, name.empty() ? name : name + ".");
   DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", theta));
   if (!(rope.theta > 0)) return fields.corrupt("rope_theta", "is not positive");
@@ -135,6 +136,7 @@ Result<LayerRopes> readByLayer(const RopeRequest& request, const nlohmann::json&
     const auto entry = object.find(kKinds[kind]);
     const bool used = std::ranges::find(result.byLayer, kind) != result.byLayer.end();
     RopeConfig rope;
+    rope.dimensions = request.headDim;
     if (entry != object.end() && entry->is_object()) {
       DELTASCOPE_ASSIGN(rope, readOne(request, *entry, own, theta));
     } else if (used) {

@@ -12,6 +12,8 @@
 namespace deltascope {
 namespace {
 
+using Role = WeightRole;
+
 constexpr std::uint64_t kAlignment = 64;
 
 std::uint64_t nextNumber() {
@@ -22,16 +24,20 @@ std::uint64_t nextNumber() {
 /// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
 struct ActivationLayout {
   ActivationLayout(const ModelConfig& c, std::uint64_t tokens, std::uint64_t logitRows) {
-    const std::uint64_t queries = std::uint64_t{c.heads} * c.headDim, keys = std::uint64_t{c.kvHeads} * c.headDim;
+    const auto queries = c.most([](const LayerConfig& l) { return std::uint64_t{l.attention.heads} * l.attention.headDim; });
+    const auto keys = c.most([](const LayerConfig& l) { return std::uint64_t{l.attention.kvHeads} * l.attention.headDim; });
+    const auto intermediate = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.intermediate}; });
     hidden = add(tokens * c.hidden);
     normed = add(tokens * std::max<std::uint64_t>(c.hidden, queries));  // also holds what attention gives
     query = add(tokens * queries);
     key = add(tokens * keys);
     value = add(tokens * keys);
-    gate = add(tokens * c.intermediate);
-    up = add(tokens * c.intermediate);
-    cosine = add(c.ropes.size() * tokens * (c.headDim / 2));
-    sine = add(c.ropes.size() * tokens * (c.headDim / 2));
+    gate = add(tokens * intermediate);
+    up = add(tokens * intermediate);
+    std::uint64_t angles = 0;
+    for (const auto& rope : c.ropes) angles += rope.dimensions / 2;
+    cosine = add(tokens * angles);
+    sine = add(tokens * angles);
     logits = add(logitRows * c.vocabulary);
   }
   std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
@@ -50,7 +56,7 @@ struct ActivationLayout {
 struct Transformer::State {
   State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
       : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
-    for (const auto& rope : c.ropes) angles.emplace_back(rope, c.headDim);
+    for (const auto& rope : c.ropes) angles.emplace_back(rope);
   }
 
   kernels::Backend& backend;
@@ -67,9 +73,14 @@ struct Transformer::State {
 
   [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
                                               VectorRef bias) const;
+  [[nodiscard]] kernels::MatmulArgs productOf(const LayerWeights& layer, WeightRole weight, const float* x, float* y,
+                                              std::uint32_t tokens, WeightRole bias) const {
+    return productOf(layer.of(weight), x, y, tokens, layer.vector(bias));
+  }
   [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
   [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
-  [[nodiscard]] std::size_t angleCount(std::uint32_t tokens) const { return std::size_t{config.headDim / 2} * tokens; }
+  /// Of the ropes before this one, one after another.
+  [[nodiscard]] std::size_t anglesBefore(std::size_t rope, std::uint32_t tokens) const;
   void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
@@ -97,54 +108,62 @@ kernels::MatmulArgs Transformer::State::productOf(const kernels::Matrix& weight,
   return args;
 }
 
+std::size_t Transformer::State::anglesBefore(std::size_t rope, std::uint32_t tokens) const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < rope; ++i) count += std::size_t{config.ropes[i].dimensions / 2} * tokens;
+  return count;
+}
+
 void Transformer::State::setAngles(const KvCache& cache, std::uint32_t tokens) {
-  const std::size_t count = angleCount(tokens);
-  cosine.resize(angles.size() * count);
-  sine.resize(angles.size() * count);
-  for (std::size_t i = 0; i < angles.size(); ++i)
-    angles[i].compute(cache.length(), cache.promptLength(), std::span(cosine).subspan(i * count, count),
-                      std::span(sine).subspan(i * count, count));
+  cosine.resize(anglesBefore(angles.size(), tokens));
+  sine.resize(cosine.size());
+  for (std::size_t i = 0; i < angles.size(); ++i) {
+    const std::size_t first = anglesBefore(i, tokens), count = anglesBefore(i + 1, tokens) - first;
+    angles[i].compute(cache.length(), cache.promptLength(), std::span(cosine).subspan(first, count),
+                      std::span(sine).subspan(first, count));
+  }
   backend.copyIn(at(layout.cosine), cosine.data(), cosine.size() * sizeof(float));
   backend.copyIn(at(layout.sine), sine.data(), sine.size() * sizeof(float));
 }
 
 Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
                                         std::uint32_t tokens) {
+  const AttentionConfig& attention = config.layers[index].attention;
   float *x = at(layout.hidden), *normed = at(layout.normed);
-  const std::array products{productOf(layer.query, normed, at(layout.query), tokens, layer.queryBias),
-                            productOf(layer.key, normed, at(layout.key), tokens, layer.keyBias),
-                            productOf(layer.value, normed, at(layout.value), tokens, layer.valueBias)};
-  DELTASCOPE_TRY(fromBackend(backend.normedMatmul(normOf(x, normed, layer.inputNorm, tokens), products)));
+  const std::array products{productOf(layer, Role::Query, normed, at(layout.query), tokens, Role::QueryBias),
+                            productOf(layer, Role::Key, normed, at(layout.key), tokens, Role::KeyBias),
+                            productOf(layer, Role::Value, normed, at(layout.value), tokens, Role::ValueBias)};
+  DELTASCOPE_TRY(fromBackend(backend.normedMatmul(normOf(x, normed, layer.vector(Role::InputNorm), tokens), products)));
   kernels::AttendArgs args;
   args.q = at(layout.query);
   args.k = at(layout.key);
   args.v = at(layout.value);
-  args.queryNorm = layer.queryNorm.data;
-  args.keyNorm = layer.keyNorm.data;
-  args.normType = layer.queryNorm.type;
+  args.queryNorm = layer.vector(Role::QueryNorm).data;
+  args.keyNorm = layer.vector(Role::KeyNorm).data;
+  args.normType = layer.vector(Role::QueryNorm).type;
   args.epsilon = config.rmsEpsilon;
-  args.cosine = at(layout.cosine) + config.ropeOf[index] * angleCount(tokens);
-  args.sine = at(layout.sine) + config.ropeOf[index] * angleCount(tokens);
+  args.cosine = at(layout.cosine) + anglesBefore(attention.rope, tokens);
+  args.sine = at(layout.sine) + anglesBefore(attention.rope, tokens);
   args.cache = cache.layer(index);
   args.out = normed;
-  args.next = &layer.output;
+  args.next = &layer.of(Role::Output);
   args.tokens = tokens;
   args.firstPosition = cache.length();
-  args.heads = config.heads;
-  args.window = config.windows[index];
-  args.scale = 1.0f / std::sqrt(static_cast<float>(config.headDim));
+  args.heads = attention.heads;
+  args.window = attention.window;
+  args.scale = 1.0f / std::sqrt(static_cast<float>(attention.headDim));
   DELTASCOPE_TRY(fromBackend(backend.attend(args)));
-  auto output = productOf(layer.output, normed, x, tokens, layer.outputBias);
+  auto output = productOf(layer, Role::Output, normed, x, tokens, Role::OutputBias);
   output.accumulate = true;
   return fromBackend(backend.matmul(output));
 }
 
 Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t tokens) {
   float *x = at(layout.hidden), *normed = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up);
-  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(normOf(x, normed, layer.postNorm, tokens),
-                                                 productOf(layer.gate, normed, gate, tokens, layer.gateBias),
-                                                 productOf(layer.up, normed, up, tokens, layer.upBias))));
-  auto down = productOf(layer.down, gate, x, tokens, layer.downBias);
+  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(normOf(x, normed, layer.vector(Role::PostNorm), tokens),
+                                                 productOf(layer, Role::Gate, normed, gate, tokens, Role::GateBias),
+                                                 productOf(layer, Role::Up, normed, up, tokens, Role::UpBias))));
+  auto down = productOf(layer, Role::Down, gate, x, tokens, Role::DownBias);
   down.accumulate = true;
   return fromBackend(backend.matmul(down));
 }
@@ -165,12 +184,12 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const 
   if (tokens == 1 && logitRows == 1 && from.repeatable()) pass.key = (drafting ? draftNumber : number) << 32 | cache.number();
   DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
   if (done) return {};
-  for (std::uint32_t i = 0; i < config.layers; ++i) {
+  for (std::uint32_t i = 0; i < config.layerCount(); ++i) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_ASSIGN(const LayerWeights layer, from.layer(i));
-    DELTASCOPE_TRY(attend(layer, i, cache, tokens));
+    DELTASCOPE_ASSIGN(const LayerWeights* layer, from.layer(i));
+    DELTASCOPE_TRY(attend(*layer, i, cache, tokens));
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_TRY(feedForward(layer, tokens));
+    DELTASCOPE_TRY(feedForward(*layer, tokens));
   }
   if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
   return fromBackend(backend.endPass());

@@ -12,17 +12,14 @@ struct Arrangement {
   kernels::Matrix embedding, head;
   VectorRef finalNorm;
 
-  /// A vector is a matrix of one row.
   void put(const WeightSpec& spec, const kernels::Matrix& weight);
 };
-/// Whether the weight is a matrix of a layer.
-[[nodiscard]] bool isLayerMatrix(WeightRole role);
 
 /// Weights that stay where they are, whatever pass takes them.
 class ArrangedWeights final : public Weights {
  public:
   explicit ArrangedWeights(Arrangement weights) : m_weights(std::move(weights)) {}
-  [[nodiscard]] Result<LayerWeights> layer(std::uint32_t index) override { return m_weights.layers[index]; }
+  [[nodiscard]] Result<const LayerWeights*> layer(std::uint32_t index) override { return &m_weights.layers[index]; }
   [[nodiscard]] Result<kernels::Matrix> embedding() override { return m_weights.embedding; }
   [[nodiscard]] Result<VectorRef> finalNorm() override { return m_weights.finalNorm; }
   [[nodiscard]] Result<kernels::Matrix> head() override { return m_weights.head; }

@@ -27,8 +27,9 @@ std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelCon
 }
 
 std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork) {
-  const double halfLayer =
-      static_cast<double>(config.hidden) * std::max(config.intermediate * 3.0, config.heads * 4.0 * config.headDim);
+  const double halfLayer = config.hidden * config.most([](const LayerConfig& layer) {
+    return std::max(layer.feedForward.intermediate * 3.0, layer.attention.heads * 4.0 * layer.attention.headDim);
+  });
   std::vector<std::uint32_t> tokens;
   for (std::uint32_t n = 512; n > 1; n /= 2)
     if (n * halfLayer <= mostWork) tokens.push_back(n);
@@ -56,9 +57,10 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   if (request.context > config.maxPositions)
     return fail(ErrorCode::InvalidArgument, "a context of " + formatCount(request.context) + " tokens is more than the " +
                                                 formatCount(config.maxPositions) + " that the model was made for");
-  if (const std::uint32_t most = host.backend().mostHeadDim(); config.headDim > most)
+  const std::uint32_t headDim = config.most([](const LayerConfig& layer) { return layer.attention.headDim; });
+  if (const std::uint32_t most = host.backend().mostHeadDim(); headDim > most)
     return fail(ErrorCode::Unsupported,
-                "the model's heads have " + formatCount(config.headDim) + " elements each; " + request.device +
+                "the model's heads have " + formatCount(headDim) + " elements each; " + request.device +
                     " has room for at most " + formatCount(most),
                 "use the device cpu");
   PlanRequest plan = planRequest(variant, host.backend(), shared ? &host : nullptr);

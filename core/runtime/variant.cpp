@@ -224,19 +224,17 @@ class Tracer {
 
 /// A config.json of fewer layers than there are runs, as in transformers: a model cut short, or another one's config.
 void noteUnusedLayers(Variant& variant, const WeightNames& names) {
-  const std::string next = "model.layers." + std::to_string(variant.config.layers) + ".self_attn.q_proj.weight";
-  if (const auto* stored = names.final().stored(next))
-    variant.note = "config.json has num_hidden_layers " + std::to_string(variant.config.layers) +
+  const std::uint32_t layers = variant.config.layerCount();
+  if (const auto* stored = names.final().stored(weightName(WeightRole::Query, layers)))
+    variant.note = "config.json has num_hidden_layers " + std::to_string(layers) +
                    ", but there are weights of further layers, such as " + *stored + ": they are not used";
 }
 
 /// An adapter that was trained after tokens were added brings embeddings of other rows, and no config.json that says so.
 void takeVocabulary(Variant& variant, const WeightNames& names) {
-  const auto specs = weightsOf(variant.config);
-  const auto embedding = std::ranges::find(specs, WeightRole::Embedding, &WeightSpec::role);
-  if (embedding == specs.end()) return;
+  const std::string embedding = names.stored(weightName(WeightRole::Embedding));
   for (const auto& payload : variant.payloads)
-    if (const TensorStats* stats = payload->find(names.stored(embedding->own)); stats && !stats->baseShape.empty())
+    if (const TensorStats* stats = payload->find(embedding); stats && !stats->baseShape.empty())
       if (stats->baseShape.front() == variant.config.vocabulary && stats->shape.front() <= kMostVocabulary)
         variant.config.vocabulary = static_cast<std::uint32_t>(stats->shape.front());
 }

@@ -2,8 +2,6 @@
 #include "core/runtime/weight_faults.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
@@ -15,10 +13,7 @@ namespace fs = std::filesystem;
 
 /// How many layers in a row the files have.
 std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
-  const std::string part = spec.own.substr(spec.own.find('.', std::string_view("model.layers.").size()));
-  const auto isThere = [&](std::uint32_t layer) {
-    return names.final().stored("model.layers." + std::to_string(layer) + part) != nullptr;
-  };
+  const auto isThere = [&](std::uint32_t layer) { return names.final().stored(weightName(spec.role, layer)) != nullptr; };
   std::uint32_t layers = 0;
   while (layers < spec.layer && isThere(layers)) ++layers;
   return layers;
@@ -26,9 +21,8 @@ std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
 
 /// Whether the files have nothing of that layer, as opposed to not all of it.
 bool lacksLayer(const WeightNames& names, std::uint32_t layer) {
-  constexpr std::array<std::string_view, 4> kParts{"input_layernorm", "self_attn.q_proj", "mlp.up_proj", "mlp.down_proj"};
-  return std::ranges::none_of(kParts, [&](std::string_view part) {
-    return names.final().stored("model.layers." + std::to_string(layer) + "." + std::string(part) + ".weight") != nullptr;
+  return std::ranges::none_of(weightRoles(), [&](const RoleRow& row) {
+    return row.layered && names.final().stored(weightName(row.role, layer)) != nullptr;
   });
 }
 
@@ -75,11 +69,11 @@ Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const 
             at(where, "the files hold the weights of several models, under \"" + printable(prefixes[0]) + "\" and \"" +
                           printable(prefixes[1]) + "\""),
             "save the one to run alone, by its own names"};
-  const std::uint32_t layers = spec.own.starts_with("model.layers.") ? layersIn(m_names, spec) : spec.layer;
+  const std::uint32_t layers = rowOf(spec.role).layered ? layersIn(m_names, spec) : spec.layer;
   if (layers > 0 && layers == spec.layer && lacksLayer(m_names, layers))
     return {ErrorCode::NotFound,
-            at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layers) + " there, the weights have " +
-                          std::to_string(layers) + " layers"),
+            at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layerCount()) +
+                          " there, the weights have " + std::to_string(layers) + " layers"),
             "correct config.json or copy the one that belongs to these weights, or download the shards that are missing"};
   const Checkpoint* base = m_variant.base ? &m_variant.base->checkpoint() : nullptr;
   if (base && !base->files().empty())
@@ -101,7 +95,7 @@ Error WeightFaults::wrongShape(const fs::path& file, const WeightSpec& spec, con
   if (const auto method = quantization()) return needsPlainWeights(where, *method);
   if (std::find(shape.begin(), shape.end(), 0u) != shape.end() && m_variant.base)
     return needsGatheredWeights(where, emptyWeights(m_variant.base->checkpoint()));
-  const auto field = contradiction(m_variant.config, spec, shape);
+  const auto field = contradiction(spec, shape);
   return {ErrorCode::Mismatch,
           at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.shape) +
                         (field.empty() ? "" : ": " + field)),

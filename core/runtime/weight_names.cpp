@@ -32,17 +32,18 @@ WeightNames::WeightNames(const Variant& variant) {
   if (base) m_sources.push_back(namesIn(*variant.base));
   if (m_sources.empty()) m_sources.push_back(ModelNames::among({}));
 
-  const auto* head = final().stored(headName());
-  const auto* embedding = final().stored(embeddingName());
+  const std::string headName = weightName(WeightRole::Head);
+  const auto* head = final().stored(headName);
+  const auto* embedding = final().stored(weightName(WeightRole::Embedding));
   const bool aliased =
       variant.payloads.empty() && base && !(head && embedding) &&
-      ((head && isAlias(*base, "embed_tokens.weight", *head)) || (embedding && isAlias(*base, headName(), *embedding)));
+      ((head && isAlias(*base, "embed_tokens.weight", *head)) || (embedding && isAlias(*base, headName, *embedding)));
   m_tied = (variant.config.tiedEmbeddings || aliased) && !(head && embedding);
   m_headAlone = m_tied && head;
 }
 
 std::string WeightNames::stored(const std::string& own) const {
-  if (m_headAlone && own == embeddingName()) return *final().stored(headName());
+  if (m_headAlone && own == weightName(WeightRole::Embedding)) return *final().stored(weightName(WeightRole::Head));
   for (const auto& names : m_sources)
     if (const auto* found = names.stored(own)) return *found;
   return own;

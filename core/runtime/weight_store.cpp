@@ -83,7 +83,7 @@ Result<void> WeightStore::State::joinStreams() {
 }
 
 void WeightStore::State::arrange() {
-  exact.layers.resize(place.variant->config.layers);
+  exact.layers.resize(place.variant->config.layers.size());
   firstTurn.resize(exact.layers.size());
   const HeldWeight *embedding = nullptr, *head = nullptr;
   for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -91,7 +91,7 @@ void WeightStore::State::arrange() {
     exact.put(spec, weights[i]->matrix());
     if (spec.role == WeightRole::Embedding) embedding = weights[i].get();
     if (spec.role == WeightRole::Head) head = weights[i].get();
-    if (!isLayerMatrix(spec.role)) continue;
+    if (!rowOf(spec.role).layered) continue;
     const auto turn = weights[i]->turn();
     auto& first = firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
@@ -142,9 +142,9 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
   return std::unique_ptr<WeightStore>(new WeightStore(std::move(state)));
 }
 
-Result<LayerWeights> WeightStore::layer(std::uint32_t index) {
+Result<const LayerWeights*> WeightStore::layer(std::uint32_t index) {
   m_state->announce(m_state->firstTurn[index]);
-  return m_state->exact.layers[index];
+  return &m_state->exact.layers[index];
 }
 
 Weights* WeightStore::base() { return m_state->base ? &*m_state->base : nullptr; }

@@ -20,7 +20,7 @@ class WeightStore final : public Weights {
                                                                  const MemoryPlan& plan, const JobContext& job);
   ~WeightStore() override;
 
-  [[nodiscard]] Result<LayerWeights> layer(std::uint32_t index) override;
+  [[nodiscard]] Result<const LayerWeights*> layer(std::uint32_t index) override;
   [[nodiscard]] Result<kernels::Matrix> embedding() override;
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> head() override;

@@ -18,8 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const auto& rope : config->ropes)
-    for (const float frequency : ropeFrequencies(rope, config->headDim, 64)) fuzz::require(std::isfinite(frequency));
-  if (config->layers > 256) return 0;  // a list of names a layer
+    for (const float frequency : ropeFrequencies(rope, 64)) fuzz::require(std::isfinite(frequency));
+  if (config->layers.size() > 256) return 0;  // a list of names a layer
   for (const auto& weight : weightsOf(*config)) {
     std::uint64_t elements = 1;
     for (const auto side : weight.shape) {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/model/roles.h"
+
+#include <algorithm>
+
+namespace deltascope {
+namespace {
+
+using Model = ModelConfig;
+using Layer = LayerConfig;
+using Role = WeightRole;
+
+constexpr std::string_view kLayers = "model.layers.";
+
+constexpr WeightSide kHidden{"hidden_size", [](const Model& m, const Layer&) { return std::uint64_t{m.hidden}; }};
+constexpr WeightSide kVocabulary{"vocab_size", [](const Model& m, const Layer&) { return std::uint64_t{m.vocabulary}; }};
+constexpr WeightSide kQueries{"num_attention_heads × head_dim", [](const Model&, const Layer& l) {
+                                return std::uint64_t{l.attention.heads} * l.attention.headDim;
+                              }};
+constexpr WeightSide kKeys{"num_key_value_heads × head_dim", [](const Model&, const Layer& l) {
+                             return std::uint64_t{l.attention.kvHeads} * l.attention.headDim;
+                           }};
+constexpr WeightSide kHeadDim{"head_dim", [](const Model&, const Layer& l) { return std::uint64_t{l.attention.headDim}; }};
+constexpr WeightSide kIntermediate{"intermediate_size",
+                                   [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate}; }};
+
+constexpr auto kInputBias = [](const Model&, const Layer& l) { return l.attention.inputBias; };
+constexpr auto kOutputBias = [](const Model&, const Layer& l) { return l.attention.outputBias; };
+constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm; };
+constexpr auto kMlpBias = [](const Model&, const Layer& l) { return l.feedForward.bias; };
+constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbeddings; };
+
+// clang-format off
+constexpr std::array<RoleRow, kWeightRoles> kRoles{{
+    {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr,
+     {"wte", "tok_embeddings", "word_embeddings", "embed_in"}},
+    {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
+    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueries, &kHidden, nullptr, {"wq", "query"}},
+    {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueries, nullptr, kInputBias},
+    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, nullptr, {"wk", "key"}},
+    {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kInputBias},
+    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, nullptr, {"wv", "value"}},
+    {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
+    {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
+    {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
+    {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, nullptr, {"wo", "out_proj"}},
+    {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
+    {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
+    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kIntermediate, &kHidden, nullptr, {"w1"}},
+    {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias},
+    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, nullptr, {"w3"}},
+    {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias},
+    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, {"w2"}},
+    {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias},
+    {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
+    {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, {"embed_out"}},
+}};
+// clang-format on
+
+/// Every role has one row.
+constexpr bool isWhole() {
+  std::array<bool, kWeightRoles> seen{};
+  for (const auto& row : kRoles) seen[static_cast<std::size_t>(row.role)] = true;
+  return std::ranges::find(seen, false) == seen.end();
+}
+static_assert(isWhole());
+
+std::string_view moduleOf(std::string_view name) {
+  name.remove_suffix(name.size() - name.rfind('.'));
+  return name.substr(name.rfind('.') + 1);
+}
+
+bool isNormName(std::string_view part) { return part.find("norm") != std::string_view::npos || part.starts_with("ln_"); }
+
+}  // namespace
+
+std::span<const RoleRow> weightRoles() { return kRoles; }
+
+const RoleRow& rowOf(WeightRole role) { return *std::ranges::find(kRoles, role, &RoleRow::role); }
+
+const RoleRow* roleOfModule(std::string_view part) {
+  if (part.empty()) return nullptr;
+  if (isNormName(part)) return &rowOf(Role::InputNorm);
+  const auto found = std::ranges::find_if(kRoles, [&](const RoleRow& row) {
+    return moduleOf(row.name) == part || std::ranges::find(row.others, part) != row.others.end();
+  });
+  return found == kRoles.end() ? nullptr : &*found;
+}
+
+/// By the last row of a kind: norms stand beside many weights, and their column after those of all layers' weights.
+std::size_t rankOfKind(std::string_view kind) {
+  for (std::size_t rank = kRoles.size(); rank-- > 0;)
+    if (kRoles[rank].kind == kind) return rank;
+  return kRoles.size();
+}
+
+std::string weightName(WeightRole role, std::uint32_t layer) {
+  const RoleRow& row = rowOf(role);
+  std::string name(row.layered ? kLayers : std::string_view());
+  if (row.layered) name += std::to_string(layer) + '.';
+  return name += row.name;
+}
+
+bool isMatrix(WeightRole role) { return rowOf(role).columns != nullptr; }
+bool isNorm(WeightRole role) { return rowOf(role).kind == "norm"; }
+
+}  // namespace deltascope

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// The one table of what the weights of a model are for: names and shapes as Hugging Face writes them, when a layer has them,
+/// and how tables and maps sum them up. Loading, synth, the scope of pack, inspect and the heat map read it; a new part of a
+/// layer is a row here, a field of LayerConfig and an operation of the forward pass.
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/model/config.h"
+
+namespace deltascope {
+
+/// Named by the places where a forward pass takes them.
+enum class WeightRole : std::uint8_t {
+  Embedding,
+  InputNorm,  ///< before attention
+  Query,
+  Key,
+  Value,
+  Output,
+  QueryBias,
+  KeyBias,
+  ValueBias,
+  OutputBias,
+  QueryNorm,
+  KeyNorm,
+  PostNorm,  ///< after attention, before the feed-forward block
+  Gate,
+  Up,
+  Down,
+  GateBias,
+  UpBias,
+  DownBias,
+  FinalNorm,
+  Head,  ///< the embedding where they are tied
+};
+inline constexpr std::size_t kWeightRoles = 21;
+
+/// A side of a weight.
+struct WeightSide {
+  std::string_view field;  ///< of config.json that gives it, as transformers names it
+  std::uint64_t (*size)(const ModelConfig& model, const LayerConfig& layer);
+};
+
+struct RoleRow {
+  WeightRole role;
+  bool layered;           ///< each layer has its own
+  std::string_view name;  ///< where layered, what follows "model.layers.N."
+  std::string_view kind;  ///< "q", "norm": a column of tables and maps. A bias has its matrix's
+  const WeightSide* rows;
+  const WeightSide* columns;                                           ///< null: a vector
+  bool (*needed)(const ModelConfig& model, const LayerConfig& layer);  ///< null: always
+  std::array<std::string_view, 4> others{};  ///< what other models call the module; empty ones are none
+};
+
+/// In the order of a forward pass: what comes before the layers, what a layer has, what comes after them.
+[[nodiscard]] std::span<const RoleRow> weightRoles();
+[[nodiscard]] const RoleRow& rowOf(WeightRole role);
+/// The row of a module by the last part of its name, in this and other models: "q_proj", "wq". Anything called a norm is one.
+/// Null: not in the table.
+[[nodiscard]] const RoleRow* roleOfModule(std::string_view part);
+/// Where a kind stands among the columns of tables and maps; one that the table lacks after all others.
+[[nodiscard]] std::size_t rankOfKind(std::string_view kind);
+
+/// "model.layers.3.self_attn.q_proj.weight"
+[[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0);
+[[nodiscard]] bool isMatrix(WeightRole role);
+[[nodiscard]] bool isNorm(WeightRole role);
+
+}  // namespace deltascope
