@@ -7,12 +7,11 @@
 #include <unordered_set>
 
 #include "core/checkpoint/model_names.h"
+#include "core/model/roles.h"
 #include "core/payload/manifest.h"
 
 namespace deltascope {
 namespace {
-
-constexpr std::string_view kHead = "lm_head.weight", kEmbedding = "model.embed_tokens.weight";
 
 ModelNames namesOf(const std::vector<NamedShape>& tensors) {
   std::vector<std::string_view> names;
@@ -84,10 +83,10 @@ class Matcher {
     };
     pair([&](const NamedShape& tensor) { return find(final.own(tensor.name)); });
     // Of a model that ties them, one file may store the head and the other the embedding.
+    const std::string head = weightName(WeightRole::Head), embedding = weightName(WeightRole::Embedding);
     pair([&](const NamedShape& tensor) -> const NamedShape* {
       const std::string name = final.own(tensor.name);
-      const auto other = name == kHead ? kEmbedding : name == kEmbedding ? kHead : std::string_view();
-      const NamedShape* found = other.empty() ? nullptr : find(std::string(other));
+      const NamedShape* found = name == head ? find(embedding) : name == embedding ? find(head) : nullptr;
       return found && std::ranges::find(m_free, found) != m_free.end() ? found : nullptr;
     });
   }

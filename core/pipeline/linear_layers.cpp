@@ -7,15 +7,16 @@
 #include <nlohmann/json.hpp>
 
 #include "core/checkpoint/model_names.h"
+#include "core/model/roles.h"
 
 namespace deltascope {
 namespace {
 
 constexpr std::string_view kWeight = ".weight", kExperts = ".experts.";
 
-/// Parts of a module's own name that tell embeddings, heads, routers and norms.
-constexpr std::array<std::string_view, 10> kKept{
-    "embed", "wte", "wpe", "lm_head", "router", "norm", "ln_f", "rel_pos_emb", "relative_attention_bias", "segment_emb"};
+/// Parts of a module's own name that tell embeddings and routers which the table of roles does not know.
+constexpr std::array<std::string_view, 6> kKept{"embed",       "wpe",         "router",
+                                                "rel_pos_emb", "segment_emb", "relative_attention_bias"};
 /// And own names that are taken whole: the routers and T5's embedding.
 constexpr std::array<std::string_view, 2> kKeptWhole{"gate", "shared"};
 
@@ -117,6 +118,7 @@ bool isLinear(std::string_view module, std::string_view type) {
     if (appliesTo(types, type) && path.find(part) != std::string::npos) return linear;
   const std::string_view own = module.substr(module.rfind('.') + 1);
   if (isOfExpert(module) || isHead(module) || std::ranges::find(kKeptWhole, own) != kKeptWhole.end()) return false;
+  if (const RoleRow* row = roleOfModule(own)) return row->layered && row->columns;
   return std::ranges::none_of(kKept, [&](std::string_view part) { return own.find(part) != std::string_view::npos; });
 }
 
@@ -146,7 +148,9 @@ bool LinearLayers::areNone() const {
 
 std::string_view LinearLayers::head() const {
   const auto found = std::ranges::find_if(kHeads, [&](const Head& head) { return isAmong(m_type, head.types); });
-  return found == kHeads.end() ? "lm_head" : found->module;
+  if (found != kHeads.end()) return found->module;
+  const std::string_view usual = rowOf(WeightRole::Head).name;
+  return usual.substr(0, usual.size() - kWeight.size());
 }
 
 }  // namespace deltascope

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <utility>
 
 #include "core/checkpoint/model_names.h"
+#include "core/model/roles.h"
 #include "core/pipeline/inspect.h"
 
 namespace deltascope {
@@ -38,36 +38,6 @@ int layerOf(const Parts& parts) {
   return -1;
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 25> kKinds{{
-    {"q_proj", "q"},
-    {"k_proj", "k"},
-    {"v_proj", "v"},
-    {"o_proj", "o"},
-    {"out_proj", "o"},
-    {"gate_proj", "gate"},
-    {"up_proj", "up"},
-    {"down_proj", "down"},
-    {"wq", "q"},
-    {"wk", "k"},
-    {"wv", "v"},
-    {"wo", "o"},
-    {"w1", "gate"},
-    {"w2", "down"},
-    {"w3", "up"},
-    {"query", "q"},
-    {"key", "k"},
-    {"value", "v"},
-    {"embed_tokens", "embed"},
-    {"wte", "embed"},
-    {"tok_embeddings", "embed"},
-    {"word_embeddings", "embed"},
-    {"embed_in", "embed"},
-    {"lm_head", "head"},
-    {"embed_out", "head"},
-}};
-
-bool isNorm(std::string_view part) { return part.find("norm") != std::string_view::npos || part.starts_with("ln_"); }
-
 }  // namespace
 
 TensorRole tensorRole(std::string_view name) {
@@ -80,11 +50,8 @@ TensorRole tensorRole(std::string_view name) {
     if (parts.back() == "bias") suffix = ".bias";
     parts.pop_back();
   }
-  const std::string_view last = parts.back();
-  role.kind = last;
-  for (const auto& [part, kind] : kKinds)
-    if (last == part) role.kind = kind;
-  if (isNorm(last) || (last == "weight" && parts.size() > 1 && isNorm(parts[parts.size() - 2]))) role.kind = "norm";
+  const RoleRow* row = roleOfModule(parts.back());
+  role.kind = row ? row->kind : parts.back();
   role.kind += suffix;
   return role;
 }

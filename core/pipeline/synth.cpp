@@ -122,7 +122,7 @@ Result<void> checkRequest(const SynthRequest& request) {
 Result<SynthResult> writeModel(const SynthRequest& request, const ModelFolder& folder, Meter& meter, const JobContext& job) {
   const Architecture& architecture = *findArchitecture(request.arch);
   const std::uint64_t layers = request.layers ? *request.layers : architecture.layers;
-  const auto tensors = tensorsOf(architecture, layers, request.dtype);
+  DELTASCOPE_ASSIGN(const auto tensors, tensorsOf(architecture, layers, request.dtype));
   SynthResult result;
   for (const auto& tensor : tensors) result.elements += elementsOf(tensor);
   result.tensors = tensors.size();

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/model/weights.h"
+#include "core/pipeline/layout.h"
+
 namespace deltascope {
 namespace {
 
@@ -15,20 +18,20 @@ constexpr const char* kMistral = "MistralForCausalLM";
 // Figures from the models' own config.json on the Hub.
 // clang-format off
 const std::vector<Architecture> kArchitectures{
-    // name, type, class,              hidden layers heads kv dim  inter.  vocab.  tied   theta   factor eps  positions  bos     eos     bias  head norm
-    {"llama-3.1-8b", "llama", kLlama,     4096, 32, 32, 8, 128, 14336, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001, false, false},
-    {"llama-3.1-70b", "llama", kLlama,    8192, 80, 64, 8, 128, 28672, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001, false, false},
-    {"llama-3.2-1b", "llama", kLlama,     2048, 16, 32, 8,  64,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001, false, false},
-    {"llama-3.2-3b", "llama", kLlama,     3072, 28, 24, 8, 128,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001, false, false},
-    {"mistral-7b", "mistral", kMistral,   4096, 32, 32, 8, 128, 14336,  32768, false, 1000000,  0, 1e-5,  32768,      1,      2, false, false},
-    {"qwen2.5-0.5b", "qwen2", kQwen2,      896, 24, 14, 2,  64,  4864, 151936, true,  1000000,  0, 1e-6,  32768, 151643, 151643, true,  false},
-    {"qwen2.5-1.5b", "qwen2", kQwen2,     1536, 28, 12, 2, 128,  8960, 151936, true,  1000000,  0, 1e-6, 131072, 151643, 151643, true,  false},
-    {"qwen2.5-7b", "qwen2", kQwen2,       3584, 28, 28, 4, 128, 18944, 152064, false, 1000000,  0, 1e-6, 131072, 151643, 151643, true,  false},
-    {"qwen3-0.6b", "qwen3", kQwen3,       1024, 28, 16, 8, 128,  3072, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645, false, true},
-    {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645, false, true},
-    {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645, false, true},
-    {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0, false, false},
-    {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2, false, false},
+    // name, type, class,              hidden layers heads kv dim  inter.  vocab.  tied   theta   factor eps  positions  bos     eos
+    {"llama-3.1-8b", "llama", kLlama,     4096, 32, 32, 8, 128, 14336, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
+    {"llama-3.1-70b", "llama", kLlama,    8192, 80, 64, 8, 128, 28672, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
+    {"llama-3.2-1b", "llama", kLlama,     2048, 16, 32, 8,  64,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001},
+    {"llama-3.2-3b", "llama", kLlama,     3072, 28, 24, 8, 128,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001},
+    {"mistral-7b", "mistral", kMistral,   4096, 32, 32, 8, 128, 14336,  32768, false, 1000000,  0, 1e-5,  32768,      1,      2},
+    {"qwen2.5-0.5b", "qwen2", kQwen2,      896, 24, 14, 2,  64,  4864, 151936, true,  1000000,  0, 1e-6,  32768, 151643, 151643},
+    {"qwen2.5-1.5b", "qwen2", kQwen2,     1536, 28, 12, 2, 128,  8960, 151936, true,  1000000,  0, 1e-6, 131072, 151643, 151643},
+    {"qwen2.5-7b", "qwen2", kQwen2,       3584, 28, 28, 4, 128, 18944, 152064, false, 1000000,  0, 1e-6, 131072, 151643, 151643},
+    {"qwen3-0.6b", "qwen3", kQwen3,       1024, 28, 16, 8, 128,  3072, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0},
+    {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2},
 };
 // clang-format on
 
@@ -46,32 +49,19 @@ const Architecture* findArchitecture(std::string_view name) {
   return found != kArchitectures.end() ? &*found : nullptr;
 }
 
-std::vector<TensorSpec> tensorsOf(const Architecture& a, std::uint64_t layers, DType dtype) {
-  const std::uint64_t queries = a.heads * a.headDim, keys = a.kvHeads * a.headDim;
-  std::vector<TensorSpec> tensors;
-  const auto add = [&](std::string name, std::vector<std::uint64_t> shape) {
-    tensors.push_back({std::move(name), dtype, std::move(shape)});
-  };
-  add("model.embed_tokens.weight", {a.vocabulary, a.hidden});
-  for (std::uint64_t i = 0; i < layers; ++i) {
-    const std::string layer = "model.layers." + std::to_string(i) + ".", attention = layer + "self_attn.", mlp = layer + "mlp.";
-    add(layer + "input_layernorm.weight", {a.hidden});
-    add(mlp + "down_proj.weight", {a.hidden, a.intermediate});
-    add(mlp + "gate_proj.weight", {a.intermediate, a.hidden});
-    add(mlp + "up_proj.weight", {a.intermediate, a.hidden});
-    add(layer + "post_attention_layernorm.weight", {a.hidden});
-    if (a.headNorm) add(attention + "k_norm.weight", {a.headDim});
-    if (a.attentionBias) add(attention + "k_proj.bias", {keys});
-    add(attention + "k_proj.weight", {keys, a.hidden});
-    add(attention + "o_proj.weight", {a.hidden, queries});
-    if (a.headNorm) add(attention + "q_norm.weight", {a.headDim});
-    if (a.attentionBias) add(attention + "q_proj.bias", {queries});
-    add(attention + "q_proj.weight", {queries, a.hidden});
-    if (a.attentionBias) add(attention + "v_proj.bias", {keys});
-    add(attention + "v_proj.weight", {keys, a.hidden});
+Result<std::vector<TensorSpec>> tensorsOf(const Architecture& a, std::uint64_t layers, DType dtype) {
+  DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(configOf(a, layers, dtype), kConfigName));
+  auto weights = weightsOf(config);
+  // save_pretrained writes a layer's by name.
+  for (auto first = weights.begin(); first != weights.end();) {
+    const auto last = std::find_if(first, weights.end(), [&](const WeightSpec& weight) {
+      return weight.layer != first->layer || rowOf(weight.role).layered != rowOf(first->role).layered;
+    });
+    if (rowOf(first->role).layered) std::ranges::sort(first, last, {}, &WeightSpec::name);
+    first = last;
   }
-  add("model.norm.weight", {a.hidden});
-  if (!a.tied) add("lm_head.weight", {a.vocabulary, a.hidden});
+  std::vector<TensorSpec> tensors;
+  for (auto& weight : weights) tensors.push_back({std::move(weight.name), dtype, std::move(weight.shape)});
   return tensors;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// Real models as tables: what their config.json says, and the tensors that follow from it.
+/// Real models as a table: what their config.json says. The tensors follow from that (core/model/roles.h).
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -21,15 +21,13 @@ struct Architecture {
   double normEps;
   std::uint64_t positions;
   int bos, eos;
-  bool attentionBias;  ///< q, k and v have biases
-  bool headNorm;       ///< q and k are normalised a head
 };
 
 [[nodiscard]] const std::vector<Architecture>& architectures();
 [[nodiscard]] const Architecture* findArchitecture(std::string_view name);
 
-/// The tensors of a model with `layers` layers, in transformers' names and order.
-[[nodiscard]] std::vector<TensorSpec> tensorsOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
+/// The tensors of a model with `layers` layers, in transformers' names and order: those that its config.json asks for.
+[[nodiscard]] Result<std::vector<TensorSpec>> tensorsOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
 /// A config.json that transformers loads.
 [[nodiscard]] nlohmann::ordered_json configOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
 

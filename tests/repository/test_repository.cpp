@@ -11,8 +11,8 @@ namespace {
 const QDir kRoot(QStringLiteral(DELTASCOPE_SOURCE));
 
 // The folders of core, lowest first: each may include itself and those before it.
-const QStringList kCoreOrder = {"base",    "checkpoint", "text",  "quant",   "codec",
-                                "payload", "pipeline",   "model", "runtime", "bench"};
+const QStringList kCoreOrder = {"base",  "checkpoint", "text",     "quant",   "codec",
+                                "model", "payload",    "pipeline", "runtime", "bench"};
 
 // Of kernels, the layers above see the headers at its top, never the inside of one backend.
 bool isKernelInterface(const QString& header) { return header.startsWith("kernels/") && header.count('/') == 1; }

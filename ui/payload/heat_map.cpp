@@ -5,16 +5,11 @@
 #include <map>
 #include <set>
 
+#include "core/model/roles.h"
 #include "ui/charts/numbers.h"
 
 namespace deltascope::ui {
 namespace {
-
-int rankOf(const std::string& kind) {
-  static const std::vector<std::string> kOrder{"embed", "q", "k", "v", "o", "gate", "up", "down", "norm", "head"};
-  const auto found = std::find(kOrder.begin(), kOrder.end(), kind);
-  return static_cast<int>(found - kOrder.begin());
-}
 
 struct Sum {
   TensorStats stats;
@@ -101,7 +96,7 @@ Metric metricFromId(const QString& id, bool checkpoint) {
 
 HeatMapChart heatMapOf(const std::vector<TensorStats>& tensors, Metric metric, bool checkpoint) {
   std::map<int, std::map<std::string, Sum>> sums;
-  std::set<std::pair<int, std::string>> kinds;
+  std::set<std::pair<std::size_t, std::string>> kinds;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const TensorStats& t = tensors[i];
     const TensorRole role = tensorRole(t.name);
@@ -113,7 +108,7 @@ HeatMapChart heatMapOf(const std::vector<TensorStats>& tensors, Metric metric, b
     sum.stats.patches += t.patches;
     sum.items.push_back(static_cast<int>(i));
     sum.matrices = sum.matrices || t.shape.size() >= 2;
-    kinds.emplace(rankOf(role.kind), role.kind);
+    kinds.emplace(rankOfKind(role.kind), role.kind);
   }
   HeatMapChart chart;
   chart.rowLabel = QStringLiteral("layer");

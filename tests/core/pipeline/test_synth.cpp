@@ -82,7 +82,7 @@ void TestSynth::shapesMakeTheirModels() {
   const auto* architecture = findArchitecture(QTest::currentDataTag());
   QVERIFY(architecture);
   quint64 count = 0;
-  for (const auto& tensor : tensorsOf(*architecture, architecture->layers, DType::BF16)) {
+  for (const auto& tensor : take(tensorsOf(*architecture, architecture->layers, DType::BF16))) {
     quint64 elements = 1;
     for (const auto side : tensor.shape) elements *= side;
     count += elements;
