@@ -58,7 +58,7 @@ class Order {
             lacksTokens(where(given), given.shape.front(), other.shape.front(), "as many rows of " + printable(other.name)));
     } else {
       const auto* tie = m_targets.tie();
-      const bool isTied = found.term.head || (tie && tie->name == found.term.target && m_targets.configTies(true));
+      const bool isTied = found.term.head || (tie && tie->name == found.term.target && m_targets.tiesAHead());
       if (!found.newModule || !isTied) return false;
       if (tie->shape != given.shape && !m_targets.isPacked(*tie))
         return tl::make_unexpected(

@@ -86,6 +86,17 @@ bool AdapterTargets::configTies(bool says) const {
   return config.is_object() && config.contains("tie_word_embeddings") && config["tie_word_embeddings"] == says;
 }
 
+bool AdapterTargets::tiesAHead() const {
+  const auto& config = m_base.config();
+  if (!m_tie || !config.is_object()) return false;
+  if (config.contains("tie_word_embeddings")) return configTies(true);
+  const auto classes = config.find("architectures");  // transformers 4 leaves out what its classes tie by default
+  return classes != config.end() && classes->is_array() && std::ranges::any_of(*classes, [](const auto& name) {
+           const auto* text = name.template get_ptr<const std::string*>();
+           return text && (text->ends_with("ForCausalLM") || text->ends_with("LMHeadModel"));
+         });
+}
+
 const TensorInfo* AdapterTargets::storedOfTie() const {
   if (configTies(false)) return nullptr;
   const TensorInfo* const head = findByOwnName("lm_head.weight");

@@ -26,13 +26,16 @@ class AdapterTargets {
 
   /// The one matrix that a base stores which ties its head to its embedding, or null.
   [[nodiscard]] const TensorInfo* tie() const { return m_tie; }
-  [[nodiscard]] bool configTies(bool says) const;
+  /// Whether the model has a head that is tied to it, as opposed to none: config.json says so, or says nothing and names a
+  /// class with a head.
+  [[nodiscard]] bool tiesAHead() const;
   /// GPT-2 and its kin keep linear weights [in, out]; PEFT goes by the module's class, whatever fan_in_fan_out says.
   [[nodiscard]] std::optional<bool> usesConv1d() const;
   /// Two weights a byte, as bitsandbytes stores them.
   [[nodiscard]] bool isPacked(const TensorInfo& target) const;
 
  private:
+  [[nodiscard]] bool configTies(bool says) const;
   [[nodiscard]] const TensorInfo* findByOwnName(const std::string& own) const;
   [[nodiscard]] const TensorInfo* findStored(const std::string& name) const;
   [[nodiscard]] const TensorInfo* storedOfTie() const;

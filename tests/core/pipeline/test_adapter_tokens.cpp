@@ -64,6 +64,8 @@ class TestAdapterTokens : public QObject {
   void takeTrainedWeightsOnce_data();
   void takeTrainedWeightsOnce();
   void untieAGrownVocabulary();
+  void untieByTheClassOfTheBase_data();
+  void untieByTheClassOfTheBase();
   void refuseToUntie_data();
   void refuseToUntie();
   void putTrainedTokensIntoTheSavedMatrix();
@@ -217,6 +219,37 @@ void TestAdapterTokens::untieAGrownVocabulary() {
     take(applyLowRank(*model, slice, expected));
     QCOMPARE(bytesOfTensor(checkpoint, kHead), expected);
   }
+}
+
+void TestAdapterTokens::untieByTheClassOfTheBase_data() {
+  QTest::addColumn<QString>("config");
+  QTest::addColumn<bool>("unties");
+  QTest::newRow("the config says so") << R"({"model_type":"gemma","tie_word_embeddings":true})" << true;
+  QTest::newRow("a class with a head") << R"({"model_type":"gemma","architectures":["GemmaForCausalLM"]})" << true;
+  QTest::newRow("a class without one") << R"({"model_type":"gemma","architectures":["GemmaModel"]})" << false;
+  QTest::newRow("no class") << R"({"model_type":"gemma","architectures":[null]})" << false;
+  QTest::newRow("not tied") << R"({"architectures":["LlamaForCausalLM"],"tie_word_embeddings":false})" << false;
+}
+
+/// An embedding in modules_to_save leaves the head as it was, where there is one.
+void TestAdapterTokens::untieByTheClassOfTheBase() {
+  QFETCH(QString, config);
+  QFETCH(bool, unties);
+  const Workspace space;
+  writeBase(space.at("base"), true);
+  take(writeTextFile(space.at("base") / "config.json", config.toStdString()));
+  const auto trained = saved(kEmbedding, 301);
+  writeAdapter(space.at("adapter"), {trained}, {{"modules_to_save", {"embed_tokens"}}});
+  const auto request = packing(space);
+  const auto packed = pack(request, {});
+  QVERIFY2(packed.has_value(), packed ? "" : describe(packed.error()).c_str());
+  take(unpack({.path = request.out, .base = request.base, .out = space.at("merged"), .overwrite = false}, {}));
+  const auto merged = take(Checkpoint::open(space.at("merged")));
+  QCOMPARE(bytesOfTensor(merged, kEmbedding), trained.bytes);
+  QCOMPARE(merged.find(kHead) != nullptr, unties);
+  if (!unties) return;
+  QCOMPARE(bytesOfTensor(merged, kHead), bytesOfTensor(take(Checkpoint::open(request.base)), kEmbedding));
+  QCOMPARE(merged.config().at("tie_word_embeddings"), nlohmann::json(false));
 }
 
 void TestAdapterTokens::refuseToUntie_data() {
