@@ -244,7 +244,7 @@ Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, 
       if (columns % kBlocksize != 0) continue;
       DELTASCOPE_ASSIGN(auto weight, fourBitWeight(backend, columns, inUnits));
       if (!weight) continue;
-      if (inUnits) {
+      if (backend.gpu()) {
         DELTASCOPE_ASSIGN(auto draft, testDraft(backend, *weight, columns));
         checks.push_back(std::move(draft));
       }

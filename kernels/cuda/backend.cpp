@@ -220,12 +220,13 @@ bool CudaBackend::isDraft(const MatmulArgs& args) const {
 
 bool CudaBackend::alike(const MatmulArgs& a, const MatmulArgs& b) const {
   const Matrix &m = a.weight, &n = b.weight;
-  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens || isDraft(a) != isDraft(b))
-    return false;
+  if (m.form != n.form || m.columns != n.columns || m.feed || n.feed || a.tokens != b.tokens) return false;
   if (a.accumulate != b.accumulate || (a.bias && b.bias && a.biasType != b.biasType) || a.x != b.x) return false;
-  if (a.tokens > mostFew(m) || !hasFewProduct(m_machine, m) || !hasFewProduct(m_machine, n)) return false;
-  if (m.form != Matrix::Form::Tiled) return true;
-  if (m.tiles.code != n.tiles.code) return false;
+  const bool drafts = isDraft(a);
+  if (drafts != isDraft(b)) return false;
+  if (!drafts && (a.tokens > mostFew(m) || !hasFewProduct(m_machine, m) || !hasFewProduct(m_machine, n))) return false;
+  if (m.form == Matrix::Form::Dense) return true;
+  if (m.form == Matrix::Form::Tiled && m.tiles.code != n.tiles.code) return false;
   return std::equal(m.values, m.values + 16, n.values);
 }
 

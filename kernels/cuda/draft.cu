@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// y ≈ W · x for one token, to propose with: of an exact weight in units the base alone. Values of the codes go to the tensor
-// cores rounded to BF16, as x does, and absmax multiplies the sums of 64 columns. A norm is part of it: its weights multiply x,
-// its scale the sums. Level: device; its bits are its own.
+// y ≈ W · x for one token, to propose with: of an exact weight in units the base alone, or a base as it is stored. Values of
+// the codes go to the tensor cores rounded to BF16, as x does, and absmax multiplies the sums of 64 columns. A norm is part of
+// it: its weights multiply x, its scale the sums. Level: device; its bits are its own.
 #include "kernels/cuda/product_launch.cuh"
 
 namespace deltascope::kernels::cuda {
 namespace {
 
-/// Where codes and absmax of a unit lie.
-template <class Records, bool kWideScales, unsigned kFlip>
-struct DraftForm {
-  static constexpr std::uint32_t kRecordBytes = Records::kRecordBytes, kLowerAt = Records::kLowerAt,
-                                 kScalesAt = Records::kScalesAt;
-  static constexpr bool kWide = kWideScales;    ///< absmax in 32 bits, else in 16
-  static constexpr unsigned kCodeFlip = kFlip;  ///< codes are kept exclusive-or this
-};
-using OfCodes = DraftForm<CodeSource, true, 0>;
-using OfExact = DraftForm<PairSource<true>, false, PairSource<true>::kZeroCode>;
-
 struct DraftPart {
-  const std::byte* records;
+  const std::byte* records;  ///< of units; as it is stored the codes, row by row
+  const float* scales;       ///< as it is stored: of each 1 << shift elements
   float* y;
   const void* bias;
-  std::uint32_t rows, groups;
+  std::uint32_t rows, groups, shift;
 };
 struct DraftArgs {
   DraftPart part[kMostMatrices];
@@ -38,23 +28,77 @@ constexpr std::uint32_t kTable = 0x10000, kTableEnd = 0x20000;
 constexpr std::uint32_t kBatch = 32;  ///< row groups whose sums are held, an even number
 constexpr int kDepth = 4;             ///< units on their way
 
+/// A lane's codes of rows g and g + 8, a word a chunk, and absmax of both halves of the unit, of the upper row and of the
+/// lower.
 struct Unit {
   uint4 codes[2];
   uint4 absmax;
 };
 
-template <class Form>
-__device__ __forceinline__ void loadUnit(Unit& unit, const std::byte* at, unsigned lane) {
-  unit.codes[0] = readOnce<uint4>(at + lane * 16);
-  unit.codes[1] = readOnce<uint4>(at + lane * 16 + Form::kLowerAt);
-  if constexpr (Form::kWide) {
-    unit.absmax = readOnce<uint4>(at + (lane >> 2) * 16 + Form::kScalesAt);
-  } else {
-    const auto two = readOnce<uint2>(at + (lane >> 2) * 8 + Form::kScalesAt);
-    unit.absmax.x = two.x;
-    unit.absmax.y = two.y;
+/// Weights in units: where codes and absmax of one lie.
+template <class Records, bool kWideScales, unsigned kFlip>
+struct DraftForm {
+  static constexpr bool kWide = kWideScales;    ///< absmax in 32 bits, else in 16
+  static constexpr unsigned kCodeFlip = kFlip;  ///< codes are kept exclusive-or this
+  /// Of x in shared memory: where a lane's first chunk lies, and the others.
+  static constexpr std::uint32_t kLaneBytes = 16;
+  [[nodiscard]] __device__ static constexpr std::uint32_t chunkAt(unsigned c) { return c * kChunkColumns * 2; }
+
+  using Cursor = const std::byte*;
+  __device__ __forceinline__ static Cursor seek(const DraftPart& part, std::uint32_t group, std::uint32_t unit,
+                                                std::uint32_t rowUnits, unsigned) {
+    return part.records + (std::size_t{group} * rowUnits + unit) * Records::kRecordBytes;
   }
-}
+  __device__ __forceinline__ static void advance(Cursor& at) { at += Records::kRecordBytes; }
+  __device__ __forceinline__ static void load(Unit& unit, const DraftPart&, const Cursor& at, unsigned lane) {
+    unit.codes[0] = readOnce<uint4>(at + lane * 16);
+    unit.codes[1] = readOnce<uint4>(at + lane * 16 + Records::kLowerAt);
+    if constexpr (kWide) {
+      unit.absmax = readOnce<uint4>(at + (lane >> 2) * 16 + Records::kScalesAt);
+    } else {
+      const auto two = readOnce<uint2>(at + (lane >> 2) * 8 + Records::kScalesAt);
+      unit.absmax.x = two.x;
+      unit.absmax.y = two.y;
+    }
+  }
+};
+using OfCodes = DraftForm<CodeSource, true, 0>;
+using OfExact = DraftForm<PairSource<true>, false, PairSource<true>::kZeroCode>;
+
+/// A base as it is stored. Lane t has sixteen columns in a row of each half of a unit: what a lane takes when is free, since x
+/// comes in the same order. Rows past the last are read as the last.
+struct OfStored {
+  static constexpr bool kWide = true;
+  static constexpr unsigned kCodeFlip = 0;
+  static constexpr std::uint32_t kLaneBytes = 32;
+  [[nodiscard]] __device__ static constexpr std::uint32_t chunkAt(unsigned c) { return c / 2 * kUnitColumns + c % 2 * 16; }
+
+  struct Cursor {
+    std::size_t upper, lower;  ///< elements at which the unit begins in the lane's rows
+  };
+  __device__ __forceinline__ static Cursor seek(const DraftPart& part, std::uint32_t group, std::uint32_t unit,
+                                                std::uint32_t rowUnits, unsigned lane) {
+    const std::uint32_t row = group * kUnitRows + (lane >> 2);
+    const auto at = [&](std::uint32_t r) { return (std::size_t{min(r, part.rows - 1)} * rowUnits + unit) * kUnitColumns; };
+    return {at(row), at(row + 8)};
+  }
+  __device__ __forceinline__ static void advance(Cursor& at) {
+    at.upper += kUnitColumns;
+    at.lower += kUnitColumns;
+  }
+  __device__ __forceinline__ static uint4 codesAt(const DraftPart& part, std::size_t element, unsigned lane) {
+    const std::byte* const from = part.records + element / 2 + (lane & 3) * 8;
+    const auto first = readOnce<uint2>(from), second = readOnce<uint2>(from + kUnitColumns / 4);
+    return make_uint4(first.x, first.y, second.x, second.y);
+  }
+  __device__ __forceinline__ static void load(Unit& unit, const DraftPart& part, const Cursor& at, unsigned lane) {
+    const auto scale = [&](std::size_t element) { return __float_as_uint(__ldg(part.scales + (element >> part.shift))); };
+    unit.codes[0] = codesAt(part, at.upper, lane);
+    unit.codes[1] = codesAt(part, at.lower, lane);
+    unit.absmax =
+        make_uint4(scale(at.upper), scale(at.upper + kUnitColumns / 2), scale(at.lower), scale(at.lower + kUnitColumns / 2));
+  }
+};
 
 /// Adds a unit's products with x, of which `columns` is the lane's part.
 template <class Form>
@@ -65,7 +109,7 @@ __device__ __forceinline__ void addUnit(const Unit& unit, std::uint32_t lanes, c
     float e[4] = {};
 #pragma unroll
     for (unsigned c = 2 * half; c < 2 * half + 2; ++c) {
-      const uint4 b = *reinterpret_cast<const uint4*>(columns + c * kChunkColumns * 2);
+      const uint4 b = *reinterpret_cast<const uint4*>(columns + Form::chunkAt(c));
       const std::uint32_t u = wordOf(unit.codes[0], c), l = wordOf(unit.codes[1], c);
       multiplyTiles(e, pairOf(u, 0), pairOf(l, 0), pairOf(u, 1), pairOf(l, 1), b.x, b.y);
       multiplyTiles(e, pairOf(u, 2), pairOf(l, 2), pairOf(u, 3), pairOf(l, 3), b.z, b.w);
@@ -134,24 +178,27 @@ __global__ void __launch_bounds__(kProductThreads, 1) draftKernel(const __grid_c
   const std::uint32_t firstGroup = groupAt(blockIdx.x), endGroup = groupAt(blockIdx.x + 1);
   const std::uint32_t columns = args.x.columns, rowUnits = columns / kUnitColumns;
   const std::uint32_t firstUnit = sliceBegin(rowUnits, warp), own = sliceBegin(rowUnits, warp + 1) - firstUnit;
-  const std::uint8_t* const xLane = x + firstUnit * kUnitColumns * 2 + t * 16;
+  const std::uint8_t* const xLane = x + firstUnit * kUnitColumns * 2 + t * Form::kLaneBytes;
   for (std::uint32_t batch = firstGroup; batch < endGroup; batch += kBatch) {
     const std::uint32_t batchEnd = min(batch + kBatch, endGroup);
     Unit ring[kDepth];
     std::uint32_t number = batch, index = 0, fetchNumber = own == 0 ? batchEnd : batch, fetchIndex = 0;
-    const auto recordsOf = [&](std::uint32_t group) {
+    std::uint32_t fetchPart = 0;
+    typename Form::Cursor at;
+    const auto seek = [&](std::uint32_t group) {
       const GroupPlace place = placeOf(args, group);
-      return args.part[place.part].records + (std::size_t{place.group} * rowUnits + firstUnit) * Form::kRecordBytes;
+      fetchPart = place.part;
+      at = Form::seek(args.part[place.part], place.group, firstUnit, rowUnits, lane);
     };
-    const std::byte* at = recordsOf(batch);
+    seek(batch);
     const auto fetch = [&](Unit& unit) {
       if (fetchNumber >= batchEnd) return;
-      loadUnit<Form>(unit, at, lane);
-      at += Form::kRecordBytes;
+      Form::load(unit, args.part[fetchPart], at, lane);
+      Form::advance(at);
       if (++fetchIndex < own) return;
       fetchIndex = 0;
       ++fetchNumber;
-      at = args.parts == 1 ? at + std::size_t{rowUnits - own} * Form::kRecordBytes : recordsOf(min(fetchNumber, batchEnd - 1));
+      seek(min(fetchNumber, batchEnd - 1));
     };
     float d[2] = {};
     const auto put = [&] {
@@ -216,8 +263,10 @@ void launch(const Machine& machine, const DraftArgs& args) {
 }  // namespace
 
 bool hasDraft(const Machine& machine, const Matrix& weight) {
-  return machine.clusters && weight.form == Matrix::Form::Tiled && hasFewProduct(machine, weight) &&
-         kTableEnd - kReserved + weight.columns * 2 <= machine.sharedBytes;
+  if (!machine.clusters || kTableEnd - kReserved + weight.columns * 2 > machine.sharedBytes) return false;
+  if (weight.form == Matrix::Form::Tiled) return hasFewProduct(machine, weight);
+  return weight.form == Matrix::Form::FourBit && weight.rows > 0 && hasUnits(weight) &&
+         reinterpret_cast<std::uintptr_t>(weight.codes) % 8 == 0;
 }
 
 void draftOfToken(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts) {
@@ -229,12 +278,23 @@ void draftOfToken(const Machine& machine, const FewProduct& how, std::span<const
   args.gated = how.gated;
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const auto rows = static_cast<std::uint32_t>(parts[p].weight.rows), groups = (rows + kUnitRows - 1) / kUnitRows;
-    args.part[p] = {parts[p].weight.tiles.stream, parts[p].y, parts[p].bias, rows, groups};
+    const Matrix& m = parts[p].weight;
+    const bool stored = m.form == Matrix::Form::FourBit;
+    args.part[p] = {stored ? reinterpret_cast<const std::byte*>(m.codes) : m.tiles.stream,
+                    m.scales,
+                    parts[p].y,
+                    parts[p].bias,
+                    rows,
+                    groups,
+                    static_cast<std::uint32_t>(std::countr_zero(m.group))};
     if (parts[p].bias) args.biasType = parts[p].biasType;
     if (p == 0 || !how.gated) args.groups += groups;
   }
   std::copy_n(weight.values, 16, args.values);
-  weight.tiles.code == Tiles::Code::Codes ? launch<OfCodes>(machine, args) : launch<OfExact>(machine, args);
+  if (weight.form == Matrix::Form::FourBit)
+    launch<OfStored>(machine, args);
+  else
+    weight.tiles.code == Tiles::Code::Codes ? launch<OfCodes>(machine, args) : launch<OfExact>(machine, args);
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -42,7 +42,7 @@ inline constexpr std::uint32_t kFewAtOnce = 8;
 /// Products of the same x; all parts of one form and as many tokens.
 void productOfFew(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
 
-/// Whether a weight in units has a product of its base to propose tokens with: faster than one of the base alone.
+/// Whether a weight in units, or a base as it is stored, has a product of the base to propose tokens with.
 [[nodiscard]] bool hasDraft(const Machine& machine, const Matrix& weight);
 /// The same as productOfFew(), of the bases and for one token.
 void draftOfToken(const Machine& machine, const FewProduct& how, std::span<const MatmulArgs> parts);
