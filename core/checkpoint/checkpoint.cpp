@@ -8,6 +8,7 @@
 
 #include "core/base/units.h"
 #include "core/checkpoint/foreign.h"
+#include "core/checkpoint/gguf_layout.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/torch_file.h"
 #include "core/checkpoint/weights_layout.h"
@@ -16,8 +17,8 @@ namespace deltascope {
 
 namespace {
 
-/// A file of either format, opened.
-using TensorFile = std::variant<SafetensorsFile, TorchFile>;
+/// A file of any format, opened.
+using TensorFile = std::variant<SafetensorsFile, TorchFile, GgufFile>;
 
 const std::filesystem::path& pathOf(const TensorFile& file) {
   return std::visit([](const auto& f) -> const std::filesystem::path& { return f.path(); }, file);
@@ -25,6 +26,7 @@ const std::filesystem::path& pathOf(const TensorFile& file) {
 
 const std::vector<TensorInfo>& tensorsOf(const TensorFile& file) {
   if (const auto* safetensors = std::get_if<SafetensorsFile>(&file)) return safetensors->header().tensors;
+  if (const auto* gguf = std::get_if<GgufFile>(&file)) return gguf->tensors();
   return std::get<TorchFile>(file).tensors();
 }
 
@@ -51,6 +53,10 @@ constexpr std::uint64_t kLargestConfig = 64u << 20;
 Result<TensorFile> openShard(const std::filesystem::path& shard) {
   if (isTorchName(shard)) {
     DELTASCOPE_ASSIGN(TorchFile file, TorchFile::open(shard));
+    return TensorFile(std::move(file));
+  }
+  if (isGgufName(shard)) {
+    DELTASCOPE_ASSIGN(GgufFile file, GgufFile::open(shard));
     return TensorFile(std::move(file));
   }
   auto file = SafetensorsFile::open(shard);
@@ -133,6 +139,13 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
     state->files.push_back(std::move(file));
   }
   auto& tensors = state->tensors;
+  std::vector<const GgufFile*> parts;
+  for (const auto& file : state->files)
+    if (const auto* gguf = std::get_if<GgufFile>(&file)) parts.push_back(gguf);
+  if (!parts.empty()) {
+    DELTASCOPE_TRY(checkGgufParts(parts));
+    DELTASCOPE_TRY(setGgufRowOrder(*parts.front(), tensors));
+  }
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const TensorInfo& a, const TensorInfo& b) { return naturalLess(a.name, b.name); });
   DELTASCOPE_TRY(state->dropCopies());
@@ -167,6 +180,7 @@ std::vector<std::filesystem::path> Checkpoint::files() const {
 
 std::uint64_t Checkpoint::totalBytes() const { return m_state->totalBytes; }
 const std::map<std::string, std::string>& Checkpoint::metadata() const { return m_state->metadata; }
+const GgufFile* Checkpoint::gguf() const { return std::get_if<GgufFile>(&m_state->files.front()); }
 const nlohmann::json& Checkpoint::config() const { return m_state->config; }
 const std::optional<Error>& Checkpoint::configError() const { return m_state->configError; }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A checkpoint as the ecosystem writes it: one safetensors file, or a folder with shards, an index and configuration files; or
-/// one file of torch.save.
+/// one file of torch.save; or a GGUF file, or all parts of one.
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -10,18 +10,20 @@
 #include <string>
 #include <vector>
 
+#include "core/checkpoint/gguf_file.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace deltascope {
 
-/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile and TorchFile; an index may only name
-/// files inside the folder, and is otherwise not believed: the tensors are those of its shards. A tensor that is in two shards
-/// must have the same type, shape and bytes in both.
+/// Threads: const members may be called concurrently. Untrusted bytes: as SafetensorsFile, TorchFile and GgufFile; an index may
+/// only name files inside the folder, and is otherwise not believed: the tensors are those of its shards. A tensor that is in
+/// two shards must have the same type, shape and bytes in both.
 class Checkpoint {
  public:
   /// `path`: a `.safetensors` file, an `*.index.json`, or a folder holding `model.safetensors`, `model.safetensors.index.json`,
   /// `adapter_model.safetensors`, or else exactly one safetensors file or index; or a file of torch.save (.pth, .pt, .bin) or
-  /// an index of such files, also in a folder that has none of these. `*.delta.safetensors` files in a folder are left aside.
+  /// an index of such files, also in a folder that has none of these; or a GGUF file, or any part of one that was split
+  /// (NAME-00001-of-00003.gguf), also the only one in such a folder. `*.delta.safetensors` files in a folder are left aside.
   /// `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
   [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model");
   Checkpoint(Checkpoint&&) noexcept;
@@ -36,6 +38,7 @@ class Checkpoint {
   [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< with the tensors (and index, if any)
   [[nodiscard]] std::uint64_t totalBytes() const;                            ///< of all tensors
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
+  [[nodiscard]] const GgufFile* gguf() const;  ///< the first file, which has the metadata, where it is a GGUF file; else null
   /// The parsed config.json, an object; null when the folder has none, or one that is no JSON object: see configError().
   [[nodiscard]] const nlohmann::json& config() const;
   /// What is wrong with the config.json that is there. Most of what is done with a checkpoint does not need it.

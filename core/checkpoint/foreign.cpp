@@ -16,6 +16,7 @@ using namespace std::string_view_literals;
 
 constexpr auto kConvert = "take the safetensors of the model, or convert it with transformers before version 5";
 constexpr auto kOtherFile = "save or convert the weights as safetensors";
+constexpr auto kGguf = "GGUF"sv;
 constexpr auto kPage = "the download failed or needs a login (hf auth login); download the file again";
 
 struct Magic {
@@ -25,7 +26,7 @@ struct Magic {
   const char* hint;
 };
 constexpr std::array kMagics{
-    Magic{0, "GGUF"sv, "is a GGUF file (llama.cpp)", "take the safetensors of the model"},
+    Magic{0, kGguf, "is a GGUF file (llama.cpp)", "let its name end in .gguf"},
     Magic{0, "lmgg"sv, "is a GGML file (old llama.cpp)", "take the safetensors of the model"},
     Magic{0, "tjgg"sv, "is a GGML file (old llama.cpp)", "take the safetensors of the model"},
     Magic{0, "\x93NUMPY"sv, "is a NumPy array", kOtherFile},
@@ -148,6 +149,7 @@ std::optional<ForeignFile> recognizeForeign(std::span<const std::byte> head, std
     return ForeignFile{"holds zeros where it should begin",
                        "the download did not come to its end, or the disk lost it; "
                        "download the file again"};
+  if (expected == FileKind::Gguf && text.starts_with(kGguf)) return std::nullopt;
   if (auto found = container(text, size, expected)) return found;
   return page(text, expected);
 }
@@ -196,7 +198,6 @@ std::optional<ForeignFile> foreignName(const fs::path& path) {
   };
   constexpr auto kTake = "take the safetensors of the model";
   constexpr std::array kRows{
-      Row{".gguf", "GGUF (llama.cpp)", kTake},
       Row{".ggml", "GGML (old llama.cpp)", kTake},
       Row{".h5", "HDF5 (TensorFlow, Keras)", kConvert},
       Row{".keras", "Keras", kTake},

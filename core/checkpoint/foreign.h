@@ -19,7 +19,7 @@ struct ForeignFile {
 inline constexpr std::size_t kForeignHead = 4096;
 
 /// What a reader expects, which is not foreign to it.
-enum class FileKind { Safetensors, Torch, Text };
+enum class FileKind { Safetensors, Torch, Gguf, Text };
 
 /// `head`: the first bytes of a file of `size` bytes, kForeignHead or all of them. Empty where nothing is recognized.
 [[nodiscard]] std::optional<ForeignFile> recognizeForeign(std::span<const std::byte> head, std::uint64_t size,

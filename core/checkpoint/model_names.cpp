@@ -71,8 +71,9 @@ std::string withoutWrappers(std::string_view name) {
 
 ModelNames ModelNames::among(const std::vector<std::string_view>& stored) {
   ModelNames names;
+  names.m_gguf = ggufNaming(stored);
   Names plain;
-  for (const auto name : stored) plain.insert(withoutWrappers(name));
+  for (const auto name : stored) plain.insert(names.plainOf(name));
   names.m_prefixes = bodiesIn(plain);
   for (const auto* first : {"model.", ""})
     if (const auto found = std::find(names.m_prefixes.begin(), names.m_prefixes.end(), first); found != names.m_prefixes.end())
@@ -83,7 +84,7 @@ ModelNames ModelNames::among(const std::vector<std::string_view>& stored) {
     names.m_head = headOf(names.m_body, plain).value_or("");
   }
   for (const auto name : stored) {
-    const auto [entry, isNew] = names.m_stored.try_emplace(names.ownOf(withoutWrappers(name)), name);
+    const auto [entry, isNew] = names.m_stored.try_emplace(names.own(name), name);
     if (!isNew && entry->first != entry->second && entry->first != name) names.m_prefixes = {entry->second, std::string(name)};
     if (!isNew && entry->first == name) entry->second = name;
   }
@@ -103,7 +104,14 @@ std::string ModelNames::ownOf(std::string_view plain) const {
   return inBody ? std::string(kBody).append(rest) : std::string(plain);
 }
 
-std::string ModelNames::own(std::string_view stored) const { return ownOf(withoutWrappers(stored)); }
+/// Without wrappers, and in the class's spelling.
+std::string ModelNames::plainOf(std::string_view stored) const {
+  if (m_gguf.used)
+    if (auto name = nameFromGguf(stored, m_gguf.sandwich)) return std::move(*name);
+  return withoutWrappers(stored);
+}
+
+std::string ModelNames::own(std::string_view stored) const { return ownOf(plainOf(stored)); }
 
 const std::string* ModelNames::stored(std::string_view own) const {
   auto found = m_stored.find(std::string(own));

@@ -3,11 +3,13 @@
 /// The names that a model's own class gives its weights ("model.layers.0.mlp.up_proj.weight", "lm_head.weight"), found among
 /// those that a checkpoint stores: without "model." (saved from the bare model), under a wrapper ("_orig_mod." of
 /// torch.compile, "module." of DistributedDataParallel, "base_model.model." of PEFT, FSDP's), or as the text part of a larger
-/// model ("model.language_model.", "language_model.model.").
+/// model ("model.language_model.", "language_model.model."), or as a GGUF file spells it ("blk.0.ffn_up.weight").
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "core/checkpoint/gguf_names.h"
 
 namespace deltascope {
 
@@ -26,12 +28,14 @@ class ModelNames {
   [[nodiscard]] const std::vector<std::string>& prefixes() const { return m_prefixes; }
 
  private:
+  [[nodiscard]] std::string plainOf(std::string_view stored) const;
   [[nodiscard]] std::string ownOf(std::string_view plain) const;
 
   std::unordered_map<std::string, std::string> m_stored;  // by own name
   std::vector<std::string> m_prefixes;
   std::string m_body, m_head;  // prefixes of the layers and of lm_head, wrappers removed
   bool m_found = false;        // one prefix
+  GgufNaming m_gguf;
 };
 
 /// The name without what wrappers put into it: the parts _orig_mod, _fsdp_wrapped_module, _checkpoint_wrapped_module and

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/checkpoint/dtype.h"
+#include "core/checkpoint/ggml_type.h"
 
 namespace deltascope {
 
@@ -17,8 +18,11 @@ struct TensorInfo {
   std::vector<std::uint64_t> shape;
   std::uint64_t elements = 1;
   std::uint64_t bytes = 0;
-  std::uint64_t offset = 0;  ///< of its first byte, from the start of its file
-  std::uint32_t file = 0;    ///< index into the checkpoint's files
+  std::uint64_t offset = 0;        ///< of its first byte, from the start of its file
+  std::uint32_t file = 0;          ///< index into the checkpoint's files
+  const GgmlType* ggml = nullptr;  ///< in a GGUF file: its type there; of blocks, `dtype` is U8 and a row counts its bytes
+  /// In a GGUF file: heads whose two halves have their rows alternating there. They are read in the model's order. 0: none.
+  std::uint32_t interleavedHeads = 0;
 };
 
 [[nodiscard]] std::string shapeText(const std::vector<std::uint64_t>& shape);  ///< "4096 × 14336", "scalar"

@@ -9,6 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/checkpoint/foreign.h"
+#include "core/checkpoint/gguf_layout.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/torch_file.h"
 
@@ -55,6 +56,11 @@ Result<WeightsLayout> fromIndex(const fs::path& path) {
   return layout;
 }
 
+/// All parts of what this file is one of.
+WeightsLayout ggufFiles(const fs::path& path) {
+  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, ggufParts(path)};
+}
+
 WeightsLayout singleFile(const fs::path& path) {
   return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {path}};
 }
@@ -68,7 +74,7 @@ bool isTrainersOwn(std::string_view name) {
 
 /// What lies in a folder, by name.
 struct Contents {
-  std::vector<fs::path> weights, indexes, torch, torchIndexes;
+  std::vector<fs::path> weights, indexes, torch, torchIndexes, gguf;
   std::optional<fs::path> unfinished;  ///< a download that did not come to its end
   std::optional<std::pair<fs::path, ForeignFile>> foreign;
   bool delta = false, snapshots = false;
@@ -105,6 +111,8 @@ Result<Contents> contentsOf(const fs::path& folder) {
       found.weights.push_back(path);
     else if (isTorchName(path) && !isTrainersOwn(name))
       found.torch.push_back(path);
+    else if (isWholeGguf(path))
+      found.gguf.push_back(path);
     else if (isUnfinished(name))
       found.unfinished = path;
     else if (name == "snapshots")
@@ -172,6 +180,8 @@ Result<WeightsLayout> onlyOne(const fs::path& folder) {
   if (!found.torch.empty())
     return severalOf(found.torch, folder, " files of torch.save and no index: ",
                      "name one of them, or add the pytorch_model.bin.index.json that belongs to them");
+  if (found.gguf.size() == 1) return ggufFiles(found.gguf.front());
+  if (!found.gguf.empty()) return severalOf(found.gguf, folder, " GGUF files: ", "name one of them");
   return nothingIn(folder, found);
 }
 
@@ -198,6 +208,7 @@ Result<WeightsLayout> locateWeights(const fs::path& path, std::string_view stem)
   if (name.ends_with(".pkl"))
     return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is a pickle, not a checkpoint"),
                 "payloads of the old scripts are converted by deltascope-cli import");
+  if (isGgufName(path)) return ggufFiles(path);
   if (auto foreign = foreignName(path))
     return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is in a format that is not read: " + foreign->what),
                 std::move(foreign->hint));

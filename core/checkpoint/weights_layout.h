@@ -12,7 +12,7 @@ namespace deltascope {
 struct WeightsLayout {
   std::filesystem::path folder;               ///< of the configuration files
   std::filesystem::path index;                ///< `*.safetensors.index.json` or `*.bin.index.json`, or empty
-  std::vector<std::filesystem::path> shards;  ///< each once; sorted when from an index
+  std::vector<std::filesystem::path> shards;  ///< each once; sorted when from an index, and parts of a GGUF file
 };
 
 /// See Checkpoint::open for the rules. Shards are named, not opened: they may be missing. An index is a list of files and no

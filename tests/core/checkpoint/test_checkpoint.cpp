@@ -259,8 +259,8 @@ class TestCheckpoint : public QObject {
                                      << "has 2 indexes: a.safetensors.index.json, b.safetensors.index.json";
     QTest::newRow("a delta alone") << QStringList{"model.delta.safetensors"} << "" << int(ErrorCode::NotFound)
                                    << "holds a delta payload but no base";
-    QTest::newRow("another format") << QStringList{"model.gguf"} << "" << int(ErrorCode::Unsupported)
-                                    << "a format that is not read: GGUF (llama.cpp), model.gguf";
+    QTest::newRow("another format") << QStringList{"model.ggml"} << "" << int(ErrorCode::Unsupported)
+                                    << "a format that is not read: GGML (old llama.cpp), model.ggml";
     for (const char* name : {"model.onnx", "tf_model.h5", "flax_model.msgpack", "weights.npz", "__0_0.distcp", "model.tflite"})
       QTest::newRow(name) << QStringList{name} << "" << int(ErrorCode::Unsupported) << "a format that is not read: ";
     QTest::newRow("an unfinished download")
