@@ -15,6 +15,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/blocks.h"
+
 namespace deltascope::kernels {
 
 enum class Isa : std::uint8_t;
@@ -35,6 +37,7 @@ enum class AnchorKind : std::uint8_t {
   Ordered,  ///< a parent of the same type: its value as an ordered integer
   Nibble,   ///< NF4 or FP4: round(lo[code] · half(absmax)) in the final's 16-bit type
   Int8,     ///< LLM.int8: ±round((|q| − ½) · scale), FP32 product; q = 0: round(scale · 0.5/256)
+  Blocks,   ///< blocks of `blocks`: ±round(max(|value| − ½ step, step / 512)) in FP32 (blocks.h: blockAnchors)
 };
 /// The 16-bit type anchors are rounded to. For 32-bit finals, whose upper half is coded, Bf16.
 enum class HalfType : std::uint8_t { Bf16, F16 };
@@ -45,17 +48,20 @@ struct AnchorRule {
   HalfType half = HalfType::Bf16;
   std::array<std::uint16_t, 16> lo{};  ///< Nibble: factor of the bin's edge nearer zero, by code, as HalfType bits
   unsigned mantissaBits = 0;           ///< Nibble: top mantissa bits of the FP32 absmax in the context, above the code (0…2)
+  BlockType blocks = BlockType::Q8_0;  ///< Blocks
   unsigned topExponent = 0;  ///< Ordered, Zero with values: context = clamp(topExponent − exponent(base value), 0, 15)
 
   [[nodiscard]] constexpr std::size_t contexts() const {
     if (kind == AnchorKind::Nibble) return std::size_t{16} << mantissaBits;
+    if (kind == AnchorKind::Blocks) return kBlockContexts;
     return kind == AnchorKind::Int8 ? 40 : 16;
   }
 };
 
 /// The base's side of one tile. `count` ≤ kTile.
 struct TileBase {
-  const std::uint8_t* codes = nullptr;      ///< Nibble: ceil(count/2) bytes, even weight in the high nibble; Int8: count bytes
+  const std::uint8_t* codes =
+      nullptr;  ///< Nibble: ceil(count/2) bytes, even weight in the high nibble; Int8: count bytes; Blocks: those of the tile
   const float* scales = nullptr;            ///< Nibble: absmax of each block; Int8: scale/127-to-be of each row touched
   std::size_t group = 64;                   ///< Nibble: blocksize (a power of two, 16…4096); Int8: columns
   std::size_t column = 0;                   ///< Int8: column of the first weight
@@ -65,14 +71,14 @@ struct TileBase {
 };
 
 /// False where anchors would leave the range in which every device rounds alike; such a tile is stored raw. A usable scale is
-/// +0 or within [2^-100, 2^100].
+/// +0 or within [2^-100, 2^100]; those in blocks, where smaller numbers do not occur, only have to be finite.
 [[nodiscard]] bool scalesUsable(const AnchorRule& rule, const TileBase& base);
 
 /// `anchors`, `contexts`: padded entries each.
 void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts, Isa isa);
 
-/// x = final − anchor and back. Nibble and Int8 work on pairs as 32-bit integers (weights 2j and 2j+1, a carry passes from even
-/// to odd); Ordered maps the final to its ordered integer and works on each weight; Zero copies. `n` is even.
+/// x = final − anchor and back. Nibble, Int8 and Blocks work on pairs as 32-bit integers (weights 2j and 2j+1, a carry passes
+/// from even to odd); Ordered maps the final to its ordered integer and works on each weight; Zero copies. `n` is even.
 void toDifferences(AnchorKind kind, const std::uint16_t* anchors, const std::uint16_t* final, std::uint16_t* x, std::size_t n,
                    Isa isa);
 void fromDifferences(AnchorKind kind, const std::uint16_t* anchors, const std::uint16_t* x, std::uint16_t* final, std::size_t n,

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${1:-60}
 shift || true
 names=("$@")
-all=(safetensors payload codec adapter template pickle run checkpoint config tokenizer pack generate)
+all=(safetensors gguf payload codec adapter template pickle run checkpoint config tokenizer pack generate)
 [ ${#names[@]} -gt 0 ] || names=("${all[@]}")
 
 cmake --preset fuzz --log-level=WARNING
@@ -21,6 +21,7 @@ seeds() {
   while IFS= read -r file; do cp "$file" "$corpus/$1/seed-$(printf %s "$file" | md5sum | cut -c1-16)"; done
 }
 find tests/data -name '*.safetensors' -size -64k | seeds safetensors
+find tests/data -name '*.gguf' -size -64k | seeds gguf
 find tests/data -name '*.delta.safetensors' -size -256k | seeds payload
 while IFS= read -r weights; do
   { cat "$(dirname "$weights")/adapter_config.json"; printf '\0'; head -c 65536 "$weights"; } \

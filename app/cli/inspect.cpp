@@ -78,6 +78,7 @@ Json toJson(const Inspection& inspection) {
 }
 
 std::string dtypeCell(const TensorStats& t, bool checkpoint) {
+  if (checkpoint && isInBlocks(t.base)) return std::string(nameOf(t.base));
   std::string cell(nameOf(t.dtype));
   if (checkpoint && t.base != BaseKind::None) cell += fmt::format(" ({})", nameOf(t.base));
   return cell;

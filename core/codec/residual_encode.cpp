@@ -39,7 +39,7 @@ class BitWriter {
 /// Differences of quantized bases are taken on pairs: when an even weight decodes to another x than its own (it is patched),
 /// the carry into its neighbour may change.
 void replaceX(AnchorKind kind, Tile& tile, std::size_t i, std::uint16_t x) {
-  if (i % 2 == 0 && (kind == AnchorKind::Nibble || kind == AnchorKind::Int8)) {
+  if (i % 2 == 0 && kind != AnchorKind::Ordered && kind != AnchorKind::Zero) {
     const std::uint32_t before = (tile.anchors[i] + std::uint32_t{tile.x[i]}) >> 16;
     const std::uint32_t after = (tile.anchors[i] + std::uint32_t{x}) >> 16;
     tile.x[i + 1] = static_cast<std::uint16_t>(tile.x[i + 1] + before - after);

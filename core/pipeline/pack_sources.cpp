@@ -74,6 +74,9 @@ Result<PackSources> PackSources::open(const PackRequest& request) {
   if (!request.final.empty()) {
     DELTASCOPE_ASSIGN(sources.m_request.final, resolveModel(request.final.string()));
     DELTASCOPE_ASSIGN(sources.m_final, Checkpoint::open(sources.m_request.final));
+    if (sources.m_final->gguf())
+      return fail(ErrorCode::Unsupported, at({sources.m_request.final, {}, {}}, "is a GGUF file, which can only be a base"),
+                  "give it with --base, and with --final the model that it was made of");
     sources.m_layers = LinearLayers(*sources.m_final);
   }
   if (!request.base.empty()) {

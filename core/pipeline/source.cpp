@@ -172,9 +172,10 @@ Result<Hash128> BaseModel::hash(std::string_view name) const {
                 at({m_state->checkpoint.path(), std::string(name), std::nullopt}, "no such tensor in the base"));
   BaseHasher hasher;
   std::vector<std::byte> bytes;
+  const std::uint64_t most = quantized ? quantized->layout.wholeTiles(kReadBytes) : kReadBytes;
   const std::uint64_t all = quantized ? quantized->layout.codesOf({0, quantized->elements}).count : info->bytes;
   for (std::uint64_t begin = 0; begin < all; begin += bytes.size()) {
-    bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kReadBytes, all - begin)));
+    bytes.resize(static_cast<std::size_t>(std::min(most, all - begin)));
     if (quantized) {
       const std::uint64_t first = quantized->layout.elementsIn(begin);
       const std::uint64_t count = std::min(quantized->layout.elementsIn(bytes.size()), quantized->elements - first);

@@ -3,6 +3,7 @@
 
 #include "core/quant/bitsandbytes/formats.h"
 #include "core/quant/compressed_tensors/int4.h"
+#include "core/quant/gguf/blocks.h"
 #include "core/quant/plain/plain.h"
 
 namespace deltascope {
@@ -10,7 +11,11 @@ namespace {
 
 /// By number of the kind.
 std::span<const BaseFormat* const> formats() {
-  static const std::array all{&noBase(), &sameBase(), &nf4Base(), &fp4Base(), &int8Base(), &int4Base()};
+  static const auto all = [] {
+    std::vector<const BaseFormat*> rows{&noBase(), &sameBase(), &nf4Base(), &fp4Base(), &int8Base(), &int4Base()};
+    rows.insert(rows.end(), ggufBases().begin(), ggufBases().end());
+    return rows;
+  }();
   return all;
 }
 

@@ -40,6 +40,8 @@ class BaseFormat {
   /// How products read it: form and values; the rest is the caller's to fill in.
   [[nodiscard]] virtual kernels::Matrix matrix() const { return {}; }
   [[nodiscard]] bool isFourBit() const { return device().kind == kernels::DeviceBase::Kind::FourBit; }
+  /// Whether products read it as it is stored: matrix() says how.
+  [[nodiscard]] virtual bool multiplies() const { return true; }
   /// Whether a GPU may keep base and delta in one form of about a byte a weight (GpuOps::toBytes).
   [[nodiscard]] virtual bool expands() const { return false; }
   /// Whether payloads cover a state besides codes and scales.

@@ -15,12 +15,26 @@ enum class BaseKind : std::uint8_t {
   Nf4,
   Fp4,
   Int8,
-  Int4
+  Int4,
+  Q8_0,  ///< this and what follows: blocks of GGUF files
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q2K,
+  Q3K,
+  Q4K,
+  Q5K,
+  Q6K,
+  Iq4Nl,
+  Iq4Xs
 };
-[[nodiscard]] std::string_view nameOf(BaseKind kind);  ///< "none", "same", "nf4" …
+[[nodiscard]] std::string_view nameOf(BaseKind kind);  ///< "none", "same", "nf4", "Q4_K" …
 [[nodiscard]] std::optional<BaseKind> baseKindFromName(std::string_view name);
 /// By its number in a file; nothing for one that this program does not know.
 [[nodiscard]] std::optional<BaseKind> baseKindFromNumber(std::uint64_t number);
+/// Whether codes and scales lie together in blocks.
+[[nodiscard]] constexpr bool isInBlocks(BaseKind kind) { return kind >= BaseKind::Q8_0; }
 /// Whether the base has codes and scales instead of values.
 [[nodiscard]] constexpr bool isQuantized(BaseKind kind) { return kind > BaseKind::Same; }
 

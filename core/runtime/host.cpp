@@ -120,7 +120,7 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
     if (whole) hasher.add(piece);
     return {};
   };
-  DELTASCOPE_TRY(fill(base.codes, residentCodeBytes(origin), kReadBytes, stop, readPiece));
+  DELTASCOPE_TRY(fill(base.codes, residentCodeBytes(origin), layout.wholeTiles(kReadBytes), stop, readPiece));
   std::vector<float> padded;
   std::span<const float> scales = tensor.scales;
   if (whole) {

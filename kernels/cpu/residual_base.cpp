@@ -282,6 +282,7 @@ void parentScalar(const AnchorRule& r, const TileBase& b, std::uint16_t* a, std:
 }  // namespace
 
 bool scalesUsable(const AnchorRule& rule, const TileBase& base) {
+  if (rule.kind == AnchorKind::Blocks) return blocksFinite(rule.blocks, base.codes, base.count);
   std::size_t n = 0;
   if (rule.kind == AnchorKind::Nibble) n = (base.count + base.group - 1) / base.group;
   if (rule.kind == AnchorKind::Int8) n = base.count ? (base.column + base.count - 1) / base.group + 1 : 0;
@@ -296,6 +297,9 @@ void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint1
   switch (rule.kind) {
     case AnchorKind::Nibble:
       nibbleTile(rule, base, anchors, contexts, isa);
+      break;
+    case AnchorKind::Blocks:
+      blockAnchors(rule.blocks, rule.half == HalfType::F16, base.codes, base.count, anchors, contexts, isa);
       break;
     case AnchorKind::Int8:
 #if DELTASCOPE_X86

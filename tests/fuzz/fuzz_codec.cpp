@@ -37,7 +37,7 @@ Base makeBase(BaseKind kind, DType type, std::size_t count, std::uint64_t group,
   for (std::size_t i = 0; i < base.values.size(); ++i) base.values[i] = patternAt(pattern, i);
   base.slice.values = base.values;
   if (kind == BaseKind::Same) return base;
-  base.codes.resize(kind == BaseKind::Int8 ? count : (count + 1) / 2);
+  base.codes.resize(base.slice.layout().codesOf({0, count}).count);
   for (std::size_t i = 0; i < base.codes.size(); ++i) base.codes[i] = std::uint8_t(patternAt(pattern, i + 7));
   base.scales.resize((count + group - 1) / group + 1);
   for (std::size_t i = 0; i < base.scales.size(); ++i) {
@@ -65,7 +65,7 @@ bool decodes(const DeltaCodec& codec, const BaseSlice& base, std::span<const std
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   const auto id = CodecId(input.number(1) % kCodecCount);
-  const auto kind = BaseKind(input.number(1) % 5);
+  const auto kind = BaseKind(input.number(1) % (unsigned(BaseKind::Iq4Xs) + 1));
   const DType type = std::array{DType::BF16, DType::F16, DType::F32}[input.number(1) % 3];
   const std::size_t count = input.number(2) % (3 * kTileElements);
   const std::uint64_t group = kind == BaseKind::Int8 ? 1 + input.number(2) : std::uint64_t{32} << (input.number(1) % 8);

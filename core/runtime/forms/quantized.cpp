@@ -9,7 +9,9 @@
 namespace deltascope {
 namespace {
 
-bool takes(const TensorOrigin& origin) { return origin.steps.empty() && origin.quantized; }
+bool takes(const TensorOrigin& origin) {
+  return origin.steps.empty() && origin.quantized && formatOf(origin.bottom).multiplies();
+}
 
 std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& site) {
   if (!takes(origin)) return {};
@@ -58,6 +60,7 @@ kernels::Matrix quantizedMatrix(const TensorOrigin& origin, const ResidentBase& 
 
 std::optional<kernels::Matrix> baseMatrix(const TensorOrigin& origin, const ResidentBase* base) {
   if (!base || bottomElements(origin) != origin.elements) return std::nullopt;
+  if (isQuantized(base->kind) && !formatOf(base->kind).multiplies()) return std::nullopt;
   if (isQuantized(base->kind)) return quantizedMatrix(origin, *base);
   if (base->kind != BaseKind::Same) return std::nullopt;
   kernels::Matrix matrix = emptyMatrix(origin);

@@ -9,6 +9,7 @@
 #include "core/codec/codec.h"
 #include "core/codec/statistics.h"
 #include "core/quant/quant.h"
+#include "tests/core/codec/block_data.h"
 
 namespace deltascope::testing {
 
@@ -108,6 +109,14 @@ inline ResidualData makeData(const ResidualCase& test, std::uint32_t seed = 1) {
       quantizeInt8(test.type, data.final, 0, test.columns, data.scales,
                    {reinterpret_cast<std::int8_t*>(data.codes.data()), data.codes.size()});
       break;
+    case BaseKind::Q8_0:
+    case BaseKind::Q4K: {
+      std::vector<float> floats(test.count);
+      toFloat(test.type, data.final, floats);
+      for (auto& f : floats) f = std::isfinite(f) ? std::clamp(f, -100.0F, 100.0F) : 0.0F;
+      data.codes = test.base == BaseKind::Q8_0 ? quantizeQ8(floats) : quantizeQ4K(floats);
+      break;
+    }
     default:
       data.scales.resize((test.count + test.blocksize - 1) / test.blocksize);
       data.codes.resize((test.count + 1) / 2);

@@ -38,7 +38,14 @@ class Residual:
         self.usable = np.ones(count, bool)
         here = slice(first, first + count)
         with np.errstate(all="ignore"):
-            if self.kind >= 2:
+            if self.kind >= 6:
+                from payload_blocks import anchors
+
+                blocks = base.blocks
+                self.usable = blocks.usable[here]
+                edge, self.context = anchors(blocks.values[here], blocks.steps[here])
+                self.anchor = half(edge, self.half) | (blocks.values[here].view("<u4") >> 16 & 0x8000).astype(np.int64)
+            elif self.kind >= 2:
                 s = base.absmax[here]
                 b = s.view("<u4")
                 self.usable = (b == 0) | ((b >= 27 << 23) & (b <= 227 << 23))
@@ -58,7 +65,7 @@ class Residual:
                 self.anchor = np.where(q == 0, zero, edge | np.where(q < 0, 0x8000, 0))
                 c = np.where(m < 16, m, np.where(m < 32, 16 + (m - 16) // 2, np.where(m < 64, 24 + (m - 32) // 4, 32 + (m - 64) // 8)))
                 self.context = np.minimum(c, 39)
-            else:
+            elif self.kind < 2:
                 size = BITS[dtype] // 8
                 parent = np.zeros(count, f"<u{size}") if self.kind == 0 else base.values[first * size : (first + count) * size].view(f"<u{size}")
                 self.parent = ordered(parent, BITS[dtype])
@@ -116,7 +123,7 @@ class ResidualModel:
         self.kind, self.dtype, prefix = int(data[1]), ["BF16", "F16", "F32"][data[2]], int(data[3])
         self.mantissa, self.top = int(data[4]), int(data[5])
         contexts = int(data[6:8].view("<u2")[0])
-        need(contexts == ({2: 16 << self.mantissa, 3: 16 << self.mantissa, 4: 40, 5: 16 << self.mantissa}.get(self.kind, 16)), "contexts")
+        need(contexts == ({2: 16 << self.mantissa, 3: 16 << self.mantissa, 4: 40, 5: 16 << self.mantissa}.get(self.kind, 64 if self.kind >= 6 else 16)), "contexts")
         self.lo, at = data[8:40].view("<u2"), 40
         if self.kind not in (2, 3, 5):
             zeros(self.lo, "lo")

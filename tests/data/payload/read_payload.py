@@ -5,7 +5,7 @@
     read_payload.py PAYLOAD BASE              checks every promise of the container and every hash
     read_payload.py PAYLOAD BASE FINAL        and compares with that file or folder, bit for bit
 
-BASE and FINAL are safetensors files or folders of them. Slow, and meant to be read.
+BASE is a GGUF file (that needs the gguf library), or, as FINAL, a safetensors file or a folder of them. Slow, and meant to be read.
 """
 import json
 import re
@@ -18,7 +18,7 @@ import xxhash
 from payload_codecs import CODECS, MODELS
 from payload_numbers import BITS, TABLES, TILE, cast, from_f32, inflate, need, up16, zeros
 
-KINDS = ["none", "same", "nf4", "fp4", "int8", "int4"]
+KINDS = ["none", "same", "nf4", "fp4", "int8", "int4", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"]
 ZERO_CODES = {2: 7, 3: 0, 4: 0, 5: 8}
 
 
@@ -48,6 +48,11 @@ class Tensors:
     def __init__(self, path):
         path = Path(path)
         files = [path]
+        if path.suffix == ".gguf":
+            from payload_blocks import entries
+
+            self.entries = entries(path)
+            return
         if path.is_dir():
             index = path / "model.safetensors.index.json"
             names = set(json.loads(index.read_text())["weight_map"].values()) if index.exists() else {"model.safetensors"}
@@ -72,6 +77,20 @@ class Base:
         self.state = "0" * 32
         own = int(np.prod(self.shape, dtype=object)) if self.shape else 1
         name = self.name
+        if self.kind >= 6:
+            from payload_blocks import Blocks
+
+            kind, shape, raw = tensors.entries[name]
+            need(kind == KINDS[self.kind] and shape == self.shape, "type and shape of the base")
+            self.stored, self.hash = len(raw), hash128(raw)
+            self.blocks = Blocks(kind, raw)
+            for part in ("values", "steps", "usable"):
+                grown = np.zeros(self.count, getattr(self.blocks, part).dtype) if part != "usable" else np.ones(self.count, bool)
+                shared = min(own, self.count)
+                grown[:shared] = getattr(self.blocks, part)[:shared]
+                setattr(self.blocks, part, grown)
+            self.values = from_f32(self.blocks.values, self.dtype).view(np.uint8)
+            return
         if self.kind == 1:
             dtype, shape, raw = tensors.entries[name]
             need(shape == self.shape, "shape of the base")
@@ -174,7 +193,7 @@ def runs(text, rows):
 def read(path, base_path):
     file = File(path)
     m = file.metadata
-    need(re.fullmatch("[123]", m["deltascope.version"]), "version: a newer file")
+    need(re.fullmatch("[1234]", m["deltascope.version"]), "version: a newer file")
     version = int(m["deltascope.version"])
     text = "".join(f"{k}\t{m[k]}\n" for k in sorted(m) if k.startswith("deltascope.") and k != "deltascope.checksum")
     need(f"{hash64(text.encode()):016x}" == m["deltascope.checksum"], "checksum")
