@@ -105,10 +105,11 @@ void TestFrame::saysWhyItDidNotOpen_data() {
   QTest::newRow("the engine refuses") << "broken"
                                       << "Could not open broken: DIR/broken, offset 8: header is not JSON"
                                       << "Copy it again";
-  QTest::newRow("not a model") << "notes.txt"
-                               << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, "
-                                  "or .json for a benchmark run"
-                               << "";
+  QTest::newRow("not a model")
+      << "notes.txt"
+      << "notes.txt is not a model: drop a folder, or a file that ends in .safetensors, .gguf, .pth, .pkl, "
+         "or .json for a benchmark run"
+      << "";
 }
 
 void TestFrame::saysWhyItDidNotOpen() {

@@ -199,9 +199,10 @@ void TestTheme::dropsAreJudged_data() {
   QTest::addColumn<QString>("refusal");
   QTest::newRow("folder") << QStringList{"DIR"} << true << QString();
   QTest::newRow("safetensors") << QStringList{"DIR/a.safetensors"} << true << QString();
-  QTest::newRow("other file")
-      << QStringList{"DIR/a.txt"} << false
-      << "a.txt is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run";
+  QTest::newRow("GGUF") << QStringList{"DIR/a.gguf"} << true << QString();
+  QTest::newRow("other file") << QStringList{"DIR/a.txt"} << false
+                              << "a.txt is not a model: drop a folder, or a file that ends in .safetensors, .gguf, .pth, .pkl, "
+                                 "or .json for a benchmark run";
   QTest::newRow("missing") << QStringList{"DIR/no.safetensors"} << false << "DIR/no.safetensors does not exist";
   QTest::newRow("two") << QStringList{"DIR", "DIR"} << false << "one model at a time: 2 were dropped";
   QTest::newRow("remote") << QStringList{"https://x.org/a.safetensors"} << false
@@ -214,7 +215,7 @@ void TestTheme::dropsAreJudged() {
   QFETCH(bool, accepted);
   QFETCH(QString, refusal);
   QTemporaryDir scratch;
-  for (const char* name : {"a.safetensors", "a.txt"}) {
+  for (const char* name : {"a.safetensors", "a.gguf", "a.txt"}) {
     QFile file(scratch.filePath(name));
     QVERIFY(file.open(QIODevice::WriteOnly));
   }

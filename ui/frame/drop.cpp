@@ -12,13 +12,13 @@ DropVerdict judgePath(const QString& path) {
   const QFileInfo info(path);
   if (!info.exists()) return {{}, QString("%1 does not exist").arg(path)};
   if (!info.isReadable()) return {{}, QString("%1 may not be read by you").arg(path)};
-  const QStringList suffixes{".safetensors", ".json", ".pth", ".pt", ".bin", ".pkl"};
+  const QStringList suffixes{".safetensors", ".gguf", ".json", ".pth", ".pt", ".bin", ".pkl"};
   const auto fits = [&](const QString& suffix) { return path.endsWith(suffix); };
   if (info.isDir() || std::any_of(suffixes.begin(), suffixes.end(), fits)) return {path, {}};
-  return {
-      {},
-      QString("%1 is not a model: drop a folder, or a file that ends in .safetensors, .pth, .pkl, or .json for a benchmark run")
-          .arg(info.fileName())};
+  return {{},
+          QString("%1 is not a model: drop a folder, or a file that ends in .safetensors, .gguf, .pth, .pkl, or .json for a "
+                  "benchmark run")
+              .arg(info.fileName())};
 }
 
 DropVerdict judgeDrop(const QMimeData& data) {

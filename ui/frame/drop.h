@@ -12,7 +12,7 @@ struct DropVerdict {
   QString refusal;  ///< empty when accepted
 };
 [[nodiscard]] DropVerdict judgeDrop(const QMimeData& data);
-/// Whether `path` looks like a model by its name and kind: a folder, `*.safetensors` or `*.safetensors.index.json`.
+/// Whether `path` looks like a model by its name and kind: a folder, `*.safetensors`, an index of these, `*.gguf` …
 [[nodiscard]] DropVerdict judgePath(const QString& path);
 
 }  // namespace deltascope::ui

@@ -55,11 +55,12 @@ void MainWindow::openPath(const QString& path, const QString& base) {
 
 void MainWindow::askForModel(bool folder) {
   const QString from = m_services.settings->get(setting::kOpenFolder);
-  const QString path = folder ? m_services.dialogs->openFolder(this, "Open a model folder", from)
-                              : m_services.dialogs->openFile(
-                                    this, "Open a model file", from,
-                                    "Models (*.safetensors *.safetensors.index.json *.pth *.pt *.bin *.pkl);;Benchmark runs "
-                                    "(*.json);;All files (*)");
+  const QString path =
+      folder ? m_services.dialogs->openFolder(this, "Open a model folder", from)
+             : m_services.dialogs->openFile(
+                   this, "Open a model file", from,
+                   "Models (*.safetensors *.safetensors.index.json *.gguf *.pth *.pt *.bin *.pkl);;Benchmark runs "
+                   "(*.json);;All files (*)");
   if (path.isEmpty()) return;
   m_services.settings->set(setting::kOpenFolder, QFileInfo(path).absolutePath());
   openPath(path);

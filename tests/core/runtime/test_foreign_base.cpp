@@ -2,7 +2,9 @@
 // A base that another library quantized: packed over, verified, unpacked and run, to the bits of the original.
 #include <cstring>
 
+#include "core/checkpoint/model_names.h"
 #include "core/pipeline/inspect.h"
+#include "core/pipeline/source.h"
 #include "core/runtime/runtime.h"
 #include "tests/core/pipeline/packed.h"
 
@@ -12,10 +14,22 @@ using namespace deltascope::test;
 namespace {
 
 const fs::path kInt4 = fs::path(DELTASCOPE_TEST_DATA) / "quant/int4";
+const fs::path kGguf = fs::path(DELTASCOPE_TEST_DATA) / "quant/gguf/model.gguf";
+
+/// A base, the least version of payloads over it, and how many weights of the model it has quantized.
+struct Foreign {
+  fs::path base;
+  int version = 3;
+  std::size_t quantized = 0;
+};
 
 /// The model before it was quantized, as a folder.
-fs::path originalIn(const QTemporaryDir& folder) {
+fs::path originalIn(const QTemporaryDir& folder, const fs::path& base = kInt4) {
   const fs::path root = fs::path(folder.path().toStdString()) / "final";
+  if (base == kGguf) {
+    fs::copy(kGguf.parent_path() / "model", root);
+    return root;
+  }
   fs::create_directories(root);
   fs::copy_file(kInt4 / "final.safetensors", root / "model.safetensors");
   auto config = nlohmann::json::parse(take(readTextFile(kInt4 / "config.json")));
@@ -31,52 +45,61 @@ std::vector<float> logits(const fs::path& path, const fs::path& base, Placement 
   load.threads = 2;
   load.placement = placement;
   auto session = take(Session::create(take(Model::load(load, {}))));
-  const std::vector<TokenId> ids{1, 5, 9, 40, 3};
+  const std::vector<TokenId> ids{1, 5, 9, 14, 3};
   return take(session->logits(ids, {}));
 }
 
 }  // namespace
+Q_DECLARE_METATYPE(Foreign)
 
 class TestForeignBase : public QObject {
   Q_OBJECT
  private slots:
   void comesBackAndRuns_data();
   void comesBackAndRuns();
+  void rowsOfHeadsArePaired();
+  void aGgufFileRunsAlone();
+  void aGgufFileIsShownByItsTypes();
+  void aGgufFileIsNoFinal();
   void isShownAsWhatItIs();
   void isNotQuantizedAgain();
 };
 
 void TestForeignBase::comesBackAndRuns_data() {
+  QTest::addColumn<Foreign>("foreign");
   QTest::addColumn<int>("codec");
   for (const auto codec : {CodecId::Raw, CodecId::Sparse, CodecId::Entropy, CodecId::Bitpack, CodecId::Zstd, CodecId::Additive})
-    QTest::newRow(std::string(nameOf(codec)).c_str()) << static_cast<int>(codec);
+    for (const auto& foreign : {Foreign{kInt4, 3, 7}, Foreign{kGguf, 4, 9}})
+      QTest::addRow("%s %s", foreign.base.filename().c_str(), nameOf(codec).data()) << foreign << static_cast<int>(codec);
 }
 
 void TestForeignBase::comesBackAndRuns() {
+  QFETCH(Foreign, foreign);
   QFETCH(int, codec);
   QTemporaryDir folder;
-  const fs::path root = folder.path().toStdString(), final = originalIn(folder), payload = root / "own.delta.safetensors";
+  const fs::path& base = foreign.base;
+  const fs::path root = folder.path().toStdString(), final = originalIn(folder, base), payload = root / "own.delta.safetensors";
   PackRequest request;
   request.final = final;
-  request.base = kInt4;
+  request.base = base;
   request.out = payload;
   request.codec = static_cast<CodecId>(codec);
   request.verify = true;
   take(pack(request, {}));
   const auto opened = take(Payload::open(payload));
-  QCOMPARE(opened.version(), 3);
+  QCOMPARE(opened.version(), foreign.version);
   std::size_t over = 0;
-  for (const auto& row : opened.tensors()) over += row.base == BaseKind::Int4;
-  QCOMPARE(over, std::size_t{7});
+  for (const auto& row : opened.tensors()) over += isQuantized(row.base);
+  QCOMPARE(over, foreign.quantized);
 
   VerifyRequest check;
   check.path = payload;
-  check.base = kInt4;
+  check.base = base;
   check.final = final;
   QVERIFY(take(verify(check, {})).bitExact);
   UnpackRequest back;
   back.path = payload;
-  back.base = kInt4;
+  back.base = base;
   back.out = root / "back";
   take(unpack(back, {}));
   const auto wanted = take(Checkpoint::open(final)), got = take(Checkpoint::open(root / "back"));
@@ -84,10 +107,84 @@ void TestForeignBase::comesBackAndRuns() {
 
   const auto expected = logits(final, {}, Placement::Static);
   for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
-    const auto exact = logits(payload, kInt4, placement);
+    const auto exact = logits(payload, base, placement);
     QCOMPARE(exact.size(), expected.size());
     QVERIFY(std::memcmp(exact.data(), expected.data(), exact.size() * sizeof(float)) == 0);
   }
+}
+
+/// Over rows in another order a delta would be as large as the weight.
+void TestForeignBase::rowsOfHeadsArePaired() {
+  QTemporaryDir folder;
+  PackRequest request;
+  request.final = originalIn(folder, kGguf);
+  request.base = kGguf;
+  request.out = fs::path(folder.path().toStdString()) / "own.delta.safetensors";
+  request.codec = CodecId::Zstd;
+  take(pack(request, {}));
+  const auto opened = take(Payload::open(request.out));
+  std::size_t heads = 0;
+  for (const auto& row : opened.tensors()) {
+    if (row.name.find("q_proj") == std::string::npos && row.name.find("k_proj") == std::string::npos) continue;
+    ++heads;
+    QVERIFY(row.baseName.starts_with("blk.0.attn_"));
+    QVERIFY2(row.bitsPerWeight() < 9, row.name.c_str());
+  }
+  QCOMPARE(heads, std::size_t{2});
+}
+
+/// As a model of the values that its blocks have, with the names and the config.json that its metadata stands for.
+void TestForeignBase::aGgufFileRunsAlone() {
+  QTemporaryDir folder;
+  const fs::path final = originalIn(folder, kGguf);
+  const auto base = take(BaseModel::open(kGguf));
+  const auto plain = take(Checkpoint::open(final));
+  std::vector<std::string_view> names;
+  for (const auto& weight : base.weights()) names.push_back(weight.name);
+  const auto own = ModelNames::among(names);
+  std::vector<TensorData> tensors;
+  for (const auto& info : plain.tensors()) {
+    SliceBuffer slice;
+    take(base.slice(*own.stored(info.name), DType::BF16, 0, info.elements, true, slice));
+    tensors.push_back({{info.name, info.dtype, info.shape}, {slice.slice.values.begin(), slice.slice.values.end()}});
+  }
+  fs::remove(final / "model.safetensors");
+  const std::string config = take(readTextFile(final / "config.json"));
+  writeModel(final, tensors);
+  take(writeTextFile(final / "config.json", config));
+  const auto expected = logits(final, {}, Placement::Static), alone = logits(kGguf, {}, Placement::Static);
+  QVERIFY(std::memcmp(alone.data(), expected.data(), alone.size() * sizeof(float)) == 0);
+}
+
+void TestForeignBase::aGgufFileIsShownByItsTypes() {
+  const auto shown = take(inspect(kGguf));
+  QCOMPARE(shown.tensors.size(), std::size_t{12});
+  std::map<BaseKind, double> bits;
+  for (const auto& row : shown.tensors) {
+    if (row.base == BaseKind::None)
+      QCOMPARE(row.dtype, DType::F32);
+    else
+      bits[row.base] = row.bitsPerWeight();
+    if (row.name == "blk.0.attn_q.weight") QCOMPARE(row.shape, (std::vector<std::uint64_t>{32, 256}));
+  }
+  const std::map<BaseKind, double> expected{
+      {BaseKind::Q8_0, 8.5}, {BaseKind::Q4_0, 4.5}, {BaseKind::Q5_0, 5.5}, {BaseKind::Q4K, 4.5}, {BaseKind::Q6K, 6.5625}};
+  QCOMPARE(bits, expected);
+  QCOMPARE(shown.facts.at("general.architecture"), std::string("llama"));
+  QCOMPARE(shown.facts.at("llama.attention.head_count_kv"), std::string("2"));
+  QVERIFY(!shown.facts.contains("types that are not read"));
+}
+
+void TestForeignBase::aGgufFileIsNoFinal() {
+  QTemporaryDir folder;
+  PackRequest request;
+  request.final = kGguf;
+  request.quantize = QuantFormat::Nf4;
+  request.out = fs::path(folder.path().toStdString()) / "packed";
+  const auto packed = pack(request, {});
+  QVERIFY(!packed);
+  QCOMPARE(packed.error().code, ErrorCode::Unsupported);
+  QVERIFY(packed.error().message.find("model.gguf: is a GGUF file, which can only be a base") != std::string::npos);
 }
 
 /// The base alone runs as the library's decompression of it does.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/checkpoint/gguf_texts.h"
+
+namespace deltascope {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 3> kArchitectures{"llama", "qwen2", "qwen3"};
+
+struct Field {
+  std::string_view there, here;
+};
+constexpr std::array kSizes{Field{"embedding_length", "hidden_size"},
+                            Field{"block_count", "num_hidden_layers"},
+                            Field{"feed_forward_length", "intermediate_size"},
+                            Field{"attention.head_count", "num_attention_heads"},
+                            Field{"attention.head_count_kv", "num_key_value_heads"},
+                            Field{"attention.key_length", "head_dim"},
+                            Field{"context_length", "max_position_embeddings"}};
+constexpr std::array kNumbers{Field{"attention.layer_norm_rms_epsilon", "rms_norm_eps"}, Field{"rope.freq_base", "rope_theta"}};
+
+/// What each frequency is divided by, where the file says it in a tensor: the scaling of Llama 3.1 and later.
+Result<json> frequencyScaling(const Checkpoint& model, const TensorInfo& tensor, std::uint64_t positions) {
+  constexpr std::uint64_t kMost = 4096;
+  if (tensor.dtype != DType::F32 || tensor.elements > kMost)
+    return fail(ErrorCode::Unsupported, at({model.path(), tensor.name, tensor.offset}, "is not a list of F32 numbers"));
+  DELTASCOPE_ASSIGN(const auto bytes, model.readAll(tensor));
+  std::vector<float> factors(bytes.size() / sizeof(float));
+  if (!factors.empty()) std::memcpy(factors.data(), bytes.data(), bytes.size());
+  return json{{"rope_type", "longrope"},
+              {"short_factor", factors},
+              {"long_factor", factors},
+              {"original_max_position_embeddings", positions},
+              {"attention_factor", 1.0}};
+}
+
+Result<json> scaling(const Checkpoint& model, const std::string& prefix, const json& config) {
+  const auto& metadata = model.gguf()->metadata();
+  if (const auto* factors = model.find("rope_freqs.weight"))
+    return frequencyScaling(model, *factors, config.value("max_position_embeddings", std::uint64_t{0}));
+  const auto* type = textIn(metadata, prefix + "rope.scaling.type");
+  if (!type || *type == "none") return json();
+  json scaling{{"rope_type", *type}};
+  if (const auto factor = numberIn(metadata, prefix + "rope.scaling.factor")) scaling["factor"] = *factor;
+  if (const auto positions = wholeIn(metadata, prefix + "rope.scaling.original_context_length"))
+    scaling["original_max_position_embeddings"] = *positions;
+  return scaling;
+}
+
+}  // namespace
+
+Result<json> configFromGguf(const Checkpoint& model) {
+  const auto& metadata = model.gguf()->metadata();
+  const auto* architecture = textIn(metadata, "general.architecture");
+  const bool known = architecture && std::ranges::find(kArchitectures, *architecture) != kArchitectures.end();
+  if (!known)
+    return fail(
+        ErrorCode::Unsupported,
+        at({model.path(), {}, {}},
+           "its architecture " + (architecture ? printable(*architecture, 60) : "is not told and") + " cannot be run here"),
+        "supported are llama, qwen2 and qwen3; packing, verifying and unpacking work for every model");
+  const std::string prefix = *architecture + ".";
+  json config{{"model_type", *architecture}};
+  for (const auto& [there, here] : kSizes)
+    if (const auto size = wholeIn(metadata, prefix + std::string(there))) config[std::string(here)] = *size;
+  for (const auto& [there, here] : kNumbers)
+    if (const auto number = numberIn(metadata, prefix + std::string(there))) config[std::string(here)] = *number;
+  if (const auto experts = wholeIn(metadata, prefix + "expert_count"); experts && *experts > 0)
+    return fail(ErrorCode::Unsupported, at({model.path(), {}, {}}, "is a mixture of experts, which cannot be run here"));
+  if (const auto* embedding = model.find("token_embd.weight"); embedding && !embedding->shape.empty())
+    config["vocab_size"] = embedding->shape.front();
+  config["tie_word_embeddings"] = model.find("output.weight") == nullptr;
+  config["attention_bias"] = model.find("blk.0.attn_q.bias") != nullptr;
+  if (const auto end = wholeIn(metadata, "tokenizer.ggml.eos_token_id")) {
+    json ends{*end};
+    if (const auto turn = wholeIn(metadata, "tokenizer.ggml.eot_token_id"); turn && turn != end) ends.push_back(*turn);
+    config["eos_token_id"] = std::move(ends);
+  }
+  DELTASCOPE_ASSIGN(json rope, scaling(model, prefix, config));
+  if (!rope.is_null()) config["rope_scaling"] = std::move(rope);
+  return config;
+}
+
+}  // namespace deltascope

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A tokenizer that a GGUF file's metadata holds gives the ids of the one it was made of.
+#include <QTemporaryDir>
+#include <QtTest>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "core/checkpoint/gguf_companions.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+#include "tests/core/checkpoint/checkpoint_files.h"
+#include "tests/core/checkpoint/gguf_bytes.h"
+
+using namespace deltascope;
+using namespace checkpoint_files;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The demo's tokenizer as llama.cpp's converter writes it.
+std::string withTokenizer(const std::string& pre) {
+  const json file = json::parse(contentOf(fs::path(DELTASCOPE_DEMO) / "chat/tokenizer.json"));
+  std::vector<std::string> tokens(file["model"]["vocab"].size() + file["added_tokens"].size()), merges;
+  std::vector<std::uint32_t> kinds(tokens.size(), 1);
+  for (const auto& [token, id] : file["model"]["vocab"].items()) tokens.at(id.get<std::size_t>()) = token;
+  for (const auto& added : file["added_tokens"]) {
+    tokens.at(added["id"].get<std::size_t>()) = added["content"].get<std::string>();
+    kinds.at(added["id"].get<std::size_t>()) = added["special"].get<bool>() ? 3 : 4;
+  }
+  for (const auto& merge : file["model"]["merges"])
+    merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                       : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  const auto begin = static_cast<std::uint32_t>(std::ranges::find(tokens, "<|begin_of_text|>") - tokens.begin());
+  const auto end = static_cast<std::uint32_t>(std::ranges::find(tokens, "<|eot_id|>") - tokens.begin());
+  GgufBytes bytes;
+  bytes.head(0, 9)
+      .words("general.architecture", "llama")
+      .words("tokenizer.ggml.model", "gpt2")
+      .words("tokenizer.ggml.pre", pre);
+  bytes.list("tokenizer.ggml.tokens", tokens).list("tokenizer.ggml.token_type", kinds).list("tokenizer.ggml.merges", merges);
+  bytes.value("tokenizer.ggml.bos_token_id", begin).value("tokenizer.ggml.eos_token_id", end);
+  bytes.words("tokenizer.chat_template", contentOf(fs::path(DELTASCOPE_DEMO) / "chat/chat_template.jinja"));
+  return bytes.data(0).all();
+}
+
+}  // namespace
+
+class TestGgufTokenizer : public QObject {
+  Q_OBJECT
+  QTemporaryDir m_folder;
+
+  GgufCompanions filesOf(const std::string& pre) {
+    const auto path = write(fs::path(m_folder.path().toStdString()) / (pre + ".gguf"), withTokenizer(pre));
+    auto opened = Checkpoint::open(path);
+    if (!opened) qFatal("%s", describe(opened.error()).c_str());
+    return GgufCompanions(std::make_shared<const Checkpoint>(std::move(*opened)));
+  }
+
+ private slots:
+  void idsAreTheOriginals() {
+    const auto files = filesOf("llama-bpe");
+    QVERIFY(files.has(kTokenizerFile) && files.has(kTokenizerConfigFile) && !files.has(kGenerationConfigFile));
+    const auto tokenizer = Tokenizer::open(files);
+    QVERIFY2(tokenizer, tokenizer ? "" : describe(tokenizer.error()).c_str());
+    const json cases = json::parse(contentOf(fs::path(DELTASCOPE_TEST_DATA) / "text/demo_cases.json"));
+    QVERIFY(cases.size() > 10);
+    for (const auto& row : cases) {
+      const auto text = row["text"].get<std::string>();
+      const auto ids = tokenizer->encode(text, true), bare = tokenizer->encode(text, false);
+      QVERIFY(ids && bare);
+      QCOMPARE(json(*ids), row["ids"]);
+      QCOMPARE(json(*bare), row["ids_no_special"]);
+      QCOMPARE(QString::fromStdString(tokenizer->decode(*ids, true)),
+               QString::fromStdString(row["decoded_skip_special"].get<std::string>()));
+    }
+  }
+
+  void theTemplateIsThere() {
+    const auto config = filesOf("llama-bpe").read(kTokenizerConfigFile);
+    QVERIFY(config);
+    const json parsed = json::parse(*config);
+    QCOMPARE(parsed["chat_template"].get<std::string>(), contentOf(fs::path(DELTASCOPE_DEMO) / "chat/chat_template.jinja"));
+    QCOMPARE(parsed["bos_token"].get<std::string>(), std::string("<|begin_of_text|>"));
+    QCOMPARE(parsed["eos_token"].get<std::string>(), std::string("<|eot_id|>"));
+  }
+
+  void unknownWaysToSplitGiveNoTokenizer() {
+    const auto files = filesOf("some-other");
+    QVERIFY(!files.has(kTokenizerFile) && !files.has(kTokenizerConfigFile));
+    const auto read = files.read(kTokenizerFile);
+    QVERIFY(!read);
+    QCOMPARE(read.error().code, ErrorCode::NotFound);
+  }
+};
+
+QTEST_APPLESS_MAIN(TestGgufTokenizer)
+#include "test_gguf_tokenizer.moc"
