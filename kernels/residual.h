@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernels/blocks.h"
+#include "kernels/element_type.h"
 
 namespace deltascope::kernels {
 
@@ -39,14 +40,11 @@ enum class AnchorKind : std::uint8_t {
   Int8,     ///< LLM.int8: ±round((|q| − ½) · scale), FP32 product; q = 0: round(scale · 0.5/256)
   Blocks,   ///< blocks of `blocks`: ±round(max(|value| − ½ step, step / 512)) in FP32 (blocks.h: blockAnchors)
 };
-/// The 16-bit type anchors are rounded to. For 32-bit finals, whose upper half is coded, Bf16.
-enum class HalfType : std::uint8_t { Bf16, F16 };
-
 /// How a tile's anchors and contexts follow from the base.
 struct AnchorRule {
   AnchorKind kind = AnchorKind::Zero;
-  HalfType half = HalfType::Bf16;
-  std::array<std::uint16_t, 16> lo{};  ///< Nibble: factor of the bin's edge nearer zero, by code, as HalfType bits
+  ElementType half = ElementType::BF16;  ///< 16 bits, of anchors: the final's, BF16 for FP32 finals, whose upper half is coded
+  std::array<std::uint16_t, 16> lo{};    ///< Nibble: factor of the bin's edge nearer zero, by code, as `half`
   unsigned mantissaBits = 0;           ///< Nibble: top mantissa bits of the FP32 absmax in the context, above the code (0…2)
   BlockType blocks = BlockType::Q8_0;  ///< Blocks
   unsigned topExponent = 0;  ///< Ordered, Zero with values: context = clamp(topExponent − exponent(base value), 0, 15)

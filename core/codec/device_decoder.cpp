@@ -7,6 +7,7 @@
 #include "core/codec/sparse_model.h"
 #include "core/codec/traits.h"
 #include "core/quant/base_format.h"
+#include "core/quant/element_type.h"
 
 namespace deltascope {
 namespace {
@@ -112,21 +113,15 @@ Result<DeviceModel> DeviceModel::create(CodecId codec, BaseKind base, DType fina
   state->model = std::move(model);
   state->args.code = traitsOf(codec).device;
   state->args.base = formatOf(base).device().kind;
-  state->args.type = deviceType(finalType);
+  state->args.type = elementType(finalType);
   state->args.largest = largest;
   DELTASCOPE_TRY(state->take(codec, base, finalType));
   return DeviceModel(std::move(state));
 }
 
-kernels::ElementType deviceType(DType type) {
-  return type == DType::F32   ? kernels::ElementType::F32
-         : type == DType::F16 ? kernels::ElementType::F16
-                              : kernels::ElementType::BF16;
-}
-
 kernels::DeviceBase deviceBase(BaseKind kind, DType finalType, std::uint64_t group) {
   kernels::DeviceBase base = formatOf(kind).device();
-  base.type = deviceType(finalType);
+  base.type = elementType(finalType);
   base.group = group;
   return base;
 }

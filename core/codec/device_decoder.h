@@ -8,8 +8,6 @@
 
 namespace deltascope {
 
-[[nodiscard]] kernels::ElementType deviceType(DType type);  ///< of a coded float
-
 /// Unsupported for finals that are not coded floats, which no device needs, and where the codec has no such deltas.
 [[nodiscard]] Result<void> deviceDecodes(CodecId codec, BaseKind base, DType finalType);
 

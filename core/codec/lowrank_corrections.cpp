@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "core/codec/bytes.h"
-#include "core/codec/ordered.h"
+#include "kernels/ordered.h"
 
 namespace deltascope {
 namespace {
@@ -14,13 +14,13 @@ constexpr std::size_t kHeader = 8;
 constexpr unsigned kMaxLow = 30;
 
 std::uint32_t loadOrdered(unsigned size, const std::byte* from) {
-  return size == 2 ? toOrdered16(loadAs<std::uint16_t>(from)) : toOrdered32(loadAs<std::uint32_t>(from));
+  return size == 2 ? kernels::toOrdered16(loadAs<std::uint16_t>(from)) : kernels::toOrdered32(loadAs<std::uint32_t>(from));
 }
 void storeOrdered(unsigned size, std::byte* to, std::uint32_t value) {
   if (size == 2)
-    storeAs(to, fromOrdered16(static_cast<std::uint16_t>(value)));
+    storeAs(to, kernels::fromOrdered16(static_cast<std::uint16_t>(value)));
   else
-    storeAs(to, fromOrdered32(value));
+    storeAs(to, kernels::fromOrdered32(value));
 }
 
 class BitSink {

@@ -5,18 +5,18 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/codec/ordered.h"
 #include "core/codec/planes.h"
 #include "core/quant/base_format.h"
 #include "kernels/backend.h"
 #include "kernels/half.h"
+#include "kernels/ordered.h"
 
 namespace deltascope::residual {
 namespace {
 
 using kernels::AnchorKind;
 using kernels::AnchorRule;
-using kernels::HalfType;
+using kernels::ElementType;
 
 /// The largest exponent among the samples' parents, so that class 0 is the top octave.
 unsigned topExponent(std::span<const DeltaSample> samples, DType type) {
@@ -101,7 +101,7 @@ void loadFinal(const AnchorRule& rule, const BaseSlice& base, std::span<const st
         tile.final[i] = static_cast<std::uint16_t>(bits >> 16);
         tile.low[i] = static_cast<std::uint16_t>(bits);
       } else {
-        const std::uint32_t d = toOrdered32(bits) - toOrdered32(tile.parents[i]);
+        const std::uint32_t d = kernels::toOrdered32(bits) - kernels::toOrdered32(tile.parents[i]);
         tile.final[i] = static_cast<std::uint16_t>((d + 0x8000u) >> 16);
         tile.low[i] = static_cast<std::uint16_t>(d);
       }
@@ -124,7 +124,8 @@ void storeHalves(const BaseSlice& base, const Tile& tile, std::size_t offset, st
       bits = static_cast<std::uint32_t>(tile.final[i]) << 16 | tile.low[i];
     } else {
       const auto low = static_cast<std::uint32_t>(static_cast<std::int32_t>(static_cast<std::int16_t>(tile.low[i])));
-      bits = fromOrdered32(toOrdered32(tile.parents[i]) + (static_cast<std::uint32_t>(tile.final[i]) << 16) + low);
+      bits = kernels::fromOrdered32(kernels::toOrdered32(tile.parents[i]) + (static_cast<std::uint32_t>(tile.final[i]) << 16) +
+                                    low);
     }
     std::memcpy(final.data() + (offset + i) * 4, &bits, 4);
   }

@@ -4,9 +4,9 @@
 #include <array>
 
 #include "core/codec/bytes.h"
-#include "core/codec/ordered.h"
 #include "core/codec/sparse_model.h"
 #include "kernels/backend.h"
+#include "kernels/ordered.h"
 
 namespace deltascope {
 
@@ -36,16 +36,16 @@ inline constexpr std::size_t kSparseTileRoom = kTileElements * 4 + kTileElements
 template <class T>
 [[nodiscard]] constexpr T toOrdered(T bits) {
   if constexpr (sizeof(T) == 2)
-    return toOrdered16(bits);
+    return kernels::toOrdered16(bits);
   else
-    return toOrdered32(bits);
+    return kernels::toOrdered32(bits);
 }
 template <class T>
 [[nodiscard]] constexpr T fromOrdered(T value) {
   if constexpr (sizeof(T) == 2)
-    return fromOrdered16(value);
+    return kernels::fromOrdered16(value);
   else
-    return fromOrdered32(value);
+    return kernels::fromOrdered32(value);
 }
 
 }  // namespace deltascope

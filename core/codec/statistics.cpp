@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/codec/bytes.h"
-#include "core/codec/ordered.h"
+#include "kernels/ordered.h"
 
 namespace deltascope {
 namespace {
@@ -50,11 +50,11 @@ void deltasOf(const std::byte* base, const std::byte* final, std::span<std::int3
   for (std::size_t i = 0; i < into.size(); ++i) {
     const auto b = loadAs<T>(base + i * sizeof(T)), f = loadAs<T>(final + i * sizeof(T));
     if constexpr (sizeof(T) == 2) {
-      into[i] = static_cast<std::int16_t>(toOrdered16(f)) - static_cast<std::int16_t>(toOrdered16(b));
+      into[i] = static_cast<std::int16_t>(kernels::toOrdered16(f)) - static_cast<std::int16_t>(kernels::toOrdered16(b));
     } else {
       using Limits = std::numeric_limits<std::int32_t>;
       const std::int64_t delta =
-          std::int64_t{static_cast<std::int32_t>(toOrdered32(f))} - static_cast<std::int32_t>(toOrdered32(b));
+          std::int64_t{static_cast<std::int32_t>(kernels::toOrdered32(f))} - static_cast<std::int32_t>(kernels::toOrdered32(b));
       into[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(delta, Limits::min(), Limits::max()));
     }
   }

@@ -7,13 +7,13 @@
 #include <cmath>
 
 #include "core/base/units.h"
-#include "core/quant/float_type.h"
+#include "core/quant/element_type.h"
 #include "kernels/half.h"
 
 namespace deltascope {
 namespace {
 
-using kernels::HalfType;
+using kernels::ElementType;
 
 const kernels::QuantizeOps& ops() { return kernels::quantizeOps(kernels::bestIsa()); }
 
@@ -34,12 +34,12 @@ float edgeOf(const CodeBook& book, std::size_t rank) {
 kernels::AnchorRule fourBitAnchors(const CodeBook& book, DType finalType) {
   kernels::AnchorRule rule;
   rule.kind = kernels::AnchorKind::Nibble;
-  rule.half = finalType == DType::F16 ? HalfType::F16 : HalfType::Bf16;
+  rule.half = anchorType(finalType);
   for (std::size_t rank = 0; rank < book.order.size(); ++rank) {
     const float edge = edgeOf(book, rank);
-    rule.lo[book.order[rank]] = rule.half == HalfType::Bf16
+    rule.lo[book.order[rank]] = rule.half == ElementType::BF16
                                     ? static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(edge) >> 16)
-                                    : kernels::toF16(edge);
+                                    : kernels::toF16KeepingNan(edge);
   }
   return rule;
 }
@@ -48,7 +48,7 @@ void fourBitValues(const kernels::FourBitCode& code, std::span<const std::uint8_
                    std::uint64_t group, DType dtype, std::span<std::byte> into) {
   const auto block = static_cast<std::size_t>(group);
   const std::size_t size = bytesOf(dtype), n = into.size() / size, whole = n - n % block;
-  const auto type = floatType(dtype);
+  const auto type = elementType(dtype);
   assert(codes.size() >= ceilDiv(n, 2) && scales.size() >= ceilDiv(n, block));
   if (whole) ops().dequantize4bit(code, codes.data(), whole, block, scales.data(), type, into.data());
   if (whole < n)
@@ -58,12 +58,12 @@ void fourBitValues(const kernels::FourBitCode& code, std::span<const std::uint8_
 
 void toFloat(DType dtype, std::span<const std::byte> from, std::span<float> into) {
   assert(isCodedFloat(dtype) && from.size() == into.size() * bytesOf(dtype));
-  ops().toFloat(floatType(dtype), from.data(), into.size(), into.data());
+  ops().toFloat(elementType(dtype), from.data(), into.size(), into.data());
 }
 
 void fromFloat(DType dtype, std::span<const float> from, std::span<std::byte> into) {
   assert(isCodedFloat(dtype) && into.size() == from.size() * bytesOf(dtype));
-  ops().fromFloat(floatType(dtype), from.data(), from.size(), into.data());
+  ops().fromFloat(elementType(dtype), from.data(), from.size(), into.data());
 }
 
 }  // namespace deltascope

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/pipeline/pipeline.h"
 #include "core/quant/bitsandbytes/quantize.h"
+#include "core/quant/element_type.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/selftest_parts.h"
 #include "core/runtime/selftest_small_model.h"
@@ -48,9 +49,7 @@ Result<Weight> denseWeight(kernels::Backend& backend, DType type, std::uint64_t 
   std::vector<std::byte> bytes(kRows * columns * (type == DType::F32 ? 4 : 2));
   fromFloat(type, gaussian(kRows * columns, 31), bytes);
   DELTASCOPE_ASSIGN(auto there, onDevice(backend, bytes));
-  weight.matrix.type = type == DType::F32   ? kernels::ElementType::F32
-                       : type == DType::F16 ? kernels::ElementType::F16
-                                            : kernels::ElementType::BF16;
+  weight.matrix.type = elementType(type);
   weight.matrix.elements = there.data();
   weight.name = std::string(nameOf(type));
   weight.memory.push_back(std::move(there));

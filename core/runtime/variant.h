@@ -9,6 +9,7 @@
 #include "core/payload/payload.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/source.h"
+#include "core/quant/element_type.h"
 #include "core/runtime/companions.h"
 
 namespace deltascope {
@@ -58,11 +59,5 @@ struct Variant {
 /// Mismatch where a payload says which bytes the base has and it has others. Reads all of them: to tell why a weight cannot be
 /// rebuilt, since over another base a sound delta may look damaged.
 [[nodiscard]] Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin);
-
-[[nodiscard]] constexpr kernels::ElementType elementType(DType dtype) {
-  return dtype == DType::F32   ? kernels::ElementType::F32
-         : dtype == DType::F16 ? kernels::ElementType::F16
-                               : kernels::ElementType::BF16;
-}
 
 }  // namespace deltascope

@@ -12,7 +12,7 @@ void storeKv(CpuContext& context, const StoreKvArgs& args) {
   const auto& convert = quantizeOps(context.ops.isa);
   const auto store = [&](void* into, const float* from, std::size_t token, std::size_t head) {
     const std::size_t place = (head * cache.capacity + args.firstPosition + token) * dim;
-    convert.fromFloat(floatType(cache.type), from + (token * cache.kvHeads + head) * dim, dim,
+    convert.fromFloat(cache.type, from + (token * cache.kvHeads + head) * dim, dim,
                       static_cast<std::byte*>(into) + place * size);
   };
   const auto tokens = itemsAtATime(args.tokens, 2 * std::uint64_t{cache.kvHeads} * dim, context.pool.threads());

@@ -45,7 +45,7 @@ DELTASCOPE_INLINE void oneAnchor(float value, float step, std::uint16_t& anchor,
   const float inner = size - 0.5f * step, least = step * 0x1p-9f;
   const float edge = inner > least ? inner : least;
   const std::uint32_t sign = bitsOf(value) >> 16 & 0x8000u;
-  anchor = static_cast<std::uint16_t>((kF16 ? toF16(edge) : toBf16(edge)) | sign);
+  anchor = static_cast<std::uint16_t>((kF16 ? toF16KeepingNan(edge) : toBf16KeepingNan(edge)) | sign);
   context = static_cast<std::uint8_t>(sizeClass(bitsOf(size), bitsOf(step), bitsOf(edge)) << 2 | (bitsOf(step) >> 21 & 3));
 }
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/account.h"
 #include "kernels/cpu/cpu_ops.h"
 #include "kernels/cpu/pool.h"
+#include "kernels/shared/account.h"
 
 namespace deltascope::kernels {
 

@@ -41,7 +41,7 @@ void rmsNormRow(const RmsNormArgs& args, std::uint32_t row, Isa isa) {
   for (std::size_t begin = 0; begin < args.columns; begin += kPart) {
     const std::size_t part = std::min(kPart, args.columns - begin);
     const auto* bytes = static_cast<const std::byte*>(args.weight) + begin * bytesOf(args.weightType);
-    quantizeOps(isa).toFloat(floatType(args.weightType), bytes, part, weight);
+    quantizeOps(isa).toFloat(args.weightType, bytes, part, weight);
     byLanes(part, [&](std::size_t i, std::size_t n) {
       const auto v = L::mul(L::mul(loadUpTo<L>(x + begin + i, n), scale), loadUpTo<L>(weight + i, n));
       storeUpTo<L>(y + begin + i, v, n);

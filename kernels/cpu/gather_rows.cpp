@@ -48,8 +48,7 @@ class MadeRows {
         const std::uint64_t row = m_args.rows[*next] * columns;
         const std::uint64_t from = std::max(first, row), to = std::min(first + count, row + columns);
         quantizeOps(m_context.ops.isa)
-            .toFloat(floatType(m_args.table.type), made + (from - first) * size, to - from,
-                     m_args.into + *next * columns + (from - row));
+            .toFloat(m_args.table.type, made + (from - first) * size, to - from, m_args.into + *next * columns + (from - row));
       }
       first += count;
     }

@@ -93,8 +93,8 @@ struct ScalarLanes {
   static Vec roundTo(const Vec& x) {
     if constexpr (T == ElementType::F32) return x;
     return each([&](std::size_t i) {
-      if constexpr (T == ElementType::F16) return fromF16(toF16(x[i]));
-      return fromBf16(toBf16(x[i]));
+      if constexpr (T == ElementType::F16) return fromF16(toF16KeepingNan(x[i]));
+      return fromBf16(toBf16KeepingNan(x[i]));
     });
   }
   /// 32 elements of a matrix as those in even and those in odd columns.

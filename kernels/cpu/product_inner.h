@@ -297,8 +297,8 @@ class Product {
   void finish(std::uint64_t row, const float* sums) {
     float bias = 0;
     if (m_args.bias)
-      quantizeOps(m_isa).toFloat(floatType(m_args.biasType),
-                                 static_cast<const std::byte*>(m_args.bias) + row * bytesOf(m_args.biasType), 1, &bias);
+      quantizeOps(m_isa).toFloat(m_args.biasType, static_cast<const std::byte*>(m_args.bias) + row * bytesOf(m_args.biasType),
+                                 1, &bias);
     for (std::size_t t = 0; t < m_tokens; ++t) {
       float& y = m_y[t * m_args.weight.rows + row];
       float result = L::sum(L::load(sums + t * 16));

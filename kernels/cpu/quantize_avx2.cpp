@@ -18,20 +18,20 @@ __m256i loadWhole(const void* from) { return _mm256_loadu_si256(static_cast<cons
 void storeHalf(void* into, __m128i x) { _mm_storeu_si128(static_cast<__m128i*>(into), x); }
 void storeWhole(void* into, __m256i x) { _mm256_storeu_si256(static_cast<__m256i*>(into), x); }
 
-template <FloatType T>
+template <ElementType T>
 __m256 load8(const std::byte* from) {
-  if constexpr (T == FloatType::F32) return _mm256_castsi256_ps(loadWhole(from));
-  if constexpr (T == FloatType::F16) return _mm256_cvtph_ps(loadHalf(from));
+  if constexpr (T == ElementType::F32) return _mm256_castsi256_ps(loadWhole(from));
+  if constexpr (T == ElementType::F16) return _mm256_cvtph_ps(loadHalf(from));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(loadHalf(from)), 16));
 }
 
 /// Bit patterns of 8 floats in `T`, in the low half of each lane.
-template <FloatType T>
+template <ElementType T>
 __m256i round8(__m256 x) {
   const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
   const __m256i bits = _mm256_castps_si256(x);
-  if constexpr (T == FloatType::F32) return _mm256_blendv_epi8(bits, _mm256_set1_epi32(kNanBits), nan);
-  if constexpr (T == FloatType::F16) {
+  if constexpr (T == ElementType::F32) return _mm256_blendv_epi8(bits, _mm256_set1_epi32(kNanBits), nan);
+  if constexpr (T == ElementType::F16) {
     const __m256i half = _mm256_cvtepu16_epi32(_mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     return _mm256_blendv_epi8(half, _mm256_set1_epi32(0x7E00), nan);
   }
@@ -42,9 +42,9 @@ __m256i round8(__m256 x) {
 
 __m128i narrow8(__m256i words) { return _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)); }
 
-template <FloatType T>
+template <ElementType T>
 void store8(__m256 x, std::byte* into) {
-  if constexpr (T == FloatType::F32) {
+  if constexpr (T == ElementType::F32) {
     storeWhole(into, round8<T>(x));
   } else {
     storeHalf(into, narrow8(round8<T>(x)));
@@ -52,14 +52,14 @@ void store8(__m256 x, std::byte* into) {
 }
 
 /// Largest magnitude of `n` weights, as its bits.
-template <FloatType T>
+template <ElementType T>
 std::uint32_t largest(const std::byte* from, std::size_t n) {
   constexpr std::size_t kLanes = 32 / bytesOf(T);
   __m256i top = _mm256_setzero_si256();
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     const __m256i x = loadWhole(from + i * bytesOf(T));
-    if constexpr (T == FloatType::F32) {
+    if constexpr (T == ElementType::F32) {
       top = _mm256_max_epu32(top, _mm256_and_si256(x, _mm256_set1_epi32(0x7FFFFFFF)));
     } else {
       top = _mm256_max_epu16(top, _mm256_and_si256(x, _mm256_set1_epi16(0x7FFF)));
@@ -67,7 +67,7 @@ std::uint32_t largest(const std::byte* from, std::size_t n) {
   }
   std::uint32_t result = 0;
   __m128i half;
-  if constexpr (T == FloatType::F32) {
+  if constexpr (T == ElementType::F32) {
     half = _mm_max_epu32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
     half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0x4E));
     half = _mm_max_epu32(half, _mm_shuffle_epi32(half, 0xB1));
@@ -80,12 +80,12 @@ std::uint32_t largest(const std::byte* from, std::size_t n) {
   for (; i < n; ++i) {
     std::uint32_t bits = 0;
     std::memcpy(&bits, from + i * bytesOf(T), bytesOf(T));
-    result = std::max(result, bits & (T == FloatType::F32 ? 0x7FFFFFFFu : 0x7FFFu));
+    result = std::max(result, bits & (T == ElementType::F32 ? 0x7FFFFFFFu : 0x7FFFu));
   }
   return result;
 }
 
-template <FloatType T>
+template <ElementType T>
 void absmaxT(const std::byte* weights, std::size_t n, std::size_t run, float* into) {
   for (std::size_t begin = 0; begin < n; begin += run)
     *into++ = magnitudeToFloat(T, largest<T>(weights + begin * bytesOf(T), std::min(run, n - begin)));
@@ -98,7 +98,7 @@ __m256i rank8(const FourBitCode& code, __m256 y) {
   return rank;
 }
 
-template <FloatType T>
+template <ElementType T>
 void quantize4bitT(const FourBitCode& code, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
                    float* absmaxes) {
   const __m128i order = loadHalf(code.order.data());
@@ -122,7 +122,7 @@ void quantize4bitT(const FourBitCode& code, const std::byte* weights, std::size_
 }
 
 /// A block has only sixteen different results: they are rounded once and looked up.
-template <FloatType T>
+template <ElementType T>
 void dequantize4bitT(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block,
                      const float* absmaxes, std::byte* into) {
   const __m256 low = _mm256_loadu_ps(code.values.data()), high = _mm256_loadu_ps(code.values.data() + 8);
@@ -136,7 +136,7 @@ void dequantize4bitT(const FourBitCode& code, const std::uint8_t* codes, std::si
       const __m128i packed = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + i / 2)));
       const __m128i nibbles =
           _mm_and_si128(_mm_or_si128(_mm_srli_epi16(packed, 4), _mm_slli_epi16(packed, 8)), _mm_set1_epi8(15));
-      if constexpr (T == FloatType::F32) {
+      if constexpr (T == ElementType::F32) {
         for (int half = 0; half < 2; ++half) {
           const __m256i index = _mm256_cvtepu8_epi32(half ? _mm_srli_si128(nibbles, 8) : nibbles);
           const __m256 a = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(first, index));
@@ -153,7 +153,7 @@ void dequantize4bitT(const FourBitCode& code, const std::uint8_t* codes, std::si
   }
 }
 
-template <FloatType T>
+template <ElementType T>
 void quantizeInt8T(const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
   const __m256 f = _mm256_set1_ps(factor), limit = _mm256_set1_ps(127.0f), negative = _mm256_set1_ps(-127.0f);
   const __m256 infinity = _mm256_castsi256_ps(_mm256_set1_epi32(kInfinityBits));
@@ -170,7 +170,7 @@ void quantizeInt8T(const std::byte* weights, std::size_t n, float factor, std::i
   scalar::quantizeInt8(T, weights + i * bytesOf(T), n - i, factor, codes + i);
 }
 
-template <FloatType T>
+template <ElementType T>
 void dequantizeInt8T(const std::int8_t* codes, std::size_t n, float scale, std::byte* into) {
   const __m256 s = _mm256_set1_ps(scale), inverse = _mm256_set1_ps(scalar::kInverse127);
   std::size_t i = 0;
@@ -182,14 +182,14 @@ void dequantizeInt8T(const std::int8_t* codes, std::size_t n, float scale, std::
   scalar::dequantizeInt8(codes + i, n - i, scale, T, into + i * bytesOf(T));
 }
 
-template <FloatType T>
+template <ElementType T>
 void toFloatT(const std::byte* from, std::size_t n, float* into) {
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) _mm256_storeu_ps(into + i, load8<T>(from + i * bytesOf(T)));
   scalar::toFloat(T, from + i * bytesOf(T), n - i, into + i);
 }
 
-template <FloatType T>
+template <ElementType T>
 void fromFloatT(const float* from, std::size_t n, std::byte* into) {
   std::size_t i = 0;
   for (; i + 8 <= n; i += 8) store8<T>(_mm256_loadu_ps(from + i), into + i * bytesOf(T));
@@ -198,30 +198,30 @@ void fromFloatT(const float* from, std::size_t n, std::byte* into) {
 
 }  // namespace
 
-#define DELTASCOPE_BY_TYPE(function, ...)            \
-  switch (type) {                                    \
-    case FloatType::F32:                             \
-      return function<FloatType::F32>(__VA_ARGS__);  \
-    case FloatType::F16:                             \
-      return function<FloatType::F16>(__VA_ARGS__);  \
-    case FloatType::BF16:                            \
-      return function<FloatType::BF16>(__VA_ARGS__); \
+#define DELTASCOPE_BY_TYPE(function, ...)              \
+  switch (type) {                                      \
+    case ElementType::F32:                             \
+      return function<ElementType::F32>(__VA_ARGS__);  \
+    case ElementType::F16:                             \
+      return function<ElementType::F16>(__VA_ARGS__);  \
+    case ElementType::BF16:                            \
+      return function<ElementType::BF16>(__VA_ARGS__); \
   }
 
 const QuantizeOps kAvx2QuantizeOps{
-    [](FloatType type, const std::byte* from, std::size_t n, float* into) { DELTASCOPE_BY_TYPE(toFloatT, from, n, into) },
-    [](FloatType type, const float* from, std::size_t n, std::byte* into) { DELTASCOPE_BY_TYPE(fromFloatT, from, n, into) },
-    [](FloatType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
+    [](ElementType type, const std::byte* from, std::size_t n, float* into) { DELTASCOPE_BY_TYPE(toFloatT, from, n, into) },
+    [](ElementType type, const float* from, std::size_t n, std::byte* into) { DELTASCOPE_BY_TYPE(fromFloatT, from, n, into) },
+    [](ElementType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
       DELTASCOPE_BY_TYPE(absmaxT, weights, n, run, into)
     },
-    [](const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
-       float* absmax) { DELTASCOPE_BY_TYPE(quantize4bitT, code, weights, n, block, codes, absmax) },
+    [](const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::size_t block,
+       std::uint8_t* codes, float* absmax) { DELTASCOPE_BY_TYPE(quantize4bitT, code, weights, n, block, codes, absmax) },
     [](const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmax,
-       FloatType type, std::byte* into) { DELTASCOPE_BY_TYPE(dequantize4bitT, code, codes, n, block, absmax, into) },
-    [](FloatType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
+       ElementType type, std::byte* into) { DELTASCOPE_BY_TYPE(dequantize4bitT, code, codes, n, block, absmax, into) },
+    [](ElementType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
       DELTASCOPE_BY_TYPE(quantizeInt8T, weights, n, factor, codes)
     },
-    [](const std::int8_t* codes, std::size_t n, float scale, FloatType type, std::byte* into) {
+    [](const std::int8_t* codes, std::size_t n, float scale, ElementType type, std::byte* into) {
       DELTASCOPE_BY_TYPE(dequantizeInt8T, codes, n, scale, into)
     },
 };

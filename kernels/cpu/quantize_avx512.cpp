@@ -14,21 +14,21 @@
 namespace deltascope::kernels {
 namespace {
 
-template <FloatType T>
+template <ElementType T>
 __m512 load16(const std::byte* from) {
-  if constexpr (T == FloatType::F32) return _mm512_loadu_ps(from);
+  if constexpr (T == ElementType::F32) return _mm512_loadu_ps(from);
   const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  if constexpr (T == FloatType::F16) return _mm512_cvtph_ps(half);
+  if constexpr (T == ElementType::F16) return _mm512_cvtph_ps(half);
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
 /// Bit patterns of 16 floats in `T`, in the low half of each lane.
-template <FloatType T>
+template <ElementType T>
 __m512i round16(__m512 x) {
   const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   const __m512i bits = _mm512_castps_si512(x);
-  if constexpr (T == FloatType::F32) return _mm512_mask_mov_epi32(bits, nan, _mm512_set1_epi32(kNanBits));
-  if constexpr (T == FloatType::F16) {
+  if constexpr (T == ElementType::F32) return _mm512_mask_mov_epi32(bits, nan, _mm512_set1_epi32(kNanBits));
+  if constexpr (T == ElementType::F16) {
     const __m512i half = _mm512_cvtepu16_epi32(_mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     return _mm512_mask_mov_epi32(half, nan, _mm512_set1_epi32(0x7E00));
   }
@@ -37,10 +37,10 @@ __m512i round16(__m512 x) {
   return _mm512_mask_mov_epi32(_mm512_srli_epi32(sum, 16), nan, _mm512_set1_epi32(0x7FC0));
 }
 
-template <FloatType T>
+template <ElementType T>
 void store16(__m512 x, std::byte* into) {
   const __m512i bits = round16<T>(x);
-  if constexpr (T == FloatType::F32) {
+  if constexpr (T == ElementType::F32) {
     _mm512_storeu_si512(into, bits);
   } else {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(into), _mm512_cvtepi32_epi16(bits));
@@ -48,9 +48,9 @@ void store16(__m512 x, std::byte* into) {
 }
 
 /// Largest magnitude of `n` weights, as its bits.
-template <FloatType T>
+template <ElementType T>
 std::uint32_t largest(const std::byte* from, std::size_t n) {
-  if constexpr (T == FloatType::F32) {
+  if constexpr (T == ElementType::F32) {
     const __m512i mask = _mm512_set1_epi32(0x7FFFFFFF);
     __m512i top = _mm512_setzero_si512();
     std::size_t i = 0;
@@ -76,7 +76,7 @@ std::uint32_t largest(const std::byte* from, std::size_t n) {
   }
 }
 
-template <FloatType T>
+template <ElementType T>
 void absmaxT(const std::byte* weights, std::size_t n, std::size_t run, float* into) {
   for (std::size_t begin = 0; begin < n; begin += run)
     *into++ = magnitudeToFloat(T, largest<T>(weights + begin * bytesOf(T), std::min(run, n - begin)));
@@ -135,9 +135,9 @@ __m512i codes16(const Search& s, const Buckets& b, __m512 x) {
 }
 
 /// 32 weights as those at even and those at odd positions.
-template <FloatType T>
+template <ElementType T>
 void loadPairs(const std::byte* from, __m512& even, __m512& odd) {
-  if constexpr (T == FloatType::BF16) {
+  if constexpr (T == ElementType::BF16) {
     const __m512i both = _mm512_loadu_si512(from);
     even = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
     odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xFFFF0000))));
@@ -149,7 +149,7 @@ void loadPairs(const std::byte* from, __m512& even, __m512& odd) {
   }
 }
 
-template <FloatType T, bool kExtras>
+template <ElementType T, bool kExtras>
 void quantize4bitT(const FourBitCode& code, const Buckets& b, const std::byte* weights, std::size_t n, std::size_t block,
                    std::uint8_t* codes, float* absmaxes) {
   Search s;
@@ -184,13 +184,13 @@ __m256i nibbles32(const std::uint8_t* codes) {
 }
 
 /// A block has only sixteen different results: they are rounded once and looked up.
-template <FloatType T>
+template <ElementType T>
 void dequantize4bitT(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block,
                      const float* absmaxes, std::byte* into) {
   const __m512 values = _mm512_loadu_ps(code.values.data());
   for (std::size_t begin = 0; begin < n; begin += block, codes += block / 2, into += block * bytesOf(T)) {
     const __m512i results = round16<T>(_mm512_mul_ps(values, _mm512_set1_ps(*absmaxes++)));
-    if constexpr (T == FloatType::F32) {
+    if constexpr (T == ElementType::F32) {
       for (std::size_t i = 0; i < block; i += 32) {
         const __m256i nibbles = nibbles32(codes + i / 2);
         const __m512i first = _mm512_cvtepu8_epi32(_mm256_castsi256_si128(nibbles));
@@ -206,7 +206,7 @@ void dequantize4bitT(const FourBitCode& code, const std::uint8_t* codes, std::si
   }
 }
 
-template <FloatType T>
+template <ElementType T>
 void quantizeInt8T(const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
   const __m512 f = _mm512_set1_ps(factor), limit = _mm512_set1_ps(127.0f);
   const __m512 infinity = _mm512_castsi512_ps(_mm512_set1_epi32(kInfinityBits));
@@ -220,7 +220,7 @@ void quantizeInt8T(const std::byte* weights, std::size_t n, float factor, std::i
   scalar::quantizeInt8(T, weights + i * bytesOf(T), n - i, factor, codes + i);
 }
 
-template <FloatType T>
+template <ElementType T>
 void dequantizeInt8T(const std::int8_t* codes, std::size_t n, float scale, std::byte* into) {
   const __m512 s = _mm512_set1_ps(scale), inverse = _mm512_set1_ps(scalar::kInverse127);
   std::size_t i = 0;
@@ -232,21 +232,21 @@ void dequantizeInt8T(const std::int8_t* codes, std::size_t n, float scale, std::
   scalar::dequantizeInt8(codes + i, n - i, scale, T, into + i * bytesOf(T));
 }
 
-template <FloatType T>
+template <ElementType T>
 void toFloatT(const std::byte* from, std::size_t n, float* into) {
   std::size_t i = 0;
   for (; i + 16 <= n; i += 16) _mm512_storeu_ps(into + i, load16<T>(from + i * bytesOf(T)));
   scalar::toFloat(T, from + i * bytesOf(T), n - i, into + i);
 }
 
-template <FloatType T>
+template <ElementType T>
 void fromFloatT(const float* from, std::size_t n, std::byte* into) {
   std::size_t i = 0;
   for (; i + 16 <= n; i += 16) store16<T>(_mm512_loadu_ps(from + i), into + i * bytesOf(T));
   scalar::fromFloat(T, from + i, n - i, into + i * bytesOf(T));
 }
 
-template <FloatType T>
+template <ElementType T>
 void quantize4bitAny(const FourBitCode& code, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
                      float* absmaxes) {
   const Buckets b = makeBuckets(code);
@@ -259,30 +259,30 @@ void quantize4bitAny(const FourBitCode& code, const std::byte* weights, std::siz
 
 }  // namespace
 
-#define DELTASCOPE_BY_TYPE(function, ...)            \
-  switch (type) {                                    \
-    case FloatType::F32:                             \
-      return function<FloatType::F32>(__VA_ARGS__);  \
-    case FloatType::F16:                             \
-      return function<FloatType::F16>(__VA_ARGS__);  \
-    case FloatType::BF16:                            \
-      return function<FloatType::BF16>(__VA_ARGS__); \
+#define DELTASCOPE_BY_TYPE(function, ...)              \
+  switch (type) {                                      \
+    case ElementType::F32:                             \
+      return function<ElementType::F32>(__VA_ARGS__);  \
+    case ElementType::F16:                             \
+      return function<ElementType::F16>(__VA_ARGS__);  \
+    case ElementType::BF16:                            \
+      return function<ElementType::BF16>(__VA_ARGS__); \
   }
 
 const QuantizeOps kAvx512QuantizeOps{
-    [](FloatType type, const std::byte* from, std::size_t n, float* into) { DELTASCOPE_BY_TYPE(toFloatT, from, n, into) },
-    [](FloatType type, const float* from, std::size_t n, std::byte* into) { DELTASCOPE_BY_TYPE(fromFloatT, from, n, into) },
-    [](FloatType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
+    [](ElementType type, const std::byte* from, std::size_t n, float* into) { DELTASCOPE_BY_TYPE(toFloatT, from, n, into) },
+    [](ElementType type, const float* from, std::size_t n, std::byte* into) { DELTASCOPE_BY_TYPE(fromFloatT, from, n, into) },
+    [](ElementType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
       DELTASCOPE_BY_TYPE(absmaxT, weights, n, run, into)
     },
-    [](const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
-       float* absmax) { DELTASCOPE_BY_TYPE(quantize4bitAny, code, weights, n, block, codes, absmax) },
+    [](const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::size_t block,
+       std::uint8_t* codes, float* absmax) { DELTASCOPE_BY_TYPE(quantize4bitAny, code, weights, n, block, codes, absmax) },
     [](const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmax,
-       FloatType type, std::byte* into) { DELTASCOPE_BY_TYPE(dequantize4bitT, code, codes, n, block, absmax, into) },
-    [](FloatType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
+       ElementType type, std::byte* into) { DELTASCOPE_BY_TYPE(dequantize4bitT, code, codes, n, block, absmax, into) },
+    [](ElementType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
       DELTASCOPE_BY_TYPE(quantizeInt8T, weights, n, factor, codes)
     },
-    [](const std::int8_t* codes, std::size_t n, float scale, FloatType type, std::byte* into) {
+    [](const std::int8_t* codes, std::size_t n, float scale, ElementType type, std::byte* into) {
       DELTASCOPE_BY_TYPE(dequantizeInt8T, codes, n, scale, into)
     },
 };

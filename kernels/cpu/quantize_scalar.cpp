@@ -9,8 +9,8 @@
 namespace deltascope::kernels {
 namespace {
 
-std::uint32_t magnitudeBits(FloatType type, const std::byte* from, std::size_t i) {
-  if (type == FloatType::F32) {
+std::uint32_t magnitudeBits(ElementType type, const std::byte* from, std::size_t i) {
+  if (type == ElementType::F32) {
     std::uint32_t bits = 0;
     std::memcpy(&bits, from + 4 * i, 4);
     return bits & 0x7FFFFFFF;
@@ -31,7 +31,7 @@ std::uint8_t codeOf(const FourBitCode& code, float y) {
 constexpr std::size_t kGroup = 32;  // divides every block
 
 /// Boundary by boundary over a group: loops that any compiler turns into vectors.
-void quantizeGroup(const FourBitCode& code, FloatType type, const std::byte* weights, float inverse, std::uint8_t* codes) {
+void quantizeGroup(const FourBitCode& code, ElementType type, const std::byte* weights, float inverse, std::uint8_t* codes) {
   std::array<float, kGroup> y;
   std::array<std::int32_t, kGroup> rank{};
   scalar::toFloat(type, weights, kGroup, y.data());
@@ -45,7 +45,7 @@ void quantizeGroup(const FourBitCode& code, FloatType type, const std::byte* wei
 /// std::max would drop a NaN.
 float clampAbsmax(float absmax) { return absmax < kSmallestAbsmax ? kSmallestAbsmax : absmax; }
 
-std::array<std::uint32_t, 16> roundedValues(const FourBitCode& code, float absmax, FloatType type) {
+std::array<std::uint32_t, 16> roundedValues(const FourBitCode& code, float absmax, ElementType type) {
   std::array<std::uint32_t, 16> bits{};
   for (std::size_t c = 0; c < 16; ++c) store(type, code.values[c] * absmax, reinterpret_cast<std::byte*>(&bits[c]), 0);
   return bits;
@@ -55,19 +55,19 @@ std::array<std::uint32_t, 16> roundedValues(const FourBitCode& code, float absma
 
 namespace scalar {
 
-void toFloat(FloatType type, const std::byte* from, std::size_t n, float* into) {
-  if (type == FloatType::F32) {
+void toFloat(ElementType type, const std::byte* from, std::size_t n, float* into) {
+  if (type == ElementType::F32) {
     if (n) std::memcpy(into, from, 4 * n);
     return;
   }
   for (std::size_t i = 0; i < n; ++i) into[i] = load(type, from, i);
 }
 
-void fromFloat(FloatType type, const float* from, std::size_t n, std::byte* into) {
+void fromFloat(ElementType type, const float* from, std::size_t n, std::byte* into) {
   for (std::size_t i = 0; i < n; ++i) store(type, from[i], into, i);
 }
 
-void absmax(FloatType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
+void absmax(ElementType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
   for (std::size_t begin = 0; begin < n; begin += run) {
     std::uint32_t largest = 0;
     for (std::size_t i = begin, end = std::min(n, begin + run); i < end; ++i)
@@ -76,7 +76,7 @@ void absmax(FloatType type, const std::byte* weights, std::size_t n, std::size_t
   }
 }
 
-void quantize4bit(const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::size_t block,
+void quantize4bit(const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::size_t block,
                   std::uint8_t* codes, float* absmaxes) {
   for (std::size_t begin = 0; begin < n; begin += block) {
     const std::byte* from = weights + begin * bytesOf(type);
@@ -88,7 +88,7 @@ void quantize4bit(const FourBitCode& code, FloatType type, const std::byte* weig
 }
 
 void dequantize4bit(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmaxes,
-                    FloatType type, std::byte* into) {
+                    ElementType type, std::byte* into) {
   for (std::size_t begin = 0; begin < n; begin += block) {
     dequantize4bitTail(code, codes, block, *absmaxes++, type, into);
     codes += block / 2;
@@ -96,20 +96,20 @@ void dequantize4bit(const FourBitCode& code, const std::uint8_t* codes, std::siz
   }
 }
 
-void quantizeInt8(FloatType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
+void quantizeInt8(ElementType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
   for (std::size_t i = 0; i < n; ++i) {
     const float y = load(type, weights, i) * factor;
     codes[i] = isFinite(y) ? static_cast<std::int8_t>(std::nearbyint(std::clamp(y, -127.0f, 127.0f))) : std::int8_t{0};
   }
 }
 
-void dequantizeInt8(const std::int8_t* codes, std::size_t n, float scale, FloatType type, std::byte* into) {
+void dequantizeInt8(const std::int8_t* codes, std::size_t n, float scale, ElementType type, std::byte* into) {
   for (std::size_t i = 0; i < n; ++i) store(type, static_cast<float>(codes[i]) * scale * kInverse127, into, i);
 }
 
 }  // namespace scalar
 
-void quantize4bitTail(const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::uint8_t* codes,
+void quantize4bitTail(const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::uint8_t* codes,
                       float& absmax) {
   scalar::absmax(type, weights, n, n, &absmax);
   absmax = clampAbsmax(absmax);
@@ -119,7 +119,7 @@ void quantize4bitTail(const FourBitCode& code, FloatType type, const std::byte* 
   }
 }
 
-void dequantize4bitTail(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, float absmax, FloatType type,
+void dequantize4bitTail(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, float absmax, ElementType type,
                         std::byte* into) {
   const auto values = roundedValues(code, absmax, type);
   const std::size_t size = bytesOf(type);

@@ -6,15 +6,15 @@
 
 namespace deltascope::kernels::scalar {
 
-void toFloat(FloatType type, const std::byte* from, std::size_t n, float* into);
-void fromFloat(FloatType type, const float* from, std::size_t n, std::byte* into);
-void absmax(FloatType type, const std::byte* weights, std::size_t n, std::size_t run, float* into);
-void quantize4bit(const FourBitCode& code, FloatType type, const std::byte* weights, std::size_t n, std::size_t block,
+void toFloat(ElementType type, const std::byte* from, std::size_t n, float* into);
+void fromFloat(ElementType type, const float* from, std::size_t n, std::byte* into);
+void absmax(ElementType type, const std::byte* weights, std::size_t n, std::size_t run, float* into);
+void quantize4bit(const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::size_t block,
                   std::uint8_t* codes, float* absmax);
 void dequantize4bit(const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmax,
-                    FloatType type, std::byte* into);
-void quantizeInt8(FloatType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes);
-void dequantizeInt8(const std::int8_t* codes, std::size_t n, float scale, FloatType type, std::byte* into);
+                    ElementType type, std::byte* into);
+void quantizeInt8(ElementType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes);
+void dequantizeInt8(const std::int8_t* codes, std::size_t n, float scale, ElementType type, std::byte* into);
 
 /// The library's FP32 constant.
 inline constexpr float kInverse127 = 7.874015718698502e-3f;

@@ -6,7 +6,9 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/target.h"
 #include "kernels/half.h"
+#include "kernels/ordered.h"
 #include "kernels/residual.h"
+#include "kernels/shared/contexts.h"
 
 #if DELTASCOPE_X86
 #include <immintrin.h>
@@ -15,22 +17,15 @@
 namespace deltascope::kernels {
 namespace {
 
-constexpr std::uint16_t ordered(std::uint16_t b) { return static_cast<std::uint16_t>(b ^ ((b >> 15) * 0x7fffu)); }
-
 /// The sixteen anchors of one block, by code.
 DELTASCOPE_INLINE void blockAnchors(const AnchorRule& rule, float absmax, std::uint16_t* anchors) {
-  if (rule.half == HalfType::Bf16) {
+  if (rule.half == ElementType::BF16) {
     const float scale = std::bit_cast<float>(std::bit_cast<std::uint32_t>(absmax) & 0xffff0000u);
-    for (int c = 0; c < 16; ++c) anchors[c] = toBf16(fromBf16(rule.lo[c]) * scale);
+    for (int c = 0; c < 16; ++c) anchors[c] = toBf16KeepingNan(fromBf16(rule.lo[c]) * scale);
   } else {
-    const float scale = fromF16(toF16(absmax));
-    for (int c = 0; c < 16; ++c) anchors[c] = toF16(fromF16(rule.lo[c]) * scale);
+    const float scale = fromF16(toF16KeepingNan(absmax));
+    for (int c = 0; c < 16; ++c) anchors[c] = toF16KeepingNan(fromF16(rule.lo[c]) * scale);
   }
-}
-
-DELTASCOPE_INLINE std::uint8_t mantissaContext(const AnchorRule& rule, float absmax) {
-  const auto bits = std::bit_cast<std::uint32_t>(absmax) >> (23 - rule.mantissaBits);
-  return static_cast<std::uint8_t>((bits & ((1u << rule.mantissaBits) - 1)) << 4);
 }
 
 /// n ≤ 4096 weights of one block; n is even but for a tensor's last block.
@@ -91,8 +86,9 @@ DELTASCOPE_INLINE void nibbleBlocks(const AnchorRule& rule, const TileBase& base
   alignas(64) std::uint16_t table[32] = {};
   for (std::size_t i = 0, b = 0; i < base.count; i += base.group, ++b) {
     blockAnchors(rule, base.scales[b], table);
-    block(base.codes + i / 2, std::min(base.group, base.count - i), table, mantissaContext(rule, base.scales[b]), anchors + i,
-          contexts + i);
+    const auto high =
+        static_cast<std::uint8_t>(mantissaContext(rule.mantissaBits, std::bit_cast<std::uint32_t>(base.scales[b])));
+    block(base.codes + i / 2, std::min(base.group, base.count - i), table, high, anchors + i, contexts + i);
   }
 }
 
@@ -117,20 +113,16 @@ void nibbleTile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anc
   nibbleBlocks(rule, base, anchors, contexts, nibbleBlockScalar);
 }
 
-/// Classes of |q| that share statistics: single values up to 15, then eight to an octave.
 constexpr std::array<std::uint8_t, 256> int8Contexts() {
   std::array<std::uint8_t, 256> table{};
-  for (int byte = 0; byte < 256; ++byte) {
-    const int q = byte < 128 ? byte : 256 - byte;
-    const int context = q < 16 ? q : q < 32 ? 16 + (q - 16) / 2 : q < 64 ? 24 + (q - 32) / 4 : 32 + (q - 64) / 8;
-    table[static_cast<std::size_t>(byte)] = static_cast<std::uint8_t>(std::min(context, 39));
-  }
+  for (std::uint32_t byte = 0; byte < 256; ++byte)
+    table[byte] = static_cast<std::uint8_t>(magnitudeContext(byte < 128 ? byte : 256 - byte));
   return table;
 }
 constexpr auto kInt8Contexts = int8Contexts();
 
 void int8Tile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts) {
-  const auto round = rule.half == HalfType::Bf16 ? toBf16 : toF16;
+  const auto round = rule.half == ElementType::BF16 ? toBf16KeepingNan : toF16KeepingNan;
   std::array<std::uint16_t, 256> table{};
   std::size_t column = base.column, row = 0;
   for (std::size_t i = 0; i < base.count; ++row, column = 0) {
@@ -153,7 +145,7 @@ void int8Tile(const AnchorRule& rule, const TileBase& base, std::uint16_t* ancho
 
 #if DELTASCOPE_X86
 /// n weights of one row, sixteen at a time.
-DELTASCOPE_AVX512 void int8RowAvx512(HalfType half, const std::uint8_t* codes, std::size_t n, float rowScale,
+DELTASCOPE_AVX512 void int8RowAvx512(ElementType half, const std::uint8_t* codes, std::size_t n, float rowScale,
                                      std::uint16_t* anchors) {
   const __m512 scale = _mm512_set1_ps(rowScale), middle = _mm512_set1_ps(0.5f), smallest = _mm512_set1_ps(0.5f / 256);
   const __m512i below = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1);
@@ -166,7 +158,7 @@ DELTASCOPE_AVX512 void int8RowAvx512(HalfType half, const std::uint8_t* codes, s
     edge = _mm512_mask_mov_ps(edge, _mm_cmpeq_epi8_mask(bytes, _mm_setzero_si128()), smallest);
     const __m512 product = _mm512_mul_ps(edge, scale);
     __m256i anchor;
-    if (half == HalfType::Bf16) {
+    if (half == ElementType::BF16) {
       const __m512i bits = _mm512_castps_si512(product), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
       const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, below), odd);
       anchor = _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16));
@@ -198,28 +190,27 @@ DELTASCOPE_AVX512 void int8TileAvx512(const AnchorRule& rule, const TileBase& ba
 #endif
 
 template <unsigned kShift, class T>
-DELTASCOPE_INLINE void exponentContexts(const T* values, std::size_t n, int top, std::uint8_t* contexts) {
+DELTASCOPE_INLINE void exponentContexts(const T* values, std::size_t n, std::uint32_t top, std::uint8_t* contexts) {
   constexpr T kMask = static_cast<T>(sizeof(T) == 4 ? 0xff : kShift == 7 ? 0xff : 0x1f);
   for (std::size_t i = 0; i < n; ++i) {
-    const int exponent = static_cast<int>(static_cast<T>(values[i] >> kShift) & kMask);
-    contexts[i] = static_cast<std::uint8_t>(std::clamp(top - exponent, 0, 15));
+    const std::uint32_t exponent = static_cast<T>(values[i] >> kShift) & kMask;
+    contexts[i] = static_cast<std::uint8_t>(exponentContext(top, exponent));
   }
 }
 
 DELTASCOPE_INLINE void orderedTile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors,
                                    std::uint8_t* contexts) {
-  for (std::size_t i = 0; i < base.count; ++i) anchors[i] = ordered(base.values16[i]);
-  const int top = static_cast<int>(rule.topExponent);
-  if (rule.half == HalfType::Bf16)
-    exponentContexts<7>(base.values16, base.count, top, contexts);
+  for (std::size_t i = 0; i < base.count; ++i) anchors[i] = toOrdered16(base.values16[i]);
+  if (rule.half == ElementType::BF16)
+    exponentContexts<7>(base.values16, base.count, rule.topExponent, contexts);
   else
-    exponentContexts<10>(base.values16, base.count, top, contexts);
+    exponentContexts<10>(base.values16, base.count, rule.topExponent, contexts);
 }
 
 DELTASCOPE_INLINE void zeroTile(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts) {
   std::memset(anchors, 0, base.count * sizeof *anchors);
   if (base.values32)
-    exponentContexts<23>(base.values32, base.count, static_cast<int>(rule.topExponent), contexts);
+    exponentContexts<23>(base.values32, base.count, rule.topExponent, contexts);
   else
     std::memset(contexts, 0, base.count);
 }
@@ -227,7 +218,7 @@ DELTASCOPE_INLINE void zeroTile(const AnchorRule& rule, const TileBase& base, st
 DELTASCOPE_INLINE void toLoop(AnchorKind kind, const std::uint16_t* anchors, const std::uint16_t* final, std::uint16_t* x,
                               std::size_t n) {
   if (kind == AnchorKind::Ordered) {
-    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(ordered(final[i]) - anchors[i]);
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<std::uint16_t>(toOrdered16(final[i]) - anchors[i]);
   } else {
     for (std::size_t i = 0; i < n; i += 2) {
       std::uint32_t f, a;
@@ -242,7 +233,7 @@ DELTASCOPE_INLINE void toLoop(AnchorKind kind, const std::uint16_t* anchors, con
 DELTASCOPE_INLINE void fromLoop(AnchorKind kind, const std::uint16_t* anchors, const std::uint16_t* x, std::uint16_t* final,
                                 std::size_t n) {
   if (kind == AnchorKind::Ordered) {
-    for (std::size_t i = 0; i < n; ++i) final[i] = ordered(static_cast<std::uint16_t>(x[i] + anchors[i]));
+    for (std::size_t i = 0; i < n; ++i) final[i] = fromOrdered16(static_cast<std::uint16_t>(x[i] + anchors[i]));
   } else {
     for (std::size_t i = 0; i < n; i += 2) {
       std::uint32_t d, a;
@@ -299,7 +290,7 @@ void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint1
       nibbleTile(rule, base, anchors, contexts, isa);
       break;
     case AnchorKind::Blocks:
-      blockAnchors(rule.blocks, rule.half == HalfType::F16, base.codes, base.count, anchors, contexts, isa);
+      blockAnchors(rule.blocks, rule.half == ElementType::F16, base.codes, base.count, anchors, contexts, isa);
       break;
     case AnchorKind::Int8:
 #if DELTASCOPE_X86

@@ -21,7 +21,7 @@ struct AnchorTables {
 /// everywhere.
 inline bool fusesNibbles(const AnchorRule& rule, const TileBase& base) {
   if (rule.kind != AnchorKind::Nibble || base.count != kTile || base.group < kNibbleBlock) return false;
-  const unsigned top = rule.half == HalfType::Bf16 ? 0x7f80 : 0x7c00;
+  const unsigned top = rule.half == ElementType::BF16 ? 0x7f80 : 0x7c00;
   unsigned wrong = 0;
   for (const auto lo : rule.lo) wrong |= (lo & top) == top;
   return !wrong;
@@ -31,10 +31,10 @@ inline bool fusesNibbles(const AnchorRule& rule, const TileBase& base) {
 DELTASCOPE_AVX512 inline void fillAnchorTables(const AnchorRule& rule, const TileBase& base, AnchorTables& tables) {
   const __m256i edges = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rule.lo.data()));
   const std::size_t blocks = kTile / base.group;
-  if (rule.half == HalfType::F16) {
+  if (rule.half == ElementType::F16) {
     const __m512 lo = _mm512_cvtph_ps(edges);
     for (std::size_t b = 0; b < blocks; ++b) {
-      const __m512 scale = _mm512_set1_ps(fromF16(toF16(base.scales[b])));
+      const __m512 scale = _mm512_set1_ps(fromF16(toF16KeepingNan(base.scales[b])));
       _mm256_store_si256(reinterpret_cast<__m256i*>(tables.of[b]),
                          _mm512_cvtps_ph(_mm512_mul_ps(lo, scale), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
     }

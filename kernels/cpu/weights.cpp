@@ -9,13 +9,13 @@
 namespace deltascope::kernels {
 namespace {
 
-float rounded(FloatType type, float x) {
-  if (type == FloatType::F32) return x;
-  return type == FloatType::F16 ? f16ToFloat(floatToF16(x)) : bf16ToFloat(floatToBf16(x));
+float rounded(ElementType type, float x) {
+  if (type == ElementType::F32) return x;
+  return type == ElementType::F16 ? fromF16QuietNan(toF16OneNan(x)) : fromBf16(toBf16OneNan(x));
 }
 
 void fourBitToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, float* into) {
-  const FloatType type = floatType(matrix.type);
+  const ElementType type = matrix.type;
   float table[16];
   for (std::uint64_t i = first, end = first + n; i < end;) {
     const float scale = matrix.scales[i / matrix.group];
@@ -28,7 +28,7 @@ void fourBitToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, fl
 }
 
 void int8ToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, float* into) {
-  const FloatType type = floatType(matrix.type);
+  const ElementType type = matrix.type;
   for (std::uint64_t i = first; i < first + n; ++i) {
     const auto q = static_cast<float>(static_cast<std::int8_t>(matrix.codes[i]));
     *into++ = rounded(type, q * matrix.scales[i / matrix.columns] * scalar::kInverse127);
@@ -41,7 +41,7 @@ void elementsToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, f
   if (matrix.form == Matrix::Form::FourBit) return fourBitToFloat(matrix, first, n, into);
   if (matrix.form == Matrix::Form::Int8) return int8ToFloat(matrix, first, n, into);
   const auto* bytes = static_cast<const std::byte*>(matrix.elements) + first * bytesOf(matrix.type);
-  quantizeOps(isa).toFloat(floatType(matrix.type), bytes, n, into);
+  quantizeOps(isa).toFloat(matrix.type, bytes, n, into);
 }
 
 }  // namespace deltascope::kernels

@@ -6,10 +6,6 @@
 
 namespace deltascope::kernels {
 
-[[nodiscard]] constexpr FloatType floatType(ElementType type) {
-  return type == ElementType::F32 ? FloatType::F32 : type == ElementType::F16 ? FloatType::F16 : FloatType::BF16;
-}
-
 /// Elements [first, first + n), row-major, of any form but Made.
 void elementsToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, float* into, Isa isa);
 

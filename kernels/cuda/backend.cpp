@@ -7,11 +7,11 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/account.h"
 #include "kernels/cuda/decode/decoders.h"
 #include "kernels/cuda/decode/errors.h"
 #include "kernels/cuda/feed.h"
 #include "kernels/cuda/library.h"
+#include "kernels/shared/account.h"
 
 namespace deltascope::kernels::cuda {
 namespace {

@@ -71,7 +71,7 @@ void describeDevice(int index, DeviceInfo& info) {
 
 std::optional<TileTable> tileTable(const AnchorRule& rule, const PrefixTable* prefix, const FieldTable* fields) {
   constexpr std::size_t kCodes = 16;
-  if (rule.kind != AnchorKind::Nibble || rule.half != HalfType::Bf16) return std::nullopt;
+  if (rule.kind != AnchorKind::Nibble || rule.half != ElementType::BF16) return std::nullopt;
   TileTable table{};
   if (prefix) {
     if (prefix->prefixBits != 4 || rule.mantissaBits > 2 || prefix->entries.size() < (kCodes << rule.mantissaBits) * 16)

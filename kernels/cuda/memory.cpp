@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda/memory.h"
 
-#include "kernels/account.h"
+#include "kernels/shared/account.h"
 
 namespace deltascope::kernels::cuda {
 namespace {

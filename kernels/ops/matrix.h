@@ -6,13 +6,11 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/element_type.h"
 #include "kernels/feed.h"
 #include "kernels/outcome.h"
 
 namespace deltascope::kernels {
-
-enum class ElementType : std::uint8_t { F32, BF16, F16 };
-[[nodiscard]] constexpr std::size_t bytesOf(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
 
 /// Elements of a matrix that exist only while they are used: base and delta on the processor. Implemented above this layer.
 class ElementSource {

@@ -174,8 +174,8 @@ Row gaussianSteps(const char* name, float step) {
   std::normal_distribution<float> normal;
   Row row{name, {{Bytes(2 * kCount), Bytes(2 * kCount)}}};
   for (std::size_t i = 0; i < kCount; ++i) {
-    const auto b = kernels::toBf16(0.02f * normal(random));
-    const auto f = kernels::toBf16(kernels::fromBf16(b) + step * normal(random));
+    const auto b = kernels::toBf16KeepingNan(0.02f * normal(random));
+    const auto f = kernels::toBf16KeepingNan(kernels::fromBf16(b) + step * normal(random));
     std::memcpy(row.tensors[0].base.data() + 2 * i, &b, 2);
     std::memcpy(row.tensors[0].final.data() + 2 * i, &f, 2);
   }

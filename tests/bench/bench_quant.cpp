@@ -9,11 +9,11 @@
 #include <functional>
 #include <vector>
 
-#include "core/quant/float_type.h"
+#include "core/quant/element_type.h"
 #include "core/quant/quant.h"
 
 using namespace deltascope;
-using kernels::FloatType;
+using kernels::ElementType;
 
 namespace {
 
@@ -31,14 +31,14 @@ void report(const char* isa, const char* what, std::size_t bytes, const std::fun
   std::printf("%-8s %-28s %8.2f GB/s\n", isa, what, static_cast<double>(bytes) / bestSeconds(work) * 1e-9);
 }
 
-void benchIsa(kernels::Isa isa, const std::vector<std::byte>& weights, FloatType type) {
+void benchIsa(kernels::Isa isa, const std::vector<std::byte>& weights, ElementType type) {
   const auto& ops = kernels::quantizeOps(isa);
   const std::size_t n = weights.size() / bytesOf(type), block = 64;
   std::vector<std::uint8_t> codes(n / 2);
   std::vector<std::int8_t> bytes(n);
   std::vector<float> absmax(n / block), wide(n);
   std::vector<std::byte> back(weights.size());
-  const std::string suffix = type == FloatType::BF16 ? " BF16" : type == FloatType::F16 ? " F16" : " F32";
+  const std::string suffix = type == ElementType::BF16 ? " BF16" : type == ElementType::F16 ? " F16" : " F32";
   const auto line = [&](const char* what, const std::function<void()>& work) {
     report(kernels::nameOf(isa), (what + suffix).c_str(), weights.size(), work);
   };
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   report("", "copy", 4 * n, [&] { std::memcpy(copy.data(), values.data(), 4 * n); });
   for (auto isa : kernels::supportedIsas())
     for (auto [type, dtype] :
-         {std::pair{FloatType::BF16, DType::BF16}, {FloatType::F16, DType::F16}, {FloatType::F32, DType::F32}}) {
+         {std::pair{ElementType::BF16, DType::BF16}, {ElementType::F16, DType::F16}, {ElementType::F32, DType::F32}}) {
       std::vector<std::byte> weights(n * bytesOf(dtype));
       fromFloat(dtype, values, weights);
       benchIsa(isa, weights, type);

@@ -13,13 +13,13 @@ namespace deltascope::kernels {
 
 inline float roundTo(ElementType type, float x) {
   if (type == ElementType::F32) return x;
-  return type == ElementType::F16 ? fromF16(toF16(x)) : fromBf16(toBf16(x));
+  return type == ElementType::F16 ? fromF16(toF16KeepingNan(x)) : fromBf16(toBf16KeepingNan(x));
 }
 
 inline std::vector<std::byte> toBytes(ElementType type, const std::vector<float>& values) {
   std::vector<std::byte> bytes(values.size() * bytesOf(type));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint16_t half = type == ElementType::F16 ? toF16(values[i]) : toBf16(values[i]);
+    const std::uint16_t half = type == ElementType::F16 ? toF16KeepingNan(values[i]) : toBf16KeepingNan(values[i]);
     if (type == ElementType::F32)
       std::memcpy(&bytes[4 * i], &values[i], 4);
     else

@@ -29,9 +29,9 @@ struct NibbleTile {
 
   NibbleTile(std::mt19937& random, unsigned mantissaBits) {
     rule.kind = AnchorKind::Nibble;
-    rule.half = random() % 2 ? HalfType::Bf16 : HalfType::F16;
+    rule.half = random() % 2 ? ElementType::BF16 : ElementType::F16;
     rule.mantissaBits = mantissaBits;
-    const unsigned top = rule.half == HalfType::Bf16 ? 0x7f80 : 0x7c00;
+    const unsigned top = rule.half == ElementType::BF16 ? 0x7f80 : 0x7c00;
     for (auto& lo : rule.lo) do
         lo = static_cast<std::uint16_t>(random());
       while ((lo & top) == top);
@@ -185,7 +185,7 @@ class TestResidualKernels : public QObject {
     for (int round = 0; round < 300; ++round) {
       AnchorRule rule;
       rule.kind = std::array{AnchorKind::Nibble, AnchorKind::Int8, AnchorKind::Ordered, AnchorKind::Zero}[round % 4];
-      rule.half = random() % 2 ? HalfType::Bf16 : HalfType::F16;
+      rule.half = random() % 2 ? ElementType::BF16 : ElementType::F16;
       for (auto& lo : rule.lo) lo = static_cast<std::uint16_t>(random());
       rule.mantissaBits = static_cast<unsigned>(random() % 3);
       rule.topExponent = static_cast<unsigned>(random() % 256);
@@ -250,13 +250,43 @@ class TestResidualKernels : public QObject {
     }
   }
 
+  void conversionsDifferInNansAlone() {
+    std::mt19937 random(11);
+    for (std::uint32_t i = 0; i < 1u << 20; ++i) {
+      const float x = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+      const auto bits = std::bit_cast<std::uint32_t>(x);
+      if (x == x) {
+        QCOMPARE(toBf16OneNan(x), toBf16KeepingNan(x));
+        QCOMPARE(toF16OneNan(x), toF16KeepingNan(x));
+        QCOMPARE(toF32BitsOneNan(x), bits);
+      } else {
+        QCOMPARE(toBf16OneNan(x), std::uint16_t{0x7fc0});
+        QCOMPARE(toF16OneNan(x), std::uint16_t{0x7e00});
+        QCOMPARE(toF32BitsOneNan(x), 0x7fc00000u);
+        QCOMPARE(toBf16KeepingNan(x), static_cast<std::uint16_t>(bits >> 16 | 0x40u));
+        QCOMPARE(toF16KeepingNan(x), static_cast<std::uint16_t>((bits >> 16 & 0x8000u) | 0x7e00u | (bits >> 13 & 0x1ffu)));
+      }
+    }
+  }
+
+  void signallingHalvesBecomeQuietWhereSaid() {
+    for (std::uint32_t h = 0; h < 65536; ++h) {
+      const auto half = static_cast<std::uint16_t>(h);
+      const auto plain = std::bit_cast<std::uint32_t>(fromF16(half)),
+                 quiet = std::bit_cast<std::uint32_t>(fromF16QuietNan(half));
+      const bool nan = (h & 0x7fff) > 0x7c00;
+      QCOMPARE(quiet, nan ? plain | 0x400000u : plain);
+      if (nan) QCOMPARE(plain, (h & 0x8000u) << 16 | 0x7f800000u | (h & 0x3ffu) << 13);
+    }
+  }
+
   void halvesRoundTrip() {
     for (std::uint32_t h = 0; h < 65536; ++h) {
       const auto bits = static_cast<std::uint16_t>(h);
       const bool nanF16 = (h & 0x7c00) == 0x7c00 && (h & 0x3ff), nanBf16 = (h & 0x7f80) == 0x7f80 && (h & 0x7f);
-      if (!nanF16) QCOMPARE(toF16(fromF16(bits)), bits);
-      if (!nanBf16) QCOMPARE(toBf16(fromBf16(bits)), bits);
-      if (nanF16) QVERIFY((toF16(fromF16(bits)) & 0x7e00) == 0x7e00);
+      if (!nanF16) QCOMPARE(toF16KeepingNan(fromF16(bits)), bits);
+      if (!nanBf16) QCOMPARE(toBf16KeepingNan(fromBf16(bits)), bits);
+      if (nanF16) QVERIFY((toF16KeepingNan(fromF16(bits)) & 0x7e00) == 0x7e00);
     }
     struct Row {
       float value;
@@ -272,7 +302,7 @@ class TestResidualKernels : public QObject {
                            {0x1.ffep-15f, 0x0400},
                            {1.0f + 0x1p-11f, 0x3c00},
                            {1.0f + 0x1.8p-10f, 0x3c02}})
-      QCOMPARE(toF16(row.value), row.f16);
+      QCOMPARE(toF16KeepingNan(row.value), row.f16);
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/quant/bitsandbytes/quantize.h"
 #include "core/quant/bitsandbytes/read.h"
+#include "core/quant/element_type.h"
 
 namespace deltascope {
 namespace {
@@ -86,7 +87,7 @@ class Int8 final : public BaseFormat {
   }
   [[nodiscard]] kernels::AnchorRule anchors(DType finalType) const override {
     kernels::AnchorRule rule;
-    rule.half = finalType == DType::F16 ? kernels::HalfType::F16 : kernels::HalfType::Bf16;
+    rule.half = anchorType(finalType);
     rule.kind = kernels::AnchorKind::Int8;
     return rule;
   }

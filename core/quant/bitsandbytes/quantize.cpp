@@ -5,7 +5,7 @@
 #include <cassert>
 
 #include "core/base/units.h"
-#include "core/quant/float_type.h"
+#include "core/quant/element_type.h"
 
 namespace deltascope {
 namespace {
@@ -30,16 +30,16 @@ void quantize4bit(QuantFormat format, DType dtype, std::span<const std::byte> we
   const std::size_t size = bytesOf(dtype), n = weights.size() / size, whole = n - n % blocksize;
   assert(isBlocksize(blocksize) && codes.size() == ceilDiv(n, 2) && absmax.size() == ceilDiv(n, blocksize));
   const auto& code = fourBitCode(format);
-  if (whole) ops().quantize4bit(code, floatType(dtype), weights.data(), whole, blocksize, codes.data(), absmax.data());
+  if (whole) ops().quantize4bit(code, elementType(dtype), weights.data(), whole, blocksize, codes.data(), absmax.data());
   if (whole < n)
-    kernels::quantize4bitTail(code, floatType(dtype), weights.data() + whole * size, n - whole, codes.data() + whole / 2,
+    kernels::quantize4bitTail(code, elementType(dtype), weights.data() + whole * size, n - whole, codes.data() + whole / 2,
                               absmax[whole / blocksize]);
 }
 
 void blockAbsmax(DType dtype, std::span<const std::byte> weights, unsigned blocksize, std::span<float> absmax) {
   const std::size_t n = weights.size() / bytesOf(dtype);
   assert(isBlocksize(blocksize) && absmax.size() == ceilDiv(n, blocksize));
-  if (n) ops().absmax(floatType(dtype), weights.data(), n, blocksize, absmax.data());
+  if (n) ops().absmax(elementType(dtype), weights.data(), n, blocksize, absmax.data());
   if (n % blocksize && absmax.back() < kernels::kSmallestAbsmax) absmax.back() = kernels::kSmallestAbsmax;
 }
 
@@ -54,7 +54,7 @@ void rowAbsmax(DType dtype, std::span<const std::byte> weights, std::uint64_t co
   assert(n == 0 || scales.size() == ceilDiv(n, columns));
   std::ranges::fill(scales, 0.0f);  // rows of no columns
   if (n == 0) return;
-  ops().absmax(floatType(dtype), weights.data(), n, static_cast<std::size_t>(columns), scales.data());
+  ops().absmax(elementType(dtype), weights.data(), n, static_cast<std::size_t>(columns), scales.data());
 }
 
 void quantizeInt8(DType dtype, std::span<const std::byte> weights, std::uint64_t firstColumn, std::uint64_t columns,
@@ -63,7 +63,7 @@ void quantizeInt8(DType dtype, std::span<const std::byte> weights, std::uint64_t
   assert(weights.size() == codes.size() * size && firstColumn <= columns);
   forEachRow(codes.size(), firstColumn, columns, [&](std::size_t begin, std::size_t count, std::size_t row) {
     const float factor = 1.0f / scales[row] * 127.0f;  // two roundings, as torch computes 127 / scales
-    ops().quantizeInt8(floatType(dtype), weights.data() + begin * size, count, factor, codes.data() + begin);
+    ops().quantizeInt8(elementType(dtype), weights.data() + begin * size, count, factor, codes.data() + begin);
   });
 }
 
@@ -72,7 +72,7 @@ void dequantizeInt8(std::span<const std::int8_t> codes, std::uint64_t firstColum
   const std::size_t size = bytesOf(dtype);
   assert(into.size() == codes.size() * size && firstColumn <= columns);
   forEachRow(codes.size(), firstColumn, columns, [&](std::size_t begin, std::size_t count, std::size_t row) {
-    ops().dequantizeInt8(codes.data() + begin, count, scales[row], floatType(dtype), into.data() + begin * size);
+    ops().dequantizeInt8(codes.data() + begin, count, scales[row], elementType(dtype), into.data() + begin * size);
   });
 }
 

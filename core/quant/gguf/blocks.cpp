@@ -5,6 +5,7 @@
 
 #include "core/checkpoint/gguf_file.h"
 #include "core/quant/codebook.h"
+#include "core/quant/element_type.h"
 #include "core/quant/part_reader.h"
 
 namespace deltascope {
@@ -97,7 +98,7 @@ class Blocks final : public BaseFormat {
   [[nodiscard]] kernels::AnchorRule anchors(DType finalType) const override {
     kernels::AnchorRule rule;
     rule.kind = kernels::AnchorKind::Blocks;
-    rule.half = finalType == DType::F16 ? kernels::HalfType::F16 : kernels::HalfType::Bf16;
+    rule.half = anchorType(finalType);
     rule.blocks = m_row.type;
     return rule;
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/quant/element_type.h"
+
 namespace deltascope {
 namespace {
 
@@ -13,7 +15,7 @@ class Plain : public BaseFormat {
  public:
   [[nodiscard]] kernels::AnchorRule anchors(DType finalType) const override {
     kernels::AnchorRule rule;
-    rule.half = finalType == DType::F16 ? kernels::HalfType::F16 : kernels::HalfType::Bf16;
+    rule.half = anchorType(finalType);
     rule.kind = finalType == DType::F32 ? kernels::AnchorKind::Zero : kernels::AnchorKind::Ordered;
     return rule;
   }

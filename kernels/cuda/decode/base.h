@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The base's side of a few neighbouring weights: values, anchors, contexts. The arithmetic is core/codec's and core/quant's.
-#include "kernels/cpu/quantize_float.h"
 #include "kernels/cuda/decode/warp.h"
 #include "kernels/decode.h"
 #include "kernels/half.h"
+#include "kernels/ordered.h"
+#include "kernels/shared/contexts.h"
 
 namespace deltascope::kernels::cuda {
 
@@ -18,7 +19,7 @@ struct CodeTables {
 };
 DELTASCOPE_TILE void fillTables(const DeviceBase& base, const AnchorRule& rule, unsigned code, CodeTables& tables) {
   tables.book[code] = base.book[code];
-  tables.lo[code] = rule.half == HalfType::Bf16 ? fromBf16(rule.lo[code]) : fromF16(rule.lo[code]);
+  tables.lo[code] = rule.half == ElementType::BF16 ? fromBf16(rule.lo[code]) : fromF16(rule.lo[code]);
 }
 
 DELTASCOPE_TILE std::uint32_t elementBytes(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
@@ -26,23 +27,19 @@ DELTASCOPE_TILE std::uint32_t elementBytes(ElementType type) { return type == El
 DELTASCOPE_TILE float floatOf(ElementType type, std::uint32_t bits) {
   if (type == ElementType::F32) return std::bit_cast<float>(bits);
   const auto half = static_cast<std::uint16_t>(bits);
-  return type == ElementType::F16 ? f16ToFloat(half) : bf16ToFloat(half);
+  return type == ElementType::F16 ? fromF16QuietNan(half) : fromBf16(half);
 }
 /// A NaN becomes the positive quiet one without payload.
 DELTASCOPE_TILE std::uint32_t bitsOf(ElementType type, float value) {
   if (type == ElementType::F32) return value != value ? kNanBits : std::bit_cast<std::uint32_t>(value);
-  return type == ElementType::F16 ? floatToF16(value) : floatToBf16(value);
+  return type == ElementType::F16 ? toF16OneNan(value) : toBf16OneNan(value);
 }
 
-/// Floats as integers that order as they do; see core/codec/ordered.h.
 DELTASCOPE_TILE std::uint32_t toOrdered(ElementType type, std::uint32_t bits) {
-  if (type == ElementType::F32) return bits & 0x80000000u ? ~(bits & 0x7fffffffu) : bits;
-  return bits & 0x8000u ? ~(bits & 0x7fffu) & 0xffffu : bits;
+  return type == ElementType::F32 ? toOrdered32(bits) : toOrdered16(static_cast<std::uint16_t>(bits));
 }
 DELTASCOPE_TILE std::uint32_t fromOrdered(ElementType type, std::uint32_t value) {
-  if (type == ElementType::F32) return value & 0x80000000u ? 0x80000000u | (~value & 0x7fffffffu) : value;
-  value &= 0xffffu;
-  return value & 0x8000u ? 0x8000u | (~value & 0x7fffu) : value;
+  return type == ElementType::F32 ? fromOrdered32(value) : fromOrdered16(static_cast<std::uint16_t>(value));
 }
 
 DELTASCOPE_TILE std::uint32_t loadElement(ElementType type, const void* from, std::uint64_t i) {
@@ -207,19 +204,8 @@ struct Anchors {
   std::uint32_t parent[8];   ///< FP32 bits, where finals are FP32 over FP32; else 0
 };
 
-DELTASCOPE_TILE std::uint32_t exponentContext(unsigned top, std::uint32_t exponent) {
-  return top <= exponent ? 0 : top - exponent < 15 ? top - exponent : 15;
-}
-/// Classes of |q|: single values up to 15, then eight to an octave.
-DELTASCOPE_TILE std::uint32_t magnitudeContext(std::uint32_t magnitude) {
-  if (magnitude < 16) return magnitude;
-  if (magnitude < 32) return 16 + (magnitude - 16) / 2;
-  if (magnitude < 64) return 24 + (magnitude - 32) / 4;
-  const std::uint32_t context = 32 + (magnitude - 64) / 8;
-  return context < 39 ? context : 39;
-}
-DELTASCOPE_TILE std::uint32_t roundHalf(HalfType half, float value) {
-  return half == HalfType::Bf16 ? toBf16(value) : toF16(value);
+DELTASCOPE_TILE std::uint32_t roundHalf(ElementType half, float value) {
+  return half == ElementType::BF16 ? toBf16KeepingNan(value) : toF16KeepingNan(value);
 }
 
 DELTASCOPE_TILE void nibbleAnchors(const AnchorRule& rule, const DeviceBase& base, const CodeTables& tables, std::uint64_t i,
@@ -227,8 +213,9 @@ DELTASCOPE_TILE void nibbleAnchors(const AnchorRule& rule, const DeviceBase& bas
   const auto codes = static_cast<std::uint32_t>(loadCodes(base, i, n));
   const float absmax = n ? absmaxOf(base, i) : 0;
   const auto bits = std::bit_cast<std::uint32_t>(absmax);
-  const float scale = rule.half == HalfType::Bf16 ? std::bit_cast<float>(bits & 0xffff0000u) : fromF16(toF16(absmax));
-  const std::uint32_t high = (bits >> (23 - rule.mantissaBits) & ((1u << rule.mantissaBits) - 1)) << 4;
+  const float scale =
+      rule.half == ElementType::BF16 ? std::bit_cast<float>(bits & 0xffff0000u) : fromF16(toF16KeepingNan(absmax));
+  const std::uint32_t high = mantissaContext(rule.mantissaBits, bits);
   DELTASCOPE_UNROLL
   for (unsigned k = 0; k < kEight; ++k) {
     const std::uint32_t code = codes >> 4 * k & 15;
@@ -275,8 +262,10 @@ DELTASCOPE_TILE void loadAnchors(const AnchorRule& rule, const DeviceBase& base,
   DELTASCOPE_UNROLL
   for (unsigned k = 0; k < kEight; ++k) {
     const std::uint32_t v = values[k];
-    const std::uint32_t exponent = !ordered ? v >> 23 & 0xffu : rule.half == HalfType::Bf16 ? v >> 7 & 0xffu : v >> 10 & 0x1fu;
-    into.anchor[k] = ordered && k < n ? v ^ (v >> 15) * 0x7fffu : 0;
+    const std::uint32_t exponent = !ordered                         ? v >> 23 & 0xffu
+                                   : rule.half == ElementType::BF16 ? v >> 7 & 0xffu
+                                                                    : v >> 10 & 0x1fu;
+    into.anchor[k] = ordered && k < n ? toOrdered16(static_cast<std::uint16_t>(v)) : 0;
     into.context[k] = k < n && (ordered || same) ? exponentContext(rule.topExponent, exponent) : 0;
     if (!ordered) into.parent[k] = v;
   }
@@ -290,7 +279,7 @@ DELTASCOPE_TILE void addAnchors(AnchorKind kind, const Anchors& anchors, const s
     if (kind == AnchorKind::Ordered) {
       for (unsigned j = k; j < k + 2; ++j) {
         const std::uint32_t sum = (x[j] + anchors.anchor[j]) & 0xffffu;
-        half[j] = sum ^ (sum >> 15) * 0x7fffu;
+        half[j] = fromOrdered16(static_cast<std::uint16_t>(sum));
       }
     } else {  // a carry passes from the even weight to the odd one
       const std::uint32_t pair = (x[k] | x[k + 1] << 16) + (anchors.anchor[k] | anchors.anchor[k + 1] << 16);

@@ -55,7 +55,7 @@ const char* wrongRule(const DecoderArgs& args) {
                                                             : AnchorKind::Ordered;
   if (args.rule.kind != wanted) return "anchors of another base";
   if (args.rule.mantissaBits > (wanted == AnchorKind::Nibble ? 2u : 0u)) return "contexts of another base";
-  if ((args.rule.half == HalfType::F16) != (args.type == ElementType::F16)) return "anchors of another type";
+  if ((args.rule.half == ElementType::F16) != (args.type == ElementType::F16)) return "anchors of another type";
   return nullptr;
 }
 

@@ -14,7 +14,7 @@
 namespace deltascope::testing {
 
 inline void putHalf(std::uint8_t* at, float value) {
-  const std::uint16_t half = kernels::toF16(value);
+  const std::uint16_t half = kernels::toF16KeepingNan(value);
   std::memcpy(at, &half, 2);
 }
 inline int nearest(float value, float step, int least, int most) {

@@ -48,8 +48,8 @@ inline void putBits(DType type, Bytes& into, std::size_t i, std::uint32_t bits) 
 }
 
 inline std::uint32_t roundedBits(DType type, float value) {
-  if (type == DType::BF16) return kernels::toBf16(value);
-  if (type == DType::F16) return kernels::toF16(value);
+  if (type == DType::BF16) return kernels::toBf16KeepingNan(value);
+  if (type == DType::F16) return kernels::toF16KeepingNan(value);
   return std::bit_cast<std::uint32_t>(value);
 }
 

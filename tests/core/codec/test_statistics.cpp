@@ -2,9 +2,9 @@
 // What a delta looks like: counts and differences against the plain definition, and the base's values.
 #include <QtTest>
 
-#include "core/codec/ordered.h"
 #include "core/codec/statistics.h"
 #include "core/quant/quant.h"
+#include "kernels/ordered.h"
 #include "tests/core/codec/delta_harness.h"
 
 using namespace deltascope;
@@ -79,15 +79,15 @@ class TestStatistics : public QObject {
   void orderIsABijection() {
     std::vector<bool> seen16(1u << 16);
     for (std::uint32_t b = 0; b < 1u << 16; ++b) {
-      const auto o = toOrdered16(static_cast<std::uint16_t>(b));
+      const auto o = kernels::toOrdered16(static_cast<std::uint16_t>(b));
       QVERIFY(!seen16[o]);
       seen16[o] = true;
-      QCOMPARE(fromOrdered16(o), static_cast<std::uint16_t>(b));
+      QCOMPARE(kernels::fromOrdered16(o), static_cast<std::uint16_t>(b));
     }
     std::mt19937 random(1);
     for (int i = 0; i < 100000; ++i) {
       const auto b = static_cast<std::uint32_t>(random());
-      QCOMPARE(fromOrdered32(toOrdered32(b)), b);
+      QCOMPARE(kernels::fromOrdered32(kernels::toOrdered32(b)), b);
     }
   }
 

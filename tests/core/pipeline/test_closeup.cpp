@@ -2,9 +2,9 @@
 #include <limits>
 #include <numeric>
 
-#include "core/codec/ordered.h"
 #include "core/pipeline/closeup_counts.h"
 #include "core/pipeline/inspect.h"
+#include "kernels/ordered.h"
 #include "tests/core/pipeline/packed.h"
 
 using namespace deltascope;
@@ -28,7 +28,7 @@ std::vector<std::int64_t> expectedDeltas(const TunedModel& model, const std::str
     std::uint16_t a = 0, b = 0;
     std::memcpy(&a, from.data() + i, 2);
     std::memcpy(&b, to.data() + i, 2);
-    deltas.push_back(static_cast<std::int16_t>(toOrdered16(b)) - static_cast<std::int16_t>(toOrdered16(a)));
+    deltas.push_back(static_cast<std::int16_t>(kernels::toOrdered16(b)) - static_cast<std::int16_t>(kernels::toOrdered16(a)));
   }
   return deltas;
 }

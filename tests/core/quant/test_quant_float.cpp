@@ -5,7 +5,7 @@
 
 using namespace deltascope;
 using namespace deltascope::test;
-using kernels::FloatType;
+using kernels::ElementType;
 
 namespace {
 
@@ -21,7 +21,7 @@ double valueOf(DType dtype, unsigned pattern) {
   return sign * std::ldexp(fraction, power - bias - mantissaBits);
 }
 
-std::uint16_t rounded(const kernels::QuantizeOps& ops, FloatType type, float x) {
+std::uint16_t rounded(const kernels::QuantizeOps& ops, ElementType type, float x) {
   std::array<float, 16> from;  // wide enough for the vector path
   from.fill(x);
   std::array<std::uint16_t, 16> into{};
@@ -61,7 +61,7 @@ void TestQuantFloat::everyPatternHasItsValue() {
   std::vector<std::uint16_t> patterns(65536);
   for (unsigned i = 0; i < 65536; ++i) patterns[i] = static_cast<std::uint16_t>(i);
   std::vector<float> values(65536);
-  kernels::quantizeOps(isa).toFloat(dtype == DType::BF16 ? FloatType::BF16 : FloatType::F16,
+  kernels::quantizeOps(isa).toFloat(dtype == DType::BF16 ? ElementType::BF16 : ElementType::F16,
                                     reinterpret_cast<const std::byte*>(patterns.data()), 65536, values.data());
   for (unsigned i = 0; i < 65536; ++i) {
     const double expected = valueOf(dtype, i);
@@ -78,7 +78,7 @@ void TestQuantFloat::everyPatternHasItsValue() {
 void TestQuantFloat::everyNumberComesBack() {
   QFETCH(DType, dtype);
   QFETCH(kernels::Isa, isa);
-  const auto type = dtype == DType::BF16 ? FloatType::BF16 : FloatType::F16;
+  const auto type = dtype == DType::BF16 ? ElementType::BF16 : ElementType::F16;
   const auto& ops = kernels::quantizeOps(isa);
   std::vector<std::uint16_t> patterns, back;
   for (unsigned i = 0; i < 65536; ++i)
@@ -93,7 +93,7 @@ void TestQuantFloat::everyNumberComesBack() {
 void TestQuantFloat::halfwayGoesToEven() {
   QFETCH(DType, dtype);
   QFETCH(kernels::Isa, isa);
-  const auto type = dtype == DType::BF16 ? FloatType::BF16 : FloatType::F16;
+  const auto type = dtype == DType::BF16 ? ElementType::BF16 : ElementType::F16;
   const auto& ops = kernels::quantizeOps(isa);
   const unsigned infinity = dtype == DType::BF16 ? 0x7F80 : 0x7C00;
   for (unsigned low = 0; low < infinity; ++low) {
@@ -117,12 +117,12 @@ void TestQuantFloat::nanBecomesCanonical() {
   for (auto isa : kernels::supportedIsas())
     for (std::uint32_t bits : {0x7F800001u, 0x7FC00000u, 0xFFFFFFFFu, 0x7F80FFFFu, 0xFF800001u, 0x7FFFFFFFu}) {
       const auto x = std::bit_cast<float>(bits);
-      QCOMPARE(rounded(kernels::quantizeOps(isa), FloatType::BF16, x), std::uint16_t{0x7FC0});
-      QCOMPARE(rounded(kernels::quantizeOps(isa), FloatType::F16, x), std::uint16_t{0x7E00});
+      QCOMPARE(rounded(kernels::quantizeOps(isa), ElementType::BF16, x), std::uint16_t{0x7FC0});
+      QCOMPARE(rounded(kernels::quantizeOps(isa), ElementType::F16, x), std::uint16_t{0x7E00});
       std::array<float, 17> from;
       from.fill(x);
       std::array<std::uint32_t, 17> into{};
-      kernels::quantizeOps(isa).fromFloat(FloatType::F32, from.data(), 17, reinterpret_cast<std::byte*>(into.data()));
+      kernels::quantizeOps(isa).fromFloat(ElementType::F32, from.data(), 17, reinterpret_cast<std::byte*>(into.data()));
       for (auto pattern : into) QCOMPARE(pattern, 0x7FC00000u);
     }
 }

@@ -2,12 +2,12 @@
 /// Every instruction set gives the bits of plain C++, over random and hostile weights.
 #include <functional>
 
-#include "core/quant/float_type.h"
+#include "core/quant/element_type.h"
 #include "golden.h"
 
 using namespace deltascope;
 using namespace deltascope::test;
-using kernels::FloatType;
+using kernels::ElementType;
 using kernels::Isa;
 
 class TestQuantizeIsas : public QObject {
@@ -31,10 +31,10 @@ class TestQuantizeIsas : public QObject {
 };
 
 void TestQuantizeIsas::rows() {
-  QTest::addColumn<FloatType>("type");
+  QTest::addColumn<ElementType>("type");
   QTest::addColumn<Isa>("isa");
   for (auto isa : kernels::supportedIsas())
-    for (auto [name, dtype] : kTypes) QTest::addRow("%s %s", name, kernels::nameOf(isa)) << floatType(dtype) << isa;
+    for (auto [name, dtype] : kTypes) QTest::addRow("%s %s", name, kernels::nameOf(isa)) << elementType(dtype) << isa;
 }
 
 namespace {
@@ -43,14 +43,14 @@ const kernels::QuantizeOps& plain() { return kernels::quantizeOps(Isa::Scalar); 
 
 /// Weights of `n` elements: kind 0 random bits, 1 all patterns in order, 2 finite and of like size, 3 few and far apart, 4
 /// tiny.
-std::vector<std::byte> weightsOf(FloatType type, std::size_t n, int kind) {
+std::vector<std::byte> weightsOf(ElementType type, std::size_t n, int kind) {
   std::vector<std::byte> bytes(n * bytesOf(type));
   std::vector<float> values(n);
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint64_t r = splitmix(static_cast<std::uint64_t>(kind) + 10, i);
     const float unit = static_cast<float>(static_cast<std::int64_t>(r >> 40) - (1 << 23)) * 0x1p-23f;
     if (kind <= 1) {
-      const std::uint64_t pattern = kind == 0 ? r : i * (type == FloatType::F32 ? 0x00010001u : 1u);
+      const std::uint64_t pattern = kind == 0 ? r : i * (type == ElementType::F32 ? 0x00010001u : 1u);
       std::memcpy(bytes.data() + i * bytesOf(type), &pattern, bytesOf(type));
     }
     values[i] = kind == 2 ? unit * 0.05f : kind == 3 ? (r % 97 ? 0.0f : unit) : unit * 3e-38f;
@@ -64,7 +64,7 @@ constexpr int kKinds = 5;
 }  // namespace
 
 void TestQuantizeIsas::quantize4bitAgrees() {
-  QFETCH(FloatType, type);
+  QFETCH(ElementType, type);
   QFETCH(Isa, isa);
   for (int kind = 0; kind < kKinds; ++kind) {
     const auto weights = weightsOf(type, kCount, kind);
@@ -82,7 +82,7 @@ void TestQuantizeIsas::quantize4bitAgrees() {
 }
 
 void TestQuantizeIsas::dequantize4bitAgrees() {
-  QFETCH(FloatType, type);
+  QFETCH(ElementType, type);
   QFETCH(Isa, isa);
   constexpr std::size_t kBlocks = 4096, kN = kBlocks * 32;
   std::vector<std::uint8_t> codes(kN / 2);
@@ -100,7 +100,7 @@ void TestQuantizeIsas::dequantize4bitAgrees() {
 }
 
 void TestQuantizeIsas::maximaAgree() {
-  QFETCH(FloatType, type);
+  QFETCH(ElementType, type);
   QFETCH(Isa, isa);
   for (int kind = 0; kind < kKinds; ++kind) {
     const auto weights = weightsOf(type, 5000, kind);
@@ -114,7 +114,7 @@ void TestQuantizeIsas::maximaAgree() {
 }
 
 void TestQuantizeIsas::int8Agrees() {
-  QFETCH(FloatType, type);
+  QFETCH(ElementType, type);
   QFETCH(Isa, isa);
   for (int kind = 0; kind < kKinds; ++kind) {
     const auto weights = weightsOf(type, kCount + 13, kind);
@@ -151,8 +151,8 @@ void TestQuantizeIsas::boundariesAreExact() {
     }
     std::vector<std::uint8_t> codes(32);
     float absmax = 0;
-    kernels::quantizeOps(isa).quantize4bit(fourBitCode(format), FloatType::F32, bytesFrom(weights).data(), 64, 64, codes.data(),
-                                           &absmax);
+    kernels::quantizeOps(isa).quantize4bit(fourBitCode(format), ElementType::F32, bytesFrom(weights).data(), 64, 64,
+                                           codes.data(), &absmax);
     const auto code = [&](std::size_t i) { return i % 2 ? codes[i / 2] & 15 : codes[i / 2] >> 4; };
     QVERIFY(absmax == 1.0f);
     for (std::size_t i = 0; i < 15; ++i) {
@@ -164,7 +164,7 @@ void TestQuantizeIsas::boundariesAreExact() {
 }
 
 void TestQuantizeIsas::nothingIsWrittenBeyondTheEnd() {
-  QFETCH(FloatType, type);
+  QFETCH(ElementType, type);
   QFETCH(Isa, isa);
   const auto& ops = kernels::quantizeOps(isa);
   const auto weights = weightsOf(type, 256, 2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/account.h"
+#include "kernels/shared/account.h"
 
 #include <array>
 #include <atomic>

@@ -4,17 +4,15 @@
 /// over all bit patterns, −0 and NaN payloads included; neighbours differ by one, −0 and +0 too.
 #include <cstdint>
 
-namespace deltascope {
+namespace deltascope::kernels {
 
 [[nodiscard]] constexpr std::uint16_t toOrdered16(std::uint16_t b) {
-  return static_cast<std::uint16_t>(b & 0x8000u ? ~(b & 0x7fffu) : b);
+  return static_cast<std::uint16_t>(b ^ (b >> 15) * 0x7fffu);
 }
-[[nodiscard]] constexpr std::uint16_t fromOrdered16(std::uint16_t i) {
-  return static_cast<std::uint16_t>(i & 0x8000u ? 0x8000u | (~i & 0x7fffu) : i);
-}
+[[nodiscard]] constexpr std::uint16_t fromOrdered16(std::uint16_t i) { return toOrdered16(i); }  // its own inverse
 [[nodiscard]] constexpr std::uint32_t toOrdered32(std::uint32_t b) { return b & 0x80000000u ? ~(b & 0x7fffffffu) : b; }
 [[nodiscard]] constexpr std::uint32_t fromOrdered32(std::uint32_t i) {
   return i & 0x80000000u ? 0x80000000u | (~i & 0x7fffffffu) : i;
 }
 
-}  // namespace deltascope
+}  // namespace deltascope::kernels
