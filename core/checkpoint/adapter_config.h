@@ -3,11 +3,12 @@
 /// adapter_config.json of a PEFT LoRA, as far as it decides the merged weights (huggingface/peft, LoraConfig).
 #include <cstdint>
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/base/pcre2.h"
 #include "core/base/result.h"
 
 namespace deltascope {
@@ -17,7 +18,7 @@ namespace deltascope {
 struct ModulePattern {
   std::string key;
   double value = 0;
-  std::shared_ptr<void> code;  ///< compiled; null for a plain name, which most keys are
+  std::optional<Pcre2> code;  ///< none for a plain name, which most keys are
 
   [[nodiscard]] static Result<ModulePattern> parse(std::string key, double value);
   [[nodiscard]] Result<bool> matches(std::string_view module) const;

@@ -3,14 +3,11 @@
 /// The regular expressions of tokenizer.json. They are written for Oniguruma (Ruby syntax) and run here in PCRE2, so they are
 /// translated: \s, \w and their opposites are spelled out, and what the two engines read differently is refused.
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "core/base/result.h"
-
-struct pcre2_real_code_8;
+#include "core/base/pcre2.h"
 
 namespace deltascope::text {
 
@@ -35,19 +32,19 @@ class Regex {
   }
 
  private:
-  struct Scan {
+  class Scan {
+   public:
     Scan(const Regex& regex, std::string_view subject);
-    ~Scan();
-    Scan(const Scan&) = delete;
-    Scan& operator=(const Scan&) = delete;
     Result<bool> next();
     std::size_t begin = 0, end = 0;
 
    private:
-    struct State;
-    std::unique_ptr<State> m_state;
+    Pcre2Matcher m_matcher;
+    std::string_view m_text;
+    std::size_t m_from = 0, m_previousEnd = std::string_view::npos;
   };
-  std::shared_ptr<const pcre2_real_code_8> m_code;
+  explicit Regex(Pcre2 code) : m_code(std::move(code)) {}
+  Pcre2 m_code;
 };
 
 }  // namespace deltascope::text
