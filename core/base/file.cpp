@@ -19,6 +19,16 @@ constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;  // Linux moves at mos
 
 }  // namespace
 
+bool isFile(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+bool isFolder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 Result<RandomAccessFile> RandomAccessFile::open(const std::filesystem::path& path) {
   RandomAccessFile file;
   file.m_path = path;

@@ -12,6 +12,10 @@
 
 namespace deltascope {
 
+/// False, too, where it cannot be told.
+[[nodiscard]] bool isFile(const std::filesystem::path& path);  ///< a regular one, or a link to one
+[[nodiscard]] bool isFolder(const std::filesystem::path& path);
+
 /// A regular file opened for reading by range (pread: no mapping, so truncation is an error and not a signal).
 /// Threads: all const members may be called concurrently.
 class RandomAccessFile {

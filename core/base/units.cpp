@@ -8,6 +8,8 @@
 #include <cmath>
 #include <fstream>
 
+#include "core/base/ascii.h"
+
 namespace deltascope {
 namespace {
 
@@ -33,9 +35,7 @@ std::string_view trim(std::string_view text) {
 }
 
 std::optional<std::uint64_t> unitOf(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string lower = asciiLower(text);
   for (const auto& unit : kUnits)
     if (unit.name == lower) return unit.bytes;
   return std::nullopt;
@@ -97,6 +97,12 @@ std::string formatCount(std::uint64_t n) {
   std::string text = std::to_string(n);
   for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
+}
+
+std::string counted(std::uint64_t n, std::string_view one, std::string_view more) {
+  std::string text = formatCount(n) + " ";
+  if (n == 1 || more.empty()) return text.append(one).append(n == 1 ? "" : "s");
+  return text.append(more);
 }
 
 ResidentMemory residentMemory() {

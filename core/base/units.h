@@ -14,6 +14,8 @@ namespace deltascope {
 [[nodiscard]] std::string formatRate(double bytesPerSecond);  ///< "118 MB/s", "2.10 GB/s"
 [[nodiscard]] std::string formatDuration(double seconds);     ///< "0:42", "1:02:03"
 [[nodiscard]] std::string formatCount(std::uint64_t n);       ///< "4,194,304"
+/// "1 result", "4 results", "1,234 matrices": without `more`, of nouns that take an s.
+[[nodiscard]] std::string counted(std::uint64_t n, std::string_view one, std::string_view more = {});
 
 /// Product and sum that are empty when they do not fit 64 bits.
 [[nodiscard]] inline std::optional<std::uint64_t> checkedMul(std::uint64_t a, std::uint64_t b) {

@@ -15,6 +15,13 @@
 namespace deltascope {
 namespace {
 
+void judge(const Comparison& compared, BenchmarkRow& row) {
+  row.elementsCompared = compared.elements;
+  row.elementsDifferent = compared.different;
+  row.firstDifference = compared.first;
+  row.bitExact = compared.different == 0;
+}
+
 constexpr std::uint64_t kChunks = 64, kMostChunkElements = std::uint64_t{1} << 20;
 
 /// The tensor coded over its base, in host memory.
@@ -146,10 +153,7 @@ Result<void> measureCodec(const BenchmarkPlace& place, const Variant& one, Codec
   row.peakMemoryBytes = backend.memory().use().peak;
   DELTASCOPE_TRY(use.describeOutput(place, row));
   DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(place, origin, matrix, final));
-  row.elementsCompared = compared.elements;
-  row.elementsDifferent = compared.different;
-  row.firstDifference = compared.first;
-  row.bitExact = compared.different == 0;
+  judge(compared, row);
   step.finish();
   place.recorder.add(std::move(row), true);
   return {};
@@ -179,10 +183,7 @@ Result<void> measureBase(const BenchmarkPlace& place, const Variant& one, const 
   row.peakMemoryBytes = place.backend().memory().use().peak;
   DELTASCOPE_TRY(use.describeOutput(place, row));
   DELTASCOPE_ASSIGN(const Comparison compared, verifyMatrix(place, origin, store->matrix(0), final));
-  row.elementsCompared = compared.elements;
-  row.elementsDifferent = compared.different;
-  row.firstDifference = compared.first;
-  row.bitExact = compared.different == 0;
+  judge(compared, row);
   step.finish();
   place.recorder.add(std::move(row), true);
   return {};

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "core/base/csv.h"
 #include "core/base/last_name.h"
 #include "core/base/number.h"
 #include "core/base/units.h"
-#include "core/bench/csv.h"
 #include "core/bench/run_words.h"
 
 namespace deltascope {

@@ -48,12 +48,9 @@ Result<FinalWeight> readFinal(const Variant& variant, const TensorOrigin& origin
 Result<void> makeAll(const kernels::ElementSource& source, std::uint64_t elementBytes, std::span<std::byte> into, Team& team,
                      const std::stop_token& stop) {
   return team.run(source.pieces(), stop, [&](std::size_t piece) -> Result<void> {
-    const std::uint64_t end = source.pieceBegin(piece + 1);
-    for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step()) {
-      const std::uint64_t count = std::min(source.step(), end - first);
-      DELTASCOPE_TRY(fromBackend(source.make(piece, first, count, into.data() + first * elementBytes)));
-    }
-    return {};
+    return fromBackend(eachStep(source, piece, [&](std::uint64_t first, std::uint64_t count) {
+      return source.make(piece, first, count, into.data() + first * elementBytes);
+    }));
   });
 }
 
@@ -61,9 +58,9 @@ Result<void> makeOnDevice(const kernels::ElementSource& source, std::uint64_t el
                           const std::stop_token& stop) {
   for (std::size_t piece = 0; piece < source.pieces(); ++piece) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    const std::uint64_t end = source.pieceBegin(piece + 1);
-    for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step())
-      DELTASCOPE_TRY(fromBackend(source.make(piece, first, std::min(source.step(), end - first), into + first * elementBytes)));
+    DELTASCOPE_TRY(fromBackend(eachStep(source, piece, [&](std::uint64_t first, std::uint64_t count) {
+      return source.make(piece, first, count, into + first * elementBytes);
+    })));
   }
   return {};
 }

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/base/csv.h"
 #include "core/base/number.h"
-#include "core/bench/csv.h"
 #include "core/bench/record.h"
 #include "core/bench/run_words.h"
 

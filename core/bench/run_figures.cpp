@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/csv.h"
 #include "core/base/number.h"
 #include "core/base/units.h"
-#include "core/bench/csv.h"
 
 namespace deltascope {
 namespace {

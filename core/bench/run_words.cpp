@@ -136,10 +136,6 @@ std::string generationSentence(const BenchmarkRun& run, const RunFigures& figure
 
 }  // namespace
 
-std::string counted(std::uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", formatCount(n), noun, n == 1 ? "" : "s");
-}
-
 std::optional<bool> passedOf(const BenchmarkRun& run) {
   if (!run.rows.empty() && !run.passed()) return false;
   if (run.state == BenchmarkState::Failed) return false;

@@ -40,9 +40,6 @@ namespace deltascope {
 /// The repetitions' scatter of an overhead, ms.
 [[nodiscard]] double overheadNoiseMs(const BenchmarkRow& row);
 
-/// "1 result", "4 results", "74 tensors".
-[[nodiscard]] std::string counted(std::uint64_t n, std::string_view noun);
-
 /// How busy the machine was: "others kept 0.71 of 2 processors busy, this program 1.20; load average 3.8 before, 4.1 after".
 [[nodiscard]] std::string loadWords(const MachineLoad& load);
 

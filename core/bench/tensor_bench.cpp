@@ -8,6 +8,7 @@
 #include "core/base/units.h"
 #include "core/bench/rebuild.h"
 #include "core/bench/verify_matrix.h"
+#include "core/payload/hash_faults.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/weight_store.h"
 #include "kernels/gpu_ops.h"
@@ -209,8 +210,7 @@ class TensorBench {
     row.elementsDifferent = compared.different + m_rebuilt.different;
     row.firstDifference = compared.first ? compared.first : m_rebuilt.first;
     if (m_origin.finalHash && m_final.hash != *m_origin.finalHash)
-      row.problem =
-          "the reconstruction has the hash " + toHex(m_final.hash) + ", the payload says " + toHex(*m_origin.finalHash);
+      row.problem = wrongFinalHash(m_final.hash, *m_origin.finalHash);
     row.bitExact = row.elementsDifferent == 0 && row.elementsCompared == m_origin.elements && row.problem.empty();
   }
 

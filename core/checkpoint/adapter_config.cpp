@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/ascii.h"
 #include "core/checkpoint/foreign.h"
 #include "core/checkpoint/json.h"
 #include "core/checkpoint/json_events.h"
@@ -95,8 +96,7 @@ Result<void> refuseUnsupported(const json& config, const std::filesystem::path& 
       return refused(path, printable(key, 60), "this variant", "merge it with PEFT and pack the merged checkpoint");
   const auto init = config.find("init_lora_weights");
   if (init == config.end() || !init->is_string()) return {};
-  auto name = init->get<std::string>();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = asciiLower(init->get_ref<const std::string&>());
   for (const auto& other : kBaseChangingInits)
     if (name.starts_with(other))
       return refused(path, "init_lora_weights", std::string(other) + ", which changes the base's weights,",

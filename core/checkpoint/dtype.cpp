@@ -42,6 +42,12 @@ constexpr bool inOrder() {
 }
 static_assert(inOrder(), "the table is indexed by DType");
 
+struct TorchRow {
+  DType type;
+  std::string_view name;
+};
+constexpr std::array<TorchRow, 3> kTorchNames{{{DType::BF16, "bfloat16"}, {DType::F16, "float16"}, {DType::F32, "float32"}}};
+
 }  // namespace
 
 unsigned bitsOf(DType type) { return kTypes[static_cast<std::size_t>(type)].bits; }
@@ -52,6 +58,18 @@ std::string_view nameOf(DType type) { return kTypes[static_cast<std::size_t>(typ
 
 std::optional<DType> dtypeFromName(std::string_view name) {
   for (const auto& row : kTypes)
+    if (row.name == name) return row.type;
+  return std::nullopt;
+}
+
+std::string_view torchNameOf(DType type) {
+  for (const auto& row : kTorchNames)
+    if (row.type == type) return row.name;
+  return {};
+}
+
+std::optional<DType> dtypeFromTorchName(std::string_view name) {
+  for (const auto& row : kTorchNames)
     if (row.name == name) return row.type;
   return std::nullopt;
 }

@@ -36,6 +36,9 @@ enum class DType : std::uint8_t {
 [[nodiscard]] unsigned bitsOf(DType type);          ///< bits an element
 [[nodiscard]] std::string_view nameOf(DType type);  ///< "BF16"
 [[nodiscard]] std::optional<DType> dtypeFromName(std::string_view name);
+/// What PyTorch and config.json call the coded floats: "bfloat16", "float16", "float32"; empty for others.
+[[nodiscard]] std::string_view torchNameOf(DType type);
+[[nodiscard]] std::optional<DType> dtypeFromTorchName(std::string_view name);
 /// BF16, F16 or F32: the types whose deltas are coded; all others are stored identical or raw.
 [[nodiscard]] constexpr bool isCodedFloat(DType type) {
   return type == DType::BF16 || type == DType::F16 || type == DType::F32;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "core/base/ascii.h"
 #include "core/base/units.h"
 
 namespace deltascope {
@@ -46,9 +47,8 @@ constexpr std::array kMagics{
 };
 
 bool startsWithText(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(), [](char l, char c) {
-           return l == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-         });
+  return text.size() >= lower.size() &&
+         std::equal(lower.begin(), lower.end(), text.begin(), [](char l, char c) { return l == asciiLower(c); });
 }
 
 /// "size 4976698672" of a pointer.

@@ -99,11 +99,6 @@ fs::path cacheFolder() {
   return expanded(variable("HF_HUB_CACHE", variable("HUGGINGFACE_HUB_CACHE", joined(home, "hub"))));
 }
 
-bool isFolder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
-
 fs::path modelFolder(const std::string& id) {
   std::string name = "models--" + id;
   if (const auto slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");

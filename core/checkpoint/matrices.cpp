@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "core/base/ascii.h"
+
 namespace deltascope {
 namespace {
 
@@ -18,8 +20,7 @@ bool hasAny(std::string_view name, std::span<const std::string_view> words) {
 bool isStack(std::string_view name, const std::vector<std::uint64_t>& shape) {
   constexpr std::array<std::string_view, 2> kExperts{"expert", "moe"};
   constexpr std::array<std::string_view, 4> kOthers{"conv", "patch", "pos_embed", "position"};
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string lower = asciiLower(name);
   if (hasAny(lower, std::span(kOthers).first(2))) return false;
   if (hasAny(lower, kExperts)) return true;
   if (hasAny(lower, kOthers)) return false;

@@ -3,22 +3,12 @@
 
 #include <algorithm>
 
+#include "core/base/csv.h"
 #include "core/base/number.h"
 #include "core/pipeline/inspect.h"
 
 namespace deltascope {
 namespace {
-
-/// RFC 4180: fields with a comma, quote or line break are quoted, quotes doubled.
-std::string field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 std::string shapeField(const std::vector<std::uint64_t>& shape) {
   if (shape.empty()) return "scalar";
@@ -43,15 +33,15 @@ std::string toCsv(const std::vector<TensorStats>& tensors, const std::map<std::s
   const auto hash = [](const Hash128& value) { return value == Hash128{} ? std::string() : toHex(value); };
   for (const auto& t : tensors) {
     const TensorRole role = tensorRole(t.name);
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},", field(t.name), shapeField(t.shapeOfFinal()), nameOf(t.dtype),
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},", csvField(t.name), shapeField(t.shapeOfFinal()), nameOf(t.dtype),
                        t.elements, numberText(t.sparsity()), nameOf(t.codec), t.baseBytes, t.storedBytes,
                        numberText(t.bitsPerWeight()), numberText(t.ratio()));
     csv += fmt::format("{},{},{},{},{},{},{},{},{}", role.layer < 0 ? std::string() : std::to_string(role.layer),
-                       field(role.kind), nameOf(t.base), t.patches, t.rawTiles, t.chunkCount, hash(t.finalHash),
-                       hash(t.baseHash), field(verdictOf(t, verdicts)));
+                       csvField(role.kind), nameOf(t.base), t.patches, t.rawTiles, t.chunkCount, hash(t.finalHash),
+                       hash(t.baseHash), csvField(verdictOf(t, verdicts)));
     const bool based = t.base != BaseKind::None;
     if (shapes) csv += "," + (based ? shapeField(t.shapeOfBase()) : std::string());
-    if (names) csv += "," + (based ? field(t.nameInBase()) : std::string());
+    if (names) csv += "," + (based ? csvField(t.nameInBase()) : std::string());
     csv += "\r\n";
   }
   return csv;

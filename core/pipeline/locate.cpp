@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/pipeline.h"
@@ -10,16 +11,6 @@ namespace deltascope {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool isFile(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
-bool isFolder(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
-}
 
 bool hasPackedBase(const fs::path& folder) {
   return isFile(folder / "base.safetensors") || isFile(folder / "base.safetensors.index.json");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
 #include "core/pipeline/pack_sources.h"
 
@@ -11,10 +12,6 @@ namespace deltascope {
 namespace {
 
 constexpr auto kAsItIs = "or add --allow-unquantized to store it twice";
-
-std::string counted(std::ptrdiff_t count, const char* one, const char* more) {
-  return std::to_string(count) + " " + (count == 1 ? one : more);
-}
 
 /// "; 24 matrices are F8_E4M3": the commonest type of those that cannot be quantized.
 std::string otherMatrices(const Checkpoint& final) {

@@ -7,6 +7,7 @@
 #include "core/base/ordered.h"
 #include "core/base/units.h"
 #include "core/codec/statistics.h"
+#include "core/payload/hash_faults.h"
 #include "core/pipeline/meter.h"
 #include "core/quant/base_hasher.h"
 
@@ -192,11 +193,8 @@ class Collector {
     else if (tensor.base != BaseKind::None && m_baseComplete)
       DELTASCOPE_TRY(checkBase(tensor));
     if (!m_current.problem && m_finalHasher.digest() != tensor.finalHash)
-      m_current.problem = Error{ErrorCode::Mismatch,
-                                at({m_source.files.payload, tensor.name, std::nullopt},
-                                   "the reconstruction has the hash " + toHex(m_finalHasher.digest()) + ", the payload says " +
-                                       toHex(tensor.finalHash)),
-                                "the payload is damaged; make it again"};
+      m_current.problem = wrongFinalHash(ErrorCode::Mismatch, {m_source.files.payload, tensor.name, std::nullopt},
+                                         m_finalHasher.digest(), tensor.finalHash);
     if (!m_current.problem && m_hooks.checkCounts) checkCounts(tensor);
     RebuiltTensor rebuilt = std::exchange(m_current, {});
     m_counts = {};
@@ -221,10 +219,8 @@ class Collector {
 
   Result<void> checkHash(const TensorStats& tensor, const Hash128& hash) const {
     if (hash == tensor.baseHash) return {};
-    return fail(ErrorCode::Mismatch,
-                at({baseFileOf(m_source, tensor.nameInBase()), tensor.name, std::nullopt},
-                   "the base has the hash " + toHex(hash) + ", the payload was made over " + toHex(tensor.baseHash)),
-                "this is another base, or it was changed since");
+    return tl::make_unexpected(
+        wrongBaseHash({baseFileOf(m_source, tensor.nameInBase()), tensor.name, std::nullopt}, hash, tensor.baseHash));
   }
 
   /// Older writers counted escapes of sparse tiles that they then stored raw.

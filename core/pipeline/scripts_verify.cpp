@@ -5,6 +5,7 @@
 #include "core/pipeline/final_comparison.h"
 #include "core/pipeline/meter.h"
 #include "core/pipeline/scripts.h"
+#include "core/pipeline/verdicts.h"
 
 namespace deltascope {
 namespace {
@@ -57,16 +58,6 @@ Verdict verdictOf(const TensorStats& row, const Difference& difference, const Ch
   return verdict;
 }
 
-void add(VerifyResult& result, Verdict verdict, const VerifyRequest& request) {
-  ++result.tensors;
-  result.elementsDifferent += verdict.different;
-  if (verdict.firstDifference && !result.firstDifference)
-    result.firstDifference.emplace(verdict.tensor, *verdict.firstDifference);
-  if (!verdict.bitExact) result.bitExact = false;
-  if (request.onTensor) request.onTensor(verdict);
-  result.verdicts.push_back(std::move(verdict));
-}
-
 }  // namespace
 
 Result<VerifyResult> verifyScripts(const ModelFiles& files, const VerifyRequest& request, const char* phase,
@@ -91,15 +82,15 @@ Result<VerifyResult> verifyScripts(const ModelFiles& files, const VerifyRequest&
       rows.size(), job.threadCount(), 2 * job.threadCount(), job.stop,
       [&](std::size_t i) { return check(source, comparison, rows[i], i, job.stop); },
       [&](std::size_t i, Checked&& checked) -> Result<void> {
-        if (checked.obstacle.empty()) result.elementsCompared += rows[i].elements;
-        add(result, verdictOf(rows[i], comparison.difference(i), checked), request);
+        const std::uint64_t compared = checked.obstacle.empty() ? rows[i].elements : 0;
+        addVerdict(result, verdictOf(rows[i], comparison.difference(i), checked), compared, request);
         std::ranges::move(checked.findings, std::back_inserter(result.findings));
         meter.add(rows[i].name, rows[i].finalBytes, true);
         return {};
       }));
   for (const auto& tensor : source.payload.tensors())
     if (!comparison.final().find(tensor.name))
-      add(result, {tensor.name, false, 0, 0, std::nullopt, "in the payload, but not in the final"}, request);
+      addVerdict(result, {tensor.name, false, 0, 0, std::nullopt, "in the payload, but not in the final"}, 0, request);
   meter.finish();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

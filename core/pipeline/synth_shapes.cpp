@@ -35,11 +35,6 @@ const std::vector<Architecture> kArchitectures{
 };
 // clang-format on
 
-const char* torchName(DType dtype) {
-  if (dtype == DType::BF16) return "bfloat16";
-  return dtype == DType::F16 ? "float16" : "float32";
-}
-
 }  // namespace
 
 const std::vector<Architecture>& architectures() { return kArchitectures; }
@@ -89,7 +84,7 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
                               {"original_max_position_embeddings", 8192},
                               {"rope_type", "llama3"}};
   config["tie_word_embeddings"] = a.tied;
-  config["torch_dtype"] = torchName(dtype);
+  config["torch_dtype"] = torchNameOf(dtype);
   config["use_cache"] = true;
   config["vocab_size"] = a.vocabulary;
   return config;

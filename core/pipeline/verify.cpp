@@ -10,6 +10,7 @@
 #include "core/pipeline/final_comparison.h"
 #include "core/pipeline/reconstruct.h"
 #include "core/pipeline/scripts.h"
+#include "core/pipeline/verdicts.h"
 #include "kernels/backend.h"
 
 namespace deltascope {
@@ -85,17 +86,6 @@ Verdict verdictOf(const TensorStats& tensor, std::size_t index, const RebuiltTen
   return verdict;
 }
 
-void add(VerifyResult& result, Verdict verdict, std::uint64_t compared, const VerifyRequest& request) {
-  ++result.tensors;
-  result.elementsCompared += compared;
-  result.elementsDifferent += verdict.different;
-  if (verdict.firstDifference && !result.firstDifference)
-    result.firstDifference.emplace(verdict.tensor, *verdict.firstDifference);
-  if (!verdict.bitExact) result.bitExact = false;
-  if (request.onTensor) request.onTensor(verdict);
-  result.verdicts.push_back(std::move(verdict));
-}
-
 }  // namespace
 
 Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job) {
@@ -124,17 +114,18 @@ Result<VerifyResult> verify(const VerifyRequest& request, const JobContext& job)
     };
   hooks.onTensor = [&](std::size_t index, RebuiltTensor&& rebuilt) -> Result<void> {
     if (decoder) DELTASCOPE_TRY(decoder->state());
-    add(result, verdictOf(tensors[index], index, rebuilt, found), rebuilt.elements, request);
+    addVerdict(result, verdictOf(tensors[index], index, rebuilt, found), rebuilt.elements, request);
     return {};
   };
   DELTASCOPE_TRY(reconstruct(source, "verifying", job, hooks));
   for (const auto& companion : source.payload.companions())
     if (const auto read = source.payload.readCompanion(companion); !read)
-      add(result, {companion.path, false, 0, 0, std::nullopt, describe(read.error())}, 0, request);
+      addVerdict(result, {companion.path, false, 0, 0, std::nullopt, describe(read.error())}, 0, request);
   if (comparison)
     for (const auto& info : comparison->final().tensors())
       if (!source.payload.find(info.name))
-        add(result, {info.name, false, info.elements, 0, std::nullopt, "in the final, but not in the payload"}, 0, request);
+        addVerdict(result, {info.name, false, info.elements, 0, std::nullopt, "in the final, but not in the payload"}, 0,
+                   request);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

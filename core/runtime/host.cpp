@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/units.h"
+#include "core/payload/hash_faults.h"
 #include "core/quant/base_hasher.h"
 #include "kernels/gpu_ops.h"
 
@@ -170,11 +171,9 @@ Result<std::shared_ptr<const ResidentBase>> Host::read(const BaseModel& model, c
   base->kind = origin.bottom;
   DELTASCOPE_TRY(origin.quantized ? readQuantized(model, origin, stop, *base) : readPlain(model, origin, stop, *base));
   if (origin.baseHash && base->hash != *origin.baseHash)
-    return fail(
-        ErrorCode::Mismatch,
-        at({model.checkpoint().fileOf(origin.quantized ? *origin.quantized->codes : *origin.plain), origin.spec.name, {}},
-           "the base has the hash " + toHex(base->hash) + ", the payload was made over " + toHex(*origin.baseHash)),
-        "this is another base, or it was changed since");
+    return tl::make_unexpected(wrongBaseHash(
+        {model.checkpoint().fileOf(origin.quantized ? *origin.quantized->codes : *origin.plain), origin.spec.name, {}},
+        base->hash, *origin.baseHash));
   return base;
 }
 

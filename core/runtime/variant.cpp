@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/payload/hash_faults.h"
 #include "core/pipeline/base_fit.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/scripts.h"
@@ -245,10 +246,7 @@ Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin) {
   if (!origin.baseHash || !variant.base) return {};
   DELTASCOPE_ASSIGN(const Hash128 base, variant.base->hash(origin.baseName));
   if (base == *origin.baseHash) return {};
-  return fail(ErrorCode::Mismatch,
-              at({variant.base->checkpoint().path(), origin.spec.name, {}},
-                 "the base has the hash " + toHex(base) + ", the payload was made over " + toHex(*origin.baseHash)),
-              "this is another base, or it was changed since");
+  return tl::make_unexpected(wrongBaseHash({variant.base->checkpoint().path(), origin.spec.name, {}}, base, *origin.baseHash));
 }
 
 std::uint64_t storedBaseBytes(const TensorOrigin& origin) {

@@ -99,8 +99,8 @@ __m256i rank8(const FourBitCode& code, __m256 y) {
 }
 
 template <ElementType T>
-void quantize4bitT(const FourBitCode& code, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
-                   float* absmaxes) {
+void quantize4bitAny(const FourBitCode& code, const std::byte* weights, std::size_t n, std::size_t block, std::uint8_t* codes,
+                     float* absmaxes) {
   const __m128i order = loadHalf(code.order.data());
   for (std::size_t begin = 0; begin < n; begin += block, codes += block / 2) {
     const std::byte* from = weights + begin * bytesOf(T);
@@ -197,34 +197,13 @@ void fromFloatT(const float* from, std::size_t n, std::byte* into) {
 }
 
 }  // namespace
+}  // namespace deltascope::kernels
 
-#define DELTASCOPE_BY_TYPE(function, ...)              \
-  switch (type) {                                      \
-    case ElementType::F32:                             \
-      return function<ElementType::F32>(__VA_ARGS__);  \
-    case ElementType::F16:                             \
-      return function<ElementType::F16>(__VA_ARGS__);  \
-    case ElementType::BF16:                            \
-      return function<ElementType::BF16>(__VA_ARGS__); \
-  }
+#include "kernels/cpu/quantize_table_inner.h"
 
-const QuantizeOps kAvx2QuantizeOps{
-    [](ElementType type, const std::byte* from, std::size_t n, float* into) { DELTASCOPE_BY_TYPE(toFloatT, from, n, into) },
-    [](ElementType type, const float* from, std::size_t n, std::byte* into) { DELTASCOPE_BY_TYPE(fromFloatT, from, n, into) },
-    [](ElementType type, const std::byte* weights, std::size_t n, std::size_t run, float* into) {
-      DELTASCOPE_BY_TYPE(absmaxT, weights, n, run, into)
-    },
-    [](const FourBitCode& code, ElementType type, const std::byte* weights, std::size_t n, std::size_t block,
-       std::uint8_t* codes, float* absmax) { DELTASCOPE_BY_TYPE(quantize4bitT, code, weights, n, block, codes, absmax) },
-    [](const FourBitCode& code, const std::uint8_t* codes, std::size_t n, std::size_t block, const float* absmax,
-       ElementType type, std::byte* into) { DELTASCOPE_BY_TYPE(dequantize4bitT, code, codes, n, block, absmax, into) },
-    [](ElementType type, const std::byte* weights, std::size_t n, float factor, std::int8_t* codes) {
-      DELTASCOPE_BY_TYPE(quantizeInt8T, weights, n, factor, codes)
-    },
-    [](const std::int8_t* codes, std::size_t n, float scale, ElementType type, std::byte* into) {
-      DELTASCOPE_BY_TYPE(dequantizeInt8T, codes, n, scale, into)
-    },
-};
+namespace deltascope::kernels {
+
+const QuantizeOps kAvx2QuantizeOps = kTableOfTypes;
 
 }  // namespace deltascope::kernels
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// A weight as the products see it: there in full, quantized, or made when it is needed.
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,16 @@ class ElementSource {
   [[nodiscard]] virtual Outcome<void> make(std::size_t piece, std::uint64_t first, std::uint64_t count,
                                            std::byte* into) const = 0;
 };
+
+/// Calls `step(first, count)` for what each make() of a piece gives, in order, until one fails.
+template <class Step>
+auto eachStep(const ElementSource& source, std::size_t piece, Step&& step) -> decltype(step(std::uint64_t{}, std::uint64_t{})) {
+  const std::uint64_t end = source.pieceBegin(piece + 1);
+  for (std::uint64_t first = source.pieceBegin(piece); first < end; first += source.step()) {
+    if (auto done = step(first, std::min(source.step(), end - first)); !done) return done;
+  }
+  return {};
+}
 
 /// A residual delta as a GPU's products read it; pointers are the device's.
 struct Tiles {

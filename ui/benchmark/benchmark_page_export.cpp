@@ -18,14 +18,6 @@
 #include "ui/report/run_words.h"
 
 namespace deltascope::ui {
-namespace {
-
-QString withSuffix(const QString& path, const QString& suffix) {
-  return QFileInfo(path).suffix().isEmpty() ? path + u'.' + suffix : path;
-}
-
-}  // namespace
-
 QString BenchmarkPage::runName() const {
   const QString model = modelName(QString::fromStdString(m_shown->path)), name = QString::fromStdString(m_shown->name);
   return fileNameOf(model + '-' + (name.isEmpty() ? QString("benchmark") : name));

@@ -10,6 +10,7 @@
 #include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -93,9 +94,8 @@ QString exactText(const BenchmarkRow& row, int column, double value) {
       return exactInteger(row.memorySavedBytes()) + " bytes";
     case Model::Overhead: {
       const std::string_view note = overheadNote(row);
-      return exactNumber(value) + " ms" +
-             (note.empty() ? QString() : ", " + QString::fromUtf8(note.data(), qsizetype(note.size()))) +
-             "\nrepetitions alone differ by " + exactNumber(overheadNoiseMs(row)) + " ms";
+      return exactNumber(value) + " ms" + (note.empty() ? QString() : ", " + words(note)) + "\nrepetitions alone differ by " +
+             exactNumber(overheadNoiseMs(row)) + " ms";
     }
     case Model::Resident:
       return spreadTip(row.residentMs, "ms");

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/number.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -59,7 +60,7 @@ QString percentText(double share) { return significant(share * 100) + QStringLit
 
 Unit byteUnit(std::uint64_t largest) {
   const ByteScale scale = byteScale(largest);
-  return {QString::fromUtf8(scale.name.data(), static_cast<qsizetype>(scale.name.size())), scale.factor};
+  return {words(scale.name), scale.factor};
 }
 
 Unit countUnit(std::uint64_t largest) {

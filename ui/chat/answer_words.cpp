@@ -9,9 +9,7 @@
 namespace deltascope::ui {
 namespace {
 
-QString counted(std::uint64_t n) {
-  return QString::fromStdString(formatCount(n)) + (n == 1 ? QString(" token") : QString(" tokens"));
-}
+QString tokens(std::uint64_t n) { return QString::fromStdString(counted(n, "token")); }
 
 /// Three significant figures.
 QString rate(double perSecond) { return QString::number(perSecond, 'f', perSecond < 10 ? 2 : perSecond < 100 ? 1 : 0); }
@@ -44,7 +42,7 @@ QString figuresText(const Answer& answer) {
     parts << rate(double(answer.tokens - 1) / answer.exactPasses) + " tokens a pass";
   if (answer.firstTokenMs > 0) parts << "first token " + milliseconds(answer.firstTokenMs);
   if (answer.peakMemoryBytes > 0) parts << "peak " + QString::fromStdString(formatGib(answer.peakMemoryBytes));
-  parts << counted(answer.tokens) << wordsOf(answer.stopReason);
+  parts << tokens(answer.tokens) << wordsOf(answer.stopReason);
   return parts.join("  ·  ");
 }
 
@@ -54,7 +52,7 @@ QString figuresToolTip(const Answer& answer) {
   if (answer.processBytes > 0)
     lines << QString("This whole program held %1 then").arg(QString::fromStdString(formatGib(answer.processBytes)));
   lines << QString("Prompt: %1, of which %2 were still in the KV cache")
-               .arg(counted(answer.promptTokens), QString::fromStdString(formatCount(answer.reusedTokens)));
+               .arg(tokens(answer.promptTokens), QString::fromStdString(formatCount(answer.reusedTokens)));
   if (answer.drafted > 0)
     lines << QString("Drafts: %1 of %2 were right; the answer is that without them")
                  .arg(QString::fromStdString(formatCount(answer.accepted)),
@@ -67,7 +65,7 @@ QString figuresToolTip(const Answer& answer) {
 QString comparisonText(const Comparison& comparison) {
   if (comparison.differs)
     return QString("first difference at token %1").arg(QString::fromStdString(formatCount(comparison.common + 1)));
-  return "no difference in " + counted(comparison.common);
+  return "no difference in " + tokens(comparison.common);
 }
 
 Comparison compareAnswers(const std::vector<SpokenToken>& first, const std::vector<SpokenToken>& second, bool bothEnded) {

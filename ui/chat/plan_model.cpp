@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -30,7 +31,7 @@ constexpr Placement kPlacements[] = {Placement::Static, Placement::Jit, Placemen
 
 QString wordOf(Placement placement) {
   const auto name = nameOf(placement);
-  return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+  return words(name);
 }
 
 QString tipOf(Placement placement) {

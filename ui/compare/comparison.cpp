@@ -6,10 +6,11 @@
 #include <cmath>
 #include <map>
 
+#include "core/base/csv.h"
 #include "core/base/number.h"
-#include "core/bench/csv.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -44,7 +45,6 @@ constexpr std::array<Words, 10> kWords{{{"latency_gt_ms", "resident latency, ms"
 
 QByteArray field(const QString& text) { return QByteArray::fromStdString(csvField(text.toStdString())); }
 QByteArray number(std::optional<double> value) { return value ? QByteArray::fromStdString(numberText(*value)) : QByteArray(); }
-QString text(std::string_view view) { return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size())); }
 
 }  // namespace
 
@@ -75,7 +75,7 @@ QStringList metricsOf(const TableComparison& comparison) {
   for (const RunDiff& diff : comparison.diffs)
     for (const DiffRow& row : diff.rows)
       for (const DiffMetric& metric : row.metrics)
-        if (const QString name = text(metric.name); (metric.a || metric.b) && !metrics.contains(name)) metrics << name;
+        if (const QString name = words(metric.name); (metric.a || metric.b) && !metrics.contains(name)) metrics << name;
   return metrics;
 }
 
@@ -100,7 +100,7 @@ QString sentenceOf(const TableComparison& comparison, const QString& metric) {
       worse += found->verdict == DiffMetric::Verdict::Worse;
       if (const auto relative = found->relative(); relative && std::abs(*relative) > std::abs(largest)) {
         largest = *relative;
-        where = shortTensor(row.tensor) + (row.mode.empty() ? QString() : ", " + text(row.mode));
+        where = shortTensor(row.tensor) + (row.mode.empty() ? QString() : ", " + words(row.mode));
       }
     }
   QString sentence = differing == 0 ? QString("No difference beyond noise in %1 rows").arg(comparison.rows.size())
@@ -122,10 +122,10 @@ QStringList figureLines(const TableComparison& comparison) {
       const DiffMetric* metric = figures->find(figure.key);
       if (!metric || !metric->a || !metric->b) continue;
       QString part = QString("%1 %2 → %3")
-                         .arg(text(figure.label), QString::fromStdString(shortText(figure.unit, *metric->a)),
+                         .arg(words(figure.label), QString::fromStdString(shortText(figure.unit, *metric->a)),
                               QString::fromStdString(shortText(figure.unit, *metric->b)));
       if (const auto relative = metric->relative())
-        part += QString(" (%1 %, %2)").arg(signedNumber(100 * *relative), text(nameOf(metric->verdict)));
+        part += QString(" (%1 %, %2)").arg(signedNumber(100 * *relative), words(nameOf(metric->verdict)));
       parts << part;
     }
     if (!parts.isEmpty())
@@ -179,13 +179,13 @@ QByteArray toCsv(const TableComparison& comparison, const std::vector<int>& rows
   const auto add = [&](const DiffRow& diff, std::size_t other) {
     QStringList remarks;
     for (const std::string& remark : diff.remarks) remarks << QString::fromStdString(remark);
-    const QByteArray head = field(text(diff.tensor)) + ',' + field(text(diff.mode)) + ',' + field(comparison.names.front()) +
+    const QByteArray head = field(words(diff.tensor)) + ',' + field(words(diff.mode)) + ',' + field(comparison.names.front()) +
                             ',' + field(comparison.names[static_cast<qsizetype>(other) + 1]) + ',' +
                             (diff.inA ? (diff.inB ? "both" : "baseline") : "other") + ',';
     for (const DiffMetric& metric : diff.metrics)
-      csv += head + field(text(metric.name)) + ',' + number(metric.a) + ',' + number(metric.b) + ',' +
+      csv += head + field(words(metric.name)) + ',' + number(metric.a) + ',' + number(metric.b) + ',' +
              number(metric.absolute()) + ',' + number(metric.relative()) + ',' + number(metric.noise) + ',' +
-             field(text(nameOf(metric.verdict))) + ',' + field(remarks.join("; ")) + "\r\n";
+             field(words(nameOf(metric.verdict))) + ',' + field(remarks.join("; ")) + "\r\n";
   };
   for (std::size_t other = 0; other < comparison.diffs.size(); ++other)
     if (comparison.diffs[other].figures) add(*comparison.diffs[other].figures, other);

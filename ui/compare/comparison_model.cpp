@@ -12,6 +12,7 @@
 #include "ui/charts/numbers.h"
 #include "ui/frame/theme.h"
 #include "ui/report/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -157,8 +158,7 @@ QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, i
   if (section == Mode) return "Mode";
   if (section == remarksColumn()) return "Remarks";
   const bool tip = role == Qt::ToolTipRole;
-  const QString unit =
-      isBytes(m_metric) ? ", " + QString::fromUtf8(m_scale.name.data(), qsizetype(m_scale.name.size())) : QString();
+  const QString unit = isBytes(m_metric) ? ", " + words(m_scale.name) : QString();
   if (section == Baseline) return tip ? metricWords(m_metric) + " of the baseline " + m_comparison.names.front() : "★ A" + unit;
   const QString name = m_comparison.names[(section - FixedCount) / OfCount + 1];
   switch ((section - FixedCount) % OfCount) {

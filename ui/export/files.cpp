@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/export/files.h"
 
+#include <QFileInfo>
 #include <filesystem>
 
 #include "core/base/file.h"
@@ -10,6 +11,10 @@ namespace deltascope::ui {
 Result<void> writeWhole(const QString& path, const QByteArray& bytes) {
   return writeTextFile(std::filesystem::path(path.toStdU16String()),
                        {bytes.constData(), static_cast<std::size_t>(bytes.size())});
+}
+
+QString withSuffix(const QString& path, const QString& suffix) {
+  return QFileInfo(path).suffix().isEmpty() ? path + u'.' + suffix : path;
 }
 
 QString fileNameOf(const QString& name) {

@@ -13,5 +13,7 @@ namespace deltascope::ui {
 
 /// `name` with everything but letters, digits, '.', '-' and '_' replaced, for suggested file names; never empty or hidden.
 [[nodiscard]] QString fileNameOf(const QString& name);
+/// `path`, with ".csv" … where it has no suffix of its own.
+[[nodiscard]] QString withSuffix(const QString& path, const QString& suffix);
 
 }  // namespace deltascope::ui

@@ -4,6 +4,7 @@
 #include <QStringList>
 
 #include "core/base/units.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 
@@ -12,8 +13,7 @@ QString modelKind(const Inspection& model) {
   if (model.files.kind == ModelFiles::Kind::Scripts) return "payload of the old scripts";
   for (const TensorStats& tensor : model.tensors) {
     const auto name = nameOf(tensor.base);
-    if (isQuantized(tensor.base))
-      return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())).toUpper() + " + delta";
+    if (isQuantized(tensor.base)) return words(name).toUpper() + " + delta";
   }
   return "delta over a base";
 }

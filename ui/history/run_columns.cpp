@@ -8,8 +8,9 @@
 #include <cmath>
 #include <limits>
 
-#include "core/bench/csv.h"
+#include "core/base/csv.h"
 #include "core/bench/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -34,8 +35,6 @@ constexpr std::array<Heading, kRunColumnCount> kHeadings{{
     {"Verdict", "Whether every weight was reconstructed bit for bit, and how much was not measured"},
     {"Notes", "What was written about the run"},
 }};
-
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 QString figureWithUnit(double value, RunColumn column) {
   return QString::fromStdString(exactText(describe(figureIn(column)).unit, value));

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/base/file.h"
+#include "core/base/units.h"
 #include "core/bench/record.h"
 #include "ui/export/files.h"
 #include "ui/history/run_reader.h"
@@ -48,10 +49,6 @@ Result<void> move(const QString& from, const QString& to) {
               "make the folder writable");
 }
 
-QString counted(std::size_t n, const char* one, const char* many) {
-  return QStringLiteral("%1 %2").arg(n).arg(QLatin1String(n == 1 ? one : many));
-}
-
 QString whyNoIndex(const Error& error) {
   if (error.code == ErrorCode::Unsupported) return QString::fromStdString(error.message);
   return QString::fromStdString(describe(error));
@@ -66,7 +63,8 @@ QString unreadableRemark(const std::vector<RunEntry>& entries) {
   }
   if (count == 0) return {};
   if (count > kMostProblemsTold) lines << QStringLiteral("and %1 more").arg(count - kMostProblemsTold);
-  return counted(count, "file is not readable:", "files are not readable:") + (count == 1 ? u' ' : u'\n') + lines.join(u'\n');
+  return QString::fromStdString(counted(count, "file is not readable:", "files are not readable:")) +
+         (count == 1 ? u' ' : u'\n') + lines.join(u'\n');
 }
 
 }  // namespace
@@ -113,7 +111,7 @@ std::vector<IndexedRun> RunHistory::loadIndex(Scan& scan, QStringList& remarks) 
     const ErrorCode code = indexed.error().code;
     if (code == ErrorCode::Corrupt || code == ErrorCode::Mismatch) {
       const auto discarded = m_index.discard();
-      const QString from = counted(total, "run file", "run files");
+      const QString from = QString::fromStdString(counted(total, "run file"));
       if (!discarded)
         remarks << QStringLiteral(
                        "The history's index is damaged and could not be replaced (%1); runs are read from their files")

@@ -5,6 +5,7 @@
 
 #include "core/base/units.h"
 #include "core/codec/traits.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -88,8 +89,7 @@ QVariant EstimateModel::data(const QModelIndex& index, int role) const {
   const auto name = nameOf(row.codec);
   switch (index.column()) {
     case Codec:
-      if (role == Qt::DisplayRole || role == kSortRole)
-        return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+      if (role == Qt::DisplayRole || role == kSortRole) return words(name);
       return {};
     case Tensors:
       if (role == Qt::DisplayRole) return QString::fromStdString(formatCount(row.tensors));

@@ -6,13 +6,12 @@
 #include <QRegularExpression>
 
 #include "ui/frame/recents.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
 
 std::filesystem::path toPath(const QString& text) { return QDir::cleanPath(text.trimmed()).toStdString(); }
-
-QString text(std::string_view view) { return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size())); }
 
 /// A Hub id ("org/name[@revision]") is looked up by the engine in its local cache.
 bool looksLikeHubId(const QString& path) {
@@ -100,35 +99,35 @@ PackRequest requestOf(const PackForm& form) {
 
 QString commandLineOf(const PackForm& form, const QString& between) {
   const PackForm defaults;
-  QStringList words{"deltascope-cli pack"};
-  const auto add = [&words](const char* option, const QString& value) { words << option + QString(" ") + quoted(value); };
+  QStringList line{"deltascope-cli pack"};
+  const auto add = [&line](const char* option, const QString& value) { line << option + QString(" ") + quoted(value); };
   if (!form.final.trimmed().isEmpty()) add("--final", form.final.trimmed());
   if (form.mode != PackMode::Quantize && !form.base.trimmed().isEmpty()) add("--base", form.base.trimmed());
   if (form.mode == PackMode::Adapters)
     for (const QString& adapter : form.adapters) add("--adapter", adapter);
   if (form.mode == PackMode::Quantize) {
-    add("--quantize", text(nameOf(form.quantize)));
+    add("--quantize", words(nameOf(form.quantize)));
     if (form.scope != defaults.scope) add("--scope", "all");
     if (!scalesByRow(form.quantize)) {
       if (form.blocksize != defaults.blocksize) add("--blocksize", QString::number(form.blocksize));
-      if (form.doubleQuant) words << "--double-quant";
+      if (form.doubleQuant) line << "--double-quant";
     }
   }
-  if (form.codec) add("--codec", text(nameOf(*form.codec)));
+  if (form.codec) add("--codec", words(nameOf(*form.codec)));
   if (form.prefer != defaults.prefer) add("--prefer", "speed");
   if (form.chunks != defaults.chunks) add("--chunks", QString::number(form.chunks));
   if (form.zstdLevel != defaults.zstdLevel) add("--zstd-level", QString::number(form.zstdLevel));
   if (form.threads != 0) add("--threads", QString::number(form.threads));
-  if (form.verify) words << "--verify";
-  if (form.overwrite) words << "--overwrite";
+  if (form.verify) line << "--verify";
+  if (form.overwrite) line << "--overwrite";
   add("--out", form.out.trimmed().isEmpty() ? QString("OUT") : form.out.trimmed());
-  return words.join(between);
+  return line.join(between);
 }
 
 QString titleOf(const PackForm& form) {
   switch (form.mode) {
     case PackMode::Quantize:
-      return QString("Pack %1 → %2").arg(modelName(form.final), text(nameOf(form.quantize)));
+      return QString("Pack %1 → %2").arg(modelName(form.final), words(nameOf(form.quantize)));
     case PackMode::OverBase:
       return QString("Pack %1 over %2").arg(modelName(form.final), modelName(form.base));
     case PackMode::Adapters:
@@ -146,7 +145,7 @@ QString suggestedOutput(const PackForm& form) {
   const QFileInfo info(QDir::cleanPath(after));
   const QString folder = info.exists() ? info.absolutePath() : QDir::currentPath();
   const QString name = modelName(after);
-  if (form.mode == PackMode::Quantize) return QDir(folder).filePath(name + "-" + text(nameOf(form.quantize)));
+  if (form.mode == PackMode::Quantize) return QDir(folder).filePath(name + "-" + words(nameOf(form.quantize)));
   if (form.mode == PackMode::OverBase && form.base.trimmed().isEmpty()) return {};
   const QString over = form.mode == PackMode::OverBase ? "-over-" + modelName(form.base.trimmed()) : QString();
   return QDir(folder).filePath(name + over + ".delta.safetensors");

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "ui/pack/pack_form.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -15,16 +16,15 @@ std::string asText(const QJsonValue& value) { return value.toString().toStdStrin
 }  // namespace
 
 QString toJson(const PackForm& form) {
-  const auto word = [](std::string_view view) { return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size())); };
   QJsonObject object{{"mode", static_cast<int>(form.mode)},
                      {"final", form.final},
                      {"base", form.base},
                      {"adapters", QJsonArray::fromStringList(form.adapters)},
-                     {"quantize", word(nameOf(form.quantize))},
+                     {"quantize", words(nameOf(form.quantize))},
                      {"blocksize", static_cast<int>(form.blocksize)},
                      {"doubleQuant", form.doubleQuant},
                      {"scopeAll", form.scope == PackScope::All},
-                     {"codec", form.codec ? word(nameOf(*form.codec)) : QString("auto")},
+                     {"codec", form.codec ? words(nameOf(*form.codec)) : QString("auto")},
                      {"preferSpeed", form.prefer == Prefer::Speed},
                      {"chunks", static_cast<int>(form.chunks)},
                      {"zstdLevel", form.zstdLevel},

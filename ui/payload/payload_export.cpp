@@ -20,14 +20,6 @@
 #include "ui/report/report.h"
 
 namespace deltascope::ui {
-namespace {
-
-QString withSuffix(const QString& path, const QString& suffix) {
-  return QFileInfo(path).suffix().isEmpty() ? path + u'.' + suffix : path;
-}
-
-}  // namespace
-
 QString PayloadPage::modelName() const {
   QString path = QString::fromStdString(m_openModel->files.path.generic_string());
   while (path.size() > 1 && path.endsWith(u'/')) path.chop(1);

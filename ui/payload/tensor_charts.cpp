@@ -7,14 +7,9 @@
 #include <numeric>
 
 #include "core/checkpoint/matrices.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
-namespace {
-
-QString view(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-
-}  // namespace
-
 HistogramChart histogramOf(const TensorCloseUp& closeUp, bool logY) { return {closeUp.histogram, logY}; }
 
 MapChart mapOf(const TensorCloseUp& closeUp, MapValue value) {
@@ -70,7 +65,7 @@ QString noDeltaText(const TensorStats& tensor, const TensorCloseUp& closeUp) {
   if (tensor.elements == 0) return QStringLiteral("This tensor has no elements.");
   if (!isCodedFloat(tensor.dtype))
     return QStringLiteral("%1 tensors are stored as they are: there is no integer delta to draw.")
-        .arg(view(nameOf(tensor.dtype)));
+        .arg(words(nameOf(tensor.dtype)));
   if (closeUp.histogram.counts.empty()) return QStringLiteral("There is no delta to draw for this tensor.");
   return {};
 }
@@ -83,7 +78,7 @@ QList<QPair<QString, QString>> factsOf(const TensorStats& t, const TensorVerdict
   if (const auto stack = matricesOf(t.name, t.shape); stack && t.shape.size() > 2)
     add("Matrices", QStringLiteral("%1 of %2")
                         .arg(exactCount(stack->count), QString::fromStdString(shapeText({stack->rows, stack->columns}))));
-  add("Type", view(nameOf(t.dtype)));
+  add("Type", words(nameOf(t.dtype)));
   add("Elements", exactCount(t.elements));
   add(checkpoint ? "Size" : "Final", exactCount(t.finalBytes) + QStringLiteral(" bytes"));
   if (checkpoint) return facts;
@@ -91,7 +86,7 @@ QList<QPair<QString, QString>> factsOf(const TensorStats& t, const TensorVerdict
                     .arg(exactCount(t.storedBytes), significant(t.bitsPerWeight(), 4),
                          t.storedBytes ? significant(t.ratio(), 4) : QStringLiteral("∞")));
   add("Base", t.base == BaseKind::None ? QStringLiteral("none")
-                                       : QStringLiteral("%1, %2 bytes").arg(view(nameOf(t.base)), exactCount(t.baseBytes)));
+                                       : QStringLiteral("%1, %2 bytes").arg(words(nameOf(t.base)), exactCount(t.baseBytes)));
   add("Codec", QString::fromStdString(explainChoice(t)));
   add("Zero deltas", QStringLiteral("%1 (%2)").arg(exactCount(t.zeroDeltas), percentText(t.sparsity())));
   add("Patches", exactCount(t.patches));

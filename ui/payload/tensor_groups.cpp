@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/pipeline/inspect.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -38,8 +39,6 @@ QString labelOf(const Key& key) {
   }
 }
 
-QString text(std::string_view view) { return QString::fromUtf8(view.data(), static_cast<qsizetype>(view.size())); }
-
 QString common(const std::map<QString, int>& counts) {
   return counts.size() == 1 ? counts.begin()->first : QStringLiteral("mixed");
 }
@@ -65,8 +64,8 @@ std::vector<TensorGroup> groupByLayer(const std::vector<TensorStats>& tensors) {
       group.sum.storedBytes += t.storedBytes;
       group.sum.zeroDeltas += t.zeroDeltas;
       group.sum.patches += t.patches;
-      ++dtypes[text(nameOf(t.dtype))];
-      ++codecs[text(nameOf(t.codec))];
+      ++dtypes[words(nameOf(t.dtype))];
+      ++codecs[words(nameOf(t.codec))];
     }
     group.dtypes = common(dtypes);
     group.codecs = common(codecs);

@@ -3,11 +3,10 @@
 #include "core/bench/record.h"
 #include "ui/report/report_data.h"
 #include "ui/report/run_section.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
-
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 BenchmarkRequest benchmarkFor(const ReportRequest& request, const QString& model, BenchmarkPreset preset) {
   BenchmarkRequest benchmark;

@@ -10,6 +10,7 @@
 #include "ui/payload/summary.h"
 #include "ui/payload/tensor_charts.h"
 #include "ui/report/report_data.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -24,8 +25,6 @@ struct Cost {
     return elements ? 8.0 * double(bytes) / double(elements) : std::numeric_limits<double>::quiet_NaN();
   }
 };
-
-QString view(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 }  // namespace
 
@@ -62,7 +61,7 @@ BarsChart bytesByCodec(const std::vector<TensorStats>& tensors, bool checkpoint)
   std::map<QString, Part> parts;
   std::uint64_t total = 0;
   for (const auto& t : tensors) {
-    Part& part = parts[view(checkpoint ? nameOf(t.dtype) : nameOf(t.codec))];
+    Part& part = parts[words(checkpoint ? nameOf(t.dtype) : nameOf(t.codec))];
     part.bytes += t.storedBytes;
     ++part.tensors;
     total += t.storedBytes;

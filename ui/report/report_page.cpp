@@ -8,6 +8,7 @@
 #include "ui/report/html_page.h"
 #include "ui/report/report_data.h"
 #include "ui/report/run_section.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -64,8 +65,7 @@ void writeFindings(HtmlPage& page, const ReportData& data) {
 
 void writeBenchmark(HtmlPage& page, const ReportBenchmark& benchmark) {
   const auto name = nameOf(benchmark.preset);
-  page.element(QStringLiteral("h2"),
-               QStringLiteral("Benchmark: ") + QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())));
+  page.element(QStringLiteral("h2"), QStringLiteral("Benchmark: ") + words(name));
   if (!benchmark.run) {
     page.element(QStringLiteral("p"), QStringLiteral("– not measured: ") + benchmark.problem, QStringLiteral("verdict muted"));
     return;

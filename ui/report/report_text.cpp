@@ -3,6 +3,7 @@
 #include <QSysInfo>
 #include <nlohmann/json.hpp>
 
+#include "core/base/csv.h"
 #include "core/base/units.h"
 #include "core/bench/record.h"
 #include "ui/charts/numbers.h"
@@ -11,16 +12,6 @@
 
 namespace deltascope::ui {
 namespace {
-
-std::string csvField(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 std::string kindName(ModelFiles::Kind kind) {
   switch (kind) {

@@ -5,11 +5,10 @@
 #include <random>
 
 #include "core/base/units.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
-
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 /// Whether the run made its prompt from the seed: then the seed makes it again.
 bool randomPrompt(const BenchmarkRun& run, const BenchmarkRow& row) {

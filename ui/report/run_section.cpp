@@ -8,11 +8,10 @@
 #include "ui/charts/numbers.h"
 #include "ui/report/run_charts.h"
 #include "ui/report/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
-
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 void writeSkips(HtmlPage& page, const BenchmarkRun& run) {
   if (run.skipped.empty()) return;

@@ -9,6 +9,7 @@
 #include "ui/charts/numbers.h"
 #include "ui/report/run_section.h"
 #include "ui/report/run_words.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
 namespace {
@@ -18,7 +19,6 @@ using Cell = HtmlTable::Cell;
 
 const QString kBaselines = QStringLiteral("Baselines: the same in other ways, to compare with");
 
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 QString exact(double value) { return exactNumber(value); }
 QString bytes(std::uint64_t n) { return exactCount(n) + QStringLiteral(" bytes"); }
 

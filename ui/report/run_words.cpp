@@ -9,15 +9,9 @@
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
 #include "ui/charts/numbers.h"
+#include "ui/words.h"
 
 namespace deltascope::ui {
-namespace {
-
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
-QString words(const std::string& text) { return QString::fromStdString(text); }
-
-}  // namespace
-
 std::optional<bool> runPassed(const BenchmarkRun& run) { return passedOf(run); }
 QString runVerdict(const BenchmarkRun& run) { return words(runSentence(run)); }
 QString rowVerdict(const BenchmarkRow& row) { return words(rowSentence(row)); }

@@ -7,12 +7,6 @@
 namespace deltascope {
 namespace {
 
-struct TorchType {
-  DType dtype;
-  std::string_view name;
-};
-constexpr std::array<TorchType, 3> kTorchTypes{{{DType::BF16, "bfloat16"}, {DType::F16, "float16"}, {DType::F32, "float32"}}};
-
 /// As Python writes a float: the shortest digits that read back the same, plain between 1e-4 and 1e16.
 std::string pythonFloat(double x) {
   std::array<char, 32> buffer{};
@@ -28,7 +22,7 @@ std::string withOffset(QuantFormat format, const std::vector<std::uint64_t>& sha
                        std::string_view offset, unsigned nestedBlocksize) {
   std::string text = R"({"quant_type": ")";
   text.append(nameOf(format)).append(R"(", "blocksize": )").append(std::to_string(blocksize));
-  text.append(R"(, "dtype": ")").append(torchName(dtype)).append(R"(", "shape": [)");
+  text.append(R"(, "dtype": ")").append(torchNameOf(dtype)).append(R"(", "shape": [)");
   for (std::size_t i = 0; i < shape.size(); ++i) text.append(i ? ", " : "").append(std::to_string(shape[i]));
   text += "]";
   if (!offset.empty()) {
@@ -46,18 +40,6 @@ std::string int8PartName(std::string_view weight, std::string_view part) {
   const bool linear = weight.ends_with(std::string(".").append(kWeight));
   std::string name(linear ? weight.substr(0, weight.size() - kWeight.size()) : weight);
   return name.append(linear ? "" : ".").append(part);
-}
-
-std::string_view torchName(DType dtype) {
-  for (const auto& type : kTorchTypes)
-    if (type.dtype == dtype) return type.name;
-  return {};
-}
-
-std::optional<DType> dtypeFromTorchName(std::string_view name) {
-  for (const auto& type : kTorchTypes)
-    if (type.name == name) return type.dtype;
-  return std::nullopt;
 }
 
 std::string stateJson(QuantFormat format, const std::vector<std::uint64_t>& shape, DType dtype, unsigned blocksize,

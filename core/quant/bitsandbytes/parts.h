@@ -19,10 +19,6 @@ inline constexpr std::string_view kScb = "SCB", kWeightFormat = "weight_format",
 /// itself.
 [[nodiscard]] std::string int8PartName(std::string_view weight, std::string_view part);
 
-/// "bfloat16", "float16", "float32".
-[[nodiscard]] std::string_view torchName(DType dtype);
-[[nodiscard]] std::optional<DType> dtypeFromTorchName(std::string_view name);
-
 /// json.dumps of QuantState.as_dict without its tensors; `nested` is null without double quantization.
 [[nodiscard]] std::string stateJson(QuantFormat format, const std::vector<std::uint64_t>& shape, DType dtype,
                                     unsigned blocksize, const NestedAbsmax* nested);

@@ -86,7 +86,7 @@ nlohmann::json quantizationConfig(QuantFormat format, DType dtype, bool doubleQu
   return {
       {"_load_in_4bit", !int8},
       {"_load_in_8bit", int8},
-      {"bnb_4bit_compute_dtype", int8 ? "float32" : torchName(dtype)},
+      {"bnb_4bit_compute_dtype", int8 ? "float32" : torchNameOf(dtype)},
       {"bnb_4bit_quant_storage", "uint8"},
       {"bnb_4bit_quant_type", int8 ? "fp4" : nameOf(format)},
       {"bnb_4bit_use_double_quant", doubleQuant && !int8},

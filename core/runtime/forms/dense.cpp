@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/payload/hash_faults.h"
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/device_bytes.h"
 #include "core/runtime/forms/forms.h"
@@ -92,10 +93,8 @@ class DenseLoad {
     DELTASCOPE_ASSIGN(const auto source, DeltaSource::create(m_origin, std::move(places)));
     std::vector<std::byte> staging(host.inPlace() ? 0 : source->step() * m_size);
     for (std::size_t piece = 0; piece < source->pieces(); ++piece) {
-      const std::uint64_t end = source->pieceBegin(piece + 1);
-      for (std::uint64_t first = source->pieceBegin(piece); first < end; first += source->step()) {
+      const auto makeStep = [&](std::uint64_t first, std::uint64_t count) -> Result<void> {
         if (m_stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-        const std::uint64_t count = std::min(source->step(), end - first);
         std::byte* const to = m_elements.as<std::byte>() + first * m_size;
         std::byte* const made = host.inPlace() ? to : staging.data();
         if (auto done = fromBackend(source->make(piece, first, count, made)); !done) {
@@ -105,7 +104,9 @@ class DenseLoad {
         const std::span<const std::byte> bytes(made, static_cast<std::size_t>(count * m_size));
         if (m_origin.finalHash) m_hasher.update(bytes);
         if (made != to) DELTASCOPE_TRY(host.put(to, bytes));
-      }
+        return {};
+      };
+      DELTASCOPE_TRY(eachStep(*source, piece, makeStep));
     }
     return {};
   }
@@ -118,10 +119,7 @@ class DenseLoad {
     DELTASCOPE_TRY(checkBaseOf(*m_place.variant, m_origin));
     const auto& path =
         m_origin.steps.empty() ? m_place.variant->payloads.back()->path() : m_origin.steps.back().payload->path();
-    return fail(ErrorCode::Corrupt,
-                at({path, m_origin.spec.name, {}},
-                   "the reconstruction has the hash " + toHex(hash) + ", the payload says " + toHex(*m_origin.finalHash)),
-                "the payload is damaged; make it again");
+    return tl::make_unexpected(wrongFinalHash(ErrorCode::Corrupt, {path, m_origin.spec.name, {}}, hash, *m_origin.finalHash));
   }
 
   const TensorOrigin& m_origin;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// RFC 4180. Internal to core/bench.
+/// Fields of CSV files, by RFC 4180.
 #include <string>
 #include <string_view>
 
