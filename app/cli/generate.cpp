@@ -110,9 +110,12 @@ void stream(const std::string& text, bool terminal) {
   std::fflush(stdout);
 }
 
-Result<std::vector<TokenId>> promptIds(const Options& o, const LoadRequest& request) {
+/// `request` keeps the text's side of the model, for the model.
+Result<std::vector<TokenId>> promptIds(const Options& o, LoadRequest& request) {
   if (!o.idsText.empty()) return o.ids;
-  DELTASCOPE_ASSIGN(const ModelText text, openModelText(request));
+  DELTASCOPE_ASSIGN(ModelText opened, openModelText(request));
+  request.text = std::make_shared<const ModelText>(std::move(opened));
+  const ModelText& text = *request.text;
   if (o.raw) return text.encode(o.prompt);
   ChatRequest chat;
   chat.messages = nlohmann::ordered_json::array();
@@ -134,6 +137,9 @@ int generate(Invocation& invocation, const Options& o) {
   GenerateRequest generating;
   generating.draft = {*draftSourceFromName(o.draft), o.draftTokens};
   if (generating.draft.source != DraftSource::Off) request.draftTokens = o.draftTokens ? o.draftTokens : kMostDrafts;
+  auto folder = openFolder(request);
+  if (!folder) return report(folder.error());
+  request.folder = std::move(*folder);
   if (o.hasPrompt || !o.idsText.empty()) {
     auto ids = promptIds(o, request);
     if (!ids) return report(ids.error());

@@ -40,6 +40,9 @@ void addLogits(CLI::App& app, Invocation& invocation) {
     invocation.run = [options, &invocation]() -> int {
       if (const auto checked = checkOutput(options->out, options->model); !checked) return report(checked.error());
       LoadRequest request = toRequest(options->model, invocation.common);
+      auto folder = openFolder(request);
+      if (!folder) return report(folder.error());
+      request.folder = std::move(*folder);
       if (!request.context) request.context = fitContext(request, options->prompt.size());
       auto model = runJob(invocation, [&](const JobContext& job) { return Model::load(request, job); });
       if (!model) return report(model.error());

@@ -71,10 +71,15 @@ Result<TensorFile> openListed(const std::filesystem::path& shard, const std::fil
               downloadAgain(shard));
 }
 
-Result<nlohmann::json> readConfig(const std::filesystem::path& folder) {
-  const auto path = folder / "config.json";
-  if (!isNamed(path)) return nullptr;
-  DELTASCOPE_ASSIGN(auto config, readModelJson(path, kLargestConfig));
+bool sameFolder(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return (a / "").lexically_normal() == (b / "").lexically_normal();
+}
+
+Result<nlohmann::json> readConfig(const std::filesystem::path& folder, const CompanionSource& beside) {
+  const auto path = folder / kConfigFile;
+  if (!isNamed(path) && !beside.has(kConfigFile)) return nullptr;
+  DELTASCOPE_ASSIGN(const std::string text, beside.read(kConfigFile, kLargestConfig));
+  DELTASCOPE_ASSIGN(auto config, parseJson(text, path));
   if (!config.is_object()) return fail(ErrorCode::Corrupt, at({path, {}, {}}, "is not a JSON object"));
   return config;
 }
@@ -122,7 +127,8 @@ Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
-Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::string_view stem) {
+Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::string_view stem,
+                                    std::shared_ptr<const CompanionSource> beside) {
   auto state = std::make_unique<State>();
   state->path = path;
   DELTASCOPE_ASSIGN(state->layout, locateWeights(path, stem));
@@ -152,7 +158,8 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
   state->byName.reserve(tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) state->byName.emplace(tensors[i].name, i);
   if (const auto* first = std::get_if<SafetensorsFile>(&state->files.front())) state->metadata = first->header().metadata;
-  if (auto config = readConfig(layout.folder))
+  if (!beside || !sameFolder(beside->shown(), layout.folder)) beside = std::make_shared<FolderCompanions>(layout.folder);
+  if (auto config = readConfig(layout.folder, *beside))
     state->config = std::move(*config);
   else
     state->configError = std::move(config).error();

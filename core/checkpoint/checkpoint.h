@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/checkpoint/companion_source.h"
 #include "core/checkpoint/gguf_file.h"
 #include "core/checkpoint/safetensors.h"
 
@@ -24,8 +25,10 @@ class Checkpoint {
   /// `adapter_model.safetensors`, or else exactly one safetensors file or index; or a file of torch.save (.pth, .pt, .bin) or
   /// an index of such files, also in a folder that has none of these; or a GGUF file, or any part of one that was split
   /// (NAME-00001-of-00003.gguf), also the only one in such a folder. `*.delta.safetensors` files in a folder are left aside.
-  /// `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json).
-  [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model");
+  /// `stem`: prefer files of this stem in a folder ("base" → base.safetensors, base.safetensors.index.json). `beside`: the
+  /// files beside the weights, where somebody reads them already; taken if it is the same folder's.
+  [[nodiscard]] static Result<Checkpoint> open(const std::filesystem::path& path, std::string_view stem = "model",
+                                               std::shared_ptr<const CompanionSource> beside = nullptr);
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();

@@ -22,7 +22,29 @@ bool speaksFor(const CompanionSource& source, std::string_view name) {
 
 }  // namespace
 
-bool FolderCompanions::has(std::string_view name) const {
+bool KeptCompanions::has(std::string_view name) const {
+  {
+    const std::lock_guard lock(m_mutex);
+    if (m_kept.contains(name)) return true;
+  }
+  return holds(name);
+}
+
+Result<std::string> KeptCompanions::read(std::string_view name, std::uint64_t limit) const {
+  const std::lock_guard lock(m_mutex);
+  const auto kept = m_kept.find(name);
+  if (kept != m_kept.end() && kept->second.size() <= limit) return kept->second;
+  DELTASCOPE_ASSIGN(std::string text, load(name, limit));
+  m_kept.insert_or_assign(std::string(name), text);
+  return text;
+}
+
+void KeptCompanions::forget() const {
+  const std::lock_guard lock(m_mutex);
+  m_kept.clear();
+}
+
+bool FolderCompanions::holds(std::string_view name) const {
   std::error_code ignored;
   const auto path = m_folder / name;
   return fs::is_regular_file(path, ignored) || (isNamed(path) && !fs::exists(path, ignored));  // a link to nothing is named
@@ -33,11 +55,15 @@ bool FolderCompanions::hasFolder(std::string_view name) const {
   return fs::is_directory(m_folder / name, ignored);
 }
 
-Result<std::string> FolderCompanions::read(std::string_view name, std::uint64_t limit) const {
+Result<std::string> FolderCompanions::load(std::string_view name, std::uint64_t limit) const {
   return readModelText(m_folder / name, limit);
 }
 
 fs::path FolderCompanions::shown(std::string_view name) const { return name.empty() ? m_folder : m_folder / name; }
+
+void StackedCompanions::forget() const {
+  for (const auto& source : m_sources) source->forget();
+}
 
 const CompanionSource* StackedCompanions::sourceOf(std::string_view name) const {
   for (auto source = m_sources.rbegin(); source != m_sources.rend(); ++source) {

@@ -3,7 +3,9 @@
 /// The files beside a model's weights (configuration, tokenizer, templates), read wherever they lie: in a folder, in a payload,
 /// or in several of these over one another.
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,17 +33,34 @@ class CompanionSource {
   [[nodiscard]] virtual Result<std::string> read(std::string_view name, std::uint64_t limit = kLargestText) const = 0;
   /// What messages call the file; without a name, the source itself.
   [[nodiscard]] virtual std::filesystem::path shown(std::string_view name = {}) const = 0;
+  /// Lets go of what is kept so that nothing is read twice while a model is opened.
+  virtual void forget() const {}
 };
 
-class FolderCompanions final : public CompanionSource {
+/// A source that reads each file once: several readers want the same ones (config.json, the tokenizer's) one after another.
+class KeptCompanions : public CompanionSource {
+ public:
+  [[nodiscard]] bool has(std::string_view name) const final;
+  [[nodiscard]] Result<std::string> read(std::string_view name, std::uint64_t limit = kLargestText) const final;
+  void forget() const final;
+
+ private:
+  [[nodiscard]] virtual bool holds(std::string_view name) const = 0;
+  [[nodiscard]] virtual Result<std::string> load(std::string_view name, std::uint64_t limit) const = 0;
+
+  mutable std::mutex m_mutex;
+  mutable std::map<std::string, std::string, std::less<>> m_kept;
+};
+
+class FolderCompanions final : public KeptCompanions {
  public:
   explicit FolderCompanions(std::filesystem::path folder) : m_folder(std::move(folder)) {}
-  [[nodiscard]] bool has(std::string_view name) const override;
   [[nodiscard]] bool hasFolder(std::string_view name) const override;
-  [[nodiscard]] Result<std::string> read(std::string_view name, std::uint64_t limit = kLargestText) const override;
   [[nodiscard]] std::filesystem::path shown(std::string_view name = {}) const override;
 
  private:
+  [[nodiscard]] bool holds(std::string_view name) const override;
+  [[nodiscard]] Result<std::string> load(std::string_view name, std::uint64_t limit) const override;
   std::filesystem::path m_folder;
 };
 
@@ -60,6 +79,7 @@ class StackedCompanions final : public CompanionSource {
   [[nodiscard]] bool hasFolder(std::string_view name) const override;
   [[nodiscard]] Result<std::string> read(std::string_view name, std::uint64_t limit = kLargestText) const override;
   [[nodiscard]] std::filesystem::path shown(std::string_view name = {}) const override;
+  void forget() const override;
 
  private:
   std::vector<std::shared_ptr<const CompanionSource>> m_sources;  ///< the uppermost last

@@ -187,7 +187,12 @@ Result<std::string> readModelText(const fs::path& path, std::uint64_t limit) {
   if (auto foreign = recognizeForeign(head, file.size(), FileKind::Text))
     return fail(file.size() == 0 ? ErrorCode::Corrupt : ErrorCode::Unsupported, at({path, {}, {}}, foreign->what),
                 std::move(foreign->hint));
-  return readTextFile(path, limit);
+  if (file.size() > limit)
+    return fail(ErrorCode::Unsupported, at({path, {}, {}}, "is " + formatCount(file.size()) + " bytes, at most " +
+                                                               formatCount(limit) + " are accepted here"));
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  DELTASCOPE_TRY(file.readAt(0, std::as_writable_bytes(std::span(text))));
+  return text;
 }
 
 std::optional<ForeignFile> foreignName(const fs::path& path) {

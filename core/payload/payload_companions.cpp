@@ -13,14 +13,14 @@ const Companion* PayloadCompanions::find(std::string_view name) const {
   return found == all.end() ? nullptr : &*found;
 }
 
-bool PayloadCompanions::has(std::string_view name) const { return find(name) != nullptr; }
+bool PayloadCompanions::holds(std::string_view name) const { return find(name) != nullptr; }
 
 bool PayloadCompanions::hasFolder(std::string_view name) const {
   const std::string prefix = std::string(name) + '/';
   return std::ranges::any_of(m_payload->companions(), [&](const Companion& one) { return one.path.starts_with(prefix); });
 }
 
-Result<std::string> PayloadCompanions::read(std::string_view name, std::uint64_t limit) const {
+Result<std::string> PayloadCompanions::load(std::string_view name, std::uint64_t limit) const {
   const Companion* companion = find(name);
   if (!companion) return fail(ErrorCode::NotFound, at({shown(name), {}, {}}, "there is no such file"));
   if (companion->bytes > limit)

@@ -6,16 +6,16 @@
 
 namespace deltascope {
 
-class PayloadCompanions final : public CompanionSource {
+class PayloadCompanions final : public KeptCompanions {
  public:
   explicit PayloadCompanions(std::shared_ptr<const Payload> payload) : m_payload(std::move(payload)) {}
-  [[nodiscard]] bool has(std::string_view name) const override;
   [[nodiscard]] bool hasFolder(std::string_view name) const override;
-  [[nodiscard]] Result<std::string> read(std::string_view name, std::uint64_t limit = kLargestText) const override;
   /// "tuned.delta.safetensors/config.json"
   [[nodiscard]] std::filesystem::path shown(std::string_view name = {}) const override;
 
  private:
+  [[nodiscard]] bool holds(std::string_view name) const override;
+  [[nodiscard]] Result<std::string> load(std::string_view name, std::uint64_t limit) const override;
   [[nodiscard]] const Companion* find(std::string_view name) const;
   std::shared_ptr<const Payload> m_payload;
 };

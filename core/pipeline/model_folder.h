@@ -1,40 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// A model's folder being made: hidden until commit(), and put in the place of an older one where that is wanted.
+/// A model where it lies, opened once for whatever is done with it: its payloads, its base or checkpoint, and the files beside
+/// the weights, each of which is read once, whoever asks.
+#include <memory>
 #include <vector>
 
-#include "core/base/file.h"
+#include "core/payload/payload.h"
+#include "core/pipeline/pipeline.h"
+#include "core/pipeline/source.h"
 
 namespace deltascope {
 
-/// Absolute, with links resolved as far as the path exists, without a trailing slash.
-[[nodiscard]] std::filesystem::path resolvedPath(const std::filesystem::path& path);
+using Payloads = std::vector<std::shared_ptr<const Payload>>;
 
-/// A hidden name that nobody else has, on the same disk.
-[[nodiscard]] std::filesystem::path hiddenBeside(const std::filesystem::path& destination);
-/// `text` with each `from` replaced.
-[[nodiscard]] std::string renamed(std::string text, const std::string& from, const std::string& to);
+struct ModelPlace {
+  std::filesystem::path path;                   ///< packed model, payload or checkpoint
+  std::filesystem::path base;                   ///< of a payload that has none beside it
+  std::vector<std::filesystem::path> payloads;  ///< stacked over the model of `path`, in order
+  bool baseOnly = false;                        ///< the base as it is, without any payload
+  bool operator==(const ModelPlace&) const = default;
+};
 
-/// Refuses an output folder that exists, unless it is empty or `overwrite` is set and it holds nothing but a model's files and
-/// what is called as `files`, which are to be written.
-[[nodiscard]] Result<void> checkModelFolder(const std::filesystem::path& out, bool overwrite,
-                                            const std::vector<std::string>& files = {});
-
+/// Threads: const members may be called concurrently.
 class ModelFolder {
  public:
-  /// After checkModelFolder. The new folder lies beside `out`, on the same disk.
-  [[nodiscard]] static Result<ModelFolder> create(const std::filesystem::path& out);
-  [[nodiscard]] const std::filesystem::path& path() const { return m_folder.path(); }  ///< write here
-  [[nodiscard]] const std::filesystem::path& destination() const { return m_destination; }
-  [[nodiscard]] Result<void> commit();
-  /// Errors name files where they will be, not where they are being made.
-  [[nodiscard]] Error shown(Error error) const;
+  /// Payloads by their headers; the base is left closed. Unsupported for payloads of the scripts.
+  [[nodiscard]] static Result<std::shared_ptr<const ModelFolder>> open(const ModelPlace& place);
+
+  [[nodiscard]] const ModelPlace& place() const { return m_place; }
+  [[nodiscard]] const ModelFiles& files() const { return m_files; }
+  [[nodiscard]] const Payloads& payloads() const { return m_payloads; }  ///< from the lowest
+  /// The files of the payloads, the last uppermost, over the folder that speaks for what lies below them: the payload's own
+  /// where it has a config.json, else the base's; what a GGUF file is without is made from its metadata. forget() once the
+  /// model is open.
+  [[nodiscard]] const std::shared_ptr<const StackedCompanions>& companions() const { return m_companions; }
+  /// The base or checkpoint, opened anew each time: it can drop its scales. Null where no path is given and no tensor needs it;
+  /// NotFound where one does.
+  [[nodiscard]] Result<std::shared_ptr<BaseModel>> openBase(ScaleReading scales) const;
 
  private:
-  explicit ModelFolder(AtomicFolder folder) : m_folder(std::move(folder)) {}
-  AtomicFolder m_folder;
-  std::filesystem::path m_destination;
-  bool m_replace = false;
+  explicit ModelFolder(ModelPlace place) : m_place(std::move(place)) {}
+  Result<void> openPayloads();
+  Result<void> addPayload(const std::filesystem::path& path);
+  void stackCompanions();
+
+  ModelPlace m_place;
+  ModelFiles m_files;
+  Payloads m_payloads;
+  std::shared_ptr<const CompanionSource> m_lowest;
+  std::shared_ptr<const StackedCompanions> m_companions;
 };
 
 }  // namespace deltascope

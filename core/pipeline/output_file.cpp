@@ -4,7 +4,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/companions.h"
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 
 namespace deltascope {
 namespace {

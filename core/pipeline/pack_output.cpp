@@ -88,11 +88,11 @@ Result<void> checkPackOutput(const PackSources& sources, const PackCompanions& c
   const auto& request = sources.request();
   DELTASCOPE_TRY(checkApart(request.out, sources.inputs()));
   if (request.quantize)
-    DELTASCOPE_TRY(checkModelFolder(resolvedPath(request.out), request.overwrite, namesOf(companions.files)));
+    DELTASCOPE_TRY(checkOutputFolder(resolvedPath(request.out), request.overwrite, namesOf(companions.files)));
   else
     DELTASCOPE_TRY(checkPayloadFile(request.out, request.overwrite));
   // Whether something can be made there is known now, and not after hours of work.
-  if (request.quantize) return ModelFolder::create(request.out).map([](const ModelFolder&) {});
+  if (request.quantize) return OutputFolder::create(request.out).map([](const OutputFolder&) {});
   return StagedFile::create(request.out).map([](const StagedFile&) {});
 }
 
@@ -102,7 +102,7 @@ Result<PackOutput> PackOutput::create(const PackSources& sources, const PackComp
   output.m_destination = resolvedPath(request.out);
   const bool folder = request.quantize.has_value();
   if (folder) {
-    DELTASCOPE_ASSIGN(output.m_folder, ModelFolder::create(output.m_destination));
+    DELTASCOPE_ASSIGN(output.m_folder, OutputFolder::create(output.m_destination));
   } else {
     DELTASCOPE_ASSIGN(output.m_file, StagedFile::create(output.m_destination));
   }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/payload/writer.h"
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 #include "core/pipeline/pack_companions.h"
 #include "core/pipeline/pack_sources.h"
 #include "core/pipeline/staged_file.h"
@@ -55,9 +55,9 @@ class PackOutput {
   Result<void> chooseSidecars(const PackSources& sources);
 
   std::filesystem::path m_destination;
-  std::optional<ModelFolder> m_folder;  ///< of a packed model
-  std::optional<StagedFile> m_file;     ///< else
-  std::vector<Sidecar> m_sidecars;      ///< of a packed model
+  std::optional<OutputFolder> m_folder;  ///< of a packed model
+  std::optional<StagedFile> m_file;      ///< else
+  std::vector<Sidecar> m_sidecars;       ///< of a packed model
   std::vector<SafetensorsWriter> m_base;
   std::vector<std::string> m_baseNames;
   std::vector<std::size_t> m_fileOf;  ///< by tensor: which of m_base holds it

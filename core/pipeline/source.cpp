@@ -44,8 +44,9 @@ BaseModel::BaseModel(BaseModel&&) noexcept = default;
 BaseModel& BaseModel::operator=(BaseModel&&) noexcept = default;
 BaseModel::~BaseModel() = default;
 
-Result<BaseModel> BaseModel::open(const std::filesystem::path& path, std::string_view stem, ScaleReading scales) {
-  DELTASCOPE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path, stem));
+Result<BaseModel> BaseModel::open(const std::filesystem::path& path, std::string_view stem, ScaleReading scales,
+                                  std::shared_ptr<const CompanionSource> beside) {
+  DELTASCOPE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(path, stem, std::move(beside)));
   auto state = std::make_unique<State>(std::move(checkpoint));
   DELTASCOPE_ASSIGN(state->quantized, findQuantized(state->checkpoint, scales));
   return BaseModel(std::move(state));

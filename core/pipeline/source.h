@@ -21,9 +21,10 @@ struct BaseWeight {
 /// A base checkpoint. Threads: const members may be called concurrently.
 class BaseModel {
  public:
-  /// With ScaleReading::CheckOnly, from headers alone: as after dropScales().
+  /// `stem` and `beside` as Checkpoint::open(). With ScaleReading::CheckOnly, from headers alone: as after dropScales().
   [[nodiscard]] static Result<BaseModel> open(const std::filesystem::path& path, std::string_view stem = "model",
-                                              ScaleReading scales = ScaleReading::Read);
+                                              ScaleReading scales = ScaleReading::Read,
+                                              std::shared_ptr<const CompanionSource> beside = nullptr);
   BaseModel(BaseModel&&) noexcept;
   BaseModel& operator=(BaseModel&&) noexcept;
   ~BaseModel();

@@ -6,7 +6,7 @@
 
 #include "core/base/os_error.h"
 #include "core/base/sync_folder.h"
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 
 namespace deltascope {
 

@@ -7,7 +7,7 @@
 #include "core/base/units.h"
 #include "core/pipeline/layout.h"
 #include "core/pipeline/meter.h"
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/synth_gauss.h"
 #include "core/pipeline/synth_shapes.h"
@@ -116,10 +116,10 @@ Result<void> checkRequest(const SynthRequest& request) {
   if (!isCodedFloat(request.dtype))
     return fail(ErrorCode::InvalidArgument, "weights cannot be " + std::string(nameOf(request.dtype)),
                 "choose BF16, F16 or F32");
-  return checkModelFolder(request.out, request.overwrite);
+  return checkOutputFolder(request.out, request.overwrite);
 }
 
-Result<SynthResult> writeModel(const SynthRequest& request, const ModelFolder& folder, Meter& meter, const JobContext& job) {
+Result<SynthResult> writeModel(const SynthRequest& request, const OutputFolder& folder, Meter& meter, const JobContext& job) {
   const Architecture& architecture = *findArchitecture(request.arch);
   const std::uint64_t layers = request.layers ? *request.layers : architecture.layers;
   DELTASCOPE_ASSIGN(const auto tensors, tensorsOf(architecture, layers, request.dtype));
@@ -160,7 +160,7 @@ Result<SynthResult> writeModel(const SynthRequest& request, const ModelFolder& f
 Result<SynthResult> synth(const SynthRequest& request, const JobContext& job) {
   Meter meter(job);
   DELTASCOPE_TRY(checkRequest(request));
-  DELTASCOPE_ASSIGN(ModelFolder folder, ModelFolder::create(request.out));
+  DELTASCOPE_ASSIGN(OutputFolder folder, OutputFolder::create(request.out));
   auto result = writeModel(request, folder, meter, job);
   if (!result) return tl::make_unexpected(folder.shown(result.error()));
   DELTASCOPE_TRY(folder.commit());

@@ -67,7 +67,7 @@ Result<UnpackOutput> UnpackOutput::create(const ReconstructionSource& source, co
   if (!folder && fs::is_directory(request.out, ignored))
     return fail(ErrorCode::InvalidArgument, at({request.out, {}, {}}, "is a folder"), "name a file to write");
   if (folder) {
-    DELTASCOPE_ASSIGN(output.m_folder, ModelFolder::create(request.out));
+    DELTASCOPE_ASSIGN(output.m_folder, OutputFolder::create(request.out));
     output.m_companions = companions;
   } else {
     DELTASCOPE_ASSIGN(output.m_file, StagedFile::create(request.out));

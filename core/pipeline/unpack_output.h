@@ -6,7 +6,7 @@
 #include <span>
 
 #include "core/checkpoint/safetensors.h"
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 #include "core/pipeline/staged_file.h"
 #include "core/pipeline/unpack_companions.h"
 
@@ -40,7 +40,7 @@ class UnpackOutput {
   Result<void> writeIndex() const;
   [[nodiscard]] std::string indexName() const;
 
-  std::optional<ModelFolder> m_folder;
+  std::optional<OutputFolder> m_folder;
   std::optional<StagedFile> m_file;  ///< when one file is written
   std::vector<Sidecar> m_companions;
   std::vector<SafetensorsWriter> m_shards;

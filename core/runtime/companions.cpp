@@ -1,37 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/companions.h"
 
-#include "core/checkpoint/gguf_companions.h"
 #include "core/checkpoint/json.h"
 #include "core/model/fields.h"
-#include "core/payload/payload_companions.h"
 
 namespace deltascope {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path folderOf(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return path;
-  return path.parent_path().empty() ? fs::path(".") : path.parent_path();
-}
-
-/// A GGUF file speaks for itself, whatever lies beside it.
-std::shared_ptr<const CompanionSource> filesOf(const fs::path& model) {
-  auto folder = std::make_shared<FolderCompanions>(folderOf(model));
-  if (isGgufName(model) || !folder->has(kConfigFile))
-    if (auto checkpoint = Checkpoint::open(model); checkpoint && checkpoint->gguf())
-      return std::make_shared<GgufCompanions>(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
-  return folder;
-}
-
-std::shared_ptr<const CompanionSource> lowestFiles(const ModelFiles& files) {
-  if (files.payload.empty()) return filesOf(files.path);
-  auto own = std::make_shared<FolderCompanions>(folderOf(files.payload));
-  if (files.base.empty() || own->has(kConfigFile)) return own;
-  return filesOf(files.base);
-}
 
 /// The ids of the field, or nothing where it is absent. One that is no token's (−1, or beyond the vocabulary) ends nothing.
 Result<std::optional<std::vector<TokenId>>> endIdsIn(const Fields& fields, const ModelConfig& config) {
@@ -47,17 +23,6 @@ Result<std::optional<std::vector<TokenId>>> endIdsIn(const Fields& fields, const
 }
 
 }  // namespace
-
-std::shared_ptr<const StackedCompanions> stackCompanions(const ModelFiles& files, const Payloads& payloads) {
-  auto stack = std::make_shared<StackedCompanions>(lowestFiles(files));
-  for (const auto& payload : payloads) {
-    // A packed model's own files lie in its folder.
-    if (payload->path() == files.payload && files.kind == ModelFiles::Kind::PackedModel && payload->companions().empty())
-      continue;
-    stack->add(std::make_shared<PayloadCompanions>(payload));
-  }
-  return stack;
-}
 
 Result<ModelConfig> readModelConfig(const CompanionSource& files) {
   nlohmann::json config;

@@ -3,16 +3,10 @@
 /// Which files beside the weights speak for a model. Internal to core/runtime.
 #include "core/checkpoint/companion_source.h"
 #include "core/model/config.h"
-#include "core/pipeline/pipeline.h"
 #include "core/runtime/runtime.h"
 
 namespace deltascope {
 
-using Payloads = std::vector<std::shared_ptr<const Payload>>;
-
-/// Those of the payloads, the last uppermost, over the folder that speaks for what lies below them: the payload's own where it
-/// has a config.json, else the base's. What a GGUF file is without is made from its metadata.
-[[nodiscard]] std::shared_ptr<const StackedCompanions> stackCompanions(const ModelFiles& files, const Payloads& payloads);
 [[nodiscard]] Result<ModelConfig> readModelConfig(const CompanionSource& files);
 /// generation_config.json speaks before config.json.
 [[nodiscard]] Result<std::vector<TokenId>> readEndIds(const CompanionSource& files, const ModelConfig& config);

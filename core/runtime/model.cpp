@@ -130,6 +130,8 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
                       sibling->request().compute == request.compute;
   auto state = std::make_unique<State>();
   state->request = request;
+  state->request.folder = nullptr;  // files that are open need not stay so
+  state->request.text = nullptr;
   DELTASCOPE_ASSIGN(state->variant, openVariant(request, ScaleReading::Read));
   if (shared) {
     state->host = sibling->m_state->host;
@@ -157,8 +159,12 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   state->mostDrafts = logitRows(request, state->plan.prefillTokens) - 1;
   const StackedCompanions& files = *state->variant->files;
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
-  state->text = {Tokenizer::open(files), ChatTemplate::open(files, request.chatTemplate)};
+  if (request.text && request.folder && &files == request.folder->companions().get())
+    state->text = *request.text;
+  else
+    state->text = {Tokenizer::open(files), ChatTemplate::open(files, request.chatTemplate)};
   state->companions = companionsUsed(files, !state->variant->payloads.empty());
+  files.forget();
   auto& note = state->companions.note;
   if (!state->variant->note.empty()) note += (note.empty() ? "" : "; ") + state->variant->note;
   const kernels::MemoryUse now = backend.memory().use();

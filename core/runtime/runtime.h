@@ -21,6 +21,9 @@ namespace deltascope {
 /// Drafts that one exact pass judges at most.
 inline constexpr std::uint32_t kMostDrafts = 16;
 
+class ModelFolder;
+struct ModelText;
+
 struct LoadRequest {
   std::filesystem::path path;                   ///< packed model, payload or checkpoint
   std::filesystem::path base;                   ///< of a payload that has none beside it
@@ -37,7 +40,14 @@ struct LoadRequest {
   std::uint32_t draftTokens = 0;         ///< drafts that a pass has room for, at most kMostDrafts; 0: none is ever made
   unsigned threads = 0;                  ///< 0: as many as the machine has
   std::string chatTemplate = "default";  ///< the name of one, where the tokenizer has several
+  /// What openFolder() gave, and openModelText() made of it, where they were called before: then no file is opened twice. A
+  /// folder of another path, base, payloads or baseOnly is not used.
+  std::shared_ptr<const ModelFolder> folder;
+  std::shared_ptr<const ModelText> text;
 };
+
+/// The files that the request names, to be opened once for all that is done with them. Payloads by their headers.
+[[nodiscard]] Result<std::shared_ptr<const ModelFolder>> openFolder(const LoadRequest& request);
 
 /// The plan that loading would follow, from headers alone. A budget that cannot work is InvalidArgument, with the smallest that
 /// can.

@@ -5,8 +5,6 @@
 
 #include "core/payload/hash_faults.h"
 #include "core/pipeline/base_fit.h"
-#include "core/pipeline/layout.h"
-#include "core/pipeline/scripts.h"
 #include "core/runtime/weight_faults.h"
 #include "core/runtime/weight_names.h"
 
@@ -16,83 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostVocabulary = 1u << 24;  // as of config.json
-
-/// Opens the files that the request names.
-class Opener {
- public:
-  Opener(const LoadRequest& request, ScaleReading scales)
-      : m_request(request), m_scales(scales), m_variant(std::make_shared<Variant>()) {}
-
-  Result<std::shared_ptr<Variant>> open() {
-    DELTASCOPE_TRY(openPayloads());
-    DELTASCOPE_TRY(openBase());
-    DELTASCOPE_TRY(readConfig());
-    return m_variant;
-  }
-
-  Result<std::shared_ptr<const StackedCompanions>> openFiles() {
-    DELTASCOPE_TRY(openPayloads());
-    auto files = stackCompanions(m_files, m_variant->payloads);
-    if (m_files.kind == ModelFiles::Kind::Payload && m_files.base.empty() && !files->has(kConfigFile))
-      return fail(ErrorCode::NotFound, at({m_files.payload, {}, {}}, "a delta needs its base, which holds the tokenizer too"),
-                  "give it with --base DIR");
-    return files;
-  }
-
- private:
-  Result<void> openPayloads() {
-    if (m_request.baseOnly && !m_request.payloads.empty())
-      return fail(ErrorCode::InvalidArgument, "the base alone was asked for, and payloads over it", "leave out one of the two");
-    DELTASCOPE_ASSIGN(m_files, locateModel(m_request.path, m_request.base));
-    DELTASCOPE_TRY(refuseScripts(m_files));
-    if (!m_request.baseOnly && m_files.kind != ModelFiles::Kind::Checkpoint) DELTASCOPE_TRY(addPayload(m_files.payload));
-    for (const auto& path : m_request.payloads) DELTASCOPE_TRY(addStacked(path));
-    return {};
-  }
-
-  Result<void> addPayload(const fs::path& path) {
-    DELTASCOPE_ASSIGN(Payload payload, Payload::open(path));
-    m_variant->payloads.push_back(std::make_shared<const Payload>(std::move(payload)));
-    return {};
-  }
-
-  Result<void> addStacked(const fs::path& path) {
-    DELTASCOPE_ASSIGN(const ModelFiles files, locateModel(path));
-    DELTASCOPE_TRY(refuseScripts(files));
-    if (files.payload.empty())
-      return fail(ErrorCode::InvalidArgument, at({files.path, {}, {}}, "is not a payload"),
-                  "payloads end in .delta.safetensors; pack makes them, from adapters too");
-    return addPayload(files.payload);
-  }
-
-  Result<void> openBase() {
-    const bool checkpoint = m_files.kind == ModelFiles::Kind::Checkpoint;
-    const fs::path& path = checkpoint ? m_files.path : m_files.base;
-    if (path.empty()) {
-      const auto& tensors = m_variant->payloads.empty() ? std::vector<TensorStats>() : m_variant->payloads.front()->tensors();
-      const bool needed = m_request.baseOnly || std::any_of(tensors.begin(), tensors.end(),
-                                                            [](const TensorStats& t) { return t.base != BaseKind::None; });
-      if (needed)
-        return fail(ErrorCode::NotFound, at({m_files.payload, {}, {}}, "a delta needs its base"), "give it with --base DIR");
-      return {};
-    }
-    const bool packed = m_files.kind == ModelFiles::Kind::PackedModel && path == m_files.path;
-    DELTASCOPE_ASSIGN(BaseModel base, BaseModel::open(path, packed ? kBaseStem : "model", m_scales));
-    m_variant->base = std::make_shared<BaseModel>(std::move(base));
-    return {};
-  }
-
-  Result<void> readConfig() {
-    m_variant->files = stackCompanions(m_files, m_variant->payloads);
-    DELTASCOPE_ASSIGN(m_variant->config, readModelConfig(*m_variant->files));
-    return {};
-  }
-
-  const LoadRequest& m_request;
-  ScaleReading m_scales;
-  std::shared_ptr<Variant> m_variant;
-  ModelFiles m_files;
-};
 
 /// Follows one weight from the base through the payloads.
 class Tracer {
@@ -260,12 +181,28 @@ std::uint64_t storedDeltaBytes(const TensorOrigin& origin) {
   return bytes;
 }
 
+Result<std::shared_ptr<const ModelFolder>> openFolder(const LoadRequest& request) {
+  const ModelPlace place{request.path, request.base, request.payloads, request.baseOnly};
+  if (request.folder && request.folder->place() == place) return request.folder;
+  return ModelFolder::open(place);
+}
+
 Result<std::shared_ptr<const StackedCompanions>> openCompanions(const LoadRequest& request) {
-  return Opener(request, ScaleReading::CheckOnly).openFiles();
+  DELTASCOPE_ASSIGN(const auto folder, openFolder(request));
+  const ModelFiles& files = folder->files();
+  if (files.kind == ModelFiles::Kind::Payload && files.base.empty() && !folder->companions()->has(kConfigFile))
+    return fail(ErrorCode::NotFound, at({files.payload, {}, {}}, "a delta needs its base, which holds the tokenizer too"),
+                "give it with --base DIR");
+  return folder->companions();
 }
 
 Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleReading scales) {
-  DELTASCOPE_ASSIGN(std::shared_ptr<Variant> variant, Opener(request, scales).open());
+  DELTASCOPE_ASSIGN(const auto folder, openFolder(request));
+  auto variant = std::make_shared<Variant>();
+  variant->files = folder->companions();
+  variant->payloads = folder->payloads();
+  DELTASCOPE_ASSIGN(variant->base, folder->openBase(scales));
+  DELTASCOPE_ASSIGN(variant->config, readModelConfig(*variant->files));
   const WeightNames names(*variant);
   const WeightFaults faults(*variant, names);
   DELTASCOPE_TRY(faults.refuseUnmerged());

@@ -7,7 +7,7 @@
 
 #include "core/model/weights.h"
 #include "core/payload/payload.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/model_folder.h"
 #include "core/pipeline/source.h"
 #include "core/quant/element_type.h"
 #include "core/runtime/companions.h"

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/pipeline/model_folder.h"
+#include "core/pipeline/output_folder.h"
 #include "core/pipeline/replace.h"
 
 namespace deltascope::ui {

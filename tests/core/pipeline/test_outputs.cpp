@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/pipeline/model_folder.h"
 #include "core/pipeline/output_file.h"
+#include "core/pipeline/output_folder.h"
 #include "tests/core/pipeline/pack_helpers.h"
 
 using namespace deltascope;
