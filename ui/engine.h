@@ -7,8 +7,11 @@
 
 #include "core/base/units.h"
 #include "core/bench/bench.h"
-#include "core/pipeline/inspect.h"
-#include "core/pipeline/pipeline.h"
+#include "core/inspect/inspect.h"
+#include "core/pack/import.h"
+#include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
+#include "core/rebuild/verify.h"
 #include "core/runtime/runtime.h"
 #include "kernels/backend.h"
 

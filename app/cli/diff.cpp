@@ -12,7 +12,7 @@
 #include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/bench/record.h"
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 
 namespace deltascope::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include "app/cli/job.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/import.h"
 
 namespace deltascope::cli {
 namespace {

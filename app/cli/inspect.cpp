@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "core/base/units.h"
-#include "core/pipeline/output_file.h"
+#include "core/output/output_file.h"
 
 namespace deltascope::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
 #include "core/codec/traits.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 
 namespace deltascope::cli {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 /// What `pack --estimate` prints.
 #include "app/cli/print.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 
 namespace deltascope::cli {
 

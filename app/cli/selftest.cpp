@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/selftest.h"
+#include "core/selftest/selftest.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "app/cli/job.h"
 #include "app/cli/model_options.h"
 #include "app/cli/print.h"
-#include "core/runtime/selftest_forks.h"
+#include "core/selftest/forks.h"
 
 namespace deltascope::cli {
 namespace {

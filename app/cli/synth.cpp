@@ -8,7 +8,7 @@
 #include "app/cli/job.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
-#include "core/pipeline/pipeline.h"
+#include "core/synth/synth.h"
 
 namespace deltascope::cli {
 

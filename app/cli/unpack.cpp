@@ -7,7 +7,7 @@
 #include "app/cli/print.h"
 #include "core/base/units.h"
 #include "core/bench/run_words.h"
-#include "core/pipeline/pipeline.h"
+#include "core/rebuild/unpack.h"
 
 namespace deltascope::cli {
 namespace {

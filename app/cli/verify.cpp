@@ -7,7 +7,8 @@
 #include "app/cli/model_options.h"
 #include "app/cli/print.h"
 #include "core/base/units.h"
-#include "core/pipeline/pipeline.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/rebuild/verify.h"
 
 namespace deltascope::cli {
 namespace {

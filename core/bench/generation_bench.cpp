@@ -6,7 +6,7 @@
 #include <random>
 
 #include "core/base/units.h"
-#include "core/pipeline/pipeline.h"
+#include "core/source/locate.h"
 
 namespace deltascope {
 namespace {

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "core/payload/hash_faults.h"
-#include "core/pipeline/base_fit.h"
 #include "core/runtime/weight_faults.h"
 #include "core/runtime/weight_names.h"
+#include "core/source/base_fit.h"
 
 namespace deltascope {
 namespace {

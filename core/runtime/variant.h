@@ -7,10 +7,10 @@
 
 #include "core/model/weights.h"
 #include "core/payload/payload.h"
-#include "core/pipeline/model_folder.h"
-#include "core/pipeline/source.h"
 #include "core/quant/element_type.h"
 #include "core/runtime/companions.h"
+#include "core/source/base_model.h"
+#include "core/source/model_folder.h"
 
 namespace deltascope {
 

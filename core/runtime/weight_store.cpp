@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "core/base/meter.h"
 #include "core/base/ordered.h"
-#include "core/pipeline/meter.h"
 #include "core/runtime/arrangement.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/forms/streams.h"

@@ -3,9 +3,9 @@
 
 #include <QTemporaryDir>
 
-#include "core/pipeline/pipeline.h"
+#include "core/payload/payload.h"
 #include "tests/app/run_cli.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tests/app/run_cli.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

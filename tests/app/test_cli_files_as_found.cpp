@@ -4,9 +4,8 @@
 #include <fstream>
 
 #include "core/model/weights.h"
-#include "core/pipeline/pipeline.h"
 #include "tests/app/run_cli.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <QTemporaryDir>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 #include "tests/app/run_cli.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

@@ -2,7 +2,7 @@
 #include <QTemporaryDir>
 
 #include "tests/app/run_cli.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope::test;
 

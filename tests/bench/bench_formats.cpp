@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/pack/pack.h"
 #include "core/payload/payload.h"
-#include "core/pipeline/pipeline.h"
 
 using namespace deltascope;
 namespace fs = std::filesystem;

@@ -16,7 +16,7 @@
 #include "core/codec/residual.h"
 #include "core/quant/bitsandbytes/quantize.h"
 #include "core/quant/codebook.h"
-#include "core/runtime/selftest_parts.h"
+#include "core/selftest/parts.h"
 #include "kernels/backend.h"
 #include "kernels/gpu_ops.h"
 

@@ -11,8 +11,10 @@
 #include <string>
 
 #include "core/base/units.h"
+#include "core/pack/pack.h"
 #include "core/payload/writer.h"
-#include "core/pipeline/pipeline.h"
+#include "core/rebuild/verify.h"
+#include "core/synth/synth.h"
 
 using namespace deltascope;
 namespace fs = std::filesystem;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <fstream>
 
-#include "core/pipeline/inspect.h"
-#include "core/pipeline/source.h"
+#include "core/inspect/inspect.h"
+#include "core/source/base_model.h"
 #include "tests/fuzz/input.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/model/weights.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "core/runtime/runtime.h"
 #include "tests/fuzz/input.h"
 

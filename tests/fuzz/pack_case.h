@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/inspect.h"
-#include "core/pipeline/pipeline.h"
-#include "core/pipeline/source.h"
+#include "core/inspect/inspect.h"
+#include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
+#include "core/rebuild/verify.h"
+#include "core/source/base_model.h"
 #include "tests/fuzz/random_checkpoints.h"
 
 namespace deltascope::fuzz {

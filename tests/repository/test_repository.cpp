@@ -11,8 +11,8 @@ namespace {
 const QDir kRoot(QStringLiteral(DELTASCOPE_SOURCE));
 
 // The folders of core, lowest first: each may include itself and those before it.
-const QStringList kCoreOrder = {"base",  "checkpoint", "text",     "quant",   "codec",
-                                "model", "payload",    "pipeline", "runtime", "bench"};
+const QStringList kCoreOrder = {"base",   "checkpoint", "quant",   "codec", "payload", "source", "model", "text",    "runtime",
+                                "output", "scripts",    "rebuild", "pack",  "inspect", "synth",  "bench", "selftest"};
 
 // Of kernels, the layers above see the headers at its top, never the inside of one backend.
 bool isKernelInterface(const QString& header) { return header.startsWith("kernels/") && header.count('/') == 1; }
@@ -114,9 +114,17 @@ class TestRepository : public QObject {
     QTest::newRow("core to ui") << "core/base/file.cpp"
                                 << "ui/main_window.h" << false;
     QTest::newRow("ui to core") << "ui/main_window.cpp"
-                                << "core/pipeline/pipeline.h" << true;
+                                << "core/pack/pack.h" << true;
     QTest::newRow("command line to ui") << "app/cli/main.cpp"
                                         << "ui/main_window.h" << false;
+    QTest::newRow("a job to what it opens") << "core/pack/sources.cpp"
+                                            << "core/source/base_model.h" << true;
+    QTest::newRow("a model that answers to a job") << "core/runtime/model.cpp"
+                                                   << "core/pack/pack.h" << false;
+    QTest::newRow("opening to what opens more") << "core/source/locate.cpp"
+                                                << "core/scripts/scripts.h" << false;
+    QTest::newRow("a measurement to the proof") << "core/bench/benchmark.cpp"
+                                                << "core/selftest/selftest.h" << false;
     QTest::newRow("unknown core folder") << "core/misc/x.cpp"
                                          << "core/base/result.h" << false;
   }

@@ -22,7 +22,8 @@
 #include <vector>
 
 #include "core/bench/record.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
+#include "core/synth/synth.h"
 #include "ui/benchmark/benchmark_page.h"
 #include "ui/charts/live_chart.h"
 #include "ui/frame/dialogs.h"

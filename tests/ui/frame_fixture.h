@@ -9,6 +9,10 @@
 #include <atomic>
 #include <memory>
 
+#include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
+#include "core/rebuild/verify.h"
+#include "core/source/locate.h"
 #include "tests/ui/fake_benchmark.h"
 #include "tests/ui/fake_chat.h"
 #include "tests/ui/gate.h"

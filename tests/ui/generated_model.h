@@ -8,7 +8,11 @@
 #include <memory>
 #include <thread>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
+#include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
+#include "core/rebuild/verify.h"
+#include "core/source/locate.h"
 #include "ui/engine.h"
 
 namespace deltascope::ui {

@@ -12,7 +12,7 @@
 #include "core/base/number.h"
 #include "core/bench/diff.h"
 #include "core/bench/run_words.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "tests/app/run_cli.h"
 #include "tests/ui/frame_fixture.h"
 #include "ui/benchmark/benchmark_page.h"

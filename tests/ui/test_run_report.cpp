@@ -11,7 +11,7 @@
 #include "core/bench/diff.h"
 #include "core/bench/record.h"
 #include "core/bench/run_figures.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "tests/ui/generated_run.h"
 #include "tests/ui/warnings.h"
 #include "ui/charts/numbers.h"

@@ -2,8 +2,8 @@
 #include <QAbstractButton>
 #include <QLabel>
 
-#include "core/pipeline/inspect.h"
-#include "core/pipeline/pipeline.h"
+#include "core/inspect/inspect.h"
+#include "core/pack/pack.h"
 #include "tests/ui/frame_fixture.h"
 #include "ui/frame/message_bar.h"
 

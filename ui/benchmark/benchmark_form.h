@@ -4,7 +4,7 @@
 #include <QString>
 
 #include "core/bench/bench.h"
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 
 namespace deltascope::ui {
 

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 
 class QColor;
 

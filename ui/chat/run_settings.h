@@ -5,7 +5,7 @@
 #include <QStringList>
 #include <optional>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 #include "core/runtime/runtime.h"
 
 namespace deltascope::ui {

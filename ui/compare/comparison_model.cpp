@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/checkpoint/gguf_value.h"
 #include "ui/charts/numbers.h"
 #include "ui/frame/theme.h"
 #include "ui/report/run_words.h"

@@ -2,7 +2,7 @@
 #pragma once
 #include <QString>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 #include "ui/frame/message.h"
 
 namespace deltascope::ui {

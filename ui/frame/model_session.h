@@ -3,6 +3,8 @@
 #include <QObject>
 #include <QString>
 
+#include "core/pack/import.h"
+#include "core/rebuild/verify.h"
 #include "ui/frame/model_verdict.h"
 #include "ui/frame/page.h"
 #include "ui/jobs/job_runner.h"

@@ -3,7 +3,7 @@
 #include <QString>
 
 #include "core/bench/bench.h"
-#include "core/pipeline/pipeline.h"
+#include "core/rebuild/verify.h"
 
 namespace deltascope::ui {
 

@@ -10,6 +10,7 @@
 #include <QWidget>
 #include <memory>
 
+#include "core/rebuild/verify.h"
 #include "ui/engine.h"
 #include "ui/frame/message.h"
 

@@ -4,7 +4,7 @@
 #include <QAbstractTableModel>
 #include <vector>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 
 namespace deltascope::ui {
 

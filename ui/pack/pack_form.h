@@ -5,7 +5,7 @@
 #include <QString>
 #include <QStringList>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 
 namespace deltascope::ui {
 

@@ -4,6 +4,7 @@
 #include <QDateTime>
 #include <functional>
 
+#include "core/rebuild/verify.h"
 #include "ui/frame/page.h"
 #include "ui/payload/heat_map.h"
 #include "ui/payload/summary.h"

@@ -3,7 +3,7 @@
 /// The model in one line.
 #include <QString>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 #include "ui/payload/tensor_model.h"
 
 namespace deltascope::ui {

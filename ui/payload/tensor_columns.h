@@ -4,7 +4,7 @@
 #include <QString>
 
 #include "core/payload/payload.h"
-#include "core/pipeline/pipeline.h"
+#include "core/rebuild/verify.h"
 #include "ui/charts/numbers.h"
 
 namespace deltascope::ui {

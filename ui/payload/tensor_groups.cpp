@@ -4,7 +4,7 @@
 #include <QStringList>
 #include <map>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
 #include "ui/words.h"
 
 namespace deltascope::ui {

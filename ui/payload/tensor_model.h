@@ -4,7 +4,8 @@
 #include <QAbstractItemModel>
 #include <unordered_map>
 
-#include "core/pipeline/inspect.h"
+#include "core/inspect/inspect.h"
+#include "core/rebuild/verify.h"
 #include "ui/payload/tensor_columns.h"
 #include "ui/payload/tensor_groups.h"
 

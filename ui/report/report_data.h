@@ -5,6 +5,8 @@
 #include <QList>
 #include <QStringList>
 
+#include "core/rebuild/verify.h"
+#include "core/source/locate.h"
 #include "ui/report/report.h"
 #include "ui/report/report_chart.h"
 #include "ui/report/run_command.h"

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/pipeline/output_folder.h"
-#include "core/pipeline/replace.h"
+#include "core/output/output_folder.h"
+#include "core/output/replace.h"
 
 namespace deltascope::ui {
 namespace {

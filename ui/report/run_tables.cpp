@@ -5,6 +5,7 @@
 
 #include "core/base/number.h"
 #include "core/bench/run_words.h"
+#include "core/checkpoint/gguf_value.h"
 #include "core/checkpoint/tensor.h"
 #include "ui/charts/numbers.h"
 #include "ui/report/run_section.h"

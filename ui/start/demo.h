@@ -3,7 +3,7 @@
 /// The model that ships with the program, and where its packed copy goes.
 #include <QString>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 
 namespace deltascope::ui {
 

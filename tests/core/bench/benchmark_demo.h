@@ -4,8 +4,8 @@
 #include <QTemporaryDir>
 
 #include "core/bench/bench.h"
-#include "core/pipeline/pipeline.h"
-#include "tests/core/pipeline/small_model.h"
+#include "core/pack/pack.h"
+#include "tests/core/models/small_model.h"
 
 namespace deltascope::test {
 

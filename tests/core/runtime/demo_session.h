@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The demo's chat model, packed, and sessions with it.
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "core/runtime/runtime.h"
 
 namespace deltascope {

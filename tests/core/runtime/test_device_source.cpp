@@ -2,6 +2,8 @@
 // Weights made in a device's memory, from stacks of payloads with chunks of different sizes: the bits that the processor makes.
 #include <QtTest>
 
+#include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
 #include "core/runtime/delta_source.h"
 #include "core/runtime/device_source.h"
 #include "tests/core/emulated_backend.h"

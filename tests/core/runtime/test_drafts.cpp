@@ -3,7 +3,7 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "core/runtime/draft_pace.h"
 #include "core/runtime/lookup.h"
 #include "core/runtime/runtime.h"

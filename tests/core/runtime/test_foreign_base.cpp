@@ -3,10 +3,11 @@
 #include <cstring>
 
 #include "core/checkpoint/model_names.h"
-#include "core/pipeline/inspect.h"
-#include "core/pipeline/source.h"
+#include "core/inspect/inspect.h"
+#include "core/rebuild/unpack.h"
 #include "core/runtime/runtime.h"
-#include "tests/core/pipeline/packed.h"
+#include "core/source/base_model.h"
+#include "tests/core/models/packed.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "core/pack/pack.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/weight_store.h"
 #include "tests/core/gpu_stand_in.h"

@@ -4,9 +4,9 @@
 #include <QtTest>
 #include <fstream>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "core/runtime/runtime.h"
-#include "tests/core/pipeline/small_model.h"
+#include "tests/core/models/small_model.h"
 
 using namespace deltascope;
 using namespace deltascope::test;

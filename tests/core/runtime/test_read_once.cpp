@@ -7,7 +7,7 @@
 #include <array>
 #include <map>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pack/pack.h"
 #include "core/runtime/runtime.h"
 
 using namespace deltascope;

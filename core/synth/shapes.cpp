@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/synth/shapes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/model/weights.h"
+#include "core/source/layout.h"
+
+namespace deltascope {
+namespace {
+
+constexpr const char* kLlama = "LlamaForCausalLM";
+constexpr const char* kQwen2 = "Qwen2ForCausalLM";
+constexpr const char* kQwen3 = "Qwen3ForCausalLM";
+constexpr const char* kMistral = "MistralForCausalLM";
+
+// Figures from the models' own config.json on the Hub.
+// clang-format off
+const std::vector<Architecture> kArchitectures{
+    // name, type, class,              hidden layers heads kv dim  inter.  vocab.  tied   theta   factor eps  positions  bos     eos
+    {"llama-3.1-8b", "llama", kLlama,     4096, 32, 32, 8, 128, 14336, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
+    {"llama-3.1-70b", "llama", kLlama,    8192, 80, 64, 8, 128, 28672, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
+    {"llama-3.2-1b", "llama", kLlama,     2048, 16, 32, 8,  64,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001},
+    {"llama-3.2-3b", "llama", kLlama,     3072, 28, 24, 8, 128,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001},
+    {"mistral-7b", "mistral", kMistral,   4096, 32, 32, 8, 128, 14336,  32768, false, 1000000,  0, 1e-5,  32768,      1,      2},
+    {"qwen2.5-0.5b", "qwen2", kQwen2,      896, 24, 14, 2,  64,  4864, 151936, true,  1000000,  0, 1e-6,  32768, 151643, 151643},
+    {"qwen2.5-1.5b", "qwen2", kQwen2,     1536, 28, 12, 2, 128,  8960, 151936, true,  1000000,  0, 1e-6, 131072, 151643, 151643},
+    {"qwen2.5-7b", "qwen2", kQwen2,       3584, 28, 28, 4, 128, 18944, 152064, false, 1000000,  0, 1e-6, 131072, 151643, 151643},
+    {"qwen3-0.6b", "qwen3", kQwen3,       1024, 28, 16, 8, 128,  3072, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0},
+    {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2},
+};
+// clang-format on
+
+}  // namespace
+
+const std::vector<Architecture>& architectures() { return kArchitectures; }
+
+const Architecture* findArchitecture(std::string_view name) {
+  const auto found = std::ranges::find_if(kArchitectures, [&](const auto& a) { return a.name == name; });
+  return found != kArchitectures.end() ? &*found : nullptr;
+}
+
+Result<std::vector<TensorSpec>> tensorsOf(const Architecture& a, std::uint64_t layers, DType dtype) {
+  DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(configOf(a, layers, dtype), kConfigName));
+  auto weights = weightsOf(config);
+  // save_pretrained writes a layer's by name.
+  for (auto first = weights.begin(); first != weights.end();) {
+    const auto last = std::find_if(first, weights.end(), [&](const WeightSpec& weight) {
+      return weight.layer != first->layer || rowOf(weight.role).layered != rowOf(first->role).layered;
+    });
+    if (rowOf(first->role).layered) std::ranges::sort(first, last, {}, &WeightSpec::name);
+    first = last;
+  }
+  std::vector<TensorSpec> tensors;
+  for (auto& weight : weights) tensors.push_back({std::move(weight.name), dtype, std::move(weight.shape)});
+  return tensors;
+}
+
+nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DType dtype) {
+  nlohmann::ordered_json config;
+  config["architectures"] = {a.className};
+  config["model_type"] = a.modelType;
+  config["bos_token_id"] = a.bos;
+  config["eos_token_id"] = a.eos;
+  config["head_dim"] = a.headDim;
+  config["hidden_act"] = "silu";
+  config["hidden_size"] = a.hidden;
+  config["initializer_range"] = 0.02;
+  config["intermediate_size"] = a.intermediate;
+  config["max_position_embeddings"] = a.positions;
+  config["num_attention_heads"] = a.heads;
+  config["num_hidden_layers"] = layers;
+  config["num_key_value_heads"] = a.kvHeads;
+  config["rms_norm_eps"] = a.normEps;
+  config["rope_theta"] = a.ropeTheta;
+  if (a.ropeFactor > 0)
+    config["rope_scaling"] = {{"factor", a.ropeFactor},
+                              {"high_freq_factor", 4.0},
+                              {"low_freq_factor", 1.0},
+                              {"original_max_position_embeddings", 8192},
+                              {"rope_type", "llama3"}};
+  config["tie_word_embeddings"] = a.tied;
+  config["torch_dtype"] = torchNameOf(dtype);
+  config["use_cache"] = true;
+  config["vocab_size"] = a.vocabulary;
+  return config;
+}
+
+}  // namespace deltascope
