@@ -8,7 +8,7 @@
 using namespace deltascope;
 using namespace deltascope::test;
 
-class TestSource : public QObject {
+class TestBaseModel : public QObject {
   Q_OBJECT
  private slots:
   void tellsKinds();
@@ -40,7 +40,7 @@ constexpr std::uint64_t kElements = 301 * 699;
 
 }  // namespace
 
-void TestSource::tellsKinds() {
+void TestBaseModel::tellsKinds() {
   const Workspace space;
   const auto base = take(BaseModel::open(quantizedModel(space, QuantFormat::Fp4), "base"));
   QCOMPARE(base.kindOf(kMatrix, DType::BF16), BaseKind::Fp4);
@@ -55,7 +55,7 @@ void TestSource::tellsKinds() {
   QVERIFY(base.storedBytes(kMatrix) > kElements / 2);
 }
 
-void TestSource::slicesArePartsOfTheWhole_data() {
+void TestBaseModel::slicesArePartsOfTheWhole_data() {
   QTest::addColumn<int>("format");
   QTest::addColumn<bool>("doubleQuant");
   QTest::newRow("nf4") << static_cast<int>(QuantFormat::Nf4) << false;
@@ -64,7 +64,7 @@ void TestSource::slicesArePartsOfTheWhole_data() {
   QTest::newRow("int8") << static_cast<int>(QuantFormat::Int8) << false;
 }
 
-void TestSource::slicesArePartsOfTheWhole() {
+void TestBaseModel::slicesArePartsOfTheWhole() {
   QFETCH(int, format);
   QFETCH(bool, doubleQuant);
   const Workspace space;
@@ -88,7 +88,7 @@ void TestSource::slicesArePartsOfTheWhole() {
   }
 }
 
-void TestSource::convertsWithOneRounding() {
+void TestBaseModel::convertsWithOneRounding() {
   const Workspace space;
   const std::array<float, 4> values{1.0F, 1.00390625F, 1.01171875F, -0.0F};  // ties go to the even neighbour
   TensorData tensor{{"w", DType::F32, {4}}, std::vector<std::byte>(16)};
@@ -104,7 +104,7 @@ void TestSource::convertsWithOneRounding() {
   QCOMPARE(buffer.stored, tensor.bytes);
 }
 
-void TestSource::hashesStoredBytes() {
+void TestBaseModel::hashesStoredBytes() {
   const Workspace space;
   const auto packed = quantizedModel(space, QuantFormat::Nf4, true);
   const auto base = take(BaseModel::open(packed, "base"));
@@ -120,14 +120,14 @@ void TestSource::hashesStoredBytes() {
     if (row.base != BaseKind::None) QVERIFY(take(base.hash(row.name)) == row.baseHash);
 }
 
-void TestSource::goesOnWithZerosPastTheEnd_data() {
+void TestBaseModel::goesOnWithZerosPastTheEnd_data() {
   QTest::addColumn<int>("number");
   QTest::newRow("nf4") << static_cast<int>(QuantFormat::Nf4);
   QTest::newRow("fp4") << static_cast<int>(QuantFormat::Fp4);
   QTest::newRow("int8") << static_cast<int>(QuantFormat::Int8);
 }
 
-void TestSource::goesOnWithZerosPastTheEnd() {
+void TestBaseModel::goesOnWithZerosPastTheEnd() {
   QFETCH(int, number);
   const auto format = static_cast<QuantFormat>(number);
   const Workspace space;
@@ -154,7 +154,7 @@ void TestSource::goesOnWithZerosPastTheEnd() {
   take(base.slice("empty.weight", DType::BF16, 0, 0, true, beyond));
 }
 
-void TestSource::knowsNothingOfWhatIsNotThere() {
+void TestBaseModel::knowsNothingOfWhatIsNotThere() {
   const Workspace space;
   writeModel(space.at("base"), smallLlama());
   const auto base = take(BaseModel::open(space.at("base")));
@@ -167,5 +167,5 @@ void TestSource::knowsNothingOfWhatIsNotThere() {
   QVERIFY(buffer.slice.values.empty());
 }
 
-QTEST_APPLESS_MAIN(TestSource)
-#include "test_source.moc"
+QTEST_APPLESS_MAIN(TestBaseModel)
+#include "test_base_model.moc"
