@@ -57,8 +57,9 @@ PieceShape pieceShape(const TensorOrigin& origin) {
     }
     shape.deltaBytes += traitsOf(step.stats->codec).modelBytes(step.stats->storedBytes);
   }
+  shape.byTiles = byTiles && cuts;
   shape.step =
-      byTiles && cuts ? std::min(kStepElements, std::max<std::uint64_t>(largest, 1)) : std::max<std::uint64_t>(largest, 1);
+      shape.byTiles ? std::min(kStepElements, std::max<std::uint64_t>(largest, 1)) : std::max<std::uint64_t>(largest, 1);
   for (std::size_t p = 0; p + 1 < shape.pieces.size(); ++p) {
     std::uint64_t bytes = 0;
     const auto ranges = chunksOf(origin, shape.pieces[p], shape.pieces[p + 1]);

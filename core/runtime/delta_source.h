@@ -33,6 +33,7 @@ struct DeltaPlaces {
 struct PieceShape {
   std::vector<std::uint64_t> pieces;  ///< first element of each, and the end
   std::uint64_t step = 0;
+  bool byTiles = false;          ///< a tile costs a tile's time, not its chunk's
   std::uint64_t pieceBytes = 0;  ///< stored bytes of the largest
   std::uint64_t workBytes = 0;   ///< scratch of a thread for one step
   std::uint64_t deltaBytes = 0;  ///< stored bytes of all
@@ -58,6 +59,7 @@ class DeltaSource final : public kernels::ElementSource {
   [[nodiscard]] std::size_t pieces() const override { return m_shape.pieces.size() - 1; }
   [[nodiscard]] std::uint64_t pieceBegin(std::size_t piece) const override { return m_shape.pieces[piece]; }
   [[nodiscard]] std::uint64_t step() const override { return m_shape.step; }
+  [[nodiscard]] bool byTiles() const { return m_shape.byTiles; }
   [[nodiscard]] kernels::Outcome<void> make(std::size_t piece, std::uint64_t first, std::uint64_t count,
                                             std::byte* into) const override;
 

@@ -206,10 +206,14 @@ Outcome<void> CudaBackend::gatherMade(const GatherRowsArgs& args) {
   auto first = order.begin();  ///< whose row does not end before the step
   for (std::size_t piece = 0; piece < source.pieces() && first != order.end(); ++piece) {
     const std::uint64_t pieceEnd = source.pieceBegin(piece + 1);
-    for (std::uint64_t at = source.pieceBegin(piece); at < pieceEnd; at += source.step()) {
-      const std::uint64_t count = std::min(source.step(), pieceEnd - at);
+    for (std::uint64_t at = source.pieceBegin(piece), count = 0; at < pieceEnd; at += count) {
+      count = std::min(source.step(), pieceEnd - at);
       while (first != order.end() && beginOf(*first) + table.columns <= at) ++first;
-      if (first == order.end() || beginOf(*first) >= at + count) continue;
+      if (first == order.end()) break;
+      if (const std::uint64_t begin = beginOf(*first); begin >= at + count) {
+        count = std::max(count, (begin - at) / source.step() * source.step());  // as many steps as have none
+        continue;
+      }
       if (auto done = source.make(piece, at, count, made); !done) return done;
       for (auto row = first; row != order.end() && beginOf(*row) < at + count; ++row) {
         const std::uint64_t begin = beginOf(*row), from = std::max(at, begin), to = std::min(at + count, begin + table.columns);

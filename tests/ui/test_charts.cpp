@@ -246,7 +246,11 @@ class TestCharts : public QObject {
     QCOMPARE(describe(chart), "ms by tensor, 2 in all: a medians from 2.00 to 3.00, extremes 1.00 and 7.00; b without values.");
   }
 
-  void seriesAreToldApart_data() { wordsAreReadable_data(); }
+  void seriesAreToldApart_data() {
+    QTest::addColumn<bool>("dark");
+    QTest::newRow("light") << false;
+    QTest::newRow("dark") << true;
+  }
   void seriesAreToldApart() {
     QFETCH(bool, dark);
     const ChartStyle style = chartStyle(paletteFor(dark ? darkColors() : lightColors()), QFont());

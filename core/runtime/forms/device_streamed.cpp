@@ -7,6 +7,7 @@
 #include "core/runtime/forms/streams.h"
 #include "core/runtime/forms/tiles.h"
 #include "core/runtime/plain_source.h"
+#include "core/runtime/recent_steps.h"
 
 namespace deltascope {
 namespace {
@@ -62,7 +63,11 @@ class FedWeight final : public HeldWeight {
     }
     DeltaPlaces places;
     places.file = base;
-    DELTASCOPE_ASSIGN(m_lookup, DeltaSource::create(m_origin, std::move(places)));
+    DELTASCOPE_ASSIGN(auto source, DeltaSource::create(m_origin, std::move(places)));
+    if (source->byTiles())
+      m_lookup = std::make_unique<RecentSteps>(std::move(source), m_origin.spec.shape[1], bytesOf(m_origin.dtype));
+    else
+      m_lookup = std::move(source);
     return {};
   }
 
