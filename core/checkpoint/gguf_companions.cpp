@@ -8,13 +8,13 @@
 
 namespace deltascope {
 
-bool GgufCompanions::has(std::string_view name) const {
+bool GgufCompanions::holds(std::string_view name) const {
   if (name == kConfigFile) return true;
   return (name == kTokenizerFile || name == kTokenizerConfigFile) && hasGgufTokenizer(*m_model->gguf());
 }
 
-Result<std::string> GgufCompanions::read(std::string_view name, std::uint64_t limit) const {
-  if (!has(name)) return fail(ErrorCode::NotFound, at({shown(name), {}, {}}, "is not in the file's metadata"));
+Result<std::string> GgufCompanions::load(std::string_view name, std::uint64_t limit) const {
+  if (!holds(name)) return fail(ErrorCode::NotFound, at({shown(name), {}, {}}, "is not in the file's metadata"));
   DELTASCOPE_ASSIGN(const nlohmann::json json, name == kConfigFile      ? configFromGguf(*m_model)
                                                : name == kTokenizerFile ? tokenizerFromGguf(*m_model->gguf())
                                                                         : tokenizerConfigFromGguf(*m_model->gguf()));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -32,6 +33,8 @@ Result<json> frequencyScaling(const Checkpoint& model, const TensorInfo& tensor,
   DELTASCOPE_ASSIGN(const auto bytes, model.readAll(tensor));
   std::vector<float> factors(bytes.size() / sizeof(float));
   if (!factors.empty()) std::memcpy(factors.data(), bytes.data(), bytes.size());
+  if (!std::ranges::all_of(factors, [](float factor) { return std::isfinite(factor); }))
+    return fail(ErrorCode::Corrupt, at({model.path(), tensor.name, tensor.offset}, "holds a number that is not finite"));
   return json{{"rope_type", "longrope"},
               {"short_factor", factors},
               {"long_factor", factors},
@@ -39,14 +42,53 @@ Result<json> frequencyScaling(const Checkpoint& model, const TensorInfo& tensor,
               {"attention_factor", 1.0}};
 }
 
+/// Nothing where the file has no such key; what is there must be a number that JSON can hold.
+Result<std::optional<double>> finiteIn(const Checkpoint& model, const std::string& key) {
+  const auto& metadata = model.gguf()->metadata();
+  if (!metadata.contains(key)) return std::nullopt;
+  const auto number = numberIn(metadata, key);
+  if (!number || !std::isfinite(*number))
+    return fail(ErrorCode::Corrupt, at({model.path(), {}, {}}, "its " + printable(key) + " is not a finite number"));
+  return number;
+}
+
+Result<std::optional<std::uint64_t>> sizeIn(const Checkpoint& model, const std::string& key) {
+  const auto& metadata = model.gguf()->metadata();
+  if (!metadata.contains(key)) return std::nullopt;
+  const auto size = wholeIn(metadata, key);
+  if (!size)
+    return fail(ErrorCode::Unsupported, at({model.path(), {}, {}}, "its " + printable(key) + " is not one whole number"),
+                "models whose layers differ in it cannot be run from a GGUF file");
+  return size;
+}
+
+/// What the config of the architectures that run has no word for.
+Result<void> checkHeads(const Checkpoint& model, const std::string& prefix, const json& config) {
+  const auto size = [&](const char* name) { return config.value(name, std::uint64_t{0}); };
+  const std::uint64_t heads = size("num_attention_heads");
+  const std::uint64_t width = config.contains("head_dim") ? size("head_dim") : heads ? size("hidden_size") / heads : 0;
+  for (const char* key : {"rope.dimension_count", "attention.value_length"}) {
+    DELTASCOPE_ASSIGN(const auto own, sizeIn(model, prefix + key));
+    if (own && *own != width)
+      return fail(ErrorCode::Unsupported,
+                  at({model.path(), {}, {}}, "its " + prefix + key + " is " + std::to_string(*own) + ", its heads have " +
+                                                 std::to_string(width) + " elements: such models cannot be run here"));
+  }
+  return {};
+}
+
 Result<json> scaling(const Checkpoint& model, const std::string& prefix, const json& config) {
   const auto& metadata = model.gguf()->metadata();
   if (const auto* factors = model.find("rope_freqs.weight"))
     return frequencyScaling(model, *factors, config.value("max_position_embeddings", std::uint64_t{0}));
   const auto* type = textIn(metadata, prefix + "rope.scaling.type");
-  if (!type || *type == "none") return json();
-  json scaling{{"rope_type", *type}};
-  if (const auto factor = numberIn(metadata, prefix + "rope.scaling.factor")) scaling["factor"] = *factor;
+  DELTASCOPE_ASSIGN(auto factor, finiteIn(model, prefix + "rope.scaling.factor"));
+  if (!factor) {
+    DELTASCOPE_ASSIGN(factor, finiteIn(model, prefix + "rope.scale_linear"));  // what older files have
+  }
+  if (type ? *type == "none" : !factor || *factor == 0) return json();
+  json scaling{{"rope_type", type ? *type : "linear"}};
+  if (factor) scaling["factor"] = *factor;
   if (const auto positions = wholeIn(metadata, prefix + "rope.scaling.original_context_length"))
     scaling["original_max_position_embeddings"] = *positions;
   return scaling;
@@ -66,10 +108,18 @@ Result<json> configFromGguf(const Checkpoint& model) {
         "supported are llama, qwen2 and qwen3; packing, verifying and unpacking work for every model");
   const std::string prefix = *architecture + ".";
   json config{{"model_type", *architecture}};
-  for (const auto& [there, here] : kSizes)
-    if (const auto size = wholeIn(metadata, prefix + std::string(there))) config[std::string(here)] = *size;
-  for (const auto& [there, here] : kNumbers)
-    if (const auto number = numberIn(metadata, prefix + std::string(there))) config[std::string(here)] = *number;
+  for (const auto& [there, here] : kSizes) {
+    DELTASCOPE_ASSIGN(const auto size, sizeIn(model, prefix + std::string(there)));
+    if (size) config[std::string(here)] = *size;
+  }
+  for (const auto& [there, here] : kNumbers) {
+    DELTASCOPE_ASSIGN(const auto number, finiteIn(model, prefix + std::string(there)));
+    if (number) config[std::string(here)] = *number;
+  }
+  if (!config.contains("rms_norm_eps"))  // the default of config.json is another family's
+    return fail(ErrorCode::Corrupt,
+                at({model.path(), {}, {}}, "its metadata lacks " + prefix + std::string(kNumbers.front().there)));
+  DELTASCOPE_TRY(checkHeads(model, prefix, config));
   if (const auto experts = wholeIn(metadata, prefix + "expert_count"); experts && *experts > 0)
     return fail(ErrorCode::Unsupported, at({model.path(), {}, {}}, "is a mixture of experts, which cannot be run here"));
   if (const auto* embedding = model.find("token_embd.weight"); embedding && !embedding->shape.empty())

@@ -90,13 +90,16 @@ Result<void> setGgufRowOrder(const GgufFile& first, std::vector<TensorInfo>& ten
   const std::string* const architecture = textIn(metadata, "general.architecture");
   if (!architecture || *architecture != "llama") return {};
   const auto heads = wholeIn(metadata, "llama.attention.head_count");
-  const auto keyHeads = wholeIn(metadata, "llama.attention.head_count_kv");
+  // Without a number of their own, keys have as many heads; one that is a list is no reason to take as many.
+  const bool asMany = !metadata.contains("llama.attention.head_count_kv");
+  const auto keyHeads = asMany ? heads : wholeIn(metadata, "llama.attention.head_count_kv");
   for (auto& tensor : tensors) {
     const bool query = endsInQuery(tensor.name, "attn_q"), key = endsInQuery(tensor.name, "attn_k");
     if ((!query && !key) || tensor.bytes == 0) continue;
-    const auto count = query ? heads : keyHeads ? keyHeads : heads;
+    const auto count = query ? heads : keyHeads;
     const std::uint64_t rows = tensor.shape.empty() ? 1 : tensor.shape.front();
-    if (!count || *count == 0 || rows % 2 != 0 || rows % *count != 0 || rows / *count % 2 != 0 || tensor.shape.size() > 2)
+    if (!count || *count == 0 || rows % 2 != 0 || rows % *count != 0 || rows / *count % 2 != 0 || tensor.shape.size() > 2 ||
+        (tensor.shape.size() < 2 && !tensor.ggml->plain) || *count > UINT32_MAX)
       return fail(ErrorCode::Unsupported,
                   at({first.path(), tensor.name, tensor.offset}, "has " + formatCount(rows) + " rows for " +
                                                                      (count ? formatCount(*count) : "an unknown number of") +

@@ -33,7 +33,8 @@ Result<GgufArray> readArray(GgufCursor& cursor, const std::string& key, unsigned
   if (array.type == GgufType::Array && depth == kDeepest)
     return cursor.corrupt(begin, "the array " + printable(key) + " is nested too deeply");
   if (array.type == GgufType::String) {
-    for (std::uint64_t i = 0; i < array.count; ++i) DELTASCOPE_TRY(cursor.skipText("a text of the array " + printable(key)));
+    const std::string what = "a text of the array " + printable(key);
+    for (std::uint64_t i = 0; i < array.count; ++i) DELTASCOPE_TRY(cursor.skipText(what));
   } else if (array.type == GgufType::Array) {
     for (std::uint64_t i = 0; i < array.count; ++i) DELTASCOPE_TRY(readArray(cursor, key, depth + 1));
   } else {

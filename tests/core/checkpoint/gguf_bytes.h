@@ -28,6 +28,7 @@ class GgufBytes {
     return raw("GGUF").number(version).number(tensors).number(values);
   }
   GgufBytes& value(const std::string& key, std::uint32_t number) { return text(key).number<std::uint32_t>(4).number(number); }
+  GgufBytes& real(const std::string& key, float number) { return text(key).number<std::uint32_t>(6).number(number); }
   GgufBytes& words(const std::string& key, const std::string& value) { return text(key).number<std::uint32_t>(8).text(value); }
   GgufBytes& list(const std::string& key, const std::vector<std::string>& texts) {
     text(key).number<std::uint32_t>(9).number<std::uint32_t>(8).number<std::uint64_t>(texts.size());

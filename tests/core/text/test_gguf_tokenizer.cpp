@@ -34,8 +34,9 @@ std::string withTokenizer(const std::string& pre) {
   const auto begin = static_cast<std::uint32_t>(std::ranges::find(tokens, "<|begin_of_text|>") - tokens.begin());
   const auto end = static_cast<std::uint32_t>(std::ranges::find(tokens, "<|eot_id|>") - tokens.begin());
   GgufBytes bytes;
-  bytes.head(0, 9)
+  bytes.head(0, 10)
       .words("general.architecture", "llama")
+      .real("llama.attention.layer_norm_rms_epsilon", 1e-5f)
       .words("tokenizer.ggml.model", "gpt2")
       .words("tokenizer.ggml.pre", pre);
   bytes.list("tokenizer.ggml.tokens", tokens).list("tokenizer.ggml.token_type", kinds).list("tokenizer.ggml.merges", merges);
