@@ -136,6 +136,8 @@ int generate(Invocation& invocation, const Options& o) {
   if (!o.chatTemplate.empty()) request.chatTemplate = o.chatTemplate;
   GenerateRequest generating;
   generating.draft = {*draftSourceFromName(o.draft), o.draftTokens};
+  if (generating.draft.source == DraftSource::Off && o.draftTokens > 0)
+    throw UsageError{"--draft-tokens says how many drafts to make, --draft off to make none: leave one of them out"};
   if (generating.draft.source != DraftSource::Off) request.draftTokens = o.draftTokens ? o.draftTokens : kMostDrafts;
   auto folder = openFolder(request);
   if (!folder) return report(folder.error());
@@ -158,6 +160,9 @@ int generate(Invocation& invocation, const Options& o) {
   if (!model) return report(model.error());
   if (common.verbose) fmt::print(stderr, "{}", describePlan((*model)->plan()));
   noteBorrowed(**model, common);
+  if (generating.draft.source != DraftSource::Off && generating.draft.source != DraftSource::Auto &&
+      (*model)->plan().draftTokens == 0 && !common.quiet)
+    fmt::print(stderr, "note: the memory budget leaves no room for drafts\n");
   auto session = Session::create(*model);
   if (!session) return report(session.error());
 

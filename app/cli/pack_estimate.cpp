@@ -49,6 +49,8 @@ Json toJson(const PackEstimate& e) {
           {"total_bits_per_weight", bits(e.payloadBytes + e.baseBytes, e.elements)},
           {"ratio", ratio(e.finalBytes, e.payloadBytes + e.baseBytes)},
           {"companions", {{"bytes", e.companionBytes}}},
+          {"left_out", leftOutJson(e.leftOut)},
+          {"notes", e.notes},
           {"rows", std::move(rows)}};
 }
 
@@ -68,6 +70,8 @@ std::string toText(const PackEstimate& e, bool why) {
                  line("together, about", together)},
                 "lrrr");
   if (e.companionBytes > 0) text += fmt::format("files beside the weights, in the payload: {}\n", formatGib(e.companionBytes));
+  for (const auto& note : e.notes) text += "note: " + note + "\n";
+  text += leftOutText(e.leftOut);
   if (!why) return text;
   text += "\nwhy\n";
   for (const auto& t : e.rows) text += fmt::format("  {}: {}\n", printable(t.name), explainChoice(t));

@@ -14,10 +14,10 @@ InspectTotals totalsOf(const std::vector<TensorStats>& tensors, std::uint64_t fi
   InspectTotals totals;
   totals.tensors = tensors.size();
   totals.payloadFileBytes = fileBytes;
+  totals.baseBytes = baseBytesOf(tensors);
   for (const auto& tensor : tensors) {
     totals.elements += tensor.elements;
     totals.finalBytes += tensor.finalBytes;
-    totals.baseBytes += tensor.baseBytes;
     totals.storedBytes += tensor.storedBytes;
     totals.zeroDeltas += tensor.zeroDeltas;
   }

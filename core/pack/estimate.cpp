@@ -43,6 +43,7 @@ Result<void> addCompanions(const PackSources& sources, const JobContext& job, Pa
     estimate.companionBytes += companionStreamBytes(content);
   }
   estimate.payloadBytes += estimate.companionBytes;
+  estimate.leftOut = companions.leftOut;
   return {};
 }
 
@@ -63,11 +64,12 @@ Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& 
     ++estimate.tensors;
     estimate.elements += row.elements;
     estimate.finalBytes += row.finalBytes;
-    estimate.baseBytes += row.baseBytes;
     estimate.payloadBytes += kHeaderPerTensor + (row.codec == CodecId::Identical ? 0 : kHeaderPerStream) + row.storedBytes;
     if (row.model >= 0) ++users[static_cast<std::size_t>(row.model)];
     estimate.rows.push_back(std::move(row));
   }
+  estimate.baseBytes = baseBytesOf(estimate.rows);
+  estimate.notes = sources.notes();
   for (const auto& model : plan.models) estimate.payloadBytes += model.bytes;
   if (!request.quantize) DELTASCOPE_TRY(addCompanions(sources, job, estimate));
   for (auto& row : estimate.rows)

@@ -58,10 +58,9 @@ PackResult summarize(const std::vector<TensorStats>& rows, const PackOutput& out
     ++result.tensors;
     result.elements += row.elements;
     result.finalBytes += row.finalBytes;
-    result.baseBytes += row.baseBytes;
     zeroDeltas += row.zeroDeltas;
   }
-  if (output.baseFileBytes() > 0) result.baseBytes = output.baseFileBytes();
+  result.baseBytes = output.baseFileBytes() > 0 ? output.baseFileBytes() : baseBytesOf(rows);
   result.payloadBytes = output.payloadFileBytes();
   result.payloadBitsPerWeight = bitsPerWeight(result.payloadBytes, result.elements);
   result.totalBitsPerWeight = bitsPerWeight(result.payloadBytes + result.baseBytes, result.elements);

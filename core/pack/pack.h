@@ -60,6 +60,8 @@ struct PackEstimate {
   std::uint64_t payloadBytes = 0;    ///< of the file: companions too, where it carries them
   std::uint64_t companionBytes = 0;  ///< what of it the companions take
   std::vector<TensorStats> rows;     ///< codec, estimates, estimated storedBytes; hashes empty
+  std::vector<std::string> notes;    ///< what the user should know, one line each; names are printable
+  std::vector<LeftOut> leftOut;      ///< those that do not
 };
 [[nodiscard]] Result<PackEstimate> estimatePack(const PackRequest& request, const JobContext& job);
 

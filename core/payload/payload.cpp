@@ -3,11 +3,20 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "core/base/units.h"
 #include "core/payload/payload_state.h"
 
 namespace deltascope {
+
+std::uint64_t baseBytesOf(std::span<const TensorStats> tensors) {
+  std::uint64_t bytes = 0;
+  std::set<std::string_view> counted;
+  for (const auto& tensor : tensors)
+    if (counted.insert(tensor.nameInBase()).second) bytes += tensor.baseBytes;
+  return bytes;
+}
 
 Result<Payload> Payload::open(const std::filesystem::path& path) {
   DELTASCOPE_ASSIGN(SafetensorsFile file, SafetensorsFile::open(path));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,9 @@ struct TensorStats {
   [[nodiscard]] double bitsPerWeight() const { return elements ? 8.0 * double(storedBytes) / double(elements) : 0.0; }
   [[nodiscard]] double ratio() const { return storedBytes ? double(finalBytes) / double(storedBytes) : 0.0; }
 };
+
+/// Bytes of the base's tensors under these rows, each counted once: a head that was untied lies over the embedding too.
+[[nodiscard]] std::uint64_t baseBytesOf(std::span<const TensorStats> tensors);
 
 /// A file that belongs to the final beside its weights: config.json, tokenizer.json, a template, a licence.
 struct Companion {

@@ -38,9 +38,7 @@ std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork
 }
 
 /// Logits that a pass gives: after its first token and after each draft.
-std::uint32_t logitRows(const LoadRequest& request, std::uint32_t passTokens) {
-  return std::min(std::min(request.draftTokens, kMostDrafts) + 1, passTokens);
-}
+std::uint32_t logitRows(std::uint32_t drafts, std::uint32_t passTokens) { return std::min(drafts + 1, passTokens); }
 
 Result<std::shared_ptr<Host>> openHost(const LoadRequest& request, std::uint64_t budget) {
   kernels::BackendOptions options;
@@ -75,10 +73,17 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   plan.prefillTokens = prefillsOf(config, formsOf(host.backend()).mostWork);
   plan.expand = request.expand;
   plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
+  std::uint32_t drafts = std::min(request.draftTokens, kMostDrafts);
   plan.activationBytes = [&](std::uint32_t tokens) {
-    return Transformer::activationBytes(config, tokens, logitRows(request, tokens));
+    return Transformer::activationBytes(config, tokens, logitRows(drafts, tokens));
   };
-  return makePlan(plan);
+  auto made = makePlan(plan);
+  if (!made && drafts > 0) {  // they save time, and no model is refused for them
+    drafts = 0;
+    made = makePlan(plan);
+  }
+  if (made) made->draftTokens = logitRows(drafts, made->prefillTokens) - 1;
+  return made;
 }
 
 /// Of the bases that a sibling read, those that this variant uses too.
@@ -152,11 +157,9 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   const std::uint64_t scratch = state->plan.scratchBytes - state->plan.workBytes, unscratched = backend.memory().use().current;
   DELTASCOPE_TRY(fromBackend(backend.reserveScratch(scratch)));
   state->shared += scratch - std::min(scratch, backend.memory().use().current - unscratched);
-  DELTASCOPE_ASSIGN(Transformer transformer,
-                    Transformer::create(backend, state->variant->config, *state->store, state->plan.prefillTokens,
-                                        logitRows(request, state->plan.prefillTokens)));
+  DELTASCOPE_ASSIGN(Transformer transformer, Transformer::create(backend, state->variant->config, *state->store,
+                                                                 state->plan.prefillTokens, state->plan.draftTokens + 1));
   state->transformer = std::make_unique<Transformer>(std::move(transformer));
-  state->mostDrafts = logitRows(request, state->plan.prefillTokens) - 1;
   const StackedCompanions& files = *state->variant->files;
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
   if (request.text && request.folder && &files == request.folder->companions().get())

@@ -16,7 +16,6 @@ struct Model::State {
   MemoryPlan plan;
   std::unique_ptr<WeightStore> store;
   std::unique_ptr<Transformer> transformer;  ///< under host->running()
-  std::uint32_t mostDrafts = 0;              ///< that one pass has room for
   /// Of the account: what this model took of it; the most since it was loaded; what it uses beside, which a sibling took.
   std::atomic<std::uint64_t> taken = 0, peak = 0;
   std::uint64_t shared = 0;

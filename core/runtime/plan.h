@@ -46,6 +46,7 @@ struct MemoryPlan {
   std::uint64_t smallestBudget = 0;  ///< that works with this context
   std::uint32_t context = 0;         ///< positions of the KV cache
   std::uint32_t prefillTokens = 0;   ///< tokens a call while reading a prompt
+  std::uint32_t draftTokens = 0;     ///< drafts that a pass has room for: none where the budget would be too small for them
 
   [[nodiscard]] std::uint64_t count(Placement placement) const;
   [[nodiscard]] std::uint64_t residentBytes(Placement placement) const;  ///< of the tensors so placed

@@ -6,10 +6,11 @@
 #include <new>
 
 #include "core/base/units.h"
+#include "core/codec/codec.h"
 
 namespace deltascope {
 
-RecentSteps::RecentSteps(std::unique_ptr<const DeltaSource> source, std::uint64_t columns, std::size_t elementBytes)
+RecentSteps::RecentSteps(std::unique_ptr<const kernels::ElementSource> source, std::uint64_t columns, std::size_t elementBytes)
     : m_source(std::move(source)),
       m_step(std::min(m_source->step(), roundUp(columns, kTileElements))),
       m_elementBytes(elementBytes) {}
@@ -26,8 +27,8 @@ kernels::Outcome<void> RecentSteps::make(std::size_t piece, std::uint64_t first,
     }
   }
   if (auto made = m_source->make(piece, first, count, into); !made) return made;
+  const std::lock_guard lock(m_mutex);
   try {
-    const std::lock_guard lock(m_mutex);
     if (m_steps.size() < kRemembered) {
       m_steps.push_back({first, {into, into + bytes}});
     } else {
@@ -38,6 +39,7 @@ kernels::Outcome<void> RecentSteps::make(std::size_t piece, std::uint64_t first,
     }
   } catch (const std::bad_alloc&) {
     m_steps.clear();  // what cannot be remembered is made again
+    m_oldest = 0;
   }
   return {};
 }

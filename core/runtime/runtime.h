@@ -37,7 +37,7 @@ struct LoadRequest {
   kernels::ComputeMode compute = kernels::ComputeMode::Fp32;  ///< of a GPU's products
   std::uint32_t context = 0;                                  ///< positions; 0: the model's own, at most 4,096
   kernels::ElementType kvCacheType = kernels::ElementType::F32;
-  std::uint32_t draftTokens = 0;         ///< drafts that a pass has room for, at most kMostDrafts; 0: none is ever made
+  std::uint32_t draftTokens = 0;         ///< drafts that a pass is to have room for, at most kMostDrafts; 0: none is ever made
   unsigned threads = 0;                  ///< 0: as many as the machine has
   std::string chatTemplate = "default";  ///< the name of one, where the tokenizer has several
   /// What openFolder() gave, and openModelText() made of it, where they were called before: then no file is opened twice. A

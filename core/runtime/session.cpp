@@ -204,7 +204,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     if (right < drafts.size() && drafts[right] == id) return ++right, Result<void>();
     drafter.judged(static_cast<std::uint32_t>(right));
     s.truncate(seen.size() - 1);  // without the drafts that were wrong
-    const std::uint32_t most = std::min({parts.mostDrafts, s.cache.capacity() - s.cache.length() - 1,
+    const std::uint32_t most = std::min({parts.plan.draftTokens, s.cache.capacity() - s.cache.length() - 1,
                                          request.maxNewTokens - static_cast<std::uint32_t>(result.ids.size()) - 1});
     right = 0;
     DELTASCOPE_TRY(drafter.propose(seen, result.ids.size(), most, sampler, s.cache, stop, drafts));

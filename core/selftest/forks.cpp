@@ -25,26 +25,31 @@ std::vector<TokenId> promptOf(std::uint32_t number, std::uint32_t vocabulary) {
 }
 
 struct Tally {
-  std::uint32_t answers = 0, forked = 0, passes = 0, tokens = 0;
+  std::uint64_t answers = 0, forked = 0, passes = 0, tokens = 0, drafted = 0, accepted = 0;
   std::string first;
 
   void compare(const Generation& with, const Generation& without, const std::string& which) {
     ++answers;
     passes += with.exactPasses;
-    tokens += static_cast<std::uint32_t>(with.ids.size());
+    tokens += with.ids.size() - std::min<std::size_t>(with.ids.size(), 1);  // the first is the prompt's
+    drafted += with.drafted;
+    accepted += with.accepted;
     if (with.ids == without.ids && with.logitsHash == without.logitsHash && with.stopReason == without.stopReason) return;
     if (forked++ > 0) return;
     const auto at = std::ranges::mismatch(with.ids, without.ids).in1 - with.ids.begin();
     first = which + (at < std::ssize(with.ids) ? ", token " + std::to_string(at) : ", the logits alone");
   }
   [[nodiscard]] std::string tokensAPass() const {
-    const std::uint32_t hundredths = passes ? 100 * tokens / passes : 0;
+    const std::uint64_t hundredths = passes ? 100 * tokens / passes : 0;
     return std::to_string(hundredths / 100) + "." + std::to_string(hundredths / 10 % 10) + std::to_string(hundredths % 10);
   }
   [[nodiscard]] SelfTestCheck check(std::string name) const {
     return {std::move(name), forked == 0,
             formatCount(forked) + " of " + formatCount(answers) + " answers forked" +
-                (forked ? ", the first at " + first : "") + "; " + tokensAPass() + " tokens a pass"};
+                (forked ? ", the first at " + first : "") + "; " +
+                (drafted ? formatCount(accepted) + " of " + formatCount(drafted) + " drafts right, " + tokensAPass() +
+                               " tokens a pass"
+                         : "not one draft was made")};
   }
 };
 
@@ -59,7 +64,11 @@ class Protocol {
   Result<void> run(SelfTestResult& result) {
     for (const auto& placement : m_request.placements) {
       DELTASCOPE_TRY(load(placement));
+      m_drafted = m_accepted = 0;
       for (const bool sampled : {false, true}) DELTASCOPE_TRY(compare(placement, sampled, result.checks));
+      // Where nothing was drafted, nothing was proved.
+      result.checks.push_back({placement + ", drafts were made", m_drafted > 0,
+                               formatCount(m_accepted) + " of " + formatCount(m_drafted) + " right"});
     }
     m_meter.finish();
     return {};
@@ -108,6 +117,10 @@ class Protocol {
           tallies[width - 1].compare(with, without, "prompt " + std::to_string(prompt) + ", pass " + std::to_string(pass));
         }
       }
+    for (const Tally& tally : tallies) {
+      m_drafted += tally.drafted;
+      m_accepted += tally.accepted;
+    }
     for (std::uint32_t width = 1; width <= m_request.widths; ++width)
       checks.push_back(tallies[width - 1].check(sort + ", " + std::to_string(width) + (width == 1 ? " draft" : " drafts")));
     return {};
@@ -116,7 +129,7 @@ class Protocol {
   const ForksRequest& m_request;
   const JobContext& m_job;
   Meter m_meter;
-  std::uint64_t m_all, m_answers = 0;
+  std::uint64_t m_all, m_answers = 0, m_drafted = 0, m_accepted = 0;  ///< the last two: of this placement
   std::unique_ptr<Session> m_session;
   std::uint32_t m_vocabulary = 0;
 };

@@ -25,10 +25,13 @@ bool resizeVocabulary(nlohmann::ordered_json& fields, std::span<const TensorStat
   return false;
 }
 
-/// Whether the final has a head over the base's embedding: an adapter parted what the base ties.
+/// Whether the final has a head over the base's embedding, and that embedding too: an adapter parted what the base ties. A head
+/// alone is the tied matrix under its other name.
 bool isUntied(std::span<const TensorStats> tensors) {
-  return std::ranges::any_of(tensors, [](const TensorStats& tensor) {
-    return isHead(tensor.name) && !tensor.baseName.empty() && !isHead(tensor.baseName);
+  return std::ranges::any_of(tensors, [&](const TensorStats& head) {
+    return isHead(head.name) && !head.baseName.empty() && !isHead(head.baseName) &&
+           std::ranges::any_of(tensors,
+                               [&](const TensorStats& t) { return &t != &head && t.nameInBase() == head.nameInBase(); });
   });
 }
 

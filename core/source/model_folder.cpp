@@ -19,15 +19,16 @@ fs::path folderOf(const fs::path& path) {
 }
 
 /// A GGUF file speaks for itself, whatever lies beside it.
-std::shared_ptr<const CompanionSource> filesOf(const fs::path& model) {
+Result<std::shared_ptr<const CompanionSource>> filesOf(const fs::path& model) {
   auto folder = std::make_shared<FolderCompanions>(folderOf(model));
-  if (isGgufName(model) || !folder->has(kConfigFile))
-    if (auto checkpoint = Checkpoint::open(model); checkpoint && checkpoint->gguf())
-      return std::make_shared<GgufCompanions>(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
-  return folder;
+  if (!isGgufName(model) && folder->has(kConfigFile)) return folder;
+  auto checkpoint = Checkpoint::open(model);
+  if (!checkpoint && isGgufName(model)) return tl::make_unexpected(checkpoint.error());  // its neighbours are another model's
+  if (!checkpoint || !checkpoint->gguf()) return folder;
+  return std::make_shared<GgufCompanions>(std::make_shared<const Checkpoint>(std::move(*checkpoint)));
 }
 
-std::shared_ptr<const CompanionSource> lowestFiles(const ModelFiles& files) {
+Result<std::shared_ptr<const CompanionSource>> lowestFiles(const ModelFiles& files) {
   if (files.payload.empty()) return filesOf(files.path);
   auto own = std::make_shared<FolderCompanions>(folderOf(files.payload));
   if (files.base.empty() || own->has(kConfigFile)) return own;
@@ -39,7 +40,7 @@ std::shared_ptr<const CompanionSource> lowestFiles(const ModelFiles& files) {
 Result<std::shared_ptr<const ModelFolder>> ModelFolder::open(const ModelPlace& place) {
   const std::shared_ptr<ModelFolder> folder(new ModelFolder(place));
   DELTASCOPE_TRY(folder->openPayloads());
-  folder->stackCompanions();
+  DELTASCOPE_TRY(folder->stackCompanions());
   return folder;
 }
 
@@ -66,8 +67,8 @@ Result<void> ModelFolder::addPayload(const fs::path& path) {
   return {};
 }
 
-void ModelFolder::stackCompanions() {
-  m_lowest = lowestFiles(m_files);
+Result<void> ModelFolder::stackCompanions() {
+  DELTASCOPE_ASSIGN(m_lowest, lowestFiles(m_files));
   auto stack = std::make_shared<StackedCompanions>(m_lowest);
   for (const auto& payload : m_payloads) {
     // A packed model's own files lie in its folder.
@@ -76,6 +77,7 @@ void ModelFolder::stackCompanions() {
     stack->add(std::make_shared<PayloadCompanions>(payload));
   }
   m_companions = std::move(stack);
+  return {};
 }
 
 Result<std::shared_ptr<BaseModel>> ModelFolder::openBase(ScaleReading scales) const {

@@ -42,7 +42,7 @@ class ModelFolder {
   explicit ModelFolder(ModelPlace place) : m_place(std::move(place)) {}
   Result<void> openPayloads();
   Result<void> addPayload(const std::filesystem::path& path);
-  void stackCompanions();
+  Result<void> stackCompanions();
 
   ModelPlace m_place;
   ModelFiles m_files;
