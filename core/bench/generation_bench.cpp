@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/base/units.h"
+#include "core/model/weights.h"
 #include "core/source/locate.h"
 
 namespace deltascope {
@@ -20,13 +21,20 @@ std::vector<TokenId> randomPrompt(std::uint64_t seed, std::uint32_t vocabulary) 
   return ids;
 }
 
-/// Of weights a token: in full, or base and delta; of a table that is only looked up, nothing to speak of.
+/// Of weights a token: in full, or base and delta; of experts, as many as a token chooses; of a table that is only looked up,
+/// nothing to speak of.
 std::uint64_t bytesPerToken(const Model& model) {
   std::uint64_t bytes = 0;
-  const auto& tensors = model.plan().tensors;  // the embedding first
-  for (const auto& t : tensors)
-    if (model.config().tiedEmbeddings || &t != &tensors.front())
-      bytes += t.placement == Placement::Static ? t.finalBytes : t.baseBytes + t.deltaBytes;
+  const ModelConfig& config = model.config();
+  const auto& tensors = model.plan().tensors;
+  const auto specs = weightsOf(config);  // the plan's
+  for (std::size_t i = 0; i < std::min(specs.size(), tensors.size()); ++i) {
+    if (specs[i].role == WeightRole::Embedding && !config.tiedEmbeddings) continue;
+    const auto& t = tensors[i];
+    const std::uint64_t own = t.placement == Placement::Static ? t.finalBytes : t.baseBytes + t.deltaBytes;
+    const FeedForwardConfig& block = config.layers[specs[i].layer].feedForward;
+    bytes += specs[i].expert ? own * block.chosen / block.experts : own;
+  }
   return bytes;
 }
 

@@ -13,7 +13,8 @@ using nlohmann::json;
 
 constexpr std::uint32_t kMostLayers = 4096, kMostWidth = 1u << 20, kMostVocabulary = 1u << 24, kMostPositions = 1u << 26;
 constexpr std::uint32_t kMostHeads = 4096, kMostHeadDim = 4096;
-constexpr std::uint32_t kDefaultMaxWindowLayers = 28;
+constexpr std::uint32_t kMostExperts = 4096, kMostExpertsOfAll = 1u << 17;
+constexpr std::uint32_t kDefaultMaxWindowLayers = 28, kDefaultExperts = 128, kDefaultExpertWidth = 768, kDefaultChosen = 8;
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -61,7 +62,7 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
   const bool present = fields.has("sliding_window");
   std::uint32_t window = 0;
   bool on = true;
-  if (family.windows == WindowRule::Switched) {
+  if (family.windows != WindowRule::Always) {
     DELTASCOPE_ASSIGN(on, fields.flag("use_sliding_window", false));
   }
   // A null means none; a field that is absent means the default.
@@ -70,7 +71,7 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
     DELTASCOPE_ASSIGN(window, fields.size("sliding_window", family.defaultWindow, kMostPositions));
   }
   if (!on) window = 0;
-  const auto* types = fields.find("layer_types");
+  const auto* types = family.windows == WindowRule::SwitchedForAll ? nullptr : fields.find("layer_types");
   if (types && family.windows == WindowRule::Always)
     return fields.unsupported("layer_types", "layers that differ are not supported in this family");
   if (types) {
@@ -120,6 +121,44 @@ Result<std::uint32_t> parseShape(const Fields& fields, const Family& family, Mod
   return layers;
 }
 
+/// num_experts is an alias of num_local_experts there.
+Result<std::uint32_t> expertCount(const Fields& fields) {
+  DELTASCOPE_ASSIGN(const std::uint32_t local, fields.size("num_local_experts", kDefaultExperts, kMostExperts));
+  DELTASCOPE_ASSIGN(const std::uint32_t experts, fields.size("num_experts", local, kMostExperts));
+  if (experts != local && fields.has("num_local_experts"))
+    return fields.corrupt("num_experts", "is not num_local_experts, which is there too");
+  return experts;
+}
+
+/// transformers' Qwen3MoeDecoderLayer: every decoder_sparse_step-th layer that mlp_only_layers does not name.
+Result<void> parseExperts(const Fields& fields, ModelConfig& c) {
+  DELTASCOPE_ASSIGN(const std::uint32_t experts, expertCount(fields));
+  DELTASCOPE_ASSIGN(const std::uint32_t step, fields.size("decoder_sparse_step", 1, kMostLayers));
+  if (!step) return fields.corrupt("decoder_sparse_step", "is 0");
+  FeedForwardConfig block;
+  DELTASCOPE_ASSIGN(block.intermediate, fields.size("moe_intermediate_size", kDefaultExpertWidth, kMostWidth));
+  DELTASCOPE_ASSIGN(block.chosen, fields.size("num_experts_per_tok", kDefaultChosen, kMostExperts));
+  DELTASCOPE_ASSIGN(block.sharesOfChosen, fields.flag("norm_topk_prob", false));
+  block.experts = experts;
+  if (!experts) return {};
+  if (!block.intermediate) return fields.corrupt("moe_intermediate_size", "is 0");
+  if (!block.chosen || block.chosen > experts)
+    return fields.corrupt("num_experts_per_tok", "is not between 1 and num_experts, which is " + std::to_string(experts));
+  if (std::uint64_t{experts} * c.layers.size() > kMostExpertsOfAll)
+    return fields.corrupt("num_experts", "times num_hidden_layers is too large");
+  std::vector<bool> dense(c.layers.size(), false);
+  if (const auto* only = fields.find("mlp_only_layers")) {
+    if (!only->is_array()) return fields.corrupt("mlp_only_layers", "is not a list");
+    for (const auto& layer : *only) {
+      if (!layer.is_number_unsigned()) return fields.corrupt("mlp_only_layers", "has an entry that is no layer's number");
+      if (const auto index = layer.get<std::uint64_t>(); index < dense.size()) dense[index] = true;
+    }
+  }
+  for (std::size_t i = 0; i < c.layers.size(); ++i)
+    if (!dense[i] && (i + 1) % step == 0) c.layers[i].feedForward = block;
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> supportedArchitectures() {
@@ -152,6 +191,7 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   layer.attention.headNorm = family->headNorm;
   layer.feedForward.bias = family->mlpBiasField && mlpBias;
   c.layers.assign(layers, layer);
+  if (family->experts) DELTASCOPE_TRY(parseExperts(fields, c));
   DELTASCOPE_ASSIGN(const auto windows, parseWindows(fields, *family, layers));
   const bool layersDiffer = family->windows == WindowRule::Switched;
   DELTASCOPE_ASSIGN(auto ropes, readRopes({fields, path, c.maxPositions, layer.attention.headDim,

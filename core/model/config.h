@@ -23,10 +23,13 @@ struct AttentionConfig {
   bool headNorm = false;  ///< an RMSNorm of each head of q and k before the rotary embedding
 };
 
-/// down(silu(gate(x)) · up(x))
+/// down(silu(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token.
 struct FeedForwardConfig {
-  std::uint32_t intermediate = 0;
-  bool bias = false;  ///< of all three
+  std::uint32_t intermediate = 0;  ///< where there are experts, of each
+  bool bias = false;               ///< of all three
+  std::uint32_t experts = 0;       ///< 0: there is no router
+  std::uint32_t chosen = 0;        ///< experts a token, the most probable ones; weighted by their probability
+  bool sharesOfChosen = false;     ///< the weights are made to add up to 1
 };
 
 /// x += attention(norm(x)), then x += feedForward(norm(x)).

@@ -6,7 +6,7 @@
 namespace deltascope {
 
 std::span<const Family> families() {
-  static constexpr std::array<Family, 4> kFamilies{{
+  static constexpr std::array<Family, 5> kFamilies{{
       {.architecture = "LlamaForCausalLM",
        .modelType = "llama",
        .name = "Llama",
@@ -39,6 +39,17 @@ std::span<const Family> families() {
        .defaultKvHeads = 32,
        .defaultWindow = 4096,
        .defaultPositions = 32768},
+      {.architecture = "Qwen3MoeForCausalLM",
+       .modelType = "qwen3_moe",
+       .name = "Qwen3 MoE",
+       .attentionBiasField = true,
+       .outputBiasToo = true,
+       .headNorm = true,
+       .windows = WindowRule::SwitchedForAll,
+       .defaultKvHeads = 4,
+       .defaultWindow = 4096,
+       .defaultPositions = 32768,
+       .experts = true},
   }};
   return kFamilies;
 }

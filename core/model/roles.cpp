@@ -22,38 +22,42 @@ constexpr WeightSide kKeys{"num_key_value_heads × head_dim", [](const Model&, c
                            }};
 constexpr WeightSide kHeadDim{"head_dim", [](const Model&, const Layer& l) { return std::uint64_t{l.attention.headDim}; }};
 constexpr WeightSide kIntermediate{"intermediate_size",
-                                   [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate}; }};
+                                   [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate}; },
+                                   "moe_intermediate_size"};
+constexpr WeightSide kExperts{"num_experts", [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.experts}; }};
 
 constexpr auto kInputBias = [](const Model&, const Layer& l) { return l.attention.inputBias; };
 constexpr auto kOutputBias = [](const Model&, const Layer& l) { return l.attention.outputBias; };
 constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm; };
 constexpr auto kMlpBias = [](const Model&, const Layer& l) { return l.feedForward.bias; };
+constexpr auto kHasExperts = [](const Model&, const Layer& l) { return l.feedForward.experts > 0; };
 constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbeddings; };
 
 // clang-format off
 constexpr std::array<RoleRow, kWeightRoles> kRoles{{
-    {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr,
+    {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr, false,
      {"wte", "tok_embeddings", "word_embeddings", "embed_in"}},
     {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
-    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueries, &kHidden, nullptr, {"wq", "query"}},
+    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueries, &kHidden, nullptr, false, {"wq", "query"}},
     {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueries, nullptr, kInputBias},
-    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, nullptr, {"wk", "key"}},
+    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, nullptr, false, {"wk", "key"}},
     {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kInputBias},
-    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, nullptr, {"wv", "value"}},
+    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, nullptr, false, {"wv", "value"}},
     {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
     {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
     {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
-    {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, nullptr, {"wo", "out_proj"}},
+    {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, nullptr, false, {"wo", "out_proj"}},
     {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
     {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
-    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kIntermediate, &kHidden, nullptr, {"w1"}},
-    {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias},
-    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, nullptr, {"w3"}},
-    {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias},
-    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, {"w2"}},
-    {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias},
+    {Role::Router, true, "mlp.gate.weight", "router", &kExperts, &kHidden, kHasExperts},
+    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kIntermediate, &kHidden, nullptr, true, {"w1"}},
+    {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias, true},
+    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, nullptr, true, {"w3"}},
+    {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias, true},
+    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, {"w2"}},
+    {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true},
     {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
-    {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, {"embed_out"}},
+    {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, {"embed_out"}},
 }};
 // clang-format on
 
@@ -94,11 +98,12 @@ std::size_t rankOfKind(std::string_view kind) {
   return kRoles.size();
 }
 
-std::string weightName(WeightRole role, std::uint32_t layer) {
+std::string weightName(WeightRole role, std::uint32_t layer, std::optional<std::uint32_t> expert) {
   const RoleRow& row = rowOf(role);
-  std::string name(row.layered ? kLayers : std::string_view());
-  if (row.layered) name += std::to_string(layer) + '.';
-  return name += row.name;
+  if (!row.layered) return std::string(row.name);
+  std::string name(row.name);
+  if (expert) name.insert(name.find('.') + 1, "experts." + std::to_string(*expert) + '.');
+  return std::string(kLayers) + std::to_string(layer) + '.' + name;
 }
 
 bool isMatrix(WeightRole role) { return rowOf(role).columns != nullptr; }

@@ -4,6 +4,7 @@
 /// and how tables and maps sum them up. Loading, synth, the scope of pack, inspect and the heat map read it; a new part of a
 /// layer is a row here, a field of LayerConfig and an operation of the forward pass.
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@ enum class WeightRole : std::uint8_t {
   QueryNorm,
   KeyNorm,
   PostNorm,  ///< after attention, before the feed-forward block
+  Router,
   Gate,
   Up,
   Down,
@@ -36,12 +38,13 @@ enum class WeightRole : std::uint8_t {
   FinalNorm,
   Head,  ///< the embedding where they are tied
 };
-inline constexpr std::size_t kWeightRoles = 21;
+inline constexpr std::size_t kWeightRoles = 22;
 
 /// A side of a weight.
 struct WeightSide {
   std::string_view field;  ///< of config.json that gives it, as transformers names it
   std::uint64_t (*size)(const ModelConfig& model, const LayerConfig& layer);
+  std::string_view fieldOfExperts = field;
 };
 
 struct RoleRow {
@@ -52,6 +55,7 @@ struct RoleRow {
   const WeightSide* rows;
   const WeightSide* columns;                                           ///< null: a vector
   bool (*needed)(const ModelConfig& model, const LayerConfig& layer);  ///< null: always
+  bool ofExperts = false;  ///< each expert of the layer has its own, if there are any; the rows of one stand together
   std::array<std::string_view, 4> others{};  ///< what other models call the module; empty ones are none
 };
 
@@ -64,8 +68,8 @@ struct RoleRow {
 /// Where a kind stands among the columns of tables and maps; one that the table lacks after all others.
 [[nodiscard]] std::size_t rankOfKind(std::string_view kind);
 
-/// "model.layers.3.self_attn.q_proj.weight"
-[[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0);
+/// "model.layers.3.self_attn.q_proj.weight", "model.layers.3.mlp.experts.7.up_proj.weight"
+[[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0, std::optional<std::uint32_t> expert = {});
 [[nodiscard]] bool isMatrix(WeightRole role);
 [[nodiscard]] bool isNorm(WeightRole role);
 

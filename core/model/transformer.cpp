@@ -8,6 +8,7 @@
 
 #include "core/base/failure.h"
 #include "core/base/units.h"
+#include "core/model/routing.h"
 
 namespace deltascope {
 namespace {
@@ -39,8 +40,13 @@ struct ActivationLayout {
     cosine = add(tokens * angles);
     sine = add(tokens * angles);
     logits = add(logitRows * c.vocabulary);
+    const auto experts = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.experts}; });
+    router = add(tokens * experts);
+    picked = add(experts > 0 ? tokens * c.hidden : 0);
+    mixed = add(experts > 0 ? tokens * c.hidden : 0);
   }
   std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
+  std::uint64_t router = 0, picked = 0, mixed = 0;  ///< of experts: the router's logits, the tokens of one, what it gives
   std::uint64_t bytes = 0;
 
  private:
@@ -57,18 +63,20 @@ struct Transformer::State {
   State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
       : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
     for (const auto& rope : c.ropes) angles.emplace_back(rope);
+    hasExperts = c.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
   }
 
   kernels::Backend& backend;
   const std::uint64_t number = nextNumber();       ///< unlike any other's, dead ones included
   const std::uint64_t draftNumber = nextNumber();  ///< the same, of passes that draft
+  bool hasExperts = false;                         ///< what is done in a pass depends on its tokens
   bool drafting = false;                           ///< what is computed only proposes tokens
   const ModelConfig config;
   Weights& weights;
   std::uint32_t mostTokens, mostLogits;
   ActivationLayout layout;
   std::vector<RopeAngles> angles;  ///< of each of the config's ropes
-  std::vector<float> cosine, sine;
+  std::vector<float> cosine, sine, routerLogits;
   kernels::Buffer memory;
 
   [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
@@ -84,6 +92,9 @@ struct Transformer::State {
   void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
+  Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
+                          const std::stop_token& stop);
+  Result<void> runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy, std::uint32_t tokens);
   Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
   Result<void> run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
                    const std::stop_token& stop);
@@ -168,6 +179,49 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
   return fromBackend(backend.matmul(down));
 }
 
+/// The experts of a token are added in the order of their numbers, whatever other tokens are in the pass; by the host, since
+/// Model::load runs no experts elsewhere.
+Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
+                                            const std::stop_token& stop) {
+  const FeedForwardConfig& block = config.layers[index].feedForward;
+  float *normed = at(layout.normed), *router = at(layout.router);
+  backend.rmsNorm(normOf(at(layout.hidden), normed, layer.vector(Role::PostNorm), tokens));
+  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(layer.of(Role::Router), normed, router, tokens, {}))));
+  routerLogits.resize(std::size_t{tokens} * block.experts);
+  backend.copyOut(routerLogits.data(), router, routerLogits.size() * sizeof(float));
+  auto routing = Routing::of(routerLogits, block);
+  if (!routing)
+    return fail(routing.error().code, weightName(Role::Router, index) + ": " + routing.error().message, routing.error().hint);
+  for (std::uint32_t i = 0; i < block.experts; ++i) {
+    if (routing->tokensOf(i).empty()) continue;
+    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
+    DELTASCOPE_ASSIGN(const ExpertWeights* expert, from.expert(index, i));
+    DELTASCOPE_TRY(runExpert(*expert, routing->tokensOf(i), tokens));
+    routing->add(i, at(layout.mixed), at(layout.hidden), config.hidden);
+  }
+  return {};
+}
+
+/// Of those among the pass's tokens that chose it, into `mixed`.
+Result<void> Transformer::State::runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy,
+                                           std::uint32_t tokens) {
+  const auto count = static_cast<std::uint32_t>(chosenBy.size());
+  float *x = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up), *mixed = at(layout.mixed);
+  if (count < tokens) {
+    kernels::Matrix all;
+    all.type = kernels::ElementType::F32;
+    all.rows = tokens;
+    all.columns = config.hidden;
+    all.elements = x;
+    x = at(layout.picked);
+    DELTASCOPE_TRY(fromBackend(backend.gatherRows({all, chosenBy.data(), count, x})));
+  }
+  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(expert.gate, x, gate, count, {}))));
+  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(expert.up, x, up, count, {}))));
+  backend.siluMultiply({gate, up, gate, count * expert.gate.rows});
+  return fromBackend(backend.matmul(productOf(expert.down, gate, mixed, count, {})));
+}
+
 /// Logits after the last `rows` tokens.
 Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows) {
   DELTASCOPE_ASSIGN(const VectorRef finalNorm, from.finalNorm());
@@ -181,7 +235,8 @@ Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, st
 Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
                                      const std::stop_token& stop) {
   kernels::PassArgs pass{tokens, cache.length(), 0};
-  if (tokens == 1 && logitRows == 1 && from.repeatable()) pass.key = (drafting ? draftNumber : number) << 32 | cache.number();
+  if (tokens == 1 && logitRows == 1 && from.repeatable() && !hasExperts)
+    pass.key = (drafting ? draftNumber : number) << 32 | cache.number();
   DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
   if (done) return {};
   for (std::uint32_t i = 0; i < config.layerCount(); ++i) {
@@ -189,7 +244,8 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const 
     DELTASCOPE_ASSIGN(const LayerWeights* layer, from.layer(i));
     DELTASCOPE_TRY(attend(*layer, i, cache, tokens));
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_TRY(feedForward(*layer, tokens));
+    const bool mixed = config.layers[i].feedForward.experts > 0;
+    DELTASCOPE_TRY(mixed ? mixExperts(from, *layer, i, tokens, stop) : feedForward(*layer, tokens));
   }
   if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
   return fromBackend(backend.endPass());

@@ -4,13 +4,29 @@
 namespace deltascope {
 namespace {
 
-void add(std::vector<WeightSpec>& specs, const ModelConfig& config, const RoleRow& row, std::uint32_t layer) {
+void add(std::vector<WeightSpec>& specs, const ModelConfig& config, const RoleRow& row, std::uint32_t layer,
+         std::optional<std::uint32_t> expert = {}) {
   const LayerConfig& of = config.layers[layer];
   if (row.needed && !row.needed(config, of)) return;
-  const std::string name = weightName(row.role, layer);
-  WeightSpec spec{row.role, layer, name, name, {row.rows->size(config, of)}};
+  const std::string name = weightName(row.role, layer, expert);
+  WeightSpec spec{row.role, layer, expert, name, name, {row.rows->size(config, of)}};
   if (row.columns) spec.shape.push_back(row.columns->size(config, of));
   specs.push_back(std::move(spec));
+}
+
+void addLayer(std::vector<WeightSpec>& specs, const ModelConfig& config, std::span<const RoleRow> rows, std::uint32_t layer) {
+  const std::uint32_t experts = config.layers[layer].feedForward.experts;
+  for (auto row = rows.begin(); row != rows.end();) {
+    auto last = row + 1;
+    if (!row->ofExperts || !experts) {
+      add(specs, config, *row, layer);
+    } else {
+      last = std::find_if_not(row, rows.end(), [](const RoleRow& r) { return r.ofExperts; });
+      for (std::uint32_t expert = 0; expert < experts; ++expert)
+        for (auto of = row; of != last; ++of) add(specs, config, *of, layer, expert);
+    }
+    row = last;
+  }
 }
 
 }  // namespace
@@ -21,8 +37,7 @@ std::vector<WeightSpec> weightsOf(const ModelConfig& config) {
   const auto last = std::ranges::find(first, rows.end(), false, &RoleRow::layered);
   std::vector<WeightSpec> specs;
   for (auto row = rows.begin(); row != first; ++row) add(specs, config, *row, 0);
-  for (std::uint32_t layer = 0; layer < config.layerCount(); ++layer)
-    for (auto row = first; row != last; ++row) add(specs, config, *row, layer);
+  for (std::uint32_t layer = 0; layer < config.layerCount(); ++layer) addLayer(specs, config, {first, last}, layer);
   for (auto row = last; row != rows.end(); ++row) add(specs, config, *row, 0);
   return specs;
 }
@@ -30,10 +45,12 @@ std::vector<WeightSpec> weightsOf(const ModelConfig& config) {
 std::string contradiction(const WeightSpec& spec, const std::vector<std::uint64_t>& shape) {
   if (shape.size() != spec.shape.size()) return {};
   const RoleRow& row = rowOf(spec.role);
-  for (std::size_t d = 0; d < shape.size(); ++d)
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    const WeightSide& side = d == 0 ? *row.rows : *row.columns;
     if (shape[d] != spec.shape[d])
-      return std::string(d == 0 ? row.rows->field : row.columns->field) + " is " + std::to_string(spec.shape[d]) + " there, " +
+      return std::string(spec.expert ? side.fieldOfExperts : side.field) + " is " + std::to_string(spec.shape[d]) + " there, " +
              std::to_string(shape[d]) + " here";
+  }
   return {};
 }
 

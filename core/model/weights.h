@@ -14,9 +14,10 @@ namespace deltascope {
 
 struct WeightSpec {
   WeightRole role = WeightRole::Embedding;
-  std::uint32_t layer = 0;  ///< 0 for roles outside the layers
-  std::string name;         ///< "model.layers.3.self_attn.q_proj.weight"; in a Variant as the files have it
-  std::string own;          ///< as the family's own class has it
+  std::uint32_t layer = 0;              ///< 0 for roles outside the layers
+  std::optional<std::uint32_t> expert;  ///< of the layer; empty where it is not of one
+  std::string name;                     ///< "model.layers.3.self_attn.q_proj.weight"; in a Variant as the files have it
+  std::string own;                      ///< as the family's own class has it
   std::vector<std::uint64_t> shape;
 };
 
@@ -43,12 +44,19 @@ class LayerWeights {
   std::array<kernels::Matrix, kWeightRoles> m_weights;
 };
 
+/// The matrices of one expert.
+struct ExpertWeights {
+  kernels::Matrix gate, up, down;
+};
+
 /// Hands out weights to a forward pass, layer by layer in ascending order. Virtual: the forward pass must not know placements.
 class Weights {
  public:
   virtual ~Weights() = default;
   /// Valid until layer `index` + 2 is asked for, or the pass ends. Never null.
   [[nodiscard]] virtual Result<const LayerWeights*> layer(std::uint32_t index) = 0;
+  /// Of the layer that was asked for last; experts in any order, those that no token chose not at all. Valid as the layer.
+  [[nodiscard]] virtual Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) = 0;
   [[nodiscard]] virtual Result<kernels::Matrix> embedding() = 0;
   [[nodiscard]] virtual Result<VectorRef> finalNorm() = 0;
   [[nodiscard]] virtual Result<kernels::Matrix> head() = 0;

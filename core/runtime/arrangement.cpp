@@ -3,13 +3,21 @@
 
 namespace deltascope {
 
+Arrangement::Arrangement(const ModelConfig& config) : layers(config.layers.size()), experts(config.layers.size()) {
+  for (std::size_t i = 0; i < experts.size(); ++i) experts[i].resize(config.layers[i].feedForward.experts);
+}
+
 void Arrangement::put(const WeightSpec& spec, const kernels::Matrix& weight) {
-  if (rowOf(spec.role).layered)
+  if (spec.expert) {
+    ExpertWeights& expert = experts[spec.layer][*spec.expert];
+    (spec.role == WeightRole::Gate ? expert.gate : spec.role == WeightRole::Up ? expert.up : expert.down) = weight;
+  } else if (rowOf(spec.role).layered) {
     layers[spec.layer].of(spec.role) = weight;
-  else if (spec.role == WeightRole::FinalNorm)
+  } else if (spec.role == WeightRole::FinalNorm) {
     finalNorm = {weight.elements, weight.type};
-  else
+  } else {
     (spec.role == WeightRole::Embedding ? embedding : head) = weight;
+  }
 }
 
 }  // namespace deltascope

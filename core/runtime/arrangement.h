@@ -9,9 +9,11 @@ namespace deltascope {
 
 struct Arrangement {
   std::vector<LayerWeights> layers;
+  std::vector<std::vector<ExpertWeights>> experts;  ///< by layer; empty where it has none
   kernels::Matrix embedding, head;
   VectorRef finalNorm;
 
+  explicit Arrangement(const ModelConfig& config);
   void put(const WeightSpec& spec, const kernels::Matrix& weight);
 };
 
@@ -20,6 +22,9 @@ class ArrangedWeights final : public Weights {
  public:
   explicit ArrangedWeights(Arrangement weights) : m_weights(std::move(weights)) {}
   [[nodiscard]] Result<const LayerWeights*> layer(std::uint32_t index) override { return &m_weights.layers[index]; }
+  [[nodiscard]] Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) override {
+    return &m_weights.experts[layer][index];
+  }
   [[nodiscard]] Result<kernels::Matrix> embedding() override { return m_weights.embedding; }
   [[nodiscard]] Result<VectorRef> finalNorm() override { return m_weights.finalNorm; }
   [[nodiscard]] Result<kernels::Matrix> head() override { return m_weights.head; }

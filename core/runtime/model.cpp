@@ -28,7 +28,9 @@ std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelCon
 
 std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork) {
   const double halfLayer = config.hidden * config.most([](const LayerConfig& layer) {
-    return std::max(layer.feedForward.intermediate * 3.0, layer.attention.heads * 4.0 * layer.attention.headDim);
+    const FeedForwardConfig& block = layer.feedForward;
+    return std::max(block.intermediate * 3.0 * std::max(1u, block.chosen),
+                    layer.attention.heads * 4.0 * layer.attention.headDim);
   });
   std::vector<std::uint32_t> tokens;
   for (std::uint32_t n = 512; n > 1; n /= 2)
@@ -60,6 +62,9 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
     return fail(ErrorCode::Unsupported,
                 "the model's heads have " + formatCount(headDim) + " elements each; " + request.device +
                     " has room for at most " + formatCount(most),
+                "use the device cpu");
+  if (host.backend().gpu() && config.most([](const LayerConfig& layer) { return layer.feedForward.experts; }) > 0)
+    return fail(ErrorCode::Unsupported, config.family + ": mixtures of experts do not run on " + request.device + " yet",
                 "use the device cpu");
   PlanRequest plan = planRequest(variant, host.backend(), shared ? &host : nullptr);
   plan.device = request.device;

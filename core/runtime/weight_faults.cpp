@@ -13,7 +13,9 @@ namespace fs = std::filesystem;
 
 /// How many layers in a row the files have.
 std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
-  const auto isThere = [&](std::uint32_t layer) { return names.final().stored(weightName(spec.role, layer)) != nullptr; };
+  const auto isThere = [&](std::uint32_t layer) {
+    return names.final().stored(weightName(spec.role, layer, spec.expert)) != nullptr;
+  };
   std::uint32_t layers = 0;
   while (layers < spec.layer && isThere(layers)) ++layers;
   return layers;

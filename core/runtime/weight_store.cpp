@@ -27,15 +27,18 @@ std::uint64_t mostLoadBytes(const MemoryPlan& plan) {
 }  // namespace
 
 struct WeightStore::State {
-  State(std::shared_ptr<Host> host, std::shared_ptr<Variant> variant) : place(std::move(host), std::move(variant)) {}
+  State(std::shared_ptr<Host> host, std::shared_ptr<Variant> variant)
+      : place(std::move(host), std::move(variant)), exact(place.variant->config) {}
 
   FormPlace place;
   std::vector<Held> weights;  ///< by the variant's tensors
   WeightStreams streams{place};
   Reservation work;
   Arrangement exact;
-  std::optional<ArrangedWeights> base;                ///< empty where it is not in memory
-  std::vector<std::optional<std::size_t>> firstTurn;  ///< by layer: of its weights from the ring
+  std::optional<ArrangedWeights> base;  ///< empty where it is not in memory
+  using Turn = std::optional<std::size_t>;
+  std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring, but for the experts'
+  std::vector<std::vector<Turn>> expertTurn;
   std::optional<std::size_t> headTurn;
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
@@ -83,8 +86,8 @@ Result<void> WeightStore::State::joinStreams() {
 }
 
 void WeightStore::State::arrange() {
-  exact.layers.resize(place.variant->config.layers.size());
   firstTurn.resize(exact.layers.size());
+  for (const auto& experts : exact.experts) expertTurn.emplace_back(experts.size());
   const HeldWeight *embedding = nullptr, *head = nullptr;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const WeightSpec& spec = place.variant->tensors[i].spec;
@@ -93,7 +96,7 @@ void WeightStore::State::arrange() {
     if (spec.role == WeightRole::Head) head = weights[i].get();
     if (!rowOf(spec.role).layered) continue;
     const auto turn = weights[i]->turn();
-    auto& first = firstTurn[spec.layer];
+    Turn& first = spec.expert ? expertTurn[spec.layer][*spec.expert] : firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
   }
   if (!head) head = embedding;
@@ -106,8 +109,7 @@ void WeightStore::State::arrange() {
 /// Beside each weight its base, where it is there. What has none is the exact one, unless it comes anew for each pass: then
 /// there is no base to run.
 void WeightStore::State::arrangeBase() {
-  Arrangement arranged;
-  arranged.layers.resize(exact.layers.size());
+  Arrangement arranged(place.variant->config);
   bool any = false, tied = true;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const WeightSpec& spec = place.variant->tensors[i].spec;
@@ -145,6 +147,11 @@ Result<std::unique_ptr<WeightStore>> WeightStore::load(std::shared_ptr<Host> hos
 Result<const LayerWeights*> WeightStore::layer(std::uint32_t index) {
   m_state->announce(m_state->firstTurn[index]);
   return &m_state->exact.layers[index];
+}
+
+Result<const ExpertWeights*> WeightStore::expert(std::uint32_t layer, std::uint32_t index) {
+  m_state->announce(m_state->expertTurn[layer][index]);
+  return &m_state->exact.experts[layer][index];
 }
 
 Weights* WeightStore::base() { return m_state->base ? &*m_state->base : nullptr; }

@@ -21,6 +21,7 @@ class WeightStore final : public Weights {
   ~WeightStore() override;
 
   [[nodiscard]] Result<const LayerWeights*> layer(std::uint32_t index) override;
+  [[nodiscard]] Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) override;
   [[nodiscard]] Result<kernels::Matrix> embedding() override;
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> head() override;

@@ -13,12 +13,13 @@ namespace {
 constexpr const char* kLlama = "LlamaForCausalLM";
 constexpr const char* kQwen2 = "Qwen2ForCausalLM";
 constexpr const char* kQwen3 = "Qwen3ForCausalLM";
+constexpr const char* kQwen3Moe = "Qwen3MoeForCausalLM";
 constexpr const char* kMistral = "MistralForCausalLM";
 
 // Figures from the models' own config.json on the Hub.
 // clang-format off
 const std::vector<Architecture> kArchitectures{
-    // name, type, class,              hidden layers heads kv dim  inter.  vocab.  tied   theta   factor eps  positions  bos     eos
+    // name, type, class,              hidden layers heads kv dim  inter.  vocab.  tied   theta   factor eps  positions  bos     eos  experts chosen inter.
     {"llama-3.1-8b", "llama", kLlama,     4096, 32, 32, 8, 128, 14336, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
     {"llama-3.1-70b", "llama", kLlama,    8192, 80, 64, 8, 128, 28672, 128256, false,  500000,  8, 1e-5, 131072, 128000, 128001},
     {"llama-3.2-1b", "llama", kLlama,     2048, 16, 32, 8,  64,  8192, 128256, true,   500000, 32, 1e-5, 131072, 128000, 128001},
@@ -30,6 +31,7 @@ const std::vector<Architecture> kArchitectures{
     {"qwen3-0.6b", "qwen3", kQwen3,       1024, 28, 16, 8, 128,  3072, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645},
+    {"qwen3-30b-a3b", "qwen3_moe", kQwen3Moe, 2048, 48, 32, 4, 128, 6144, 151936, false, 1000000, 0, 1e-6,  40960, 151643, 151645, 128, 8, 768},
     {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0},
     {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2},
 };
@@ -72,6 +74,14 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
   config["initializer_range"] = 0.02;
   config["intermediate_size"] = a.intermediate;
   config["max_position_embeddings"] = a.positions;
+  if (a.experts > 0) {
+    config["decoder_sparse_step"] = 1;
+    config["mlp_only_layers"] = nlohmann::json::array();
+    config["moe_intermediate_size"] = a.expertIntermediate;
+    config["norm_topk_prob"] = true;
+    config["num_experts"] = a.experts;
+    config["num_experts_per_tok"] = a.chosen;
+  }
   config["num_attention_heads"] = a.heads;
   config["num_hidden_layers"] = layers;
   config["num_key_value_heads"] = a.kvHeads;

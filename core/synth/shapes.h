@@ -21,6 +21,7 @@ struct Architecture {
   double normEps;
   std::uint64_t positions;
   int bos, eos;
+  std::uint64_t experts = 0, chosen = 0, expertIntermediate = 0;  ///< of every layer; 0: none
 };
 
 [[nodiscard]] const std::vector<Architecture>& architectures();

@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const auto& rope : config->ropes)
     for (const float frequency : ropeFrequencies(rope, 64)) fuzz::require(std::isfinite(frequency));
-  if (config->layers.size() > 256) return 0;  // a list of names a layer
+  std::uint64_t experts = 0;
+  for (const auto& layer : config->layers) experts += layer.feedForward.experts;
+  if (config->layers.size() > 256 || experts > 4096) return 0;  // a list of names a layer, and an expert
   for (const auto& weight : weightsOf(*config)) {
     std::uint64_t elements = 1;
     for (const auto side : weight.shape) {

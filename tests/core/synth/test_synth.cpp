@@ -75,6 +75,7 @@ void TestSynth::shapesMakeTheirModels_data() {
   QTest::newRow("qwen3-0.6b") << quint64{596'049'920};
   QTest::newRow("qwen3-4b") << quint64{4'022'468'096};
   QTest::newRow("qwen3-8b") << quint64{8'190'735'360};
+  QTest::newRow("qwen3-30b-a3b") << quint64{30'532'122'624};
   QTest::newRow("smollm2-135m") << quint64{134'515'008};
   QTest::newRow("tinyllama-1.1b") << quint64{1'100'048'384};
 }

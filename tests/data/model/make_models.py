@@ -31,6 +31,8 @@ MISTRAL = LLAMA | dict(architectures=["MistralForCausalLM"], model_type="mistral
 QWEN2 = LLAMA | dict(architectures=["Qwen2ForCausalLM"], model_type="qwen2", rms_norm_eps=1e-6, rope_theta=1000000.0)
 QWEN3 = LLAMA | dict(architectures=["Qwen3ForCausalLM"], model_type="qwen3", rms_norm_eps=1e-6, rope_theta=1000000.0, head_dim=16,
                      attention_bias=False)
+MOE = QWEN3 | dict(architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", num_experts=8, num_experts_per_tok=2, moe_intermediate_size=20,
+                   norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[])
 TINY = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=67)
 # head_dim 16 and a context of 64: some frequencies stay, some are blended, some are divided
 LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
@@ -86,6 +88,17 @@ CASES = {
                         dict(matters=[dict(attention_bias=False)])),
     "qwen3-defaults": (QWEN3 | TINY | dict(hidden_size=18, head_dim=ABSENT, rope_theta=ABSENT, rms_norm_eps=ABSENT, hidden_act=ABSENT,
                                            tie_word_embeddings=ABSENT, attention_bias=ABSENT), dict(matters=[dict(rope_theta=500.0)])),
+    "qwen3-moe": (MOE, dict(matters=[dict(norm_topk_prob=False), dict(num_experts_per_tok=1), dict(num_experts_per_tok=3)])),
+    # layers 1 and 3 by the step, of which 1 is named
+    "qwen3-moe-mixed": (MOE | dict(hidden_size=39, intermediate_size=50, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1, head_dim=14,
+                                   vocab_size=101, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=18, norm_topk_prob=False,
+                                   decoder_sparse_step=2, mlp_only_layers=[1], attention_bias=True, use_sliding_window=True, sliding_window=6,
+                                   max_window_layers=3, torch_dtype="float32"),
+                        dict(matters=[dict(norm_topk_prob=True), dict(use_sliding_window=False)])),
+    "qwen3-moe-defaults": (MOE | TINY | dict(hidden_size=32, num_attention_heads=8, num_key_value_heads=ABSENT, head_dim=ABSENT, num_experts=ABSENT,
+                                             num_local_experts=10, num_experts_per_tok=ABSENT, moe_intermediate_size=12, norm_topk_prob=ABSENT,
+                                             decoder_sparse_step=ABSENT, mlp_only_layers=ABSENT, rms_norm_eps=ABSENT),
+                           dict(matters=[dict(num_experts_per_tok=7), dict(norm_topk_prob=True), dict(rms_norm_eps=0.1)])),
 }
 REFUSED = {
     "llama-gelu": (LLAMA | TINY | dict(rope_theta=10000.0, hidden_act="gelu"), dict(fields=["hidden_act"])),
@@ -113,7 +126,7 @@ def randomize(model, seed):
             values = 0.5 * noise
         else:
             gain = 1.4 if "q_proj" in name or "k_proj" in name else 2.0
-            values = gain * noise / weight.shape[1] ** 0.5
+            values = gain * noise / weight.shape[-1] ** 0.5
         weight.data = values.to(weight.dtype)
 
 
@@ -122,7 +135,9 @@ def loaded(folder, changes=None):
     with tempfile.TemporaryDirectory() as there:
         written(pathlib.Path(there) / "config.json", config)
         config = AutoConfig.from_pretrained(there)
-    return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", attn_implementation="eager").float().eval()
+    # the faster ways with experts take no rows but of whole 16 bytes
+    experts = dict(experts_implementation="eager") if "moe_intermediate_size" in config.to_dict() else {}
+    return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype="auto", attn_implementation="eager", **experts).float().eval()
 
 
 def last_logits(model, ids):
