@@ -2,6 +2,7 @@
 #include "core/runtime/planner.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "core/base/units.h"
@@ -43,16 +44,62 @@ struct Parts {
   std::uint64_t whole = 0;  ///< of the largest tensor that is made step by step
 };
 
+/// The largest of some numbers that come and go.
+class Largest {
+ public:
+  void count(std::uint64_t number, bool comes) {
+    const auto at = m_counts.try_emplace(number, 0).first;
+    if ((at->second += comes ? 1 : -1) == 0) m_counts.erase(at);
+  }
+  [[nodiscard]] std::uint64_t most() const { return m_counts.empty() ? 0 : m_counts.rbegin()->first; }
+
+ private:
+  std::map<std::uint64_t, std::int64_t> m_counts;
+};
+
+/// What a choice of forms needs, kept as one form after another changes: models with experts have tens of thousands of weights.
+struct Needs {
+  std::uint64_t weights = 0;
+  Largest step, row, pieces, whole, work, piece, load, loadWork;
+
+  Needs() = default;
+  Needs(const std::vector<TensorCost>& tensors, const Choice& choice) {
+    for (std::size_t i = 0; i < choice.size(); ++i) count(tensors[i], choice[i], true);
+  }
+  void count(const TensorCost& cost, std::size_t number, bool comes) {
+    const FormCost& form = cost.forms[number];
+    weights += comes ? form.residentBytes : 0 - form.residentBytes;
+    work.count(form.workBytes, comes);
+    piece.count(form.pieceBytes, comes);
+    load.count(form.loadBytes, comes);
+    loadWork.count(form.loadWorkBytes, comes);
+    if (form.stepBytes == 0) return;
+    step.count(form.stepBytes, comes);
+    row.count(cost.rowBytes, comes);
+    pieces.count(form.pieces, comes);
+    whole.count(cost.finalBytes, comes);
+  }
+};
+
 class Planner {
  public:
-  explicit Planner(const PlanRequest& request) : m_request(request), m_choice(allStatic(request.tensors)) {}
+  explicit Planner(const PlanRequest& request) : m_request(request) { choose(allStatic(request.tensors)); }
 
   Result<MemoryPlan> plan();
 
  private:
   [[nodiscard]] const FormCost& chosen(std::size_t index) const { return m_request.tensors[index].forms[m_choice[index]]; }
-  [[nodiscard]] Parts partsOf(const Choice& choice) const;
-  [[nodiscard]] std::uint64_t totalOf(const Choice& choice) const { return totalOf(partsOf(choice)); }
+  void choose(Choice choice) {
+    m_choice = std::move(choice);
+    m_needs = Needs(m_request.tensors, m_choice);
+  }
+  void change(std::size_t index, std::size_t form) {
+    m_needs.count(m_request.tensors[index], m_choice[index], false);
+    m_choice[index] = form;
+    m_needs.count(m_request.tensors[index], form, true);
+  }
+  [[nodiscard]] Parts partsOf(const Needs& needs) const;
+  [[nodiscard]] std::uint64_t totalOf(const Needs& needs) const { return totalOf(partsOf(needs)); }
   [[nodiscard]] std::uint64_t totalOf(const Parts& parts) const;
   [[nodiscard]] std::uint64_t spareScratch(const Parts& parts) const;
   [[nodiscard]] std::uint64_t fixedBytes(std::uint32_t context, std::uint32_t tokens) const {
@@ -71,34 +118,22 @@ class Planner {
 
   const PlanRequest& m_request;
   Choice m_choice;
+  Needs m_needs;  ///< of m_choice
   std::uint32_t m_context = 0, m_tokens = 1;
   std::uint64_t m_room = 0, m_fixed = 0, m_least = 0;
 };
 
-Parts Planner::partsOf(const Choice& choice) const {
+Parts Planner::partsOf(const Needs& needs) const {
   Parts parts;
-  std::uint64_t step = 0, row = 0, pieces = 0, piece = 0, work = 0, loadWork = 0, load = 0;
-  for (std::size_t i = 0; i < choice.size(); ++i) {
-    const auto& cost = m_request.tensors[i];
-    const FormCost& form = cost.forms[choice[i]];
-    parts.weights += form.residentBytes;
-    loadWork = std::max(loadWork, form.loadWorkBytes);
-    load = std::max(load, form.loadBytes);
-    if (form.stepBytes > 0) {
-      step = std::max(step, form.stepBytes);
-      row = std::max(row, cost.rowBytes);
-      pieces = std::max(pieces, form.pieces);
-      parts.whole = std::max(parts.whole, cost.finalBytes);
-    }
-    work = std::max(work, form.workBytes);
-    piece = std::max(piece, form.pieceBytes);
-  }
+  parts.weights = needs.weights;
+  parts.whole = needs.whole.most();
   const unsigned threads = m_request.threads;
-  if (step > 0) parts.scratch = m_request.scratchBytes(step, row, static_cast<std::size_t>(pieces));
-  parts.work = threads * work;
+  const std::uint64_t step = needs.step.most(), piece = needs.piece.most();
+  if (step > 0) parts.scratch = m_request.scratchBytes(step, needs.row.most(), static_cast<std::size_t>(needs.pieces.most()));
+  parts.work = threads * needs.work.most();
   parts.scratch += parts.work;
   parts.stream = piece == 0 ? 0 : m_request.streamBytes ? m_request.streamBytes(piece) : streamSlots(threads, piece) * piece;
-  parts.load = m_request.loadFixedBytes + threads * loadWork + load;
+  parts.load = m_request.loadFixedBytes + threads * needs.loadWork.most() + needs.load.most();
   return parts;
 }
 
@@ -125,29 +160,30 @@ Choice Planner::leastChoice() const {
       if (placement != Placement::Jit || cost.forms[candidate.back()].placement != Placement::Stream) continue;
       if (const auto jit = formAt(cost, Placement::Jit)) candidate.back() = *jit;
     }
-    if (totalOf(candidate) < totalOf(best)) best = std::move(candidate);
+    if (totalOf(Needs(tensors, candidate)) < totalOf(Needs(tensors, best))) best = std::move(candidate);
   }
   return best;
 }
 
 void Planner::forcePlacements(Placement wanted) {
-  m_choice = allStatic(m_request.tensors);
-  for (std::size_t i = 0; i < m_choice.size(); ++i) {
+  Choice choice = allStatic(m_request.tensors);
+  for (std::size_t i = 0; i < choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
     if (!cost.matrix || wanted == Placement::Static) continue;
     if (const auto form = formAt(cost, wanted))
-      m_choice[i] = *form;
+      choice[i] = *form;
     else if (const auto jit = formAt(cost, Placement::Jit))
-      m_choice[i] = *jit;
+      choice[i] = *jit;
   }
+  choose(std::move(choice));
 }
 
 bool Planner::chooseContext() {
   for (const std::uint32_t context : m_request.contexts) {
     m_context = context;
     m_fixed = fixedBytes(context, 1);
-    if (!m_request.placement) m_choice = leastChoice();
-    m_least = totalOf(m_choice);
+    if (!m_request.placement) choose(leastChoice());
+    m_least = totalOf(m_needs);
     if (m_least <= m_room) return true;
   }
   return false;
@@ -159,15 +195,16 @@ void Planner::choosePrefill() {
     m_tokens = tokens;
     m_fixed = fixedBytes(m_context, tokens);
     if (tokens == 1) return;
-    if (tokens <= std::max(m_context, 1u) && m_request.activationBytes(tokens) <= share && totalOf(m_choice) <= m_room) return;
+    if (tokens <= std::max(m_context, 1u) && m_request.activationBytes(tokens) <= share && totalOf(m_needs) <= m_room) return;
   }
 }
 
 /// Where it fits.
 bool Planner::take(std::size_t index, std::size_t form) {
-  const std::size_t before = std::exchange(m_choice[index], form);
-  if (totalOf(m_choice) <= m_room) return true;
-  m_choice[index] = before;
+  const std::size_t before = m_choice[index];
+  change(index, form);
+  if (totalOf(m_needs) <= m_room) return true;
+  change(index, before);
   return false;
 }
 
@@ -215,7 +252,7 @@ void Planner::upgrade() {
 
 MemoryPlan Planner::result() const {
   MemoryPlan plan;
-  Parts parts = partsOf(m_choice);
+  Parts parts = partsOf(m_needs);
   parts.scratch += spareScratch(parts);
   for (std::size_t i = 0; i < m_choice.size(); ++i) {
     const auto& cost = m_request.tensors[i];
