@@ -36,6 +36,16 @@ Outcome<void> Backend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& ga
   return {};
 }
 
+Outcome<void> Backend::lacks(std::string_view operation) const {
+  return tl::unexpected(
+      Failure{Failure::Kind::Unsupported, device().id + " has no " + std::string(operation) + " yet", "use the device cpu"});
+}
+
+Outcome<void> Backend::geluMultiply(const GateMultiplyArgs&) { return lacks("GELU"); }
+Outcome<void> Backend::scale(const ScaleArgs&) { return lacks("scaling of activations"); }
+Outcome<void> Backend::addScaled(const AddScaledArgs&) { return lacks("sums of activations"); }
+Outcome<void> Backend::softCap(const SoftCapArgs&) { return lacks("soft caps"); }
+
 Outcome<void> Backend::checkAttention(const AttentionArgs& args) const {
   const KvLayer& cache = args.cache;
   const auto refuse = [&](const std::string& what, const char* hint) {
@@ -61,11 +71,15 @@ Outcome<void> Backend::attend(const AttendArgs& args) {
   if (auto fits = checkAttention(attention); !fits) return fits;
   const KvLayer& cache = args.cache;
   if (args.queryNorm)
-    rmsNorm({args.q, args.q, args.queryNorm, args.normType, args.tokens * args.heads, cache.headDim, args.epsilon});
+    rmsNorm(
+        {args.q, args.q, args.queryNorm, args.normType, args.tokens * args.heads, cache.headDim, args.epsilon, args.addOne});
   if (args.keyNorm)
-    rmsNorm({args.k, args.k, args.keyNorm, args.normType, args.tokens * cache.kvHeads, cache.headDim, args.epsilon});
-  rope({args.q, args.cosine, args.sine, args.tokens, args.heads, cache.headDim});
-  rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim});
+    rmsNorm(
+        {args.k, args.k, args.keyNorm, args.normType, args.tokens * cache.kvHeads, cache.headDim, args.epsilon, args.addOne});
+  if (args.cosine) {
+    rope({args.q, args.cosine, args.sine, args.tokens, args.heads, cache.headDim, args.rotated});
+    rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim, args.rotated});
+  }
   storeKv({cache, args.k, args.v, args.tokens, args.firstPosition});
   return this->attention(attention);
 }

@@ -96,7 +96,12 @@ class Backend {
   /// Unsupported, with nothing read or written: heads wider than mostHeadDim(), heads that the key-value heads do not share
   /// evenly, tokens that end beyond the cache. The same of attend().
   [[nodiscard]] virtual Outcome<void> attention(const AttentionArgs& args) = 0;
-  virtual void siluMultiply(const SiluMultiplyArgs& args) = 0;
+  virtual void siluMultiply(const GateMultiplyArgs& args) = 0;
+  // Unsupported where a device has none of its own.
+  [[nodiscard]] virtual Outcome<void> geluMultiply(const GateMultiplyArgs& args);
+  [[nodiscard]] virtual Outcome<void> scale(const ScaleArgs& args);
+  [[nodiscard]] virtual Outcome<void> addScaled(const AddScaledArgs& args);
+  [[nodiscard]] virtual Outcome<void> softCap(const SoftCapArgs& args);
 
   // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
   /// Products of one x, which is norm.y in all of `args`. Whether norm.y is written is the device's affair.
@@ -119,6 +124,7 @@ class Backend {
 
  protected:
   [[nodiscard]] Outcome<void> checkAttention(const AttentionArgs& args) const;
+  [[nodiscard]] Outcome<void> lacks(std::string_view operation) const;
 };
 
 /// How a GPU's products take activations: whole (three BF16 parts, FP32 sums), or rounded to BF16 (FP32 sums). A processor

@@ -65,6 +65,7 @@ class HeadAttention {
     std::size_t scored = 0;
     for (; scored + 4 <= count; scored += 4) score<4>(q, begin + scored, p + scored);
     for (; scored < count; ++scored) score<1>(q, begin + scored, p + scored);
+    if (m_args.softCap > 0) softCap<L>(p, count, m_args.softCap);
     Vec top = L::load(p);
     for (std::size_t i = 16; i < kBlock; i += 16) top = L::max(top, L::load(p + i));
     const float newLargest = std::max(largest, L::largest(top));

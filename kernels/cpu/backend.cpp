@@ -86,7 +86,13 @@ class CpuBackend final : public Backend {
     kernels::attention(m_context, args);
     return {};
   }
-  void siluMultiply(const SiluMultiplyArgs& args) override { kernels::siluMultiply(m_context, args); }
+  void siluMultiply(const GateMultiplyArgs& args) override { kernels::siluMultiply(m_context, args); }
+  Outcome<void> geluMultiply(const GateMultiplyArgs& args) override {
+    return kernels::geluMultiply(m_context, args), Outcome<void>();
+  }
+  Outcome<void> scale(const ScaleArgs& args) override { return kernels::scale(m_context, args), Outcome<void>(); }
+  Outcome<void> addScaled(const AddScaledArgs& args) override { return kernels::addScaled(m_context, args), Outcome<void>(); }
+  Outcome<void> softCap(const SoftCapArgs& args) override { return kernels::softCap(m_context, args), Outcome<void>(); }
 
  private:
   DeviceInfo m_device;

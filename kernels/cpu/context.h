@@ -31,7 +31,11 @@ void rmsNorm(CpuContext& context, const RmsNormArgs& args);
 void rope(CpuContext& context, const RopeArgs& args);
 void storeKv(CpuContext& context, const StoreKvArgs& args);
 void attention(CpuContext& context, const AttentionArgs& args);
-void siluMultiply(CpuContext& context, const SiluMultiplyArgs& args);
+void siluMultiply(CpuContext& context, const GateMultiplyArgs& args);
+void geluMultiply(CpuContext& context, const GateMultiplyArgs& args);
+void scale(CpuContext& context, const ScaleArgs& args);
+void addScaled(CpuContext& context, const AddScaledArgs& args);
+void softCap(CpuContext& context, const SoftCapArgs& args);
 
 /// Items of a loop a thread should take at a time, so that waking the others pays: `work` is what one item costs, in
 /// multiply-adds.

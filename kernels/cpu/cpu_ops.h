@@ -38,6 +38,8 @@ struct CpuOps {
   /// Every query head of one key-value head, for one token.
   void (*attentionHeads)(const AttentionArgs& args, std::uint32_t token, std::uint32_t kvHead);
   void (*siluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
+  void (*geluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
+  void (*softCap)(float* x, std::size_t n, float cap);
   void (*exp)(const float* x, float* into, std::size_t n);  ///< for tests of the bound
 };
 

@@ -42,6 +42,8 @@ void rmsNormRow(const RmsNormArgs& args, std::uint32_t row, Isa isa) {
     const std::size_t part = std::min(kPart, args.columns - begin);
     const auto* bytes = static_cast<const std::byte*>(args.weight) + begin * bytesOf(args.weightType);
     quantizeOps(isa).toFloat(args.weightType, bytes, part, weight);
+    if (args.addOne)
+      for (std::size_t i = 0; i < part; ++i) weight[i] += 1.0f;
     byLanes(part, [&](std::size_t i, std::size_t n) {
       const auto v = L::mul(L::mul(loadUpTo<L>(x + begin + i, n), scale), loadUpTo<L>(weight + i, n));
       storeUpTo<L>(y + begin + i, v, n);
@@ -51,7 +53,7 @@ void rmsNormRow(const RmsNormArgs& args, std::uint32_t row, Isa isa) {
 
 template <class L>
 void ropeToken(const RopeArgs& args, std::uint32_t token) {
-  const std::size_t half = args.headDim / 2;
+  const std::size_t half = (args.rotated ? args.rotated : args.headDim) / 2;
   const float* cosine = args.cosine + token * half;
   const float* sine = args.sine + token * half;
   float* x = args.x + std::size_t{token} * args.heads * args.headDim;
@@ -73,6 +75,29 @@ void siluMultiply(const float* gate, const float* up, float* out, std::size_t co
     const auto swish = L::div(g, L::add(one, expOf<L>(L::sub(zero, g))));
     storeUpTo<L>(out + i, L::mul(swish, loadUpTo<L>(up + i, n)), n);
   });
+}
+
+template <class L>
+void geluMultiply(const float* gate, const float* up, float* out, std::size_t count) {
+  const auto one = L::set(1.0f), cubic = L::set(0.044715f), scale = L::set(-1.5957691216f);  // −2 · √(2/π)
+  byLanes(count, [&](std::size_t i, std::size_t n) {
+    const auto g = loadUpTo<L>(gate + i, n);
+    const auto cube = L::mul(L::mul(g, g), g);
+    const auto exponent = L::mul(scale, L::fma(cubic, cube, g));
+    const auto gelu = L::div(g, L::add(one, expOf<L>(exponent)));
+    storeUpTo<L>(out + i, L::mul(gelu, loadUpTo<L>(up + i, n)), n);
+  });
+}
+
+template <class L>
+typename L::Vec softCapOf(typename L::Vec x, typename L::Vec cap) {
+  return L::mul(cap, tanhOf<L>(L::div(x, cap)));
+}
+
+template <class L>
+void softCap(float* x, std::size_t count, float cap) {
+  const auto caps = L::set(cap);
+  byLanes(count, [&](std::size_t i, std::size_t n) { storeUpTo<L>(x + i, softCapOf<L>(loadUpTo<L>(x + i, n), caps), n); });
 }
 
 template <class L>

@@ -25,4 +25,22 @@ typename L::Vec expOf(typename L::Vec x) {
   return L::mul(L::mul(y, L::bitsUp23(L::add(half, toExponent))), L::bitsUp23(L::add(rest, toExponent)));
 }
 
+/// The hyperbolic tangent within 4 ulp, ±1 at infinity. Up to ±0.625 by the polynomial of Cephes' tanhf (Moshier); beyond that
+/// 1 − 2 / (e^2|x| + 1), as what is added to the value at 0.625: each part is constant where the other one counts.
+template <class L>
+typename L::Vec tanhOf(typename L::Vec x) {
+  const auto zero = L::zero(), one = L::set(1.0f), two = L::set(2.0f), edge = L::set(0.625f);
+  const auto near = L::min(edge, L::max(L::set(-0.625f), x));
+  const auto square = L::mul(near, near);
+  auto p = L::fma(L::set(-5.70498872745e-3f), square, L::set(2.06390887954e-2f));
+  p = L::fma(p, square, L::set(-5.37397155531e-2f));
+  p = L::fma(p, square, L::set(1.33314422036e-1f));
+  p = L::fma(p, square, L::set(-3.33332819422e-1f));
+  const auto small = L::fma(L::mul(p, square), near, near);
+  const auto below = [&](typename L::Vec y) { return L::div(two, L::add(one, expOf<L>(L::mul(two, y)))); };
+  const auto rest = L::sub(below(edge), below(L::max(edge, L::max(x, L::sub(zero, x)))));
+  const auto sign = L::max(L::set(-1.0f), L::min(one, L::mul(x, L::set(0x1p100f))));
+  return L::fma(sign, rest, small);
+}
+
 }  // namespace deltascope::kernels

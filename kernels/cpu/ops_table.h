@@ -10,7 +10,8 @@ template <class L, Isa kIsa>
 struct OpsTable {
   static void productRows(const ProductRows& rows, ProductScratch& scratch) { Product<L>(rows, scratch, kIsa).run(); }
   static void rmsNorm(const RmsNormArgs& args, std::uint32_t row) { rmsNormRow<L>(args, row, kIsa); }
-  static constexpr CpuOps kOps{kIsa, productRows, rmsNorm, ropeToken<L>, attentionHeads<L>, siluMultiply<L>, expAll<L>};
+  static constexpr CpuOps kOps{
+      kIsa, productRows, rmsNorm, ropeToken<L>, attentionHeads<L>, siluMultiply<L>, geluMultiply<L>, softCap<L>, expAll<L>};
 };
 
 }  // namespace deltascope::kernels

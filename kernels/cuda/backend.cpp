@@ -187,7 +187,7 @@ void CudaBackend::rope(const RopeArgs& args) {
   launched("a rotation");
 }
 
-void CudaBackend::siluMultiply(const SiluMultiplyArgs& args) {
+void CudaBackend::siluMultiply(const GateMultiplyArgs& args) {
   cudaSetDevice(m_machine.index);
   cuda::siluMultiply(m_machine, args);
   launched("a gate");

@@ -47,7 +47,7 @@ class CudaBackend final : public Backend, public GpuOps {
   void storeKv(const StoreKvArgs& args) override;
   [[nodiscard]] std::uint32_t mostHeadDim() const override { return kMostHeadDim; }
   [[nodiscard]] Outcome<void> attention(const AttentionArgs& args) override;
-  void siluMultiply(const SiluMultiplyArgs& args) override;
+  void siluMultiply(const GateMultiplyArgs& args) override;
   [[nodiscard]] Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) override;
   [[nodiscard]] Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) override;
   [[nodiscard]] Outcome<void> attend(const AttendArgs& args) override;

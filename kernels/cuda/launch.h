@@ -86,7 +86,7 @@ void gatherRows(const Machine& machine, const Matrix& table, const std::uint32_t
 void widen(const Machine& machine, ElementType type, const void* elements, std::uint64_t count, float* into);
 void rmsNorm(const Machine& machine, const RmsNormArgs& args);
 void rope(const Machine& machine, const RopeArgs& args);
-void siluMultiply(const Machine& machine, const SiluMultiplyArgs& args);
+void siluMultiply(const Machine& machine, const GateMultiplyArgs& args);
 /// `position`: the device's, of the pass's first token.
 void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_t* position);
 /// The widest head that attention's blocks have memory for.

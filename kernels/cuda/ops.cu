@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(kThreads) ropeKernel(const __grid_constant__ R
   }
 }
 
-__global__ void __launch_bounds__(kThreads) siluKernel(const __grid_constant__ SiluMultiplyArgs args) {
+__global__ void __launch_bounds__(kThreads) siluKernel(const __grid_constant__ GateMultiplyArgs args) {
   const std::uint64_t step = static_cast<std::uint64_t>(gridDim.x) * kThreads;
   for (std::uint64_t i = static_cast<std::uint64_t>(blockIdx.x) * kThreads + threadIdx.x; i < args.count; i += step) {
     const float gate = args.gate[i];
@@ -120,7 +120,7 @@ void rope(const Machine& machine, const RopeArgs& args) {
   if (args.tokens > 0) ropeKernel<<<args.tokens, kThreads, 0, machine.stream>>>(args);
 }
 
-void siluMultiply(const Machine& machine, const SiluMultiplyArgs& args) {
+void siluMultiply(const Machine& machine, const GateMultiplyArgs& args) {
   if (args.count == 0) return;
   const auto blocks = static_cast<unsigned>(
       std::clamp<std::uint64_t>((args.count + kThreads - 1) / kThreads, 1, std::uint64_t{machine.processors} * 8));

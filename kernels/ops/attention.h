@@ -21,9 +21,9 @@ struct StoreKvArgs {
   std::uint32_t tokens = 0, firstPosition = 0;
 };
 
-/// out = softmax(q · kᵀ · scale) · v over positions p − window < j ≤ p (all up to p when window is 0), the new tokens' own keys
-/// and values already stored. Query head h uses key-value head h / (heads / kvHeads). FP32 throughout; the order of additions
-/// depends on the position alone, so that neither the number of tokens in a call nor of threads changes a bit.
+/// out = softmax(cap(q · kᵀ · scale)) · v over positions p − window < j ≤ p (all up to p when window is 0), the new tokens' own
+/// keys and values already stored. Query head h uses key-value head h / (heads / kvHeads). FP32 throughout; the order of
+/// additions depends on the position alone, so that neither the number of tokens in a call nor of threads changes a bit.
 struct AttentionArgs {
   const float* q = nullptr;  ///< [tokens, heads, headDim], rotated
   float* out = nullptr;      ///< [tokens, heads, headDim]
@@ -31,6 +31,7 @@ struct AttentionArgs {
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0;
   std::uint32_t window = 0;
   float scale = 1;
+  float softCap = 0;  ///< cap(x) = softCap · tanh(x / softCap); 0: cap(x) = x. A GPU: 0
 };
 
 }  // namespace deltascope::kernels

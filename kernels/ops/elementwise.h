@@ -1,17 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-/// The gate of the feed-forward block.
+/// Operations on each number by itself. In FP32, an exponential within 2 ulp, a hyperbolic tangent within 4, every other
+/// operation rounded once; the same bits on every instruction set and number of threads.
 #include <cstdint>
 
 namespace deltascope::kernels {
 
-/// out = (gate / (1 + e^−gate)) · up (SwiGLU, Shazeer 2020) in FP32, the exponential within 2 ulp; so −0 · up for a gate below
-/// −88.8. out may be gate or up.
-struct SiluMultiplyArgs {
+/// out = f(gate) · up, the gate of the feed-forward block. out may be gate or up.
+/// siluMultiply: f(x) = x / (1 + e^−x) (SwiGLU, Shazeer 2020); so −0 · up for a gate below −88.8.
+/// geluMultiply: f(x) = x / (1 + e^−2u) with u = √(2/π) · (x + 0.044715 · x³), which is ½x · (1 + tanh u), the second form of
+/// GELU (Hendrycks & Gimpel 2016).
+struct GateMultiplyArgs {
   const float* gate = nullptr;  ///< [count]
   const float* up = nullptr;    ///< [count]
   float* out = nullptr;         ///< [count]
   std::uint64_t count = 0;
+};
+
+/// x = factor · x
+struct ScaleArgs {
+  float* x = nullptr;  ///< [count]
+  std::uint64_t count = 0;
+  float factor = 1;
+};
+
+/// into = into + factor · x: a product and a sum, each rounded.
+struct AddScaledArgs {
+  const float* x = nullptr;  ///< [count]
+  float* into = nullptr;     ///< [count]
+  std::uint64_t count = 0;
+  float factor = 1;
+};
+
+/// x = cap · tanh(x / cap): stays between −cap and cap. NaN stays NaN.
+struct SoftCapArgs {
+  float* x = nullptr;  ///< [count]
+  std::uint64_t count = 0;
+  float cap = 1;  ///< above 0
 };
 
 }  // namespace deltascope::kernels

@@ -6,8 +6,8 @@
 
 namespace deltascope::kernels {
 
-/// Norms of queries and keys (where there are weights), rotary embedding, storing, attention: what rmsNorm, rope, storeKv and
-/// attention do one after another.
+/// Norms of queries and keys (where there are weights), rotary embedding (where there are angles), storing, attention: what
+/// rmsNorm, rope, storeKv and attention do one after another.
 struct AttendArgs {
   float* q = nullptr;               ///< [tokens, heads, headDim], as the product gave it; changed
   float* k = nullptr;               ///< [tokens, kvHeads, headDim]; changed
@@ -16,18 +16,20 @@ struct AttendArgs {
   const void* keyNorm = nullptr;
   ElementType normType = ElementType::BF16;
   float epsilon = 1e-5f;
-  const float* cosine = nullptr;  ///< as RopeArgs
+  bool addOne = false;            ///< as RmsNormArgs
+  const float* cosine = nullptr;  ///< as RopeArgs; null: nothing is rotated. A GPU: not null
   const float* sine = nullptr;
   KvLayer cache;
   float* out = nullptr;  ///< [tokens, heads, headDim]
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0, window = 0;
-  float scale = 1;
+  std::uint32_t rotated = 0;  ///< as RopeArgs
+  float scale = 1, softCap = 0;
   const Matrix* next = nullptr;  ///< that is read after this: a device with idle memory may bring it nearer. May be null.
 };
 
 /// Its last step.
 [[nodiscard]] inline AttentionArgs attentionOf(const AttendArgs& args) {
-  return {args.q, args.out, args.cache, args.tokens, args.firstPosition, args.heads, args.window, args.scale};
+  return {args.q, args.out, args.cache, args.tokens, args.firstPosition, args.heads, args.window, args.scale, args.softCap};
 }
 
 /// One forward pass.

@@ -169,7 +169,7 @@ class EmulatedBackend final : public Backend, public GpuOps {
   void rope(const RopeArgs& args) override { m_cpu->rope(args); }
   void storeKv(const StoreKvArgs& args) override { m_cpu->storeKv(args); }
   Outcome<void> attention(const AttentionArgs& args) override { return m_cpu->attention(args); }
-  void siluMultiply(const SiluMultiplyArgs& args) override { m_cpu->siluMultiply(args); }
+  void siluMultiply(const GateMultiplyArgs& args) override { m_cpu->siluMultiply(args); }
 
   GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override {

@@ -61,7 +61,7 @@ class GpuStandIn final : public Backend, public GpuOps {
   void rope(const RopeArgs& args) override { m_inner.rope(args); }
   void storeKv(const StoreKvArgs& args) override { m_inner.storeKv(args); }
   Outcome<void> attention(const AttentionArgs& args) override { return m_inner.attention(args); }
-  void siluMultiply(const SiluMultiplyArgs& args) override { m_inner.siluMultiply(args); }
+  void siluMultiply(const GateMultiplyArgs& args) override { m_inner.siluMultiply(args); }
 
   GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override { return m_inner.makeDecoder(args); }

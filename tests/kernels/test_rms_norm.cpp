@@ -7,7 +7,7 @@ using namespace deltascope::kernels;
 namespace {
 
 std::vector<float> normalise(Backend& backend, const std::vector<float>& x, const std::vector<std::byte>& weight,
-                             ElementType type, std::uint32_t columns, bool inPlace) {
+                             ElementType type, std::uint32_t columns, bool inPlace, bool addOne = false) {
   const There<float> from(backend, x), y(backend, inPlace ? x : std::vector<float>(x.size()));
   const There<std::byte> weights(backend, weight);
   RmsNormArgs args;
@@ -18,6 +18,7 @@ std::vector<float> normalise(Backend& backend, const std::vector<float>& x, cons
   args.columns = columns;
   args.rows = static_cast<std::uint32_t>(x.size() / columns);
   args.epsilon = 1e-5f;
+  args.addOne = addOne;
   backend.rmsNorm(args);
   return y.back();
 }
@@ -63,6 +64,23 @@ class TestRmsNorm : public QObject {
             QVERIFY2(difference(normalise(*backend, x, bytes, type, static_cast<std::uint32_t>(columns), inPlace), y).empty(),
                      name.c_str());
       }
+    }
+  }
+
+  /// The same as a norm whose weights are that sum, which FP32 holds.
+  void oneMayBeAddedToTheWeights() {
+    constexpr std::uint32_t kColumns = 300;
+    const auto x = randomFloats(3 * kColumns, 1);
+    auto weight = randomFloats(kColumns, 2);
+    for (ElementType type : kTypes) {
+      const auto bytes = toBytes(type, weight);
+      auto sums = weight;
+      for (float& w : sums) w = roundTo(type, w) + 1;
+      for (const auto& [name, backend] : everyBackend())
+        QVERIFY2(difference(normalise(*backend, x, bytes, type, kColumns, false, true),
+                            normalise(*backend, x, toBytes(ElementType::F32, sums), ElementType::F32, kColumns, false))
+                     .empty(),
+                 name.c_str());
     }
   }
 

@@ -52,6 +52,23 @@ class TestRope : public QObject {
     }
   }
 
+  /// As smaller heads by themselves; what lies behind them stays.
+  void aPartOfEachHeadTurns() {
+    constexpr std::uint32_t kTokens = 3, kHeads = 2, kHeadDim = 20, kRotated = 12;
+    const auto x = randomFloats(kTokens * kHeads * kHeadDim, 1);
+    const auto cosine = randomFloats(kTokens * kRotated / 2, 2), sine = randomFloats(kTokens * kRotated / 2, 3);
+    for (const auto& [name, backend] : everyBackend()) {
+      std::vector<float> parts, want = x, got = x;
+      for (std::size_t head = 0; head < kTokens * kHeads; ++head)
+        parts.insert(parts.end(), x.begin() + head * kHeadDim, x.begin() + head * kHeadDim + kRotated);
+      backend->rope({parts.data(), cosine.data(), sine.data(), kTokens, kHeads, kRotated});
+      for (std::size_t head = 0; head < kTokens * kHeads; ++head)
+        std::copy_n(parts.begin() + head * kRotated, kRotated, want.begin() + head * kHeadDim);
+      backend->rope({got.data(), cosine.data(), sine.data(), kTokens, kHeads, kHeadDim, kRotated});
+      QVERIFY2(difference(got, want).empty(), name.c_str());
+    }
+  }
+
   void everyDeviceTakesPart() { skipWithoutGpu(); }
 };
 

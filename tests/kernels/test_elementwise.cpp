@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exponential is within 2 ulp everywhere, the gate follows from it, and every instruction set gives the same bits.
+// The exponential is within 2 ulp everywhere, gates and soft caps follow from it, and every instruction set gives the same
+// bits.
 #include <cmath>
+#include <numbers>
 
 #include "kernels/cpu/cpu_ops.h"
 #include "tests/kernels/backends.h"
@@ -20,7 +22,7 @@ std::vector<float> gate(Backend& backend, const std::vector<float>& g, const std
 
 }  // namespace
 
-class TestSiluMultiply : public QObject {
+class TestElementwise : public QObject {
   Q_OBJECT
 
  private slots:
@@ -95,8 +97,70 @@ class TestSiluMultiply : public QObject {
         QCOMPARE(difference(gate(*backend, g, up), {-0.0f, 1e4f, -0.0f, 400}), std::string());
   }
 
+  /// The exponent −2u has four roundings, each of which e^x turns into |2u| units; then exponential, sum, division and product.
+  /// Where the exponential is above the largest float, 0 stands for less than 1e-36.
+  void gelusAreNearTheExactOnes_data() { gatesAreNearTheExactOnes_data(); }
+  void gelusAreNearTheExactOnes() {
+    QFETCH(int, count);
+    const auto g = randomFloats(static_cast<std::size_t>(count), 1, 3), up = randomFloats(g.size(), 2);
+    std::vector<float> first;
+    for (const auto& [name, backend] : everyBackend()) {
+      std::vector<float> out = g;
+      QVERIFY(backend->geluMultiply({out.data(), up.data(), out.data(), out.size()}));
+      if (first.empty()) first = out;
+      QVERIFY2(difference(out, first).empty(), name.c_str());
+    }
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      const double x = g[i], u = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+      const double want = x / (1 + std::exp(-2 * u)) * up[i];
+      const double bound =
+          (4 * std::abs(2 * u) + 8) * kUnit * std::abs(want) + (2 * u < -87 ? 1e-36 * std::abs(x * up[i]) : 0x1p-148);
+      QVERIFY2(std::abs(first[i] - want) <= bound, qPrintable(QString("%1: %2, %3").arg(x).arg(first[i]).arg(want)));
+    }
+  }
+
+  /// Two roundings, whose effect the slope of at most 1 does not enlarge, and the tangent's 4 ulp.
+  void softCapsAreNearTheExactOnes() {
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const float cap : {0.5f, 30.0f, 50.0f}) {
+      auto x = randomFloats(100003, 3, cap);
+      x.insert(x.end(), {0.0f, -0.0f, 1e-30f, -1e-30f, 0.625f * cap, -0.625f * cap, 1e4f, -1e4f, infinity, -infinity});
+      std::vector<float> first;
+      for (const auto& [name, backend] : everyBackend()) {
+        std::vector<float> out = x;
+        QVERIFY(backend->softCap({out.data(), out.size(), cap}));
+        if (first.empty()) first = out;
+        QVERIFY2(difference(out, first).empty(), name.c_str());
+      }
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double want = cap * std::tanh(static_cast<double>(x[i]) / cap);
+        QVERIFY2(std::abs(first[i] - want) <= 10 * kUnit * std::abs(want),
+                 qPrintable(QString("%1: %2").arg(x[i]).arg(first[i])));
+      }
+      float nan = std::numeric_limits<float>::quiet_NaN();
+      QVERIFY(everyBackend().front().backend->softCap({&nan, 1, cap}));
+      QVERIFY(std::isnan(nan));
+    }
+  }
+
+  void sumsAndProductsAreRoundedEach() {
+    const auto x = randomFloats(70001, 4), y = randomFloats(x.size(), 5);
+    std::vector<float> sums = y, products = x;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const float product = 0.3f * x[i];
+      sums[i] = y[i] + product;
+      products[i] = product;
+    }
+    for (const auto& [name, backend] : everyBackend()) {
+      std::vector<float> into = y, scaled = x;
+      QVERIFY(backend->addScaled({x.data(), into.data(), x.size(), 0.3f}));
+      QVERIFY(backend->scale({scaled.data(), scaled.size(), 0.3f}));
+      QVERIFY2(difference(into, sums).empty() && difference(scaled, products).empty(), name.c_str());
+    }
+  }
+
   void everyDeviceTakesPart() { skipWithoutGpu(); }
 };
 
-QTEST_APPLESS_MAIN(TestSiluMultiply)
-#include "test_silu_multiply.moc"
+QTEST_APPLESS_MAIN(TestElementwise)
+#include "test_elementwise.moc"
