@@ -13,8 +13,7 @@ using nlohmann::json;
 
 constexpr std::uint32_t kMostLayers = 4096, kMostWidth = 1u << 20, kMostVocabulary = 1u << 24, kMostPositions = 1u << 26;
 constexpr std::uint32_t kMostHeads = 4096, kMostHeadDim = 4096;
-constexpr std::uint32_t kMostExperts = 4096, kMostExpertsOfAll = 1u << 17;
-constexpr std::uint32_t kDefaultMaxWindowLayers = 28, kDefaultExperts = 128, kDefaultExpertWidth = 768, kDefaultChosen = 8;
+constexpr std::uint32_t kDefaultMaxWindowLayers = 28;
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -38,7 +37,7 @@ Result<const Family*> familyOf(const json& config, const Fields& fields, const s
     return fail(ErrorCode::Corrupt, at({path, {}, {}}, "model_type is missing, and so is architectures"),
                 "copy the config.json that belongs to these weights");
   for (const auto& family : families())
-    if (type.empty() ? family.architecture == architecture : family.modelType == type) return &family;
+    if (type.empty() ? family.architecture == architecture : family.modelType == type || family.wrapper == type) return &family;
   const bool named = architecture.empty() || type.empty();
   return fields.unsupported(
       type.empty() ? "architectures" : "model_type",
@@ -46,10 +45,16 @@ Result<const Family*> familyOf(const json& config, const Fields& fields, const s
       "supported are " + joined(supportedArchitectures()) + "; packing, verifying and unpacking work for every model");
 }
 
+/// Whether it is GELU; else SiLU.
+Result<bool> readActivation(const Fields& fields, const Family& family) {
+  const char* name = family.activationField;
+  DELTASCOPE_ASSIGN(const std::string activation, fields.text(name, std::string(family.defaultActivation)));
+  if (activation == "gelu_pytorch_tanh" || activation == "gelu_new") return true;
+  if (activation == "silu" || activation == "swish") return false;
+  return fields.unsupported(name, printable(activation, 60) + " is not supported, silu and gelu_pytorch_tanh are");
+}
+
 Result<void> refuseUnknownMeaning(const Fields& fields) {
-  DELTASCOPE_ASSIGN(const std::string activation, fields.text("hidden_act", std::string("silu")));
-  if (activation != "silu" && activation != "swish")
-    return fields.unsupported("hidden_act", printable(activation, 60) + " is not supported, silu is");
   DELTASCOPE_ASSIGN(const double rotary, fields.number("partial_rotary_factor", 1.0));
   if (rotary < 1 || rotary > 1) return fields.unsupported("partial_rotary_factor", "rotary embeddings of a part of each head");
   return {};
@@ -62,7 +67,7 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
   const bool present = fields.has("sliding_window");
   std::uint32_t window = 0;
   bool on = true;
-  if (family.windows != WindowRule::Always) {
+  if (family.windows != WindowRule::Always && family.windows != WindowRule::Patterned) {
     DELTASCOPE_ASSIGN(on, fields.flag("use_sliding_window", false));
   }
   // A null means none; a field that is absent means the default.
@@ -87,6 +92,16 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
     }
     return windows;
   }
+  if (family.windows == WindowRule::Patterned) {
+    std::uint32_t pattern = family.pattern;
+    if (family.patternField) {
+      DELTASCOPE_ASSIGN(pattern, fields.size("sliding_window_pattern", pattern, kMostLayers));
+    }
+    if (!pattern) return fields.corrupt("sliding_window_pattern", "is 0");
+    if (!window) return fields.corrupt("sliding_window", "is none, and layers are to see one only");
+    for (std::uint32_t i = 0; i < layers; ++i) windows[i] = (i + 1) % pattern ? window : 0;
+    return windows;
+  }
   std::uint32_t first = 0;
   if (family.windows == WindowRule::Switched) {
     DELTASCOPE_ASSIGN(first, fields.size("max_window_layers", kDefaultMaxWindowLayers, kMostLayers));
@@ -95,14 +110,17 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
   return windows;
 }
 
+/// A field that has to be there unless the family has a number for it.
+std::optional<std::uint32_t> orNeeded(std::uint32_t number) { return number ? std::optional(number) : std::nullopt; }
+
 /// What all layers have in common goes to `layer`.
 Result<std::uint32_t> parseShape(const Fields& fields, const Family& family, ModelConfig& c, LayerConfig& layer) {
   AttentionConfig& attention = layer.attention;
   DELTASCOPE_ASSIGN(c.hidden, fields.size("hidden_size", std::nullopt, kMostWidth));
   DELTASCOPE_ASSIGN(layer.feedForward.intermediate, fields.size("intermediate_size", std::nullopt, kMostWidth));
   DELTASCOPE_ASSIGN(const std::uint32_t layers, fields.size("num_hidden_layers", std::nullopt, kMostLayers));
-  DELTASCOPE_ASSIGN(attention.heads, fields.size("num_attention_heads", std::nullopt, kMostHeads));
-  DELTASCOPE_ASSIGN(c.vocabulary, fields.size("vocab_size", std::nullopt, kMostVocabulary));
+  DELTASCOPE_ASSIGN(attention.heads, fields.size("num_attention_heads", orNeeded(family.defaultHeads), kMostHeads));
+  DELTASCOPE_ASSIGN(c.vocabulary, fields.size("vocab_size", orNeeded(family.defaultVocabulary), kMostVocabulary));
   DELTASCOPE_ASSIGN(c.maxPositions, fields.size("max_position_embeddings", family.defaultPositions, kMostPositions));
   if (!c.hidden || !layer.feedForward.intermediate || !layers || !attention.heads || !c.vocabulary || !c.maxPositions)
     return fields.corrupt("hidden_size", "or another size of the model is 0");
@@ -121,44 +139,6 @@ Result<std::uint32_t> parseShape(const Fields& fields, const Family& family, Mod
   return layers;
 }
 
-/// num_experts is an alias of num_local_experts there.
-Result<std::uint32_t> expertCount(const Fields& fields) {
-  DELTASCOPE_ASSIGN(const std::uint32_t local, fields.size("num_local_experts", kDefaultExperts, kMostExperts));
-  DELTASCOPE_ASSIGN(const std::uint32_t experts, fields.size("num_experts", local, kMostExperts));
-  if (experts != local && fields.has("num_local_experts"))
-    return fields.corrupt("num_experts", "is not num_local_experts, which is there too");
-  return experts;
-}
-
-/// transformers' Qwen3MoeDecoderLayer: every decoder_sparse_step-th layer that mlp_only_layers does not name.
-Result<void> parseExperts(const Fields& fields, ModelConfig& c) {
-  DELTASCOPE_ASSIGN(const std::uint32_t experts, expertCount(fields));
-  DELTASCOPE_ASSIGN(const std::uint32_t step, fields.size("decoder_sparse_step", 1, kMostLayers));
-  if (!step) return fields.corrupt("decoder_sparse_step", "is 0");
-  FeedForwardConfig block;
-  DELTASCOPE_ASSIGN(block.intermediate, fields.size("moe_intermediate_size", kDefaultExpertWidth, kMostWidth));
-  DELTASCOPE_ASSIGN(block.chosen, fields.size("num_experts_per_tok", kDefaultChosen, kMostExperts));
-  DELTASCOPE_ASSIGN(block.sharesOfChosen, fields.flag("norm_topk_prob", false));
-  block.experts = experts;
-  if (!experts) return {};
-  if (!block.intermediate) return fields.corrupt("moe_intermediate_size", "is 0");
-  if (!block.chosen || block.chosen > experts)
-    return fields.corrupt("num_experts_per_tok", "is not between 1 and num_experts, which is " + std::to_string(experts));
-  if (std::uint64_t{experts} * c.layers.size() > kMostExpertsOfAll)
-    return fields.corrupt("num_experts", "times num_hidden_layers is too large");
-  std::vector<bool> dense(c.layers.size(), false);
-  if (const auto* only = fields.find("mlp_only_layers")) {
-    if (!only->is_array()) return fields.corrupt("mlp_only_layers", "is not a list");
-    for (const auto& layer : *only) {
-      if (!layer.is_number_unsigned()) return fields.corrupt("mlp_only_layers", "has an entry that is no layer's number");
-      if (const auto index = layer.get<std::uint64_t>(); index < dense.size()) dense[index] = true;
-    }
-  }
-  for (std::size_t i = 0; i < c.layers.size(); ++i)
-    if (!dense[i] && (i + 1) % step == 0) c.layers[i].feedForward = block;
-  return {};
-}
-
 }  // namespace
 
 std::vector<std::string> supportedArchitectures() {
@@ -172,36 +152,52 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   if (!config.is_object())
     return fail(ErrorCode::NotFound, at({path, {}, {}}, "there is no such file, so that the model's shape is not known"),
                 "put the model's config.json there");
-  const Fields fields(config, path);
-  DELTASCOPE_ASSIGN(const Family* family, familyOf(config, fields, path));
+  const Fields whole(config, path);
+  DELTASCOPE_ASSIGN(const Family* family, familyOf(config, whole, path));
+  const auto* type = whole.find("model_type");
+  const bool wrapped = type && !family->wrapper.empty() && *type == family->wrapper;
+  const auto* text = wrapped ? whole.find("text_config") : &config;
+  if (!text || !text->is_object()) return whole.corrupt("text_config", "is not an object");
+  const Fields fields(*text, path, wrapped ? "text_config." : "");
   ModelConfig c;
   c.architecture = family->architecture;
   c.family = family->name;
-  DELTASCOPE_TRY(refuseUnknownMeaning(fields));
+  c.names = family->names;
+  c.textPart = wrapped;
+  c.readsAgain = family->readsAgain;
+  if (!family->partialRotary) DELTASCOPE_TRY(refuseUnknownMeaning(fields));
   LayerConfig layer;
+  DELTASCOPE_ASSIGN(layer.feedForward.gelu, readActivation(fields, *family));
   DELTASCOPE_ASSIGN(const std::uint32_t layers, parseShape(fields, *family, c, layer));
-  DELTASCOPE_ASSIGN(const double epsilon, fields.number("rms_norm_eps", 1e-6));
+  DELTASCOPE_ASSIGN(const double epsilon, fields.number("rms_norm_eps", family->defaultEpsilon));
   if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
   c.rmsEpsilon = static_cast<float>(epsilon);
-  DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", false));
+  DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", family->defaultTied));
   DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
   layer.attention.inputBias = family->qkvBias || (family->attentionBiasField && attentionBias);
   layer.attention.outputBias = family->outputBiasToo && attentionBias;
   layer.attention.headNorm = family->headNorm;
+  layer.attention.wholeNorm = family->wholeNorm;
+  layer.attention.fused = layer.feedForward.fused = family->fused;
   layer.feedForward.bias = family->mlpBiasField && mlpBias;
   c.layers.assign(layers, layer);
-  if (family->experts) DELTASCOPE_TRY(parseExperts(fields, c));
   DELTASCOPE_ASSIGN(const auto windows, parseWindows(fields, *family, layers));
-  const bool layersDiffer = family->windows == WindowRule::Switched;
-  DELTASCOPE_ASSIGN(auto ropes, readRopes({fields, path, c.maxPositions, layer.attention.headDim,
-                                           layersDiffer ? windows : std::span<const std::uint32_t>()}));
+  const bool byLayer = family->windows == WindowRule::Switched || family->defaultLocalTheta;
+  RopeRequest request{fields, path, c.maxPositions, layer.attention.headDim};
+  if (byLayer) request.windows = windows;
+  request.theta = family->defaultTheta;
+  request.localTheta = family->defaultLocalTheta;
+  request.partial = family->partialRotary;
+  request.originalPositions = family->defaultOriginal;
+  DELTASCOPE_ASSIGN(auto ropes, readRopes(request));
   for (const auto& rope : ropes.ropes) c.maxPositions = std::max(c.maxPositions, ropePositions(rope, c.maxPositions));
   c.ropes = std::move(ropes.ropes);
   for (std::uint32_t i = 0; i < layers; ++i) {
     c.layers[i].attention.window = windows[i];
     if (!ropes.byLayer.empty()) c.layers[i].attention.rope = ropes.byLayer[i];
   }
+  if (family->finish) DELTASCOPE_TRY(family->finish(fields, c));
   return c;
 }
 

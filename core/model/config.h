@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/model/role.h"
 #include "core/model/rope.h"
 
 namespace deltascope {
@@ -20,22 +23,30 @@ struct AttentionConfig {
   std::uint8_t rope = 0;     ///< index into the model's ropes
   bool inputBias = false;    ///< q, k and v have biases
   bool outputBias = false;
-  bool headNorm = false;  ///< an RMSNorm of each head of q and k before the rotary embedding
+  bool headNorm = false;   ///< an RMSNorm of each head of q and k before the rotary embedding
+  bool wholeNorm = false;  ///< the same of all heads together
+  bool fused = false;      ///< one matrix for q, k and v
+  bool rotates = true;     ///< by the rope; else a token's position counts for the mask alone
+  float scale = 0;         ///< of the scores; 0: 1 / √headDim
+  float softCap = 0;       ///< of the scores; 0: none
 };
 
-/// down(silu(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token.
+/// down(f(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token.
 struct FeedForwardConfig {
   std::uint32_t intermediate = 0;  ///< where there are experts, of each
   bool bias = false;               ///< of all three
+  bool fused = false;              ///< one matrix for gate and up
+  bool gelu = false;               ///< f is the GELU of tanh, else SiLU
   std::uint32_t experts = 0;       ///< 0: there is no router
   std::uint32_t chosen = 0;        ///< experts a token, the most probable ones; weighted by their probability
   bool sharesOfChosen = false;     ///< the weights are made to add up to 1
 };
 
-/// x += attention(norm(x)), then x += feedForward(norm(x)).
+/// x += norm(attention(norm(x))), then x += norm(feedForward(norm(x))), with the norms that are there.
 struct LayerConfig {
   AttentionConfig attention;
   FeedForwardConfig feedForward;
+  bool normsBefore = true, normsAfter = false;
 };
 
 struct ModelConfig {
@@ -44,9 +55,18 @@ struct ModelConfig {
   std::uint32_t hidden = 0, vocabulary = 0;
   std::uint32_t maxPositions = 0;  ///< positions the model was made for, RoPE scaling included
   float rmsEpsilon = 1e-6f;
+  bool addedNorms = false;   ///< norms multiply by 1 + weight
+  float embeddingScale = 1;  ///< of what is looked up
+  float residualScale = 1;   ///< of what attention and feed-forward blocks add
+  float logitScale = 1;
+  float logitCap = 0;               ///< soft cap of the logits; 0: none
   std::vector<RopeConfig> ropes;    ///< one, or one for each kind of layer
   bool tiedEmbeddings = false;      ///< the head is the embedding
   std::vector<LayerConfig> layers;  ///< one at least
+  std::span<const RoleName> names;  ///< of the family's own; lives as long as the program
+  std::string_view expertsField = "num_experts", expertWidthField = "moe_intermediate_size";  ///< of config.json
+  bool readsAgain = false;  ///< a text that gets angles by growing is read anew with them; else earlier keys stay
+  bool textPart = false;    ///< of a model that has other parts, which do not run
 
   [[nodiscard]] std::uint32_t layerCount() const { return static_cast<std::uint32_t>(layers.size()); }
   /// The largest of what `of` says of a layer.
@@ -57,6 +77,9 @@ struct ModelConfig {
     return result;
   }
 };
+
+/// A factor that changes nothing.
+[[nodiscard]] inline bool isOne(float factor) { return !(factor < 1) && !(factor > 1); }
 
 /// Untrusted: every field is checked (types, ranges, products), absent ones take transformers' defaults. Unsupported names the
 /// architecture, or the field whose value changes the result in a way that is not built, and what is supported. `path` is for

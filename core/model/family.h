@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The families that run, one row each: what differs between them in config.json and in the weights. After transformers' own
-/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen3_moe). Internal to core/model.
+/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen3_moe, mixtral, gemma2, gemma3,
+/// olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
+#include "core/base/result.h"
+#include "core/model/role.h"
+
 namespace deltascope {
+
+class Fields;
+struct ModelConfig;
 
 /// How config.json says which layers see a window only.
 enum class WindowRule : std::uint8_t {
@@ -14,23 +22,52 @@ enum class WindowRule : std::uint8_t {
   Always,          ///< sliding_window, null for none
   Switched,        ///< sliding_window where use_sliding_window is true, from layer max_window_layers on, or by layer_types
   SwitchedForAll,  ///< the same in every layer
+  Patterned,       ///< sliding_window but in every so manieth layer, or by layer_types
+  Unrotated,       ///< sliding_window where use_sliding_window is true, in layers that are not rotated, or by layer_types
 };
 
 struct Family {
   std::string_view architecture, modelType, name;
+  std::string_view wrapper{};       ///< model_type of a model with other parts, whose text_config is of this family
   bool qkvBias = false;             ///< always
   bool attentionBiasField = false;  ///< attention_bias adds biases to q, k, v
   bool outputBiasToo = false;       ///< … and to o
   bool mlpBiasField = false;        ///< mlp_bias adds biases to gate, up, down
   bool headNorm = false;
+  bool readsAgain = false;     ///< as ModelConfig
+  bool fused = false;          ///< q, k and v are one matrix, gate and up another
+  bool partialRotary = false;  ///< partial_rotary_factor
+  bool wholeNorm = false;      ///< of all heads of q together, and of k
   WindowRule windows = WindowRule::None;
+  const char* activationField = "hidden_act";
+  std::string_view defaultActivation = "silu";
+  std::uint32_t defaultHeads = 0;    ///< 0: the field is needed; the same of the vocabulary
   std::uint32_t defaultHeadDim = 0;  ///< 0: hidden / heads
   std::uint32_t defaultKvHeads = 0;  ///< 0: as many as heads
-  std::uint32_t defaultWindow = 0;
+  std::uint32_t defaultVocabulary = 0;
+  std::uint32_t defaultWindow = 0;  ///< 0: none
+  std::uint32_t pattern = 0;        ///< of WindowRule::Patterned
+  bool patternField = false;        ///< sliding_window_pattern says otherwise
   std::uint32_t defaultPositions = 2048;
-  bool experts = false;  ///< num_experts in layers that decoder_sparse_step and mlp_only_layers leave them
+  double defaultEpsilon = 1e-6;
+  std::uint32_t defaultOriginal = 0;  ///< original_max_position_embeddings; 0: max_position_embeddings
+  double defaultTheta = 10000;
+  std::optional<double>
+      defaultLocalTheta{};  ///< of layers with a window, which rotate by rope_local_base_freq and are not scaled
+  bool defaultTied = false;
+  std::span<const RoleName> names{};                                            ///< that differ from the table's
+  Result<void> (*finish)(const Fields& fields, ModelConfig& config) = nullptr;  ///< reads what no other family has
 };
 
 [[nodiscard]] std::span<const Family> families();
+
+// What rows read besides.
+[[nodiscard]] Result<void> finishQwen3Moe(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishMixtral(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishGemma2(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishGemma3(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishOlmo2(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishSmolLm3(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishGranite(const Fields& fields, ModelConfig& config);
 
 }  // namespace deltascope

@@ -17,18 +17,36 @@ constexpr WeightSide kVocabulary{"vocab_size", [](const Model& m, const Layer&) 
 constexpr WeightSide kQueries{"num_attention_heads × head_dim", [](const Model&, const Layer& l) {
                                 return std::uint64_t{l.attention.heads} * l.attention.headDim;
                               }};
+constexpr WeightSide kQueryRows{"num_attention_heads × head_dim", [](const Model&, const Layer& l) {
+                                  const std::uint64_t keys = l.attention.fused ? 2 * l.attention.kvHeads : 0;
+                                  return (l.attention.heads + keys) * l.attention.headDim;
+                                }};
 constexpr WeightSide kKeys{"num_key_value_heads × head_dim", [](const Model&, const Layer& l) {
                              return std::uint64_t{l.attention.kvHeads} * l.attention.headDim;
                            }};
-constexpr WeightSide kHeadDim{"head_dim", [](const Model&, const Layer& l) { return std::uint64_t{l.attention.headDim}; }};
+constexpr WeightSide kQueryNorm{"head_dim", [](const Model&, const Layer& l) {
+                                  return std::uint64_t{l.attention.wholeNorm ? l.attention.heads : 1} * l.attention.headDim;
+                                }};
+constexpr WeightSide kKeyNorm{"head_dim", [](const Model&, const Layer& l) {
+                                return std::uint64_t{l.attention.wholeNorm ? l.attention.kvHeads : 1} * l.attention.headDim;
+                              }};
 constexpr WeightSide kIntermediate{"intermediate_size",
                                    [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate}; },
-                                   "moe_intermediate_size"};
-constexpr WeightSide kExperts{"num_experts", [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.experts}; }};
+                                   &Model::expertWidthField};
+constexpr WeightSide kGateRows{
+    kIntermediate.field,
+    [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate} * (l.feedForward.fused ? 2 : 1); },
+    kIntermediate.fieldOfExperts};
+constexpr WeightSide kExperts{"", [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.experts}; },
+                              &Model::expertsField};
 
 constexpr auto kInputBias = [](const Model&, const Layer& l) { return l.attention.inputBias; };
+constexpr auto kOwnKeys = [](const Model&, const Layer& l) { return !l.attention.fused; };
+constexpr auto kOwnUp = [](const Model&, const Layer& l) { return !l.feedForward.fused; };
 constexpr auto kOutputBias = [](const Model&, const Layer& l) { return l.attention.outputBias; };
-constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm; };
+constexpr auto kNormsBefore = [](const Model&, const Layer& l) { return l.normsBefore; };
+constexpr auto kNormsAfter = [](const Model&, const Layer& l) { return l.normsAfter; };
+constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm || l.attention.wholeNorm; };
 constexpr auto kMlpBias = [](const Model&, const Layer& l) { return l.feedForward.bias; };
 constexpr auto kHasExperts = [](const Model&, const Layer& l) { return l.feedForward.experts > 0; };
 constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbeddings; };
@@ -37,25 +55,27 @@ constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbed
 constexpr std::array<RoleRow, kWeightRoles> kRoles{{
     {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr, false,
      {"wte", "tok_embeddings", "word_embeddings", "embed_in"}},
-    {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
-    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueries, &kHidden, nullptr, false, {"wq", "query"}},
+    {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
+    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueryRows, &kHidden, nullptr, false, {"wq", "query"}},
     {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueries, nullptr, kInputBias},
-    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, nullptr, false, {"wk", "key"}},
+    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, kOwnKeys, false, {"wk", "key"}},
     {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kInputBias},
-    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, nullptr, false, {"wv", "value"}},
+    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, kOwnKeys, false, {"wv", "value"}},
     {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
-    {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
-    {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kHeadDim, nullptr, kHeadNorm},
+    {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kQueryNorm, nullptr, kHeadNorm},
+    {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kKeyNorm, nullptr, kHeadNorm},
     {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, nullptr, false, {"wo", "out_proj"}},
     {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
-    {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, nullptr},
+    {Role::AttentionNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
+    {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
     {Role::Router, true, "mlp.gate.weight", "router", &kExperts, &kHidden, kHasExperts},
-    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kIntermediate, &kHidden, nullptr, true, {"w1"}},
+    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kGateRows, &kHidden, nullptr, true, {"w1"}},
     {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias, true},
-    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, nullptr, true, {"w3"}},
+    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, kOwnUp, true, {"w3"}},
     {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias, true},
     {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, {"w2"}},
     {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true},
+    {Role::BlockNorm, true, "post_feedforward_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
     {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
     {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, {"embed_out"}},
 }};
@@ -98,10 +118,12 @@ std::size_t rankOfKind(std::string_view kind) {
   return kRoles.size();
 }
 
-std::string weightName(WeightRole role, std::uint32_t layer, std::optional<std::uint32_t> expert) {
+std::string weightName(WeightRole role, std::uint32_t layer, std::optional<std::uint32_t> expert,
+                       std::span<const RoleName> names) {
   const RoleRow& row = rowOf(role);
   if (!row.layered) return std::string(row.name);
-  std::string name(row.name);
+  const auto own = std::ranges::find(names, role, &RoleName::role);
+  std::string name(own == names.end() ? row.name : own->name);
   if (expert) name.insert(name.find('.') + 1, "experts." + std::to_string(*expert) + '.');
   return std::string(kLayers) + std::to_string(layer) + '.' + name;
 }

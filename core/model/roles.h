@@ -10,41 +10,15 @@
 #include <string_view>
 
 #include "core/model/config.h"
+#include "core/model/role.h"
 
 namespace deltascope {
-
-/// Named by the places where a forward pass takes them.
-enum class WeightRole : std::uint8_t {
-  Embedding,
-  InputNorm,  ///< before attention
-  Query,
-  Key,
-  Value,
-  Output,
-  QueryBias,
-  KeyBias,
-  ValueBias,
-  OutputBias,
-  QueryNorm,
-  KeyNorm,
-  PostNorm,  ///< after attention, before the feed-forward block
-  Router,
-  Gate,
-  Up,
-  Down,
-  GateBias,
-  UpBias,
-  DownBias,
-  FinalNorm,
-  Head,  ///< the embedding where they are tied
-};
-inline constexpr std::size_t kWeightRoles = 22;
 
 /// A side of a weight.
 struct WeightSide {
   std::string_view field;  ///< of config.json that gives it, as transformers names it
   std::uint64_t (*size)(const ModelConfig& model, const LayerConfig& layer);
-  std::string_view fieldOfExperts = field;
+  std::string_view ModelConfig::*fieldOfExperts = nullptr;  ///< the same, of each expert, and where `field` is empty
 };
 
 struct RoleRow {
@@ -68,8 +42,10 @@ struct RoleRow {
 /// Where a kind stands among the columns of tables and maps; one that the table lacks after all others.
 [[nodiscard]] std::size_t rankOfKind(std::string_view kind);
 
-/// "model.layers.3.self_attn.q_proj.weight", "model.layers.3.mlp.experts.7.up_proj.weight"
-[[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0, std::optional<std::uint32_t> expert = {});
+/// "model.layers.3.self_attn.q_proj.weight", "model.layers.3.mlp.experts.7.up_proj.weight"; in a family that has names of its
+/// own, by these.
+[[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0, std::optional<std::uint32_t> expert = {},
+                                     std::span<const RoleName> names = {});
 [[nodiscard]] bool isMatrix(WeightRole role);
 [[nodiscard]] bool isNorm(WeightRole role);
 

@@ -4,6 +4,7 @@
 /// modeling_rope_utils.py, in FP32 where it computes in FP32 and in double where Python does.
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,7 +40,13 @@ struct RopeRequest {
   const Fields& config;                      ///< the whole config.json
   const std::filesystem::path& path;         ///< for messages
   std::uint32_t positions = 0, headDim = 0;  ///< max_position_embeddings; even, above 0
-  std::span<const std::uint32_t> windows;    ///< by layer, 0: full attention; empty where layers have one rope
+  std::span<const std::uint32_t> windows{};  ///< by layer, 0: full attention; empty where layers have one rope
+  double theta = 10000;                      ///< where rope_theta is absent
+  /// Layers with a window have a rope of their own: theta is rope_local_base_freq, this where it is absent, and rope_scaling
+  /// speaks of the others.
+  std::optional<double> localTheta{};
+  bool partial = false;                 ///< partial_rotary_factor says how much of a head turns; else all of it must
+  std::uint32_t originalPositions = 0;  ///< where original_max_position_embeddings is absent; 0: `positions`
 };
 struct LayerRopes {
   std::vector<RopeConfig> ropes;      ///< one, or full attention's and sliding attention's

@@ -16,8 +16,8 @@ constexpr const char* kOriginal = "original_max_position_embeddings";
 
 Result<Scaling> scalingOf(const std::string& type, const Fields& fields) {
   static constexpr std::pair<std::string_view, Scaling> kTypes[] = {
-      {"default", Scaling::None}, {"linear", Scaling::Linear},   {"llama3", Scaling::Llama3},
-      {"yarn", Scaling::Yarn},    {"dynamic", Scaling::Dynamic}, {"longrope", Scaling::LongRope}};
+      {"default", Scaling::None},    {"linear", Scaling::Linear},     {"llama3", Scaling::Llama3}, {"yarn", Scaling::Yarn},
+      {"dynamic", Scaling::Dynamic}, {"longrope", Scaling::LongRope}, {"su", Scaling::LongRope}};
   for (const auto& [name, scaling] : kTypes)
     if (name == type) return scaling;
   return fields.unsupported("rope_type", printable(type, 60) + " is not supported",
@@ -92,18 +92,29 @@ Result<void> readScaling(const RopeRequest& request, const Fields& fields, RopeC
     rope.originalPositions = request.positions;
     if (request.headDim <= 2) return fields.unsupported("rope_type", "dynamic needs heads of more than 2 numbers");
   } else if (rope.scaling != Scaling::Linear) {
-    DELTASCOPE_ASSIGN(const std::uint32_t own, fields.size(kOriginal, request.positions, kMostPositions));
+    const std::uint32_t usual = request.originalPositions ? request.originalPositions : request.positions;
+    DELTASCOPE_ASSIGN(const std::uint32_t own, fields.size(kOriginal, usual, kMostPositions));
     DELTASCOPE_ASSIGN(rope.originalPositions, request.config.size(kOriginal, own, kMostPositions));
     if (!rope.originalPositions) return fields.corrupt(kOriginal, "is 0");
   }
   DELTASCOPE_ASSIGN(rope.factor, factorOf(rope, fields, request.positions));
   if (!(rope.factor > 0)) return fields.corrupt("factor", "is not positive");
   DELTASCOPE_ASSIGN(const double rotary, fields.number("partial_rotary_factor", 1.0));
-  if (rotary < 1 || rotary > 1) return fields.unsupported("partial_rotary_factor", "rotary embeddings of a part of each head");
+  if (!request.partial && (rotary < 1 || rotary > 1))
+    return fields.unsupported("partial_rotary_factor", "rotary embeddings of a part of each head");
   if (rope.scaling == Scaling::Llama3) return readLlama3(fields, rope);
   if (rope.scaling == Scaling::Yarn) return readYarn(fields, rope);
-  if (rope.scaling == Scaling::LongRope) return readLongRope(fields, request.headDim / 2, rope);
+  if (rope.scaling == Scaling::LongRope) return readLongRope(fields, rope.dimensions / 2, rope);
   return {};
+}
+
+Result<std::uint32_t> rotatedOf(const RopeRequest& request, const Fields& fields) {
+  DELTASCOPE_ASSIGN(const double usual, request.config.number("partial_rotary_factor", 1.0));
+  DELTASCOPE_ASSIGN(const double factor, fields.number("partial_rotary_factor", usual));
+  const double rotated = std::floor(request.headDim * factor);
+  if (!(rotated >= 2 && rotated <= request.headDim) || std::fmod(rotated, 2) > 0)
+    return fields.corrupt("partial_rotary_factor", "does not make an even number of head_dim's elements, 2 at least");
+  return static_cast<std::uint32_t>(rotated);
 }
 
 /// One dictionary of rope settings; `theta` where it has none.
@@ -111,6 +122,9 @@ Result<RopeConfig> readOne(const RopeRequest& request, const nlohmann::json& obj
   RopeConfig rope;
   rope.dimensions = request.headDim;
   const Fields fields(object, request.path, name.empty() ? name : name + ".");
+  if (request.partial) {
+    DELTASCOPE_ASSIGN(rope.dimensions, rotatedOf(request, fields));
+  }
   DELTASCOPE_ASSIGN(rope.theta, fields.number("rope_theta", theta));
   if (!(rope.theta > 0)) return fields.corrupt("rope_theta", "is not positive");
   DELTASCOPE_ASSIGN(const std::string shortName, fields.text("type", std::string("default")));
@@ -147,16 +161,47 @@ Result<LayerRopes> readByLayer(const RopeRequest& request, const nlohmann::json&
   return result;
 }
 
+/// As transformers' Gemma3TextConfig.
+Result<LayerRopes> readLocal(const RopeRequest& request) {
+  static const nlohmann::json kNone = nlohmann::json::object();
+  DELTASCOPE_ASSIGN(const double theta, request.config.number("rope_theta", request.theta));
+  DELTASCOPE_ASSIGN(const double local, request.config.number("rope_local_base_freq", *request.localTheta));
+  const auto* scaling = request.config.find("rope_scaling");
+  const auto* parameters = request.config.find("rope_parameters");
+  for (const auto& [name, object] : {std::pair("rope_scaling", scaling), std::pair("rope_parameters", parameters)})
+    if (object && !object->is_object()) return request.config.corrupt(name, "is not an object");
+  const bool scaled = scaling && !scaling->empty();
+  const auto ofKind = [&](const char* kind) -> const nlohmann::json& {
+    const auto entry = parameters ? parameters->find(kind) : kNone.end();
+    return parameters && entry != parameters->end() && entry->is_object() ? *entry : kNone;
+  };
+  const auto isOfKinds = [](const nlohmann::json& object) {
+    return std::ranges::all_of(object, [](const auto& value) { return value.is_object() || value.is_null(); });
+  };
+  if (parameters && !isOfKinds(*parameters))
+    return request.config.unsupported("rope_parameters", "has settings outside full_attention and sliding_attention");
+  if (scaled && std::ranges::any_of(*scaling, [](const auto& value) { return value.is_object(); }))
+    return request.config.unsupported("rope_scaling", "speaks of kinds of layers, which rope_parameters does");
+  LayerRopes result;
+  for (const auto window : request.windows) result.byLayer.push_back(window ? 1 : 0);
+  DELTASCOPE_ASSIGN(auto full, readOne(request, scaled ? *scaling : ofKind("full_attention"),
+                                       scaled ? "rope_scaling" : "rope_parameters.full_attention", theta));
+  DELTASCOPE_ASSIGN(auto sliding, readOne(request, ofKind("sliding_attention"), "rope_parameters.sliding_attention", local));
+  result.ropes = {std::move(full), std::move(sliding)};
+  return result;
+}
+
 }  // namespace
 
 Result<LayerRopes> readRopes(const RopeRequest& request) {
+  if (request.localTheta) return readLocal(request);
   // The older spelling wins where both are there; an empty one counts as absent.
   const auto* older = request.config.find("rope_scaling");
   const char* name = older && !older->empty() ? "rope_scaling" : "rope_parameters";
   const auto* object = request.config.find(name);
   static const nlohmann::json kNone = nlohmann::json::object();
   if (object && !object->is_object()) return request.config.corrupt(name, "is not an object");
-  DELTASCOPE_ASSIGN(const double theta, request.config.number("rope_theta", 10000.0));
+  DELTASCOPE_ASSIGN(const double theta, request.config.number("rope_theta", request.theta));
   if (object && std::ranges::any_of(*object, [](const auto& value) { return value.is_object(); }))
     return readByLayer(request, *object, name, theta);
   DELTASCOPE_ASSIGN(RopeConfig rope, readOne(request, object ? *object : kNone, object ? name : "", theta));

@@ -5,9 +5,10 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <tuple>
 
 #include "core/base/failure.h"
-#include "core/base/units.h"
+#include "core/model/activation_layout.h"
 #include "core/model/routing.h"
 
 namespace deltascope {
@@ -15,47 +16,10 @@ namespace {
 
 using Role = WeightRole;
 
-constexpr std::uint64_t kAlignment = 64;
-
 std::uint64_t nextNumber() {
   static std::atomic<std::uint32_t> number{0};
   return ++number;
 }
-
-/// Where the activations lie in one buffer of floats, each aligned; offsets in bytes.
-struct ActivationLayout {
-  ActivationLayout(const ModelConfig& c, std::uint64_t tokens, std::uint64_t logitRows) {
-    const auto queries = c.most([](const LayerConfig& l) { return std::uint64_t{l.attention.heads} * l.attention.headDim; });
-    const auto keys = c.most([](const LayerConfig& l) { return std::uint64_t{l.attention.kvHeads} * l.attention.headDim; });
-    const auto intermediate = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.intermediate}; });
-    hidden = add(tokens * c.hidden);
-    normed = add(tokens * std::max<std::uint64_t>(c.hidden, queries));  // also holds what attention gives
-    query = add(tokens * queries);
-    key = add(tokens * keys);
-    value = add(tokens * keys);
-    gate = add(tokens * intermediate);
-    up = add(tokens * intermediate);
-    std::uint64_t angles = 0;
-    for (const auto& rope : c.ropes) angles += rope.dimensions / 2;
-    cosine = add(tokens * angles);
-    sine = add(tokens * angles);
-    logits = add(logitRows * c.vocabulary);
-    const auto experts = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.experts}; });
-    router = add(tokens * experts);
-    picked = add(experts > 0 ? tokens * c.hidden : 0);
-    mixed = add(experts > 0 ? tokens * c.hidden : 0);
-  }
-  std::uint64_t hidden = 0, normed = 0, query = 0, key = 0, value = 0, gate = 0, up = 0, cosine = 0, sine = 0, logits = 0;
-  std::uint64_t router = 0, picked = 0, mixed = 0;  ///< of experts: the router's logits, the tokens of one, what it gives
-  std::uint64_t bytes = 0;
-
- private:
-  std::uint64_t add(std::uint64_t floats) {
-    const std::uint64_t offset = bytes;
-    bytes += roundUp(floats * sizeof(float), kAlignment);
-    return offset;
-  }
-};
 
 }  // namespace
 
@@ -91,7 +55,17 @@ struct Transformer::State {
   [[nodiscard]] std::size_t anglesBefore(std::size_t rope, std::uint32_t tokens) const;
   void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
-  Result<void> feedForward(const LayerWeights& layer, std::uint32_t tokens);
+  /// Products of the norm, or of what it would be of where the layer has none there.
+  Result<void> multiply(const LayerConfig& of, const kernels::RmsNormArgs& norm, std::span<const kernels::MatmulArgs> products);
+  struct Part {
+    float* into;  ///< [tokens, width]
+    std::uint64_t width;
+  };
+  /// Of what one matrix gave, its parts.
+  void split(std::uint32_t tokens, std::initializer_list<Part> parts);
+  /// hidden += the product, after its norm where the layer has one.
+  Result<void> join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm);
+  Result<void> feedForward(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens);
   Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                           const std::stop_token& stop);
   Result<void> runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy, std::uint32_t tokens);
@@ -103,7 +77,7 @@ struct Transformer::State {
 };
 
 kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const {
-  return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon};
+  return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon, config.addedNorms};
 }
 
 kernels::MatmulArgs Transformer::State::productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
@@ -139,22 +113,40 @@ void Transformer::State::setAngles(const KvCache& cache, std::uint32_t tokens) {
 
 Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache,
                                         std::uint32_t tokens) {
-  const AttentionConfig& attention = config.layers[index].attention;
-  float *x = at(layout.hidden), *normed = at(layout.normed);
-  const std::array products{productOf(layer, Role::Query, normed, at(layout.query), tokens, Role::QueryBias),
-                            productOf(layer, Role::Key, normed, at(layout.key), tokens, Role::KeyBias),
-                            productOf(layer, Role::Value, normed, at(layout.value), tokens, Role::ValueBias)};
-  DELTASCOPE_TRY(fromBackend(backend.normedMatmul(normOf(x, normed, layer.vector(Role::InputNorm), tokens), products)));
+  const LayerConfig& of = config.layers[index];
+  const AttentionConfig& attention = of.attention;
+  float *x = at(layout.hidden), *normed = at(layout.normed), *query = at(layout.query), *key = at(layout.key);
+  const float* from = of.normsBefore ? normed : x;
+  const std::array products{
+      productOf(layer, Role::Query, from, attention.fused ? at(layout.fused) : query, tokens, Role::QueryBias),
+      productOf(layer, Role::Key, from, key, tokens, Role::KeyBias),
+      productOf(layer, Role::Value, from, at(layout.value), tokens, Role::ValueBias)};
+  DELTASCOPE_TRY(multiply(of, normOf(x, normed, layer.vector(Role::InputNorm), tokens),
+                          std::span(products).first(attention.fused ? 1 : products.size())));
+  const std::uint64_t headDim = attention.headDim, keys = attention.kvHeads * headDim;
+  if (attention.fused) split(tokens, {{query, attention.heads * headDim}, {key, keys}, {at(layout.value), keys}});
+  if (attention.wholeNorm) {
+    for (const auto& [heads, weight, count] : {std::tuple(query, layer.vector(Role::QueryNorm), attention.heads),
+                                               std::tuple(key, layer.vector(Role::KeyNorm), attention.kvHeads)})
+      backend.rmsNorm(
+          {heads, heads, weight.data, weight.type, tokens, count * attention.headDim, config.rmsEpsilon, config.addedNorms});
+  }
   kernels::AttendArgs args;
-  args.q = at(layout.query);
-  args.k = at(layout.key);
+  args.q = query;
+  args.k = key;
   args.v = at(layout.value);
-  args.queryNorm = layer.vector(Role::QueryNorm).data;
-  args.keyNorm = layer.vector(Role::KeyNorm).data;
-  args.normType = layer.vector(Role::QueryNorm).type;
+  if (attention.headNorm) {
+    args.queryNorm = layer.vector(Role::QueryNorm).data;
+    args.keyNorm = layer.vector(Role::KeyNorm).data;
+    args.normType = layer.vector(Role::QueryNorm).type;
+  }
   args.epsilon = config.rmsEpsilon;
-  args.cosine = at(layout.cosine) + anglesBefore(attention.rope, tokens);
-  args.sine = at(layout.sine) + anglesBefore(attention.rope, tokens);
+  args.addOne = config.addedNorms;
+  if (const std::uint32_t turn = config.ropes[attention.rope].dimensions; turn < attention.headDim) args.rotated = turn;
+  if (attention.rotates) {
+    args.cosine = at(layout.cosine) + anglesBefore(attention.rope, tokens);
+    args.sine = at(layout.sine) + anglesBefore(attention.rope, tokens);
+  }
   args.cache = cache.layer(index);
   args.out = normed;
   args.next = &layer.of(Role::Output);
@@ -162,21 +154,58 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.firstPosition = cache.length();
   args.heads = attention.heads;
   args.window = attention.window;
-  args.scale = 1.0f / std::sqrt(static_cast<float>(attention.headDim));
+  args.scale = attention.scale > 0 ? attention.scale : 1.0f / std::sqrt(static_cast<float>(attention.headDim));
+  args.softCap = attention.softCap;
   DELTASCOPE_TRY(fromBackend(backend.attend(args)));
-  auto output = productOf(layer, Role::Output, normed, x, tokens, Role::OutputBias);
-  output.accumulate = true;
-  return fromBackend(backend.matmul(output));
+  return join(of, productOf(layer, Role::Output, normed, x, tokens, Role::OutputBias), layer.vector(Role::AttentionNorm));
 }
 
-Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t tokens) {
+Result<void> Transformer::State::multiply(const LayerConfig& of, const kernels::RmsNormArgs& norm,
+                                          std::span<const kernels::MatmulArgs> products) {
+  if (of.normsBefore) return fromBackend(backend.normedMatmul(norm, products));
+  for (const auto& product : products) DELTASCOPE_TRY(fromBackend(backend.matmul(product)));
+  return {};
+}
+
+void Transformer::State::split(std::uint32_t tokens, std::initializer_list<Part> parts) {
+  const float* from = at(layout.fused);
+  for (std::uint32_t token = 0; token < tokens; ++token)
+    for (const auto& [into, width] : parts) {
+      backend.copyOnDevice(into + token * width, from, width * sizeof(float));
+      from += width;
+    }
+}
+
+Result<void> Transformer::State::join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm) {
+  product.accumulate = !of.normsAfter && isOne(config.residualScale);
+  if (product.accumulate) return fromBackend(backend.matmul(product));
+  product.y = at(layout.branch);
+  DELTASCOPE_TRY(fromBackend(backend.matmul(product)));
+  if (of.normsAfter) backend.rmsNorm(normOf(product.y, product.y, norm, product.tokens));
+  const std::uint64_t count = std::uint64_t{product.tokens} * config.hidden;
+  return fromBackend(backend.addScaled({product.y, at(layout.hidden), count, config.residualScale}));
+}
+
+Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens) {
+  const LayerConfig& of = config.layers[index];
   float *x = at(layout.hidden), *normed = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up);
-  DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(normOf(x, normed, layer.vector(Role::PostNorm), tokens),
-                                                 productOf(layer, Role::Gate, normed, gate, tokens, Role::GateBias),
-                                                 productOf(layer, Role::Up, normed, up, tokens, Role::UpBias))));
-  auto down = productOf(layer, Role::Down, gate, x, tokens, Role::DownBias);
-  down.accumulate = true;
-  return fromBackend(backend.matmul(down));
+  const float* from = of.normsBefore ? normed : x;
+  const auto norm = normOf(x, normed, layer.vector(Role::PostNorm), tokens);
+  const FeedForwardConfig& block = of.feedForward;
+  const std::array products{productOf(layer, Role::Gate, from, block.fused ? at(layout.fused) : gate, tokens, Role::GateBias),
+                            productOf(layer, Role::Up, from, up, tokens, Role::UpBias)};
+  if (of.normsBefore && !block.gelu && !block.fused) {
+    DELTASCOPE_TRY(fromBackend(backend.gatedMatmul(norm, products[0], products[1])));
+  } else {
+    DELTASCOPE_TRY(multiply(of, norm, std::span(products).first(block.fused ? 1 : products.size())));
+    if (block.fused) split(tokens, {{gate, block.intermediate}, {up, block.intermediate}});
+    const kernels::GateMultiplyArgs args{gate, up, gate, std::uint64_t{tokens} * block.intermediate};
+    if (block.gelu)
+      DELTASCOPE_TRY(fromBackend(backend.geluMultiply(args)));
+    else
+      backend.siluMultiply(args);
+  }
+  return join(of, productOf(layer, Role::Down, gate, x, tokens, Role::DownBias), layer.vector(Role::BlockNorm));
 }
 
 /// The experts of a token are added in the order of their numbers, whatever other tokens are in the pass; by the host, since
@@ -191,22 +220,23 @@ Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& l
   backend.copyOut(routerLogits.data(), router, routerLogits.size() * sizeof(float));
   auto routing = Routing::of(routerLogits, block);
   if (!routing)
-    return fail(routing.error().code, weightName(Role::Router, index) + ": " + routing.error().message, routing.error().hint);
+    return fail(routing.error().code, weightName(Role::Router, index, {}, config.names) + ": " + routing.error().message,
+                routing.error().hint);
   for (std::uint32_t i = 0; i < block.experts; ++i) {
     if (routing->tokensOf(i).empty()) continue;
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_ASSIGN(const ExpertWeights* expert, from.expert(index, i));
     DELTASCOPE_TRY(runExpert(*expert, routing->tokensOf(i), tokens));
-    routing->add(i, at(layout.mixed), at(layout.hidden), config.hidden);
+    routing->add(i, at(layout.branch), at(layout.hidden), config.hidden);
   }
   return {};
 }
 
-/// Of those among the pass's tokens that chose it, into `mixed`.
+/// Of those among the pass's tokens that chose it, into `branch`.
 Result<void> Transformer::State::runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy,
                                            std::uint32_t tokens) {
   const auto count = static_cast<std::uint32_t>(chosenBy.size());
-  float *x = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up), *mixed = at(layout.mixed);
+  float *x = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up), *mixed = at(layout.branch);
   if (count < tokens) {
     kernels::Matrix all;
     all.type = kernels::ElementType::F32;
@@ -228,7 +258,11 @@ Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, st
   DELTASCOPE_ASSIGN(const kernels::Matrix head, from.head());
   const float* last = at(layout.hidden) + std::size_t{tokens - rows} * config.hidden;
   const auto product = productOf(head, at(layout.normed), at(layout.logits), rows, {});
-  return fromBackend(backend.normedMatmul(normOf(last, at(layout.normed), finalNorm, rows), std::span(&product, 1)));
+  DELTASCOPE_TRY(fromBackend(backend.normedMatmul(normOf(last, at(layout.normed), finalNorm, rows), std::span(&product, 1))));
+  const std::uint64_t count = std::uint64_t{rows} * config.vocabulary;
+  if (!isOne(config.logitScale)) DELTASCOPE_TRY(fromBackend(backend.scale({at(layout.logits), count, config.logitScale})));
+  if (config.logitCap > 0) DELTASCOPE_TRY(fromBackend(backend.softCap({at(layout.logits), count, config.logitCap})));
+  return {};
 }
 
 /// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.
@@ -245,7 +279,7 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const 
     DELTASCOPE_TRY(attend(*layer, i, cache, tokens));
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     const bool mixed = config.layers[i].feedForward.experts > 0;
-    DELTASCOPE_TRY(mixed ? mixExperts(from, *layer, i, tokens, stop) : feedForward(*layer, tokens));
+    DELTASCOPE_TRY(mixed ? mixExperts(from, *layer, i, tokens, stop) : feedForward(*layer, i, tokens));
   }
   if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
   return fromBackend(backend.endPass());
@@ -286,6 +320,9 @@ Result<void> Transformer::State::forward(std::span<const std::uint32_t> tokens, 
   drafting = &from != &weights;
   DELTASCOPE_ASSIGN(const kernels::Matrix embedding, from.embedding());
   DELTASCOPE_TRY(fromBackend(backend.gatherRows({embedding, tokens.data(), count, at(layout.hidden)})));
+  if (!isOne(config.embeddingScale))
+    DELTASCOPE_TRY(
+        fromBackend(backend.scale({at(layout.hidden), std::uint64_t{count} * config.hidden, config.embeddingScale})));
   setAngles(cache, count);
   DELTASCOPE_TRY(run(from, count, cache, rows, stop));
   if (rows > 0) backend.copyOut(logits.data(), at(layout.logits), logits.size_bytes());

@@ -8,7 +8,7 @@ void add(std::vector<WeightSpec>& specs, const ModelConfig& config, const RoleRo
          std::optional<std::uint32_t> expert = {}) {
   const LayerConfig& of = config.layers[layer];
   if (row.needed && !row.needed(config, of)) return;
-  const std::string name = weightName(row.role, layer, expert);
+  const std::string name = weightName(row.role, layer, expert, config.names);
   WeightSpec spec{row.role, layer, expert, name, name, {row.rows->size(config, of)}};
   if (row.columns) spec.shape.push_back(row.columns->size(config, of));
   specs.push_back(std::move(spec));
@@ -42,14 +42,19 @@ std::vector<WeightSpec> weightsOf(const ModelConfig& config) {
   return specs;
 }
 
-std::string contradiction(const WeightSpec& spec, const std::vector<std::uint64_t>& shape) {
+std::string contradiction(const ModelConfig& config, const WeightSpec& spec, const std::vector<std::uint64_t>& shape) {
   if (shape.size() != spec.shape.size()) return {};
   const RoleRow& row = rowOf(spec.role);
-  for (std::size_t d = 0; d < shape.size(); ++d) {
+  const LayerConfig& layer = config.layers[spec.layer];
+  const bool fused = spec.role == WeightRole::Query  ? layer.attention.fused
+                     : spec.role == WeightRole::Gate ? layer.feedForward.fused
+                                                     : false;
+  for (std::size_t d = fused ? 1 : 0; d < shape.size(); ++d) {  // rows of several fields
     const WeightSide& side = d == 0 ? *row.rows : *row.columns;
     if (shape[d] != spec.shape[d])
-      return std::string(spec.expert ? side.fieldOfExperts : side.field) + " is " + std::to_string(spec.shape[d]) + " there, " +
-             std::to_string(shape[d]) + " here";
+      return std::string(side.fieldOfExperts && (spec.expert || side.field.empty()) ? config.*side.fieldOfExperts
+                                                                                    : side.field) +
+             " is " + std::to_string(spec.shape[d]) + " there, " + std::to_string(shape[d]) + " here";
   }
   return {};
 }

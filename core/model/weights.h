@@ -25,7 +25,8 @@ struct WeightSpec {
 [[nodiscard]] std::vector<WeightSpec> weightsOf(const ModelConfig& config);
 /// Which field of config.json a weight of this shape contradicts: "vocab_size is 272 there, 273 here". Empty where the shapes
 /// agree, or differ in their number of dimensions.
-[[nodiscard]] std::string contradiction(const WeightSpec& spec, const std::vector<std::uint64_t>& shape);
+[[nodiscard]] std::string contradiction(const ModelConfig& config, const WeightSpec& spec,
+                                        const std::vector<std::uint64_t>& shape);
 
 /// A vector on the device; null where the layer has none.
 struct VectorRef {

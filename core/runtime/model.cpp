@@ -3,6 +3,7 @@
 
 #include "core/base/units.h"
 #include "core/model/kv_cache.h"
+#include "core/model/processor_only.h"
 #include "core/runtime/forms/forms.h"
 #include "core/runtime/model_state.h"
 
@@ -63,8 +64,9 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
                 "the model's heads have " + formatCount(headDim) + " elements each; " + request.device +
                     " has room for at most " + formatCount(most),
                 "use the device cpu");
-  if (host.backend().gpu() && config.most([](const LayerConfig& layer) { return layer.feedForward.experts; }) > 0)
-    return fail(ErrorCode::Unsupported, config.family + ": mixtures of experts do not run on " + request.device + " yet",
+  if (const auto what = onlyOnProcessor(config); host.backend().gpu() && !what.empty())
+    return fail(ErrorCode::Unsupported,
+                config.family + " does not run on " + request.device + " yet, which lacks " + std::string(what),
                 "use the device cpu");
   PlanRequest plan = planRequest(variant, host.backend(), shared ? &host : nullptr);
   plan.device = request.device;

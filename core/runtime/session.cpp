@@ -60,6 +60,11 @@ struct Session::State {
                                    const std::stop_token& stop);
   Result<void> append(std::span<const TokenId> ids, std::size_t logitRows, const std::stop_token& stop);
   void truncate(std::size_t length);
+  /// Whether what is in the cache serves a text of `length` tokens.
+  [[nodiscard]] bool keysServe(std::size_t length) const {
+    return !model->config().readsAgain ||
+           parts().transformer->sameAngles(cache.promptLength(), static_cast<std::uint32_t>(length));
+  }
   [[nodiscard]] Result<void> checkDrafts(const DraftRequest& asked) const;
 };
 
@@ -204,9 +209,15 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     if (right < drafts.size() && drafts[right] == id) return ++right, Result<void>();
     drafter.judged(static_cast<std::uint32_t>(right));
     s.truncate(seen.size() - 1);  // without the drafts that were wrong
-    const std::uint32_t most = std::min({parts.plan.draftTokens, s.cache.capacity() - s.cache.length() - 1,
-                                         request.maxNewTokens - static_cast<std::uint32_t>(result.ids.size()) - 1});
+    std::uint32_t most = std::min({parts.plan.draftTokens, s.cache.capacity() - s.cache.length() - 1,
+                                   request.maxNewTokens - static_cast<std::uint32_t>(result.ids.size()) - 1});
     right = 0;
+    if (!s.keysServe(seen.size())) {
+      drafts.clear();
+      DELTASCOPE_TRY(s.readPrompt(seen, {}, stop));
+      return ++result.exactPasses, Result<void>();
+    }
+    while (most > 0 && !s.keysServe(seen.size() + most)) --most;
     DELTASCOPE_TRY(drafter.propose(seen, result.ids.size(), most, sampler, s.cache, stop, drafts));
     result.draftSeconds = drafter.seconds();
     std::vector<TokenId> pass{id};

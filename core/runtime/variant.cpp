@@ -152,6 +152,26 @@ void noteUnusedLayers(Variant& variant, const WeightNames& names) {
                    ", but there are weights of further layers, such as " + *stored + ": they are not used";
 }
 
+/// Weights beside the text's, of a model that sees or hears.
+void noteOtherParts(Variant& variant, const WeightNames& names) {
+  if (!variant.config.textPart) return;
+  const auto isOther = [&](std::string_view stored) {
+    const std::string own = names.final().own(stored);
+    return !own.starts_with("model.layers.") && !own.starts_with("model.norm.") && !own.starts_with("model.embed_tokens.") &&
+           !own.starts_with("lm_head.");
+  };
+  std::string other;
+  for (const auto& payload : variant.payloads)
+    for (const auto& tensor : payload->tensors())
+      if (other.empty() && isOther(tensor.name)) other = tensor.name;
+  if (variant.base)
+    for (const auto& weight : variant.base->weights())
+      if (other.empty() && isOther(weight.name)) other = weight.name;
+  if (other.empty()) return;
+  variant.note += (variant.note.empty() ? "" : "; ") + std::string("the text part of the model runs; other parts, such as ") +
+                  other + ", are not used";
+}
+
 /// An adapter that was trained after tokens were added brings embeddings of other rows, and no config.json that says so.
 void takeVocabulary(Variant& variant, const WeightNames& names) {
   const std::string embedding = names.stored(weightName(WeightRole::Embedding));
@@ -209,6 +229,7 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
   variant->config.tiedEmbeddings = names.tied();
   takeVocabulary(*variant, names);
   noteUnusedLayers(*variant, names);
+  noteOtherParts(*variant, names);
   for (auto& spec : weightsOf(variant->config)) {
     TensorOrigin origin;
     origin.spec = std::move(spec);

@@ -12,9 +12,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// How many layers in a row the files have.
-std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
+std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec, std::span<const RoleName> own) {
   const auto isThere = [&](std::uint32_t layer) {
-    return names.final().stored(weightName(spec.role, layer, spec.expert)) != nullptr;
+    return names.final().stored(weightName(spec.role, layer, spec.expert, own)) != nullptr;
   };
   std::uint32_t layers = 0;
   while (layers < spec.layer && isThere(layers)) ++layers;
@@ -22,9 +22,9 @@ std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec) {
 }
 
 /// Whether the files have nothing of that layer, as opposed to not all of it.
-bool lacksLayer(const WeightNames& names, std::uint32_t layer) {
+bool lacksLayer(const WeightNames& names, std::uint32_t layer, std::span<const RoleName> own) {
   return std::ranges::none_of(weightRoles(), [&](const RoleRow& row) {
-    return row.layered && names.final().stored(weightName(row.role, layer)) != nullptr;
+    return row.layered && names.final().stored(weightName(row.role, layer, {}, own)) != nullptr;
   });
 }
 
@@ -71,8 +71,8 @@ Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const 
             at(where, "the files hold the weights of several models, under \"" + printable(prefixes[0]) + "\" and \"" +
                           printable(prefixes[1]) + "\""),
             "save the one to run alone, by its own names"};
-  const std::uint32_t layers = rowOf(spec.role).layered ? layersIn(m_names, spec) : spec.layer;
-  if (layers > 0 && layers == spec.layer && lacksLayer(m_names, layers))
+  const std::uint32_t layers = rowOf(spec.role).layered ? layersIn(m_names, spec, m_variant.config.names) : spec.layer;
+  if (layers > 0 && layers == spec.layer && lacksLayer(m_names, layers, m_variant.config.names))
     return {ErrorCode::NotFound,
             at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layerCount()) +
                           " there, the weights have " + std::to_string(layers) + " layers"),
@@ -97,7 +97,7 @@ Error WeightFaults::wrongShape(const fs::path& file, const WeightSpec& spec, con
   if (const auto method = quantization()) return needsPlainWeights(where, *method);
   if (std::find(shape.begin(), shape.end(), 0u) != shape.end() && m_variant.base)
     return needsGatheredWeights(where, emptyWeights(m_variant.base->checkpoint()));
-  const auto field = contradiction(spec, shape);
+  const auto field = contradiction(m_variant.config, spec, shape);
   return {ErrorCode::Mismatch,
           at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.shape) +
                         (field.empty() ? "" : ": " + field)),

@@ -15,6 +15,9 @@ constexpr const char* kQwen2 = "Qwen2ForCausalLM";
 constexpr const char* kQwen3 = "Qwen3ForCausalLM";
 constexpr const char* kQwen3Moe = "Qwen3MoeForCausalLM";
 constexpr const char* kMistral = "MistralForCausalLM";
+constexpr const char* kMixtral = "MixtralForCausalLM";
+constexpr const char* kGemma2 = "Gemma2ForCausalLM";
+constexpr const char* kGemma3 = "Gemma3ForCausalLM";
 
 // Figures from the models' own config.json on the Hub.
 // clang-format off
@@ -32,6 +35,20 @@ const std::vector<Architecture> kArchitectures{
     {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-30b-a3b", "qwen3_moe", kQwen3Moe, 2048, 48, 32, 4, 128, 6144, 151936, false, 1000000, 0, 1e-6,  40960, 151643, 151645, 128, 8, 768},
+    {"mixtral-8x7b", "mixtral", kMixtral, 4096, 32, 32, 8, 128, 14336,  32000, false, 1000000,  0, 1e-5,  32768,      1,      2, 8, 2, 0,
+     R"({"num_local_experts": 8, "sliding_window": null})"},
+    {"gemma-2-2b", "gemma2", kGemma2,     2304, 26,  8, 4, 256,  9216, 256000, true,    10000,  0, 1e-6,   8192,      2,      1, 0, 0, 0,
+     R"({"hidden_activation": "gelu_pytorch_tanh", "hidden_act": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 4096,
+         "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})"},
+    {"gemma-2-9b", "gemma2", kGemma2,     3584, 42, 16, 8, 256, 14336, 256000, true,    10000,  0, 1e-6,   8192,      2,      1, 0, 0, 0,
+     R"({"hidden_activation": "gelu_pytorch_tanh", "hidden_act": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 4096,
+         "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})"},
+    {"gemma-3-1b", "gemma3_text", kGemma3, 1152, 26, 4, 1, 256,  6912, 262144, true,  1000000,  0, 1e-6,  32768,      2,      1, 0, 0, 0,
+     R"({"hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 512, "sliding_window_pattern": 6,
+         "rope_local_base_freq": 10000})"},
+    {"gemma-3-4b", "gemma3_text", kGemma3, 2560, 34, 8, 4, 256, 10240, 262208, true,  1000000,  0, 1e-6, 131072,      2,      1, 0, 0, 0,
+     R"({"hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 1024, "sliding_window_pattern": 6,
+         "rope_local_base_freq": 10000, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}})"},
     {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0},
     {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2},
 };
@@ -44,6 +61,11 @@ const std::vector<Architecture>& architectures() { return kArchitectures; }
 const Architecture* findArchitecture(std::string_view name) {
   const auto found = std::ranges::find_if(kArchitectures, [&](const auto& a) { return a.name == name; });
   return found != kArchitectures.end() ? &*found : nullptr;
+}
+
+Result<float> normCentreOf(const Architecture& a) {
+  DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(configOf(a, 1, DType::BF16), kConfigName));
+  return config.addedNorms ? 0.0f : 1.0f;
 }
 
 Result<std::vector<TensorSpec>> tensorsOf(const Architecture& a, std::uint64_t layers, DType dtype) {
@@ -74,14 +96,14 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
   config["initializer_range"] = 0.02;
   config["intermediate_size"] = a.intermediate;
   config["max_position_embeddings"] = a.positions;
-  if (a.experts > 0) {
+  if (a.expertIntermediate > 0) {
     config["decoder_sparse_step"] = 1;
     config["mlp_only_layers"] = nlohmann::json::array();
     config["moe_intermediate_size"] = a.expertIntermediate;
     config["norm_topk_prob"] = true;
     config["num_experts"] = a.experts;
-    config["num_experts_per_tok"] = a.chosen;
   }
+  if (a.experts > 0) config["num_experts_per_tok"] = a.chosen;
   config["num_attention_heads"] = a.heads;
   config["num_hidden_layers"] = layers;
   config["num_key_value_heads"] = a.kvHeads;
@@ -97,6 +119,7 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
   config["torch_dtype"] = torchNameOf(dtype);
   config["use_cache"] = true;
   config["vocab_size"] = a.vocabulary;
+  config.update(nlohmann::ordered_json::parse(a.more));
   return config;
 }
 

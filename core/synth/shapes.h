@@ -22,11 +22,14 @@ struct Architecture {
   std::uint64_t positions;
   int bos, eos;
   std::uint64_t experts = 0, chosen = 0, expertIntermediate = 0;  ///< of every layer; 0: none
+  const char* more = "{}";                                        ///< what else its config.json says, instead of the above
 };
 
 [[nodiscard]] const std::vector<Architecture>& architectures();
 [[nodiscard]] const Architecture* findArchitecture(std::string_view name);
 
+/// Where the weights of its norms lie around.
+[[nodiscard]] Result<float> normCentreOf(const Architecture& architecture);
 /// The tensors of a model with `layers` layers, in transformers' names and order: those that its config.json asks for.
 [[nodiscard]] Result<std::vector<TensorSpec>> tensorsOf(const Architecture& architecture, std::uint64_t layers, DType dtype);
 /// A config.json that transformers loads.

@@ -92,13 +92,13 @@ std::vector<Piece> piecesOf(const std::vector<TensorSpec>& tensors) {
   return pieces;
 }
 
-/// Weights around 0; the gains of norms around 1.
-std::vector<std::byte> makePiece(const SynthRequest& request, const TensorSpec& tensor, const Piece& piece) {
+/// Weights around 0, but for those of norms.
+std::vector<std::byte> makePiece(const SynthRequest& request, const TensorSpec& tensor, const Piece& piece, float normCentre) {
   std::vector<float> values(piece.count);
   gauss(gaussKey(request.seed, tensor.name), piece.first, values);
   const bool norm = tensor.name.find("norm") != std::string::npos;
   const auto spread = static_cast<float>(norm ? kNormSpread : request.std);
-  const float centre = norm ? 1.0F : 0.0F;
+  const float centre = norm ? normCentre : 0.0F;
   for (float& value : values) value = centre + spread * value;
   std::vector<std::byte> bytes(piece.count * bytesOf(tensor.dtype));
   fromFloat(tensor.dtype, values, bytes);
@@ -124,6 +124,7 @@ Result<SynthResult> writeModel(const SynthRequest& request, const OutputFolder& 
   const Architecture& architecture = *findArchitecture(request.arch);
   const std::uint64_t layers = request.layers ? *request.layers : architecture.layers;
   DELTASCOPE_ASSIGN(const auto tensors, tensorsOf(architecture, layers, request.dtype));
+  DELTASCOPE_ASSIGN(const float normCentre, normCentreOf(architecture));
   SynthResult result;
   for (const auto& tensor : tensors) result.elements += elementsOf(tensor);
   result.tensors = tensors.size();
@@ -137,7 +138,7 @@ Result<SynthResult> writeModel(const SynthRequest& request, const OutputFolder& 
       [&](std::size_t i) -> Result<std::size_t> {
         const auto& piece = pieces[i];
         const auto& tensor = tensors[piece.tensor];
-        const auto bytes = makePiece(request, tensor, piece);
+        const auto bytes = makePiece(request, tensor, piece, normCentre);
         auto& file = shards.files[shards.fileOf[piece.tensor]];
         DELTASCOPE_TRY(file.write(tensor.name, piece.first * bytesOf(tensor.dtype), bytes));
         return bytes.size();

@@ -129,12 +129,13 @@ void TestLayers::standInColumnsInOrder() {
 }
 
 void TestLayers::shapesThatContradictAreExplained() {
-  const auto specs = weightsOf(unequalLayers());
+  const ModelConfig config = unequalLayers();
+  const auto specs = weightsOf(config);
   const auto& key = *std::ranges::find_if(specs, [](const auto& s) { return s.role == WeightRole::Key && s.layer == 1; });
-  QCOMPARE(contradiction(key, {30, 24}), "");
-  QCOMPARE(contradiction(key, {24, 24}), "num_key_value_heads × head_dim is 30 there, 24 here");
-  QCOMPARE(contradiction(key, {30, 25}), "hidden_size is 24 there, 25 here");
-  QCOMPARE(contradiction(key, {30}), "");
+  QCOMPARE(contradiction(config, key, {30, 24}), "");
+  QCOMPARE(contradiction(config, key, {24, 24}), "num_key_value_heads × head_dim is 30 there, 24 here");
+  QCOMPARE(contradiction(config, key, {30, 25}), "hidden_size is 24 there, 25 here");
+  QCOMPARE(contradiction(config, key, {30}), "");
 }
 
 QTEST_APPLESS_MAIN(TestLayers)

@@ -6,6 +6,7 @@
 
 #include "core/base/file.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/model/processor_only.h"
 #include "core/runtime/runtime.h"
 
 using namespace deltascope;
@@ -53,6 +54,9 @@ class TestFamilies : public QObject {
   void cutsAPromptAnywhere();
   void refusesWhatIsNotBuilt_data();
   void refusesWhatIsNotBuilt();
+  void saysWhatGpusLack_data();
+  void saysWhatGpusLack();
+  void runsTheTextOfAModelThatSees();
 };
 
 void TestFamilies::matchesTransformers_data() {
@@ -172,6 +176,41 @@ void TestFamilies::refusesWhatIsNotBuilt() {
   QCOMPARE(session.error().code, ErrorCode::Unsupported);
   const QString message = QString::fromStdString(session.error().message);
   QVERIFY2(message.contains(field.section('.', 0, 0)) && message.contains("config.json"), qPrintable(message));
+}
+
+void TestFamilies::saysWhatGpusLack_data() {
+  QTest::addColumn<QString>("what");
+  QTest::newRow("llama3-tied") << "";
+  QTest::newRow("mistral-window") << "";
+  QTest::newRow("qwen2-tied") << "";
+  QTest::newRow("qwen3") << "";
+  QTest::newRow("qwen3-moe") << "mixtures of experts";
+  QTest::newRow("mixtral") << "mixtures of experts";
+  QTest::newRow("gemma2") << "soft caps";
+  QTest::newRow("gemma3-text") << "GELU";
+  QTest::newRow("olmo2") << "norms behind blocks";
+  QTest::newRow("olmo3") << "norms behind blocks";
+  QTest::newRow("smollm3") << "layers without rotary embedding";
+  QTest::newRow("granite") << "scaled activations";
+  QTest::newRow("phi3") << "matrices that are several in one";
+}
+
+void TestFamilies::saysWhatGpusLack() {
+  QFETCH(QString, what);
+  const auto path = kData / QTest::currentDataTag() / "config.json";
+  const auto text = readTextFile(path);
+  QVERIFY2(text, text ? "" : describe(text.error()).c_str());
+  const auto config = parseModelConfig(nlohmann::json::parse(*text), path);
+  QVERIFY2(config, config ? "" : describe(config.error()).c_str());
+  QCOMPARE(QString::fromStdString(std::string(onlyOnProcessor(*config))), what);
+}
+
+/// Its other parts are named.
+void TestFamilies::runsTheTextOfAModelThatSees() {
+  const auto session = open("gemma3-vision");
+  QVERIFY2(session, session ? "" : describe(session.error()).c_str());
+  const QString note = QString::fromStdString((*session)->model()->companions().note);
+  QVERIFY2(note.contains("text part") && note.contains("multi_modal_projector"), qPrintable(note));
 }
 
 QTEST_GUILESS_MAIN(TestFamilies)

@@ -76,6 +76,11 @@ void TestSynth::shapesMakeTheirModels_data() {
   QTest::newRow("qwen3-4b") << quint64{4'022'468'096};
   QTest::newRow("qwen3-8b") << quint64{8'190'735'360};
   QTest::newRow("qwen3-30b-a3b") << quint64{30'532'122'624};
+  QTest::newRow("mixtral-8x7b") << quint64{46'702'792'704};
+  QTest::newRow("gemma-2-2b") << quint64{2'614'341'888};
+  QTest::newRow("gemma-2-9b") << quint64{9'241'705'984};
+  QTest::newRow("gemma-3-1b") << quint64{999'885'952};
+  QTest::newRow("gemma-3-4b") << quint64{3'880'263'168};  // the text part
   QTest::newRow("smollm2-135m") << quint64{134'515'008};
   QTest::newRow("tinyllama-1.1b") << quint64{1'100'048'384};
 }

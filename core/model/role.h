@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What a weight is for, by a number. The table of roles is in roles.h.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace deltascope {
+
+/// Named by the places where a forward pass takes them.
+enum class WeightRole : std::uint8_t {
+  Embedding,
+  InputNorm,  ///< before attention
+  Query,
+  Key,
+  Value,
+  Output,
+  QueryBias,
+  KeyBias,
+  ValueBias,
+  OutputBias,
+  QueryNorm,
+  KeyNorm,
+  AttentionNorm,  ///< of what attention gives
+  PostNorm,       ///< after attention, before the feed-forward block
+  Router,
+  Gate,
+  Up,
+  Down,
+  GateBias,
+  UpBias,
+  DownBias,
+  BlockNorm,  ///< of what the feed-forward block gives
+  FinalNorm,
+  Head,  ///< the embedding where they are tied
+};
+inline constexpr std::size_t kWeightRoles = 24;
+
+/// A weight of a layer that a family names otherwise than the table does.
+struct RoleName {
+  WeightRole role;
+  std::string_view name;  ///< what follows "model.layers.N."
+};
+
+}  // namespace deltascope
