@@ -59,13 +59,14 @@ Result<void> Drafter::draftWithBase(std::span<const TokenId> seen, std::size_t p
   const std::uint32_t length = cache.length();
   std::vector<TokenId> text(seen.begin(), seen.end());
   Result<void> done;
-  while (done && drafts.size() < count) {
+  while (drafts.size() < count) {
     done = m_transformer.draft(std::span(text).last(1), cache, m_logits, stop, *m_base);
     if (!done) break;
     drafts.push_back(sampler.sample(m_logits, text, place + drafts.size()));
     text.push_back(drafts.back());
   }
   cache.setLength(length);
+  if (!done && done.error().code == ErrorCode::Corrupt) return {};  // a base that gives no numbers proposes nothing more
   return done;
 }
 

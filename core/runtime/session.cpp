@@ -223,7 +223,14 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     std::vector<TokenId> pass{id};
     pass.insert(pass.end(), drafts.begin(), drafts.end());
     const auto began = Clock::now();
-    DELTASCOPE_TRY(s.append(pass, pass.size(), stop));
+    auto done = s.append(pass, pass.size(), stop);
+    // A draft for which the model gives no numbers is no more than a wrong one.
+    if (!done && done.error().code == ErrorCode::Corrupt && !drafts.empty()) {
+      drafts.clear();
+      pass.resize(1);
+      done = s.append(pass, 1, stop);
+    }
+    DELTASCOPE_TRY(done);
     drafter.passTook(static_cast<std::uint32_t>(pass.size()), secondsSince(began));
     ++result.exactPasses;
     result.drafted += static_cast<std::uint32_t>(drafts.size());

@@ -2,10 +2,12 @@
 // Mixtures of experts that cannot be: clear errors, and a session that goes on. What the logits are is compared with
 // transformers in test_families, and that they have the same bits everywhere in test_same_bits.
 #include <QtTest>
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
+#include "core/pack/pack.h"
 #include "core/runtime/runtime.h"
 
 using namespace deltascope;
@@ -69,6 +71,7 @@ class TestExperts : public QObject {
   void configsThatCannotBeAreRefused();
   void aMissingExpertIsNamed();
   void aRouterOfNoNumbersIsAnError();
+  void draftsOfNoNumbersAreWrongDrafts();
 };
 
 void TestExperts::configsThatCannotBeAreRefused_data() {
@@ -160,6 +163,46 @@ void TestExperts::aRouterOfNoNumbersIsAnError() {
   const auto good = (*session)->logits(longPrompt(), {});
   QVERIFY2(good, problemOf(good));
   QVERIFY(*good == *(*sound)->logits(longPrompt(), {}));
+}
+
+/// A base that proposes nothing but tokens for which neither it nor the model has numbers: its head gives these two x and −x,
+/// and all others 0.
+void TestExperts::draftsOfNoNumbersAreWrongDrafts() {
+  const QTemporaryDir folder;
+  const fs::path place(folder.path().toStdString()), exact = place / "exact", base = place / "base";
+  GenerateRequest generating;
+  generating.prompt = longPrompt();
+  generating.maxNewTokens = 8;
+  generating.ignoreEnd = true;
+  const auto sound = open(plain(kData / "qwen3-moe"));
+  QVERIFY2(sound, problemOf(sound));
+  const auto without = (*sound)->generate(generating, {});
+  QVERIFY2(without, problemOf(without));
+  std::vector<TokenId> bad;  // two that neither prompt nor answer has
+  for (TokenId token = 60; bad.size() < 2; ++token)
+    if (std::ranges::find(without->ids, token) == without->ids.end()) bad.push_back(token);
+  copyModel(kData / "qwen3-moe", exact);
+  for (const TokenId token : bad) overwrite(exact, "model.embed_tokens.weight", token, kNan);
+  fs::copy(exact, base);
+  for (TokenId token = 0; token < 131; ++token)
+    overwrite(base, "lm_head.weight", token, token == bad[0] ? 0x3F80 : token == bad[1] ? 0xBF80 : 0);
+  PackRequest packing;
+  packing.final = exact;
+  packing.base = base;
+  packing.out = place / "exact.delta.safetensors";
+  const auto packed = pack(packing, {});
+  QVERIFY2(packed, problemOf(packed));
+  LoadRequest request = plain(packing.out);
+  request.base = base;
+  request.placement = Placement::Jit;
+  request.draftTokens = 4;
+  const auto session = open(request);
+  QVERIFY2(session, problemOf(session));
+  generating.draft = {DraftSource::Base, 4};
+  const auto with = (*session)->generate(generating, {});
+  QVERIFY2(with, problemOf(with));
+  QCOMPARE(with->ids, without->ids);
+  QCOMPARE(with->logitsHash, without->logitsHash);
 }
 
 QTEST_GUILESS_MAIN(TestExperts)
