@@ -159,6 +159,10 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   const auto* text = wrapped ? whole.find("text_config") : &config;
   if (!text || !text->is_object()) return whole.corrupt("text_config", "is not an object");
   const Fields fields(*text, path, wrapped ? "text_config." : "");
+  DELTASCOPE_ASSIGN(const std::string inner, fields.text("model_type", std::string(family->modelType)));
+  if (wrapped && inner != family->modelType)
+    return fields.unsupported("model_type",
+                              printable(inner, 60) + " cannot be run here, " + std::string(family->modelType) + " can");
   ModelConfig c;
   c.architecture = family->architecture;
   c.family = family->name;
@@ -172,7 +176,8 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   DELTASCOPE_ASSIGN(const double epsilon, fields.number("rms_norm_eps", family->defaultEpsilon));
   if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
   c.rmsEpsilon = static_cast<float>(epsilon);
-  DELTASCOPE_ASSIGN(c.tiedEmbeddings, fields.flag("tie_word_embeddings", family->defaultTied));
+  // Of a model with other parts the whole says it, and what text_config says counts for nothing.
+  DELTASCOPE_ASSIGN(c.tiedEmbeddings, (wrapped ? whole : fields).flag("tie_word_embeddings", wrapped || family->defaultTied));
   DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
   layer.attention.inputBias = family->qkvBias || (family->attentionBiasField && attentionBias);

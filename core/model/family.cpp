@@ -27,6 +27,7 @@ std::span<const Family> families() {
       {.architecture = "MistralForCausalLM",
        .modelType = "mistral",
        .name = "Mistral",
+       .wrapper = "mistral3",
        .windows = WindowRule::Always,
        .defaultKvHeads = 8,
        .defaultWindow = 4096,

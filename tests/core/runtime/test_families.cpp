@@ -56,7 +56,9 @@ class TestFamilies : public QObject {
   void refusesWhatIsNotBuilt();
   void saysWhatGpusLack_data();
   void saysWhatGpusLack();
+  void runsTheTextOfAModelThatSees_data();
   void runsTheTextOfAModelThatSees();
+  void refusesTheTextOfAnotherFamily();
 };
 
 void TestFamilies::matchesTransformers_data() {
@@ -205,12 +207,26 @@ void TestFamilies::saysWhatGpusLack() {
   QCOMPARE(QString::fromStdString(std::string(onlyOnProcessor(*config))), what);
 }
 
+void TestFamilies::runsTheTextOfAModelThatSees_data() {
+  QTest::addColumn<QString>("model");
+  for (const char* model : {"gemma3-vision", "mistral3-vision"}) QTest::newRow(model) << QString(model);
+}
+
 /// Its other parts are named.
 void TestFamilies::runsTheTextOfAModelThatSees() {
-  const auto session = open("gemma3-vision");
+  QFETCH(QString, model);
+  const auto session = open(model.toStdString());
   QVERIFY2(session, session ? "" : describe(session.error()).c_str());
   const QString note = QString::fromStdString((*session)->model()->companions().note);
   QVERIFY2(note.contains("text part") && note.contains("multi_modal_projector"), qPrintable(note));
+}
+
+void TestFamilies::refusesTheTextOfAnotherFamily() {
+  const nlohmann::json json{{"model_type", "mistral3"}, {"text_config", {{"model_type", "ministral3"}}}};
+  const auto config = parseModelConfig(json, "config.json");
+  QVERIFY(!config);
+  QCOMPARE(config.error().code, ErrorCode::Unsupported);
+  QVERIFY2(config.error().message.find("text_config.model_type") != std::string::npos, config.error().message.c_str());
 }
 
 QTEST_GUILESS_MAIN(TestFamilies)

@@ -19,7 +19,7 @@ import tempfile
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.utils import logging
 
 HERE = pathlib.Path(__file__).parent
@@ -49,6 +49,7 @@ GRANITE = LLAMA | dict(architectures=["GraniteForCausalLM"], model_type="granite
 PHI3 = LLAMA | dict(architectures=["Phi3ForCausalLM"], model_type="phi3", hidden_size=48, num_attention_heads=3, num_key_value_heads=1, pad_token_id=None,
                     rope_theta=500.0, original_max_position_embeddings=32, max_position_embeddings=128)
 LONGROPE = dict(type="longrope", short_factor=[1.0, 1.1, 1.2, 1.4, 1.7, 2.0], long_factor=[1.0, 1.5, 2.0, 2.5, 3.5, 5.0])
+PIXTRAL = dict(model_type="pixtral", hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, image_size=16, patch_size=4)
 VISION = dict(model_type="siglip_vision_model", hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, image_size=16, patch_size=8)
 TINY = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, vocab_size=67)
 # head_dim 16 and a context of 64: some frequencies stay, some are blended, some are divided
@@ -91,6 +92,10 @@ CASES = {
                                                hidden_act=ABSENT, tie_word_embeddings=ABSENT),
                          dict(matters=[dict(rope_theta=500.0), dict(sliding_window=8)])),
     # the window is there and not used
+    # as mistralai/Mistral-Small-3.1-24B-Instruct-2503
+    "mistral3-vision": (dict(architectures=["Mistral3ForConditionalGeneration"], model_type="mistral3", spatial_merge_size=2, torch_dtype="bfloat16",
+                             text_config={key: value for key, value in MISTRAL.items() if key not in ("architectures", "torch_dtype")} | dict(
+                                 sliding_window=None, head_dim=10, rope_theta=1000.0), vision_config=PIXTRAL), dict(lengths=(2, 40))),
     "qwen2-tied": (QWEN2 | dict(tie_word_embeddings=True, use_sliding_window=False, sliding_window=8, max_window_layers=0),
                    dict(matters=[dict(use_sliding_window=True)])),
     "qwen2-window": (QWEN2 | dict(num_hidden_layers=3, use_sliding_window=True, sliding_window=6, max_window_layers=1),
@@ -221,7 +226,11 @@ def loaded(folder, changes=None):
     with tempfile.TemporaryDirectory() as there:
         written(pathlib.Path(there) / "config.json", config)
         config = AutoConfig.from_pretrained(there)
-    return AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, **eager(config)).eval()
+    return class_of(config).from_pretrained(folder, config=config, dtype=torch.float32, **eager(config)).eval()
+
+
+def class_of(config):
+    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
 
 
 def eager(config):
@@ -265,7 +274,8 @@ def save(name, config, options, seed):
     folder.mkdir()
     written(folder / "config.json", present(config))
     stored = stored_type(config)
-    model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=stored)
+    read = AutoConfig.from_pretrained(folder)
+    model = class_of(read).from_config(read, dtype=stored)
     randomize(model, seed, stored)
     if options.get("head"):
         head = torch.randn(model.lm_head.weight.shape, generator=torch.Generator().manual_seed(seed)).to(stored)
@@ -290,7 +300,7 @@ def untried(config):
     with tempfile.TemporaryDirectory() as there:
         written(pathlib.Path(there) / "config.json", present(config))
         config = AutoConfig.from_pretrained(there)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, **eager(config)).eval()
+    return class_of(config).from_config(config, dtype=torch.float32, **eager(config)).eval()
 
 
 def rows_of(name, config, options, logits):
