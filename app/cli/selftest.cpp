@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <memory>
+#include <optional>
+#include <tuple>
 
 #include "app/cli/job.h"
 #include "app/cli/model_options.h"
@@ -42,15 +45,36 @@ Result<std::filesystem::path> demoModel() {
   return fail(ErrorCode::NotFound, "the demo model is not beside this program", "name a packed model with --model");
 }
 
+constexpr std::uint32_t kMostPrompts = 100'000;
+
 struct Options {
   SelfTestRequest all;
-  std::string protocol;
+  std::string protocol, prompts = "25";
   ForksRequest forks;
 };
+
+/// "25": from 1 to 25; "11-20". Numbers to 100,000.
+std::optional<std::pair<std::uint32_t, std::uint32_t>> promptRange(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::uint32_t {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size() && value <= kMostPrompts ? value : 0;
+  };
+  const auto dash = text.find('-');
+  const std::uint32_t first = dash == text.npos ? 1 : number(text.substr(0, dash)),
+                      last = number(dash == text.npos ? text : text.substr(dash + 1));
+  if (first == 0 || last < first) return std::nullopt;
+  return std::pair{first, last};
+}
+
+std::string checkPrompts(std::string& text) {
+  return promptRange(text) ? std::string() : "a number of prompts, 1 to 100000, or the first and the last as 11-20";
+}
 
 Result<SelfTestResult> runForks(const Options& o, const JobContext& job) {
   ForksRequest request = o.forks;
   request.device = o.all.device;
+  if (const auto range = promptRange(o.prompts)) std::tie(request.firstPrompt, request.lastPrompt) = *range;
   request.packFirst = request.model.empty();
   if (request.packFirst) {
     DELTASCOPE_ASSIGN(request.model, demoModel());
@@ -76,13 +100,14 @@ void addSelftest(CLI::App& app, Invocation& invocation) {
     command->add_option(name, value, what)->type_name(type)->needs(protocol)->capture_default_str();
   };
   ofForks("--model", options->forks.model, "a packed model; without it the demo", "PATH");
-  ofForks("--prompts", options->forks.prompts, "prompts", "N");
+  ofForks("--prompts", options->prompts, "so many, or those from one number to another: parts of the protocol", "N|FROM-TO");
   ofForks("--passes", options->forks.passes, "passes over each, greedy and sampled", "N");
   ofForks("--widths", options->forks.widths, "drafts a pass, from 1", "N");
   ofForks("--tokens", options->forks.tokens, "tokens of an answer", "N");
   ofForks("--placements", options->forks.placements, "static, jit, stream", "LIST");
   command->get_option("--placements")->delimiter(',')->check(CLI::IsMember({"static", "jit", "stream"}));
-  for (const char* name : {"--prompts", "--passes", "--tokens"}) command->get_option(name)->check(CLI::Range(1, 100'000));
+  command->get_option("--prompts")->check(CLI::Validator(checkPrompts, ""));
+  for (const char* name : {"--passes", "--tokens"}) command->get_option(name)->check(CLI::Range(1, 100'000));
   command->get_option("--widths")->check(CLI::Range(1u, kMostDrafts));
   addCommon(*command, invocation.common, true);
   command->footer("Exit status 0: every check passed. 1: one failed. 3: it could not be run.");

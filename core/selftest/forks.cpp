@@ -59,7 +59,8 @@ class Protocol {
       : m_request(request),
         m_job(job),
         m_meter(job),
-        m_all(std::uint64_t{2} * request.placements.size() * request.prompts * request.passes * (request.widths + 1)) {}
+        m_all(request.placements.size() * (std::uint64_t{request.lastPrompt} - request.firstPrompt + 1) *
+              (std::uint64_t{2} * request.passes * request.widths + request.passes + 1)) {}
 
   Result<void> run(SelfTestResult& result) {
     for (const auto& placement : m_request.placements) {
@@ -109,14 +110,18 @@ class Protocol {
     const std::string sort = placement + (sampled ? ", sampled" : ", greedy");
     m_meter.phase(sampled ? "sampled" : "greedy");
     std::vector<Tally> tallies(m_request.widths);
-    for (std::uint32_t prompt = 0; prompt < m_request.prompts; ++prompt)
+    for (std::uint32_t prompt = m_request.firstPrompt; prompt <= m_request.lastPrompt; ++prompt) {
+      Generation without;
       for (std::uint32_t pass = 0; pass < m_request.passes; ++pass) {
-        DELTASCOPE_ASSIGN(const Generation without, answer(prompt, pass, sampled, 0));
+        if (sampled || pass == 0) {  // greedy passes must all be one answer
+          DELTASCOPE_ASSIGN(without, answer(prompt, pass, sampled, 0));
+        }
         for (std::uint32_t width = 1; width <= m_request.widths; ++width) {
           DELTASCOPE_ASSIGN(const Generation with, answer(prompt, pass, sampled, width));
-          tallies[width - 1].compare(with, without, "prompt " + std::to_string(prompt) + ", pass " + std::to_string(pass));
+          tallies[width - 1].compare(with, without, "prompt " + std::to_string(prompt) + ", pass " + std::to_string(pass + 1));
         }
       }
+    }
     for (const Tally& tally : tallies) {
       m_drafted += tally.drafted;
       m_accepted += tally.accepted;
@@ -145,7 +150,7 @@ Result<void> selftest::testDrafts(const std::string& device, const JobContext& j
   request.packFirst = true;
   request.device = device;
   request.placements = {"static", "jit", "stream"};
-  request.prompts = 4;
+  request.lastPrompt = 4;
   request.passes = 1;
   request.widths = 4;
   request.tokens = 48;
@@ -155,6 +160,9 @@ Result<void> selftest::testDrafts(const std::string& device, const JobContext& j
 }
 
 Result<SelfTestResult> testForks(const ForksRequest& request, const JobContext& job) {
+  if (request.firstPrompt == 0 || request.lastPrompt < request.firstPrompt)
+    return fail(ErrorCode::InvalidArgument,
+                "there are no prompts from " + formatCount(request.firstPrompt) + " to " + formatCount(request.lastPrompt));
   const auto start = std::chrono::steady_clock::now();
   const selftest::TemporaryFolder folder;
   ForksRequest packed = request;

@@ -176,6 +176,21 @@ class TestCliGenerate : public QObject {
     QVERIFY2(err.contains("tokens/s") && err.contains("cancelled"), err);
   }
 
+  /// A part of the protocol, by the numbers of its prompts.
+  void provesThatDraftsForkNothing() {
+    const QStringList asked{"selftest", "--protocol", "forks", "--passes", "2", "--widths", "2", "--tokens", "8"};
+    const auto run = runCli(asked + QStringList{"--prompts", "2-3", "--json", "--quiet"});
+    COMPARE_STATUS(run, 0);
+    QCOMPARE(run.json().at("checks").size(), std::size_t{5});  // two widths, greedy and sampled, and that there were drafts
+    for (std::size_t i = 0; i < 4; ++i)
+      QVERIFY2(run.json().at("checks").at(i).at("detail").get<std::string>().starts_with("0 of 4 answers forked"), run.out);
+    for (const char* range : {"0", "0-2", "3-2", "2-", "-2", "1-2-3", "x", "100001", ""}) {
+      const auto refused = runCli(asked + QStringList{QString("--prompts=%1").arg(range), "--quiet"});
+      COMPARE_STATUS(refused, 2);
+      QVERIFY2(refused.err.contains("--prompts"), refused.err);
+    }
+  }
+
   void provesItself() {
     const auto run = runCli({"selftest", "--json", "--quiet"});
     COMPARE_STATUS(run, 0);
