@@ -44,6 +44,7 @@ void DraftPace::took(std::uint32_t drafted, double seconds) {
 
 DraftPace::Choice DraftPace::best(const PassCosts& costs, std::uint32_t most) const {
   const double right = std::min(m_right / m_tried, 0.999), alone = costs.of(1);
+  if (m_seconds == 0) most = std::min(most, kProbeDrafts);
   Choice best;
   double expected = 1, likely = 1;  // tokens of the round, and that all drafts so far are right
   for (std::uint32_t drafts = 1; drafts <= most; ++drafts) {

@@ -20,6 +20,9 @@ class PassCosts {
   std::array<double, kMostDrafts + 2> m_seconds{};  ///< by tokens; 0: not measured
 };
 
+/// Drafts to see what they cost, or whether the text has become predictable.
+inline constexpr std::uint32_t kProbeDrafts = 2;
+
 /// Of one source of drafts.
 class DraftPace {
  public:
@@ -29,7 +32,8 @@ class DraftPace {
     std::uint32_t drafts = 0;
     double gain = 1;  ///< tokens a second over those without drafts, as expected
   };
-  /// The best number of drafts up to `most`; 0 where none gains.
+  /// The best number of drafts up to `most`; 0 where none gains. No more than a probe's before one was timed: drafts that never
+  /// help would cost most in the first round.
   [[nodiscard]] Choice best(const PassCosts& costs, std::uint32_t most) const;
 
  private:

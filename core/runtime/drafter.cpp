@@ -12,7 +12,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLeastMatch = 3;  // shorter ones are mostly chance
-constexpr std::uint32_t kProbe = 2;     // drafts to see whether the text has become predictable
 
 }  // namespace
 
@@ -33,7 +32,7 @@ std::uint32_t Drafter::wanted(std::size_t matched, std::uint32_t most, bool& loo
     m_probe.paid();
     return drafts;
   }
-  return m_probe.due() ? std::min(kProbe, most) : 0;
+  return m_probe.due() ? std::min(kProbeDrafts, most) : 0;
 }
 
 Result<void> Drafter::propose(std::span<const TokenId> seen, std::size_t place, std::uint32_t most, Sampler& sampler,

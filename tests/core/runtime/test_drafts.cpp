@@ -143,6 +143,7 @@ void TestDrafts::paysOrStops() {
   QVERIFY(costs.known());
   QVERIFY(std::abs(costs.of(5) - (1 + 4 * aToken)) < 1e-9);
   DraftPace pace;
+  QVERIFY2(pace.best(costs, kMostDrafts).drafts <= kProbeDrafts, "what a draft costs is not known yet");
   double sum = 0;
   for (int i = 0; i < 400; ++i) {
     sum += acceptance;
