@@ -28,6 +28,9 @@ struct Options {
   unsigned repeat = 10, warmup = 2;
   std::uint64_t seed = 1;
   bool noBaselines = false;
+  std::string draft{nameOf(DraftSource::Off)};
+  std::uint32_t draftTokens = 0;
+  std::optional<double> simulatedAcceptance;
 };
 
 std::string spread(const Timings& t) {
@@ -84,9 +87,14 @@ std::string tensorTable(const BenchmarkRun& run) {
   return table(lines, "lllrrrrrrrrl");
 }
 
+std::string ratio(const std::optional<double>& value) { return value ? significantText(*value) : "–"; }
+
+/// With the columns of drafts where there were some.
 std::string generationTable(const BenchmarkRun& run) {
   const auto rows = rowsOf(run, true);
   if (rows.empty()) return {};
+  const bool drafts = std::any_of(rows.begin(), rows.end(),
+                                  [](const auto* row) { return row->generation->drafts.value_or(DraftFigures()).asked(); });
   const SizeColumn peak(rows, peakOf), saved(rows, savedOf);
   std::vector<std::vector<std::string>> lines{
       {"generation", "tokens/s", "first token ms", "bytes/token", peak.head("peak"), saved.head("saved"), "logits", "verdict"}};
@@ -95,8 +103,14 @@ std::string generationTable(const BenchmarkRun& run) {
     lines.push_back({row->mode, spread(g.tokensPerSecond), spread(g.timeToFirstTokenMs), formatCount(g.bytesPerToken),
                      peak.cell(peakOf(*row)), withSign(savedOf(*row), saved.cell(savedOf(*row))), g.logitsHash.substr(0, 8),
                      rowSentence(*row)});
+    if (!drafts) continue;
+    const DraftFigures d = g.drafts.value_or(DraftFigures()), shown = d.asked() ? d : DraftFigures();
+    lines.back().insert(lines.back().end() - 1, {ratio(shown.tokensPerPass()),
+                                                 ratio(shown.acceptance()) + (shown.simulatedAcceptance ? " simulated" : ""),
+                                                 spread(shown.draftMs), spread(d.verifyMs)});
   }
-  return table(lines, "lrrrrrll");
+  if (drafts) lines.front().insert(lines.front().end() - 1, {"tokens/pass", "drafts right", "drafting ms", "exact passes ms"});
+  return table(lines, drafts ? "lrrrrrlrrrrl" : "lrrrrrll");
 }
 
 /// What the run came to: the figures that its window, report and record have by the same names.
@@ -164,6 +178,9 @@ Result<BenchmarkRequest> toBenchmark(const Options& o, const CommonOptions& comm
   request.batch = o.batch;
   request.seed = o.seed;
   request.baselines = !o.noBaselines;
+  request.draft = *draftSourceFromName(o.draft);
+  request.draftTokens = o.draftTokens;
+  request.simulatedAcceptance = o.simulatedAcceptance;
   request.name = o.name;
   request.out = o.out;
   const bool all = std::find(o.modes.begin(), o.modes.end(), "all") != o.modes.end();
@@ -248,6 +265,21 @@ void addBench(CLI::App& app, Invocation& invocation) {
           ->type_name("TEXT");
   CLI::Option* ids = command->add_option("--ids", options->idsText, "token ids to continue instead")->type_name("1,2,3");
   ids->excludes(prompt);
+  CLI::Option* draft =
+      command->add_option("--draft", options->draft, "generate with drafts, as generate does, and beside it without")
+          ->type_name("SOURCE")
+          ->check(CLI::IsMember({"auto", "off", "base", "lookup"}))
+          ->capture_default_str();
+  command->add_option("--draft-tokens", options->draftTokens, "drafts a pass; without it: as many as pay")
+      ->type_name("N")
+      ->needs(draft)
+      ->check(CLI::Range(1u, kMostDrafts));
+  command
+      ->add_option("--simulated-acceptance", options->simulatedAcceptance,
+                   "with --draft base: drafts are right with this probability, whatever the base says; the record says so")
+      ->type_name("P")
+      ->needs(draft)
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--repeat", options->repeat, "measured repetitions")
       ->type_name("N")
       ->check(CLI::Range(1, 100'000))
@@ -276,6 +308,8 @@ void addBench(CLI::App& app, Invocation& invocation) {
     if (ids->count()) options->ids = parseIds(options->idsText);
     if (!options->preset.empty() && !options->tensors.empty() && options->preset != "generation")
       throw UsageError{"--tensors and --preset " + options->preset + " both choose tensors; give one of them"};
+    if (options->draft == nameOf(DraftSource::Off) && options->draftTokens > 0)
+      throw UsageError{"--draft-tokens says how many drafts to make, --draft off to make none: leave one of them out"};
     invocation.run = [options, &invocation]() -> int { return bench(invocation, *options); };
   });
 }

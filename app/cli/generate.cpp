@@ -75,8 +75,10 @@ Json toJson(const Generation& g, const Model& model) {
           {"stop_reason", nameOf(g.stopReason)},
           {"drafted", g.drafted},
           {"accepted", g.accepted},
+          {"rejected", g.rejected},
           {"exact_passes", g.exactPasses},
           {"draft_seconds", g.draftSeconds},
+          {"verify_seconds", g.verifySeconds},
           {"logits_hash", g.logitsHash}};
 }
 

@@ -35,6 +35,11 @@ struct BenchmarkRequest {
   std::vector<Placement> modes;  ///< of tensors; empty: each that a tensor can have
   std::uint32_t generate = 0;    ///< tokens to generate; 0: no generation
   std::vector<TokenId> prompt;   ///< of generation; empty: kBenchmarkPrompt random ids
+  DraftSource draft = DraftSource::Off;  ///< of generation, which is then measured without drafts too, as a baseline
+  std::uint32_t draftTokens = 0;         ///< drafts a pass; 0: as many as pay
+  /// Drafts of the base are the right token with this probability, and another one else, whatever the base says: for weights
+  /// that were never trained, whose drafts say nothing. Needs DraftSource::Base. The record says so.
+  std::optional<double> simulatedAcceptance;
   unsigned repeat = 10, warmup = 2;
   std::uint32_t batch = 1;  ///< rows of x in a product
   std::uint64_t seed = 1;   ///< of the inputs
@@ -44,6 +49,22 @@ struct BenchmarkRequest {
 };
 /// Sets `tensors`, `generate` as the preset says, where the request leaves them open.
 void applyPreset(BenchmarkRequest& request, BenchmarkPreset preset);
+
+/// What drafts did in a generation: counts over all measured repetitions together, times of each.
+struct DraftFigures {
+  std::string source;        ///< "off", "auto", "base", "lookup", as asked for
+  std::uint32_t tokens = 0;  ///< drafts a pass, as asked for; 0: as many as pay
+  std::optional<double> simulatedAcceptance;
+  std::uint64_t drafted = 0, accepted = 0, rejected = 0;  ///< as Generation has them
+  std::uint64_t exactPasses = 0;
+  Timings draftMs, verifyMs;  ///< of an answer: making drafts, and the exact passes
+
+  [[nodiscard]] bool asked() const { return !source.empty() && source != nameOf(DraftSource::Off); }
+  /// Of the drafts that were tried, up to the first wrong one of each pass, the share that was right; empty: none was.
+  [[nodiscard]] std::optional<double> acceptance() const;
+  /// Of the tokens after the first; empty: there was no pass.
+  [[nodiscard]] std::optional<double> tokensPerPass() const;
+};
 
 /// What generation adds to a row.
 struct GenerationFigures {
@@ -56,13 +77,14 @@ struct GenerationFigures {
   std::uint64_t bytesPerToken = 0;                  ///< of weights, as stored where they are
   std::uint64_t expectedPeakBytes = 0;              ///< as planned
   std::map<std::string, std::uint64_t> placements;  ///< tensors by placement
+  std::optional<DraftFigures> drafts;               ///< empty: an old record
 };
 
 /// One tensor in one mode, or one generation.
 struct BenchmarkRow {
   std::string tensor;  ///< "(generation)" for generation
-  std::string
-      mode;  ///< "static", "jit", "stream"; of baselines "additive", "zstd", "base", "resident"; of generation "plan", …
+  std::string mode;  ///< "static", "jit", "stream"; of baselines "additive", "zstd", "base", "resident"; of generation "plan",
+                     ///< …, and where these have drafts, of the baseline without "plan-undrafted", …
   std::string device, codec, operation;  ///< operation: "product", "norm" or "generation"
   std::vector<std::uint64_t> shape;
   std::uint64_t layerBytes = 0;     ///< of the final weight
@@ -105,8 +127,13 @@ struct BenchmarkMemory {
   std::uint64_t others = 0, total = 0;
   std::string phase = {};  ///< the row's mode, or one of those above; empty: an old record
 };
-/// Whether a phase is a mode of the model, which a budget limits: "static", "jit", "stream", "plan", or one unfinished.
+/// Whether a phase is a mode of the model, which a budget limits: "static", "jit", "stream", "plan", with drafts or without, or
+/// one unfinished.
 [[nodiscard]] bool withinBudget(std::string_view phase);
+/// "plan-undrafted" of "plan": the mode of the same generation without drafts.
+[[nodiscard]] std::string undraftedMode(std::string_view mode);
+/// "plan" of "plan-undrafted"; empty: another mode.
+[[nodiscard]] std::optional<std::string_view> draftedMode(std::string_view mode);
 
 enum class BenchmarkState : std::uint8_t { Running, Complete, Cancelled, Failed };
 [[nodiscard]] std::string_view nameOf(BenchmarkState state);  ///< "partial" for Running: what a killed run leaves

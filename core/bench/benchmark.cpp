@@ -10,6 +10,8 @@
 namespace deltascope {
 namespace {
 
+constexpr std::string_view kUndrafted = "-undrafted";
+
 std::string utcNow() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -26,6 +28,17 @@ Result<void> check(const BenchmarkRequest& request) {
     return invalid("nothing to measure was chosen", "name tensors, a preset, or tokens to generate");
   if (request.repeat == 0) return invalid("no repetition measures nothing", "ask for one at least");
   if (request.batch == 0) return invalid("a product needs one row of input at least", "ask for a batch of 1");
+  if (request.draft != DraftSource::Off && request.generate == 0)
+    return invalid("drafts are of a generation, and nothing is generated", "say how many tokens to generate");
+  if (request.draft == DraftSource::Off && request.draftTokens > 0)
+    return invalid("drafts a pass are asked for, and none are to be made", "leave one of them out");
+  if (request.draftTokens > kMostDrafts)
+    return invalid(formatCount(request.draftTokens) + " drafts are more than a pass judges",
+                   "ask for " + formatCount(kMostDrafts) + " at most");
+  if (request.simulatedAcceptance && request.draft != DraftSource::Base)
+    return invalid("only drafts of the base can be simulated", "draft with the base");
+  if (const auto share = request.simulatedAcceptance; share && !(*share >= 0 && *share <= 1))
+    return invalid("an acceptance is a share, from 0 to 1", "0.94 is one");
   return {};
 }
 
@@ -36,6 +49,10 @@ std::map<std::string, std::string> settingsOf(const BenchmarkRequest& request, u
       {"baselines", request.baselines ? "yes" : "no"}, {"caches", "warm"}};
   if (!request.tensors.empty()) settings["tensors"] = request.tensors;
   if (request.generate) settings["generate"] = std::to_string(request.generate);
+  if (request.generate) settings["draft"] = nameOf(request.draft);
+  if (request.draft != DraftSource::Off)
+    settings["draft tokens"] = request.draftTokens ? std::to_string(request.draftTokens) : "as many as pay";
+  if (request.simulatedAcceptance) settings["simulated acceptance"] = numberText(*request.simulatedAcceptance);
   std::string modes;
   for (const auto mode : request.modes) modes += (modes.empty() ? "" : ",") + std::string(nameOf(mode));
   settings["mode"] = modes.empty() ? "all" : modes;
@@ -170,6 +187,16 @@ double BenchmarkRow::reconstructGbPerSecond() const {
   return rebuildMs.empty() ? 0 : 1e-6 * static_cast<double>(layerBytes) / rebuildMs.median();
 }
 
+std::optional<double> DraftFigures::acceptance() const {
+  const std::uint64_t tried = accepted + rejected;
+  return tried ? std::optional(static_cast<double>(accepted) / static_cast<double>(tried)) : std::nullopt;
+}
+
+std::optional<double> DraftFigures::tokensPerPass() const {
+  if (exactPasses == 0) return std::nullopt;
+  return static_cast<double>(exactPasses + accepted) / static_cast<double>(exactPasses);
+}
+
 std::string_view nameOf(BenchmarkState state) {
   switch (state) {
     case BenchmarkState::Running:
@@ -184,7 +211,15 @@ std::string_view nameOf(BenchmarkState state) {
   return "failed";
 }
 
+std::string undraftedMode(std::string_view mode) { return std::string(mode) + std::string(kUndrafted); }
+
+std::optional<std::string_view> draftedMode(std::string_view mode) {
+  if (!mode.ends_with(kUndrafted)) return std::nullopt;
+  return mode.substr(0, mode.size() - kUndrafted.size());
+}
+
 bool withinBudget(std::string_view phase) {
+  phase = draftedMode(phase).value_or(phase);
   return phase == "plan" || phase == "jit" || phase == "static" || phase == "stream" || phase == kUnfinished;
 }
 

@@ -115,6 +115,14 @@ class RunComparer {
     row.metrics.push_back(std::move(metric));
   }
 
+  void addDrafts(DiffRow& row, const std::optional<DraftFigures>& a, const std::optional<DraftFigures>& b) const {
+    const DraftFigures none, &da = a && a->asked() ? *a : none, &db = b && b->asked() ? *b : none;
+    add(row, "tokens_per_exact_pass", {da.tokensPerPass(), 0}, {db.tokensPerPass(), 0}, Wanted::More);
+    add(row, "acceptance", {da.acceptance(), 0}, {db.acceptance(), 0}, Wanted::More);
+    add(row, "draft_ms", measured(da.draftMs), measured(db.draftMs), Wanted::Less);
+    add(row, "verify_ms", measured(da.verifyMs), measured(db.verifyMs), Wanted::Less);
+  }
+
   [[nodiscard]] DiffRow rowOf(const Pair& pair) const {
     static const BenchmarkRow none;
     const BenchmarkRow &a = pair.a ? *pair.a : none, &b = pair.b ? *pair.b : none, &any = pair.a ? a : b;
@@ -130,6 +138,7 @@ class RunComparer {
     const GenerationFigures nothing, &ga = a.generation ? *a.generation : nothing, &gb = b.generation ? *b.generation : nothing;
     add(row, "tokens_per_second", measured(ga.tokensPerSecond), measured(gb.tokensPerSecond), Wanted::More);
     add(row, "time_to_first_token_ms", measured(ga.timeToFirstTokenMs), measured(gb.timeToFirstTokenMs), Wanted::Less);
+    addDrafts(row, ga.drafts, gb.drafts);
     const auto count = [&](const char* name, auto value, Wanted wanted) {
       std::optional<double> x, y;
       if (pair.a) x = static_cast<double>(value(a));

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/base/units.h"
+#include "core/bench/simulated_drafts.h"
 #include "core/model/weights.h"
 #include "core/source/locate.h"
 
@@ -50,6 +51,7 @@ class GenerationBench {
     if (m_request.baselines) {
       LoadRequest resident = requestFor(Placement::Static);
       resident.memoryBudget.reset();
+      resident.draftTokens = 0;
       DELTASCOPE_TRY(measured("resident", resident, true));
     }
     if (m_request.modes.empty()) DELTASCOPE_TRY(measured("plan", requestFor({}), false));
@@ -58,6 +60,7 @@ class GenerationBench {
     LoadRequest base = requestFor({});
     base.payloads.clear();
     base.baseOnly = true;
+    base.draftTokens = 0;
     return measured("base", base, true);
   }
 
@@ -67,6 +70,7 @@ class GenerationBench {
     request.placement = placement;
     const std::uint64_t prompt = m_prompt.empty() ? kBenchmarkPrompt : m_prompt.size();
     if (request.context == 0) request.context = fitContext(request, prompt + m_request.generate);
+    if (m_request.draft != DraftSource::Off) request.draftTokens = m_request.draftTokens ? m_request.draftTokens : kMostDrafts;
     return request;
   }
 
@@ -88,56 +92,95 @@ class GenerationBench {
     auto opening = m_course.step(BenchmarkWork::Load, m_work.loadSeconds(), std::string(mode));
     DELTASCOPE_ASSIGN(const auto model, Model::load(request, loading));
     opening.finish();
+    if (m_prompt.empty()) m_prompt = randomPrompt(m_request.seed, model->config().vocabulary);
+    DELTASCOPE_ASSIGN(const auto session, Session::create(model));
+    if (baseline || m_request.draft == DraftSource::Off) return generate(*session, mode, {}, baseline);
+    std::string logits;
+    if (m_request.baselines) {
+      DELTASCOPE_TRY(generate(*session, undraftedMode(mode), {}, true));
+      logits = m_hash;
+    }
+    return generate(*session, mode, {m_request.draft, m_request.draftTokens}, false, logits);
+  }
+
+  /// One row. `logits`: the hash that it must have; empty: not known.
+  Result<void> generate(Session& session, std::string_view mode, const DraftRequest& draft, bool baseline,
+                        const std::string& logits = {}) {
+    const Model& model = *session.model();
+    m_recorder.enter(mode);
     m_course.phase("generating");
     const BenchmarkWork kind = GenerationWork::kindOf(mode);
     auto generating = m_course.step(kind, m_work.seconds(kind), std::string(mode));
-    if (m_prompt.empty()) m_prompt = randomPrompt(m_request.seed, model->config().vocabulary);
-    DELTASCOPE_ASSIGN(const auto session, Session::create(model));
     BenchmarkRow row;
     row.tensor = kGeneration;
     row.mode = mode;
-    row.device = request.device;
+    row.device = model.request().device;
     row.operation = "generation";
-    for (const auto& t : model->plan().tensors) {
+    for (const auto& t : model.plan().tensors) {
       row.layerBytes += t.finalBytes;
       row.storedBytes += t.baseBytes + t.deltaBytes;
     }
-    row.residentBytes = model->plan().weightBytes;
+    row.residentBytes = model.plan().weightBytes;
     GenerationFigures figures;
-    figures.expectedPeakBytes = model->plan().expectedPeak;
-    figures.bytesPerToken = bytesPerToken(*model);
+    figures.expectedPeakBytes = model.plan().expectedPeak;
+    figures.bytesPerToken = bytesPerToken(model);
     for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream})
-      figures.placements[std::string(nameOf(placement))] = model->plan().count(placement);
-    DELTASCOPE_TRY(repeat(*session, mode, row, figures));
-    row.peakMemoryBytes = model->memory().peak;
-    session->clear();
-    DELTASCOPE_ASSIGN(const auto logits, session->logits(m_prompt, m_job.stop));
+      figures.placements[std::string(nameOf(placement))] = model.plan().count(placement);
+    DELTASCOPE_TRY(repeat(session, draft, row, figures));
+    row.peakMemoryBytes = model.memory().peak;
+    session.clear();
+    DELTASCOPE_ASSIGN(const auto last, session.logits(m_prompt, m_job.stop));
     double sum = 0;
-    for (const float value : logits) sum += static_cast<double>(value) * static_cast<double>(value);
+    for (const float value : last) sum += static_cast<double>(value) * static_cast<double>(value);
     row.outputNorm = std::sqrt(sum);
-    row.outputCount = logits.size();
-    row.outputHash = toHex(hash128(std::as_bytes(std::span(logits))));
-    judge(mode, row, figures);
+    row.outputCount = last.size();
+    row.outputHash = toHex(hash128(std::as_bytes(std::span(last))));
+    judge(row, figures);
+    if (!logits.empty() && figures.logitsHash != logits) {
+      row.bitExact = false;
+      if (row.problem.empty()) row.problem = "the logits are not those without drafts";
+    }
+    m_hash = figures.logitsHash;
     row.generation = std::move(figures);
     generating.finish();
     m_recorder.add(std::move(row), baseline);
     return {};
   }
 
-  Result<void> repeat(Session& session, std::string_view mode, BenchmarkRow& row, GenerationFigures& figures) {
+  [[nodiscard]] GenerateRequest answer() const {
     GenerateRequest generating;
     generating.prompt = m_prompt;
     generating.maxNewTokens = m_request.generate;
     generating.ignoreEnd = true;
+    return generating;
+  }
+
+  Result<void> repeat(Session& session, const DraftRequest& draft, BenchmarkRow& row, GenerationFigures& figures) {
+    GenerateRequest generating = answer();
+    generating.draft = draft;
+    DraftFigures drafts;
+    drafts.source = nameOf(draft.source);
+    drafts.tokens = draft.tokens;
+    std::vector<TokenId> right;  // tokens, of simulated drafts
+    if (draft.source != DraftSource::Off && m_request.simulatedAcceptance) {
+      drafts.simulatedAcceptance = m_request.simulatedAcceptance;
+      session.clear();
+      DELTASCOPE_ASSIGN(const Generation truth, session.generate(answer(), m_job.stop));
+      right = truth.ids;
+    }
     const Model& model = *session.model();
     double last = 0;
-    unsigned repetition = 0, tokens = 0;
+    unsigned repetition = 0, tokens = 0, together = 0;
     const unsigned warmup = m_request.warmup > 0 ? 1 : 0, all = warmup + m_request.repeat;
     generating.onToken = [&](const TokenEvent& event) {
       ++tokens;
       m_course.reached((repetition + std::min(1.0, double(tokens) / m_request.generate)) / all);
-      if (last > 0 && event.seconds > last) m_recorder.token(1 / (event.seconds - last));
-      last = event.seconds;
+      ++together;
+      if (!event.drafted) {  // the last token of its pass
+        if (last > 0 && event.seconds > last) m_recorder.token(together / (event.seconds - last));
+        last = event.seconds;
+        together = 0;
+      }
       m_recorder.tick(model.memory().current, [&] { return model.deviceMemory(); });
     };
     for (unsigned i = 0; i < all; ++i) {
@@ -146,6 +189,10 @@ class GenerationBench {
       tokens = 0;
       session.clear();
       last = 0;
+      together = 0;
+      if (!right.empty())
+        generating.draft.instead =
+            SimulatedDrafts(*drafts.simulatedAcceptance, m_request.seed + i, right, model.config().vocabulary);
       DELTASCOPE_ASSIGN(Generation result, session.generate(generating, m_job.stop));
       if (result.stopReason == StopReason::Cancelled) return fail(ErrorCode::Cancelled, "cancelled");
       if (!figures.logitsHash.empty() && figures.logitsHash != result.logitsHash) figures.reproducible = false;
@@ -154,19 +201,26 @@ class GenerationBench {
       figures.tokensPerSecond.add(result.tokensPerSecond);
       figures.timeToFirstTokenMs.add(result.timeToFirstTokenMs);
       if (result.tokensPerSecond > 0) row.usedMs.add(1e3 / result.tokensPerSecond);
-      m_recorder.latency(kGeneration, mode, result.tokensPerSecond > 0 ? 1e3 / result.tokensPerSecond : 0);
+      m_recorder.latency(kGeneration, row.mode, result.tokensPerSecond > 0 ? 1e3 / result.tokensPerSecond : 0);
+      drafts.drafted += result.drafted;
+      drafts.accepted += result.accepted;
+      drafts.rejected += result.rejected;
+      drafts.exactPasses += result.exactPasses;
+      drafts.draftMs.add(1e3 * result.draftSeconds);
+      drafts.verifyMs.add(1e3 * result.verifySeconds);
       figures.promptIds = std::move(result.promptIds);
       figures.ids = std::move(result.ids);
       figures.text = std::move(result.text);
       figures.stopReason = nameOf(result.stopReason);
     }
+    figures.drafts = std::move(drafts);
     return {};
   }
 
   /// On a processor every placement gives the same bits; a GPU's fused products may add up in another order than its dense
   /// ones.
-  void judge(std::string_view mode, BenchmarkRow& row, GenerationFigures& figures) {
-    if (mode == "resident") {
+  void judge(BenchmarkRow& row, GenerationFigures& figures) {
+    if (row.mode == "resident") {
       m_residentMs = row.usedMs;
       m_residentHash = figures.logitsHash;
     } else if (!m_residentHash.empty()) {
@@ -175,7 +229,7 @@ class GenerationBench {
     row.residentMs = m_residentMs;
     row.bitExact = figures.reproducible;
     if (!figures.reproducible) row.problem = "repetitions gave different logits";
-    if (figures.matchesResident == false && (row.device == "cpu" || mode == "base")) {
+    if (figures.matchesResident == false && (row.device == "cpu" || row.mode == "base")) {
       row.bitExact = false;
       if (row.problem.empty()) row.problem = "the logits are not those of the resident weights";
     }
@@ -188,7 +242,7 @@ class GenerationBench {
   const GenerationWork& m_work;
   std::vector<TokenId> m_prompt;
   Timings m_residentMs;
-  std::string m_residentHash;
+  std::string m_residentHash, m_hash;  ///< of the logits: with all weights resident, and of the last row
 };
 
 }  // namespace
@@ -211,7 +265,11 @@ void GenerationWork::expect(BenchmarkCourse& course) const {
     course.expect(work, seconds(work));
   };
   if (m_request.baselines) add(BenchmarkWork::GenerateResident);
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, m_request.modes.size()); ++i) add(BenchmarkWork::Generate);
+  const bool undrafted = m_request.draft != DraftSource::Off && m_request.baselines;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, m_request.modes.size()); ++i) {
+    add(BenchmarkWork::Generate);
+    if (undrafted) course.expect(BenchmarkWork::Generate, seconds(BenchmarkWork::Generate));
+  }
   if (m_request.baselines && m_delta && !m_request.model.baseOnly) add(BenchmarkWork::GenerateBase);
 }
 

@@ -100,6 +100,20 @@ class Reader {
   std::optional<Error>& m_error;
 };
 
+DraftFigures readDrafts(Reader& in) {
+  DraftFigures d;
+  d.source = in.text("draft");
+  d.tokens = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.count("draft_tokens"), kMostDrafts));
+  if (!in.isNull("simulated_acceptance")) d.simulatedAcceptance = in.number("simulated_acceptance");
+  d.drafted = in.count("drafted");
+  d.accepted = in.count("accepted");
+  d.rejected = in.count("rejected");
+  d.exactPasses = in.count("exact_passes");
+  d.draftMs = in.timings("draft_samples_ms");
+  d.verifyMs = in.timings("verify_samples_ms");
+  return d;
+}
+
 GenerationFigures readGeneration(Reader& in) {
   GenerationFigures g;
   g.promptIds = in.list<TokenId>("prompt_ids", &json::is_number_unsigned);
@@ -115,6 +129,7 @@ GenerationFigures readGeneration(Reader& in) {
   g.expectedPeakBytes = in.count("expected_peak_bytes");
   Reader placements = in.object("placements");
   for (const auto& [name, value] : placements.raw().items()) g.placements[name] = placements.count(name.c_str());
+  if (in.has("draft")) g.drafts = readDrafts(in);
   return g;
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kDraftColumns = 9;
+
 /// JSON has no word for what is not finite.
 Json number(double value) { return std::isfinite(value) ? Json(rounded(value)) : Json(nullptr); }
 Json figure(const Timings& timings, double value) { return timings.empty() ? Json(nullptr) : number(value); }
@@ -31,6 +33,24 @@ void addSpread(Json& json, const std::string& name, const Timings& timings, cons
   json[name + "_samples" + unit] = samples(timings);
 }
 
+Json optional(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+
+void addDrafts(Json& json, const DraftFigures& d) {
+  json["draft"] = d.source;
+  json["draft_tokens"] = d.tokens;
+  json["simulated_acceptance"] = optional(d.simulatedAcceptance);
+  json["drafted"] = d.drafted;
+  json["accepted"] = d.accepted;
+  json["rejected"] = d.rejected;
+  json["exact_passes"] = d.exactPasses;
+  json["acceptance"] = optional(d.acceptance());
+  json["tokens_per_exact_pass"] = optional(d.tokensPerPass());
+  json["draft_ms"] = median(d.draftMs);
+  json["verify_ms"] = median(d.verifyMs);
+  addSpread(json, "draft", d.draftMs, "_ms");
+  addSpread(json, "verify", d.verifyMs, "_ms");
+}
+
 Json generationJson(const GenerationFigures& g) {
   Json json{{"prompt_ids", g.promptIds},
             {"ids", g.ids},
@@ -46,6 +66,7 @@ Json generationJson(const GenerationFigures& g) {
             {"placements", g.placements}};
   addSpread(json, "tokens_per_second", g.tokensPerSecond, "");
   addSpread(json, "time_to_first_token", g.timeToFirstTokenMs, "_ms");
+  if (g.drafts) addDrafts(json, *g.drafts);
   return json;
 }
 
@@ -132,6 +153,18 @@ Json loadJson(const std::optional<MachineLoad>& load) {
 
 std::string cell(const Timings& timings, double value) { return timings.empty() ? std::string() : numberText(value); }
 
+std::string cell(const std::optional<double>& value) { return value ? numberText(*value) : std::string(); }
+
+/// Empty where nothing was generated, or by an old record.
+void addDrafts(std::vector<std::string>& cells, const BenchmarkRow& r) {
+  if (!r.generation || !r.generation->drafts) return cells.resize(cells.size() + kDraftColumns);
+  const DraftFigures& d = *r.generation->drafts;
+  for (std::string text : {d.source, std::to_string(d.drafted), std::to_string(d.accepted), std::to_string(d.exactPasses),
+                           cell(d.acceptance()), cell(d.tokensPerPass()), cell(d.draftMs, d.draftMs.median()),
+                           cell(d.verifyMs, d.verifyMs.median()), cell(d.simulatedAcceptance)})
+    cells.push_back(csvField(text));
+}
+
 std::string csvLine(const BenchmarkRun& run, const RunFigures& figures, const BenchmarkRow& r, bool baseline) {
   const bool compared = !r.residentMs.empty() && !r.usedMs.empty();
   const Timings none;
@@ -169,9 +202,9 @@ std::string csvLine(const BenchmarkRun& run, const RunFigures& figures, const Be
                            compared ? numberText(overheadNoiseMs(r)) : std::string(),
                            std::string(overheadNote(r)),
                            std::string(!baseline && isHeadline(r, figures) ? "yes" : "no"),
-                           stateWords(run.state)})
+                           csvField(stateWords(run.state))})
     cells.push_back(std::move(text));
-  cells.back() = csvField(cells.back());
+  addDrafts(cells, r);
   return fmt::format("{}\r\n", fmt::join(cells, ","));
 }
 
@@ -237,7 +270,8 @@ std::string toCsv(const BenchmarkRun& run) {
       "latency_gt_max_ms,latency_jit_ms,latency_jit_min_ms,latency_jit_max_ms,overhead_ms,reconstruct_ms,reconstruct_gb_per_s,"
       "copy_share,peak_memory_bytes,memory_saved_bytes,bit_exact,elements_compared,elements_different,output_norm,output_count,"
       "output_hash,tokens_per_second,time_to_first_token_ms,bytes_per_token,logits_hash,problem,planned_peak_bytes,"
-      "overhead_noise_ms,overhead_note,headline,run_state\r\n";
+      "overhead_noise_ms,overhead_note,headline,run_state,draft,drafted,accepted,exact_passes,acceptance,tokens_per_exact_pass,"
+      "draft_ms,verify_ms,simulated_acceptance\r\n";
   const RunFigures figures = figuresOf(run);
   for (const auto& row : run.rows) csv += csvLine(run, figures, row, false);
   for (const auto& row : run.baselines) csv += csvLine(run, figures, row, true);

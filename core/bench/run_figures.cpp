@@ -21,6 +21,17 @@ constexpr std::array<RunFigure, kRunFigureCount> kTable{{
      "Median speed of generation in its mode"},
     {Id::FirstToken, "time_to_first_token_ms", "first token", Unit::Milliseconds, Wanted::Less,
      "Median time until the first token, the prompt included"},
+    {Id::UndraftedSpeed, "undrafted_tokens_per_second", "speed without drafts", Unit::TokensPerSecond, Wanted::More,
+     "Median speed of the same generation without drafts"},
+    {Id::TokensPerPass, "tokens_per_exact_pass", "tokens a pass", Unit::Ratio, Wanted::More,
+     "Tokens that an exact pass gave: those of its drafts that were right, and one"},
+    {Id::Acceptance, "acceptance", "drafts right", Unit::Ratio, Wanted::More,
+     "Of the drafts that were tried, up to the first wrong one of each pass, the share that was right"},
+    {Id::SimulatedAcceptance, "simulated_acceptance", "simulated", Unit::Ratio, Wanted::Neither,
+     "Drafts were right with this probability whatever the base said: the speed is what it would be, no draft was a model's"},
+    {Id::DraftTime, "draft_ms", "drafting", Unit::Milliseconds, Wanted::Less, "Median time of an answer in making drafts"},
+    {Id::VerifyTime, "verify_ms", "exact passes", Unit::Milliseconds, Wanted::Less,
+     "Median time of an answer in the exact passes after the prompt"},
     {Id::Latency, "latency_ms", "latency", Unit::Milliseconds, Wanted::Less,
      "One use of every tensor measured in the mode, reconstruction included: the sum of their medians"},
     {Id::Resident, "resident_latency_ms", "resident latency", Unit::Milliseconds, Wanted::Less,
@@ -80,7 +91,11 @@ class Figures {
     addRebuild();
     for (const auto& sample : m_run.memory)
       if (!sample.phase.empty() && !withinBudget(sample.phase)) raise(at(Id::OutsidePeak), sample.accounted);
-    for (const auto& row : m_run.baselines) raise(at(Id::OutsidePeak), row.peakMemoryBytes);
+    for (const auto& row : m_run.baselines) {
+      if (!withinBudget(row.mode)) raise(at(Id::OutsidePeak), row.peakMemoryBytes);
+      if (row.generation && draftedMode(row.mode) == m_figures.generationMode)
+        put(at(Id::UndraftedSpeed), row.generation->tokensPerSecond);
+    }
     raise(at(Id::Budget), m_run.budget);
     if (!m_run.ownIsAccounted) raise(at(Id::OwnPeak), m_run.ownPeakBytes);
     at(Id::Tensors).value = static_cast<double>(tensors.size());
@@ -105,11 +120,19 @@ class Figures {
     if (row.generation) {
       put(at(Id::TokensPerSecond), row.generation->tokensPerSecond);
       put(at(Id::FirstToken), row.generation->timeToFirstTokenMs);
+      if (const auto& drafts = row.generation->drafts; drafts && drafts->asked()) addDrafts(*drafts);
       return;
     }
     if (row.usedMs.empty()) return;
     add(at(Id::Latency), row.usedMs);
     add(at(Id::Resident), row.residentMs);
+  }
+  void addDrafts(const DraftFigures& drafts) {
+    at(Id::TokensPerPass).value = drafts.tokensPerPass();
+    at(Id::Acceptance).value = drafts.acceptance();
+    at(Id::SimulatedAcceptance).value = drafts.simulatedAcceptance;
+    put(at(Id::DraftTime), drafts.draftMs);
+    put(at(Id::VerifyTime), drafts.verifyMs);
   }
   void addRebuild() {
     double bytes = 0, milliseconds = 0, spread = 0;
@@ -139,6 +162,12 @@ std::string_view RunFigures::modeOf(RunFigureId id) const {
   switch (id) {
     case Id::TokensPerSecond:
     case Id::FirstToken:
+    case Id::UndraftedSpeed:
+    case Id::TokensPerPass:
+    case Id::Acceptance:
+    case Id::SimulatedAcceptance:
+    case Id::DraftTime:
+    case Id::VerifyTime:
       return generationMode;
     case Id::Latency:
     case Id::Resident:
@@ -169,6 +198,7 @@ std::string_view nameOf(FigureUnit unit) {
     case Unit::Bytes:
       return "bytes";
     case Unit::Count:
+    case Unit::Ratio:
       break;
   }
   return {};
@@ -177,12 +207,13 @@ std::string_view nameOf(FigureUnit unit) {
 std::string exactText(FigureUnit unit, double value) {
   const bool whole = (unit == Unit::Bytes || unit == Unit::Count) && value >= 0 && value < 0x1p63;
   const std::string number = whole ? formatCount(static_cast<std::uint64_t>(value)) : numberText(value);
-  return unit == Unit::Count ? number : fmt::format("{} {}", number, nameOf(unit));
+  return nameOf(unit).empty() ? number : fmt::format("{} {}", number, nameOf(unit));
 }
 
 std::string shortText(FigureUnit unit, double value) {
   if (unit == Unit::Count) return exactText(unit, value);
   if (unit == Unit::Bytes) return formatGib(static_cast<std::uint64_t>(std::max(0.0, value)));
+  if (unit == Unit::Ratio) return significantText(value);
   return fmt::format("{} {}", significantText(value), nameOf(unit));
 }
 

@@ -13,11 +13,17 @@
 namespace deltascope {
 
 enum class Wanted : std::uint8_t { Neither, Less, More };
-enum class FigureUnit : std::uint8_t { TokensPerSecond, Milliseconds, GbPerSecond, Bytes, Count };
+enum class FigureUnit : std::uint8_t { TokensPerSecond, Milliseconds, GbPerSecond, Bytes, Count, Ratio };
 
 enum class RunFigureId : std::uint8_t {
   TokensPerSecond,
   FirstToken,
+  UndraftedSpeed,
+  TokensPerPass,
+  Acceptance,
+  SimulatedAcceptance,
+  DraftTime,
+  VerifyTime,
   Latency,
   Resident,
   Rebuild,
@@ -31,7 +37,7 @@ enum class RunFigureId : std::uint8_t {
   ChecksPassed,
   NotMeasured,
 };
-inline constexpr std::size_t kRunFigureCount = 14;
+inline constexpr std::size_t kRunFigureCount = 20;
 
 struct RunFigure {
   RunFigureId id;
@@ -69,7 +75,7 @@ struct RunFigures {
 [[nodiscard]] std::string exactText(FigureUnit unit, double value);
 /// "1.77 ms", "14.0 MiB", "2.38 GB/s": three significant figures.
 [[nodiscard]] std::string shortText(FigureUnit unit, double value);
-/// "" , "ms", "GB/s", "tokens/s", "bytes".
+/// "", "ms", "GB/s", "tokens/s", "bytes"; of a count and of a ratio "".
 [[nodiscard]] std::string_view nameOf(FigureUnit unit);
 
 /// Label, mode, value and unit of each figure a line (RFC 4180): key, label, mode, value, spread, unit.

@@ -123,12 +123,24 @@ std::string tensorsSentence(const BenchmarkRun& run, const RunFigures& figures) 
   return fmt::format("{}, {}: {}", modeWords(figures.mode), counted(measured, "tensor"), joined(parts, ", "));
 }
 
+/// Empty where no drafts were asked for.
+std::string draftWords(const RunFigures& figures) {
+  if (!has(figures, Id::TokensPerPass)) return {};
+  std::string text = shortOf(figures, Id::TokensPerPass) + " tokens a pass";
+  if (has(figures, Id::UndraftedSpeed)) text += fmt::format(" ({} without drafts)", shortOf(figures, Id::UndraftedSpeed));
+  if (has(figures, Id::SimulatedAcceptance))
+    return text + fmt::format(", drafts simulated to be right at {}", shortOf(figures, Id::SimulatedAcceptance));
+  if (has(figures, Id::Acceptance)) text += fmt::format(", drafts right at {}", shortOf(figures, Id::Acceptance));
+  return text;
+}
+
 std::string generationSentence(const BenchmarkRun& run, const RunFigures& figures) {
   if (!has(figures, Id::TokensPerSecond)) return {};
   std::string text = fmt::format("generation {}: {}", modeWords(figures.generationMode), shortOf(figures, Id::TokensPerSecond));
   for (const auto& row : run.baselines)
     if (row.generation && row.mode == "resident" && !row.generation->tokensPerSecond.empty())
       text += fmt::format(" against {} resident", significantText(row.generation->tokensPerSecond.median()));
+  if (const std::string drafts = draftWords(figures); !drafts.empty()) text += ", " + drafts;
   if (has(figures, Id::FirstToken)) text += ", first token after " + shortOf(figures, Id::FirstToken);
   if (const std::string peak = peakWords(figures); !peak.empty()) text += ", " + peak;
   return text;
@@ -199,6 +211,7 @@ std::string rowSentence(const BenchmarkRow& row) {
 }
 
 std::string modeWords(std::string_view mode) {
+  if (const auto drafted = draftedMode(mode)) return modeWords(*drafted) + ", no drafts";
   if (mode == "base") return "base alone";
   if (mode == "additive") return "old scripts (additive)";
   if (mode == "plan") return "as planned";

@@ -61,7 +61,9 @@ Result<void> Drafter::draftWithBase(std::span<const TokenId> seen, std::size_t p
   while (drafts.size() < count) {
     done = m_transformer.draft(std::span(text).last(1), cache, m_logits, stop, *m_base);
     if (!done) break;
-    drafts.push_back(sampler.sample(m_logits, text, place + drafts.size()));
+    const std::size_t at = place + drafts.size();
+    const TokenId drafted = sampler.sample(m_logits, text, at);
+    drafts.push_back(m_request.instead ? m_request.instead(at, drafted) : drafted);
     text.push_back(drafts.back());
   }
   cache.setLength(length);

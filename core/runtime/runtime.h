@@ -134,6 +134,9 @@ enum class DraftSource : std::uint8_t {
 struct DraftRequest {
   DraftSource source = DraftSource::Off;
   std::uint32_t tokens = 0;  ///< drafts a pass, at most LoadRequest::draftTokens; 0: as many as pay, from what was measured
+  /// For benchmarks: what is proposed instead of a draft of the base, which would be token number `place` of the answer. Called
+  /// on the generating thread; empty: the draft.
+  std::function<TokenId(std::size_t place, TokenId drafted)> instead = {};
 };
 
 struct GenerateRequest {
@@ -154,8 +157,10 @@ struct Generation {
   double tokensPerSecond = 0;  ///< of decoding: tokens after the first, over the time they took
   double timeToFirstTokenMs = 0;
   std::uint32_t drafted = 0, accepted = 0;  ///< drafts that an exact pass judged, and those that were right
+  std::uint32_t rejected = 0;               ///< passes that came to a wrong draft; those behind it were not tried
   std::uint32_t exactPasses = 0;            ///< that gave the tokens after the first
   double draftSeconds = 0;                  ///< of decodeSeconds, making drafts
+  double verifySeconds = 0;                 ///< of decodeSeconds, in the exact passes
   std::uint64_t peakMemoryBytes = 0;        ///< of the device's accounted memory, siblings included, since the model was loaded
   std::uint64_t sidePeakBytes = 0;          ///< the same of this model alone, with what it shares: as if it had no siblings
   kernels::FeedUse streamed;  ///< deltas that came to a GPU while it decoded: bytes, time of copies, waiting for the host

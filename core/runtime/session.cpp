@@ -207,6 +207,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   // Gets the logits after `id`, the last token of `seen`: the last pass has them where it was drafted, else a new pass.
   const auto advance = [&](TokenId id) -> Result<void> {
     if (right < drafts.size() && drafts[right] == id) return ++right, Result<void>();
+    result.rejected += right < drafts.size();
     drafter.judged(static_cast<std::uint32_t>(right));
     s.truncate(seen.size() - 1);  // without the drafts that were wrong
     std::uint32_t most = std::min({parts.plan.draftTokens, s.cache.capacity() - s.cache.length() - 1,
@@ -214,7 +215,9 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     right = 0;
     if (!s.keysServe(seen.size())) {
       drafts.clear();
+      const auto began = Clock::now();
       DELTASCOPE_TRY(s.readPrompt(seen, {}, stop));
+      result.verifySeconds += secondsSince(began);
       return ++result.exactPasses, Result<void>();
     }
     while (most > 0 && !s.keysServe(seen.size() + most)) --most;
@@ -231,7 +234,9 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
       done = s.append(pass, 1, stop);
     }
     DELTASCOPE_TRY(done);
-    drafter.passTook(static_cast<std::uint32_t>(pass.size()), secondsSince(began));
+    const double took = secondsSince(began);
+    result.verifySeconds += took;
+    drafter.passTook(static_cast<std::uint32_t>(pass.size()), took);
     ++result.exactPasses;
     result.drafted += static_cast<std::uint32_t>(drafts.size());
     return {};

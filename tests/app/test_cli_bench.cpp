@@ -74,6 +74,27 @@ class TestCliBench : public QObject {
     QCOMPARE(result.at("baselines").size(), std::size_t{2});
   }
 
+  void generatesWithDraftsAndWithout() {
+    const QStringList asked{"bench", m_packed, "--generate", "16", "--repeat", "2", "--mode", "jit", "--draft", "base"};
+    const auto run = runCli(asked + QStringList{"--draft-tokens", "3", "--json", "--quiet"});
+    COMPARE_STATUS(run, 0);
+    const json result = run.json();
+    for (const json& row : {result, result.at("runs").at(0)}) {
+      QCOMPARE(row.at("draft"), json("base"));
+      QVERIFY(row.at("drafted").get<int>() >= row.at("accepted").get<int>());
+      QCOMPARE(row.at("exact_passes").get<int>() + row.at("accepted").get<int>(), 2 * 15);
+      for (const char* key : {"acceptance", "tokens_per_exact_pass", "draft_ms", "verify_ms"})
+        QVERIFY2(row.at(key).is_number(), key);
+      QVERIFY(row.at("simulated_acceptance").is_null());
+    }
+    QCOMPARE(result.at("baselines").at(1).at("mode"), json("jit-undrafted"));
+    QCOMPARE(result.at("baselines").at(1).at("logits_hash"), result.at("logits_hash"));
+    const auto text = runCli(asked + QStringList{"--simulated-acceptance", "0.9", "--no-baselines", "--quiet"});
+    COMPARE_STATUS(text, 0);
+    for (const char* said : {"tokens/pass", "drafting ms", " simulated ", "drafts simulated to be right at 0.900"})
+      QVERIFY2(text.out.contains(said), text.out);
+  }
+
   void writesTheRecordAndTheTable() {
     const auto run = runCli({"bench", m_packed, "--tensors", "*.0.*q_proj*", "--repeat", "2", "--out", "run.json", "--csv",
                              "run.csv", "--name", "first", "--json", "--quiet"},
@@ -192,6 +213,15 @@ class TestCliBench : public QObject {
     QTest::newRow("two choices") << QStringList{"bench", m_packed, "--preset", "one-layer", "--tensors", "*"} << 2
                                  << "--preset";
     QTest::newRow("a mode that is none") << QStringList{"bench", m_packed, "--mode", "fast"} << 2 << "mode";
+    QTest::newRow("a draft that is none") << QStringList{"bench", m_packed, "--generate", "4", "--draft", "oracle"} << 2
+                                          << "draft";
+    QTest::newRow("drafts of weights") << QStringList{"bench", m_packed, "--tensors", "*", "--draft", "auto"} << 3
+                                       << "nothing is generated";
+    QTest::newRow("how many drafts of none")
+        << QStringList{"bench", m_packed, "--generate", "4", "--draft-tokens", "4"} << 2 << "--draft";
+    QTest::newRow("simulated look-up")
+        << QStringList{"bench", m_packed, "--generate", "4", "--draft", "lookup", "--simulated-acceptance", "0.5"} << 3
+        << "only drafts of the base";
     QTest::newRow("no repetition") << QStringList{"bench", m_packed, "--repeat", "0"} << 2 << "repeat";
     QTest::newRow("no such GPU") << QStringList{"bench", m_packed, "--device", "cuda:7"} << 3 << "cuda:7";
     QTest::newRow("no room") << QStringList{"bench",          m_packed,          "--tensors", "*embed*",

@@ -73,6 +73,11 @@ QString benchmarkCommand(const BenchmarkRun& run) {
   parts << choice(setting("tensors"), words(setting("generate")).toUInt());
   if (const QString prompt = promptOf(run); !prompt.isEmpty()) parts << QStringLiteral("--ids") << prompt;
   if (const std::string mode = setting("mode"); mode != "all") add("mode", words(mode));
+  if (const QString draft = words(setting("draft")); !draft.isEmpty() && draft != words(nameOf(DraftSource::Off))) {
+    add("draft", draft);
+    if (const QString tokens = words(setting("draft tokens")); tokens.toUInt()) add("draft-tokens", tokens);
+    add("simulated-acceptance", words(setting("simulated acceptance")));
+  }
   add("device", words(run.device.id));
   if (run.budget) add("memory-budget", budgetText(run.budget));
   for (const char* name : {"repeat", "warmup"}) add(name, words(setting(name)));

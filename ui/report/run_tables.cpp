@@ -96,6 +96,28 @@ QString placementsText(const GenerationFigures& g) {
   return parts.isEmpty() ? QStringLiteral("–") : parts.join(QStringLiteral(", "));
 }
 
+/// Some row was generated with drafts.
+bool hasDrafts(const BenchmarkRun& run) {
+  return std::any_of(run.rows.begin(), run.rows.end(), [](const BenchmarkRow& row) {
+    return row.generation && row.generation->drafts && row.generation->drafts->asked();
+  });
+}
+
+Cell ratio(const std::optional<double>& value) {
+  return value ? Cell{significant(*value), exact(*value)} : Cell{QStringLiteral("–")};
+}
+
+/// Before the verdict.
+void addDrafts(QList<Cell>& cells, const std::optional<DraftFigures>& drafts) {
+  const bool asked = drafts && drafts->asked();
+  Cell right = ratio(asked ? drafts->acceptance() : std::nullopt);
+  if (asked && drafts->simulatedAcceptance) right.below = QStringLiteral("simulated");
+  for (const Cell& cell : {ratio(asked ? drafts->tokensPerPass() : std::nullopt), right,
+                           asked ? spread(drafts->draftMs) : Cell{QStringLiteral("–")},
+                           drafts ? spread(drafts->verifyMs) : Cell{QStringLiteral("–")}})
+    cells.insert(cells.size() - 1, cell);
+}
+
 HtmlTable::Row generationRow(const BenchmarkRow& row, const SizeColumn& peak, const SizeColumn& planned,
                              const SizeColumn& saved) {
   const auto& g = *row.generation;
@@ -152,8 +174,10 @@ Figure figureOf(const std::string& name) {
                                                       {"memory_saved_bytes", {QStringLiteral("saved"), true}}};
   for (const RunFigure& figure : runFigureTable())
     if (figure.key == name && !kFigures.contains(name))
-      return {words(figure.label) + (figure.unit == FigureUnit::Bytes ? QString() : u' ' + words(nameOf(figure.unit))),
-              figure.unit == FigureUnit::Bytes};
+      return {
+          words(figure.label) +
+              (figure.unit == FigureUnit::Bytes || nameOf(figure.unit).empty() ? QString() : u' ' + words(nameOf(figure.unit))),
+          figure.unit == FigureUnit::Bytes};
   const auto found = kFigures.find(name);
   return found == kFigures.end() ? Figure{words(name), name.ends_with("_bytes")} : found->second;
 }
@@ -246,7 +270,15 @@ HtmlTable generationRows(const BenchmarkRun& run) {
                    {QStringLiteral("Logits")},
                    {QStringLiteral("As resident")},
                    {QStringLiteral("Verdict")}};
-  fill(table, run, true, [&](const BenchmarkRow& row) { return generationRow(row, peak, planned, saved); });
+  const bool drafts = hasDrafts(run);
+  if (drafts)
+    for (const char* name : {"Tokens a pass", "Drafts right", "Drafting ms", "Exact passes ms"})
+      table.headers.insert(table.headers.size() - 1, {QString(QLatin1String(name)), Kind::Number});
+  fill(table, run, true, [&](const BenchmarkRow& row) {
+    HtmlTable::Row made = generationRow(row, peak, planned, saved);
+    if (drafts) addDrafts(made.cells, row.generation->drafts);
+    return made;
+  });
   return table;
 }
 

@@ -44,6 +44,15 @@ inline BenchmarkRow sampleGeneration() {
   g.bytesPerToken = 12345;
   g.expectedPeakBytes = 99999;
   g.placements = {{"jit", 3}, {"static", 4}, {"stream", 0}};
+  g.drafts.emplace();
+  g.drafts->source = "base";
+  g.drafts->tokens = 4;
+  g.drafts->drafted = 90;
+  g.drafts->accepted = 60;
+  g.drafts->rejected = 15;
+  g.drafts->exactPasses = 30;
+  g.drafts->draftMs.values = {20, 21, 22};
+  g.drafts->verifyMs.values = {80, 81, 82};
   row.generation = g;
   return row;
 }

@@ -220,6 +220,88 @@ class TestBenchmark : public BenchmarkDemo {
     QVERIFY(tokens >= 7 * 3 * 2);
   }
 
+  /// With drafts and, beside it, without: the same bits, in fewer passes. Simulated ones are right as often as asked for.
+  void generatesWithDrafts_data() {
+    QTest::addColumn<DraftSource>("source");
+    QTest::addColumn<double>("simulated");
+    QTest::addColumn<bool>("baselines");
+    QTest::newRow("by the base") << DraftSource::Base << -1.0 << true;
+    QTest::newRow("by whichever pays") << DraftSource::Auto << -1.0 << true;
+    QTest::newRow("always right") << DraftSource::Base << 1.0 << true;
+    QTest::newRow("mostly right") << DraftSource::Base << 0.9 << false;
+    QTest::newRow("never right") << DraftSource::Base << 0.0 << false;
+  }
+  void generatesWithDrafts() {
+    QFETCH(DraftSource, source);
+    QFETCH(double, simulated);
+    QFETCH(bool, baselines);
+    BenchmarkRequest asked = request("");
+    asked.generate = 41;
+    asked.modes = {Placement::Jit};
+    asked.draft = source;
+    asked.draftTokens = 4;
+    asked.baselines = baselines;
+    asked.repeat = 5;
+    if (simulated >= 0) asked.simulatedAcceptance = simulated;
+    double best = 0;
+    BenchmarkHooks hooks;
+    hooks.onToken = [&](double, double rate) { best = std::max(best, rate); };
+    const BenchmarkRun run = take(benchmark(asked, {}, hooks));
+    QVERIFY2(run.state == BenchmarkState::Complete, run.reason.c_str());
+    QVERIFY(run.passed());
+    QCOMPARE(run.rows.size(), std::size_t{1});
+    const auto& g = *run.rows[0].generation;
+    const DraftFigures& drafts = *g.drafts;
+    QCOMPARE(drafts.source, std::string(nameOf(source)));
+    QCOMPARE(drafts.exactPasses + drafts.accepted, std::uint64_t{5 * 40});
+    QCOMPARE(drafts.simulatedAcceptance.has_value(), simulated >= 0);
+    QVERIFY(drafts.drafted > 0 && drafts.acceptance() && drafts.draftMs.median() > 0 && drafts.verifyMs.median() > 0);
+    if (simulated == 1) QCOMPARE(drafts.exactPasses, std::uint64_t{5 * 8});
+    if (simulated == 0) QCOMPARE(drafts.exactPasses, std::uint64_t{5 * 40});
+    // 200 tokens: three standard deviations are 0.065.
+    if (simulated >= 0)
+      QVERIFY2(std::abs(*drafts.acceptance() - simulated) < 0.07, qPrintable(QString::number(*drafts.acceptance())));
+    QVERIFY2(best < 20 * g.tokensPerSecond.median(), "tokens that come together are no speed of their own");
+    const BenchmarkRow* without = find(run.baselines, "(generation)", "jit-undrafted");
+    QCOMPARE(without != nullptr, baselines);
+    QCOMPARE(run.settings.at("draft"), std::string(nameOf(source)));
+    if (!without) return;
+    QCOMPARE(without->generation->logitsHash, g.logitsHash);
+    QCOMPARE(without->generation->ids, g.ids);
+    QCOMPARE(without->generation->drafts->drafted, std::uint64_t{0});
+    QCOMPARE(without->generation->drafts->exactPasses, std::uint64_t{5 * 40});
+    QCOMPARE(*figuresOf(run)[RunFigureId::UndraftedSpeed].value, rounded(without->generation->tokensPerSecond.median()));
+    QCOMPARE(find(run.baselines, "(generation)", "resident")->generation->drafts->source, std::string("off"));
+  }
+
+  void refusesDraftsThatCannotBe_data() {
+    QTest::addColumn<DraftSource>("source");
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<double>("simulated");
+    QTest::addColumn<int>("generate");
+    QTest::newRow("of no generation") << DraftSource::Auto << 0 << -1.0 << 0;
+    QTest::newRow("too many a pass") << DraftSource::Base << int(kMostDrafts) + 1 << -1.0 << 4;
+    QTest::newRow("so many of none") << DraftSource::Off << 4 << -1.0 << 4;
+    QTest::newRow("simulated look-up") << DraftSource::Lookup << 4 << 0.5 << 4;
+    QTest::newRow("simulated without drafts") << DraftSource::Off << 0 << 0.5 << 4;
+    QTest::newRow("more than always right") << DraftSource::Base << 4 << 1.5 << 4;
+    QTest::newRow("a share that is no number") << DraftSource::Base << 4 << std::numeric_limits<double>::quiet_NaN() << 4;
+  }
+  void refusesDraftsThatCannotBe() {
+    QFETCH(DraftSource, source);
+    QFETCH(int, tokens);
+    QFETCH(double, simulated);
+    QFETCH(int, generate);
+    BenchmarkRequest asked = request(generate ? "" : kQuery);
+    asked.generate = static_cast<std::uint32_t>(generate);
+    asked.draft = source;
+    asked.draftTokens = static_cast<std::uint32_t>(tokens);
+    if (!(simulated < 0)) asked.simulatedAcceptance = simulated;
+    const auto run = benchmark(asked, {});
+    QVERIFY(!run);
+    QCOMPARE(run.error().code, ErrorCode::InvalidArgument);
+  }
+
   void tellsWhileItRuns() {
     BenchmarkRequest asked = request("model.layers.0.*");
     asked.out = scratch("live.json");

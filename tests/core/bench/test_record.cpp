@@ -65,6 +65,30 @@ class TestRecord : public QObject {
     QVERIFY(toJson(*read) == toJson(run));
   }
 
+  void keepsWhatDraftsDid() {
+    BenchmarkRun run = sampleRun();
+    run.rows[1].generation->drafts->simulatedAcceptance = 0.94;
+    const auto json = toJson(run).at("runs")[1];
+    QCOMPARE(json.at("draft"), nlohmann::ordered_json("base"));
+    QCOMPARE(json.at("simulated_acceptance"), nlohmann::ordered_json(0.94));
+    QCOMPARE(json.at("drafted"), nlohmann::ordered_json(90));
+    QCOMPARE(json.at("accepted"), nlohmann::ordered_json(60));
+    QCOMPARE(json.at("exact_passes"), nlohmann::ordered_json(30));
+    QCOMPARE(json.at("acceptance"), nlohmann::ordered_json(0.8));  // 60 of the 75 that were tried
+    QCOMPARE(json.at("tokens_per_exact_pass"), nlohmann::ordered_json(3.0));
+    QCOMPARE(json.at("draft_ms"), nlohmann::ordered_json(21.0));
+    QCOMPARE(json.at("verify_ms"), nlohmann::ordered_json(81.0));
+    const auto read = parseRun(toJsonText(run), "run.json");
+    QVERIFY2(read, read ? "" : describe(read.error()).c_str());
+    QVERIFY(toJson(*read) == toJson(run));
+    const QStringList lines = QString::fromStdString(toCsv(run)).split("\r\n");
+    QVERIFY2(lines[2].endsWith(",base,90,60,30,0.8,3,21,81,0.94"), qPrintable(lines[2]));
+    QVERIFY2(lines[1].endsWith(",,,,,,,,,"), qPrintable(lines[1]));
+    run.rows[1].generation->drafts.reset();  // an old record
+    const auto old = parseRun(toJsonText(run), "run.json");
+    QVERIFY(old && !old->rows[1].generation->drafts);
+  }
+
   /// No digits that no clock told, in no file.
   void writesNoDust() {
     BenchmarkRun run = sampleRun();

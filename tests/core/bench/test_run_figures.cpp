@@ -82,6 +82,42 @@ class TestRunFigures : public QObject {
     QVERIFY(runSentence(run).ends_with("; 2 not measured"));
   }
 
+  void saysWhatDraftsGave_data() {
+    QTest::addColumn<bool>("simulated");
+    QTest::addColumn<QString>("says");
+    QTest::newRow("the base's own") << false << "3.00 tokens a pass (50.0 tokens/s without drafts), drafts right at 0.800, ";
+    QTest::newRow("simulated") << true
+                               << "3.00 tokens a pass (50.0 tokens/s without drafts), drafts simulated to be right at 0.940, ";
+  }
+  void saysWhatDraftsGave() {
+    QFETCH(bool, simulated);
+    QFETCH(QString, says);
+    BenchmarkRun run = sampleRun();
+    run.rows = {sampleGeneration()};
+    if (simulated) run.rows[0].generation->drafts->simulatedAcceptance = 0.94;
+    BenchmarkRow without = sampleGeneration();
+    without.mode = undraftedMode("plan");
+    without.peakMemoryBytes = 4444;
+    without.generation->tokensPerSecond.values = {50};
+    DraftFigures off;
+    off.source = "off";
+    without.generation->drafts = off;
+    run.baselines = {without};
+    run.memory.clear();
+    const RunFigures figures = figuresOf(run);
+    QCOMPARE(*figures[Id::TokensPerSecond].value, 100.0);
+    QCOMPARE(*figures[Id::UndraftedSpeed].value, 50.0);
+    QCOMPARE(*figures[Id::Acceptance].value, 0.8);
+    QCOMPARE(*figures[Id::DraftTime].value, 21.0);
+    QCOMPARE(figures[Id::SimulatedAcceptance].value.has_value(), simulated);
+    QVERIFY2(!figures[Id::OutsidePeak].value, "the same plan without drafts lies within it");
+    const QString sentence = QString::fromStdString(runSentence(run));
+    QVERIFY2(sentence.contains(says), qPrintable(sentence));
+    QCOMPARE(modeWords(without.mode), std::string("as planned, no drafts"));
+    run.rows[0].generation->drafts = off;
+    QVERIFY(runSentence(run).find("tokens a pass") == std::string::npos);
+  }
+
   void whatDidNotEndIsPartial_data() {
     QTest::addColumn<int>("state");
     QTest::addColumn<QString>("begins");

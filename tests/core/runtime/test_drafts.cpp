@@ -32,6 +32,7 @@ class TestDrafts : public QObject {
   void changesNoBit_data();
   void changesNoBit();
   void needsFewerPasses();
+  void proposesWhatABenchmarkSays();
   void draftsWithAStreamedHead();
   void draftsWithAParent();
   void keepsTheConversation();
@@ -234,6 +235,26 @@ void TestDrafts::needsFewerPasses() {
   QVERIFY(answer);
   QVERIFY2(answer->exactPasses < 50, qPrintable(QString::number(answer->exactPasses)));
   QVERIFY(answer->draftSeconds > 0 && answer->draftSeconds < answer->decodeSeconds);
+}
+
+/// What stands in for drafts is judged as drafts are: it changes how many passes there are, and no bit.
+void TestDrafts::proposesWhatABenchmarkSays() {
+  const auto loaded = load(Placement::Jit);
+  QVERIFY(loaded);
+  const auto without = loaded->session->generate(asking(kPrompt, 41), {});
+  QVERIFY(without && without->rejected == 0 && without->verifySeconds > 0 && without->draftSeconds == 0);
+  for (const bool right : {true, false}) {
+    DraftRequest draft{DraftSource::Base, 4};
+    draft.instead = [&](std::size_t place, TokenId) { return without->ids[place] ^ (right ? 0u : 1u); };
+    loaded->session->clear();
+    const auto with = loaded->session->generate(asking(kPrompt, 41, draft), {});
+    QVERIFY2(with, with ? "" : describe(with.error()).c_str());
+    compareAnswers(*with, *without);
+    QCOMPARE(with->exactPasses, right ? 8u : 40u);
+    QCOMPARE(with->accepted, right ? 32u : 0u);
+    QCOMPARE(with->rejected, right ? 0u : 39u);  // the last pass has no draft
+    QVERIFY(with->verifySeconds > 0 && with->verifySeconds + with->draftSeconds <= with->decodeSeconds);
+  }
 }
 
 /// A plain embedding that is also the head comes from the files, for the exact pass in its turn, for drafts when they need it.
