@@ -28,6 +28,14 @@ struct TileLayout {
 [[nodiscard]] Result<void> appendTiles(CodecId codec, std::span<const std::byte> chunk, std::size_t elements,
                                        std::uint64_t begin, TileLayout& layout);
 
+/// Bytes at the beginning of a chunk that say where its tiles lie, of which decodeRange() needs no others than the range's: a
+/// chunk need not be read whole. 0: the codec has no such table, or needs more.
+[[nodiscard]] std::uint64_t tileTableBytes(CodecId codec, DType finalType, std::uint64_t chunkElements);
+/// The bytes of the tiles that hold elements [offset, offset + count) of such a chunk; of `chunk`, which has the chunk's
+/// length, the table alone is read. Untrusted bytes: offsets ascend inside the chunk, or it is Corrupt.
+[[nodiscard]] Result<IndexRange> tileBytes(CodecId codec, std::span<const std::byte> chunk, std::uint64_t chunkElements,
+                                           std::uint64_t offset, std::uint64_t count);
+
 /// The parts of an `entropy` or `bitpack` model that decoders on a device are made of; null where it is another's.
 struct TileModel {
   const kernels::AnchorRule* rule = nullptr;

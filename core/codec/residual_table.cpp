@@ -141,6 +141,25 @@ Result<void> appendTiles(CodecId id, std::span<const std::byte> chunk, std::size
   return {};
 }
 
+std::uint64_t tileTableBytes(CodecId codec, DType finalType, std::uint64_t chunkElements) {
+  if ((codec != CodecId::Entropy && codec != CodecId::Bitpack) || finalType == DType::F32) return 0;
+  return tableBytes(tileCount(chunkElements));
+}
+
+Result<IndexRange> tileBytes(CodecId codec, std::span<const std::byte> chunk, std::uint64_t chunkElements, std::uint64_t offset,
+                             std::uint64_t count) {
+  DELTASCOPE_ASSIGN(const TileTable table, readTable(codec, chunk, chunkElements));
+  if (offset > chunkElements || count > chunkElements - offset)
+    return fail(ErrorCode::InvalidArgument, "elements outside their chunk");
+  if (count == 0) return IndexRange{};
+  const std::size_t first = offset / kernels::kTile, last = (offset + count - 1) / kernels::kTile;
+  DELTASCOPE_ASSIGN(const auto begin, table.tile(codec, first));
+  DELTASCOPE_ASSIGN(const auto end, table.tile(codec, last));
+  const std::size_t from = table.begin(first), to = table.begin(last) + end.size();
+  if (to < from + begin.size()) return corruptAt(codec, 4 * (last + 1), "tile offsets are not ascending inside the chunk");
+  return IndexRange{from, to - from};
+}
+
 TileModel tileModel(const CodecModel* model) {
   if (const auto* prefix = dynamic_cast<const PrefixModel*>(model)) return {&prefix->head.rule, &prefix->table, nullptr};
   if (const auto* fields = dynamic_cast<const FieldModel*>(model)) return {&fields->head.rule, nullptr, &fields->table};

@@ -126,4 +126,13 @@ Result<void> Payload::readChunk(const TensorStats& tensor, const ChunkInfo& chun
   return {};
 }
 
+Result<void> Payload::readPart(const TensorStats& tensor, const ChunkInfo& chunk, std::uint64_t begin,
+                               std::span<std::byte> into) const {
+  DELTASCOPE_ASSIGN(const TensorInfo* stream, m_state->streamOf(tensor));
+  if (!stream || chunk.begin > stream->bytes || chunk.bytes > stream->bytes - chunk.begin || begin > chunk.bytes ||
+      into.size() > chunk.bytes - begin)
+    return fail(ErrorCode::InvalidArgument, at({path(), tensor.name, chunk.begin}, "no such part of a chunk"));
+  return m_state->file.read(*stream, chunk.begin + begin, into);
+}
+
 }  // namespace deltascope

@@ -129,6 +129,10 @@ class Payload {
   [[nodiscard]] Result<std::vector<std::byte>> readChunk(const TensorStats& tensor, const ChunkInfo& chunk) const;
   [[nodiscard]] Result<void> readChunk(const TensorStats& tensor, const ChunkInfo& chunk,
                                        std::span<std::byte> into) const;  ///< chunk.bytes long
+  /// Bytes from `begin` of a chunk on, as many as fit into `into`. Not checked, since the checksum is of the whole chunk: for
+  /// who has read that before, and for decoders that stand any bytes.
+  [[nodiscard]] Result<void> readPart(const TensorStats& tensor, const ChunkInfo& chunk, std::uint64_t begin,
+                                      std::span<std::byte> into) const;
 
  private:
   struct State;

@@ -2,11 +2,11 @@
 #include "core/runtime/delta_source.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <new>
 
 #include "core/base/units.h"
+#include "core/codec/residual.h"
 #include "core/codec/statistics.h"
 #include "core/codec/traits.h"
 
@@ -135,6 +135,11 @@ Result<std::unique_ptr<DeltaSource>> DeltaSource::create(const TensorOrigin& ori
     DELTASCOPE_ASSIGN(auto model, step.payload->model(*step.stats));
     source->m_models.push_back(std::move(model));
   }
+  const bool tables = source->m_shape.byTiles && std::ranges::all_of(origin.steps, [](const DeltaStep& step) {
+                        return tileTableBytes(step.stats->codec, step.stats->dtype, kTileElements) > 0;
+                      });
+  if (source->m_places.byRows && tables && !source->m_places.ring && !source->m_places.deltas)
+    source->m_checked = std::vector<std::atomic<bool>>(source->pieces());
   return source;
 }
 
@@ -166,6 +171,28 @@ Result<void> DeltaSource::bindPiece(std::size_t piece, Work& work) const {
     }
   work.source = m_number;
   work.piece = piece;
+  return {};
+}
+
+/// Of a piece that was read whole before: the tables of its chunks, and the tiles of [first, first + count).
+Result<void> DeltaSource::bindTiles(std::size_t piece, std::uint64_t first, std::uint64_t count, Work& work) const {
+  work.source = 0;  // what is bound serves this range alone
+  const StreamPiece reads = streamPiece(m_origin, piece);
+  work.ranges = chunksOf(m_origin, first, first + count);
+  work.bytes.assign(reads.size(), {});
+  work.stored.resize(std::max<std::size_t>(work.stored.size(), slotBytes(reads)));
+  std::uint64_t at = 0;
+  for (std::size_t s = 0; s < reads.size(); ++s) {  // all steps have the same cuts: a chunk each
+    const StreamRead& read = reads[s];
+    const CodecId id = read.stats->codec;
+    const auto chunk = std::span(work.stored).subspan(at, read.chunk.bytes);
+    const std::uint64_t table = tileTableBytes(id, read.stats->dtype, read.chunk.elements);
+    DELTASCOPE_TRY(read.payload->readPart(*read.stats, read.chunk, 0, chunk.first(std::min<std::size_t>(table, chunk.size()))));
+    DELTASCOPE_ASSIGN(const IndexRange tiles, tileBytes(id, chunk, read.chunk.elements, first - read.chunk.first, count));
+    DELTASCOPE_TRY(read.payload->readPart(*read.stats, read.chunk, tiles.first, chunk.subspan(tiles.first, tiles.count)));
+    work.bytes[s].push_back(chunk);
+    at += roundUp(chunk.size(), 64);
+  }
   return {};
 }
 
@@ -242,8 +269,11 @@ Result<void> DeltaSource::makeRange(std::size_t piece, std::uint64_t first, std:
                                     std::span<std::byte> into) const {
   static thread_local Work work;
   // A ring's piece is taken when it is begun, and given back at its end.
-  if (work.source != m_number || work.piece != piece || (m_places.ring && first == m_shape.pieces[piece]))
-    DELTASCOPE_TRY(bindPiece(piece, work));
+  if (work.source != m_number || work.piece != piece || (m_places.ring && first == m_shape.pieces[piece])) {
+    const bool checked = !m_checked.empty() && m_checked[piece];
+    DELTASCOPE_TRY(checked ? bindTiles(piece, first, count, work) : bindPiece(piece, work));
+    if (!m_checked.empty()) m_checked[piece] = true;
+  }
   work.values.resize(std::max(work.values.size(), m_origin.steps.size()));
   DELTASCOPE_TRY(decodeLevel(m_origin.steps.size() - 1, first, static_cast<std::size_t>(count), work, into));
   if (m_places.ring && first + count == m_shape.pieces[piece + 1]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The final weight made from its base and its deltas when a product asks for it. Internal to core/runtime.
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct DeltaPlaces {
   std::shared_ptr<const ResidentDeltas> deltas;  ///< null: read from the payloads
   StreamRing* ring = nullptr;                    ///< that reads ahead; null: each piece is read when it is asked for
   std::size_t ringTensor = 0;                    ///< the tensor's number there
+  /// For look-ups of single rows, from the payloads: a chunk is read whole and checked when it is first needed, and from then
+  /// on no more of it than the tiles asked for, where its codec can find them.
+  bool byRows = false;
 };
 
 /// Chunks and models that one piece needs, and what a thread needs beside its result; what the planner counts.
@@ -68,6 +72,7 @@ class DeltaSource final : public kernels::ElementSource {
   using PieceBytes = std::vector<std::vector<std::span<const std::byte>>>;  ///< by step, by chunk from the piece's first
   DeltaSource(const TensorOrigin& origin, DeltaPlaces places) : m_origin(origin), m_places(std::move(places)) {}
   Result<void> bindPiece(std::size_t piece, Work& work) const;
+  Result<void> bindTiles(std::size_t piece, std::uint64_t first, std::uint64_t count, Work& work) const;
   Result<void> makeRange(std::size_t piece, std::uint64_t first, std::uint64_t count, std::span<std::byte> into) const;
   /// The values below step `level` (level 0: of the base) as a slice.
   Result<void> sliceBelow(std::size_t level, std::uint64_t first, std::size_t count, Work& work, BaseSlice& slice) const;
@@ -81,6 +86,8 @@ class DeltaSource final : public kernels::ElementSource {
   std::uint64_t m_number = 0;  ///< unlike any other source's, dead ones included
   PieceShape m_shape;
   std::vector<ModelPtr> m_models;  ///< by step
+  /// By piece: it was read whole. Empty where pieces are always read so.
+  mutable std::vector<std::atomic<bool>> m_checked;
 };
 
 }  // namespace deltascope

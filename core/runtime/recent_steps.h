@@ -9,7 +9,7 @@
 namespace deltascope {
 
 /// The same elements as another source of the host, made a few tiles at a time, for look-ups of single rows: a row may lie in a
-/// piece of megabytes (whose stored bytes are read all the same). The last kRemembered steps are kept, since what drafts look
+/// piece of megabytes. The last kRemembered steps are kept, since what drafts look
 /// up is looked up again by the pass that judges them: at most that many times step() elements of host memory. Threads: as
 /// ElementSource.
 class RecentSteps final : public kernels::ElementSource {

@@ -63,6 +63,7 @@ class FedWeight final : public HeldWeight {
     }
     DeltaPlaces places;
     places.file = base;
+    places.byRows = true;
     DELTASCOPE_ASSIGN(auto source, DeltaSource::create(m_origin, std::move(places)));
     if (source->byTiles())
       m_lookup = std::make_unique<RecentSteps>(std::move(source), m_origin.spec.shape[1], bytesOf(m_origin.dtype));
