@@ -38,7 +38,6 @@ struct Checkpoint::State {
   std::vector<TensorFile> files;
   std::vector<TensorInfo> tensors;
   std::unordered_map<std::string_view, std::size_t> byName;  // views into `tensors`, which never changes once filled
-  std::map<std::string, std::string> metadata;
   nlohmann::json config;
   std::optional<Error> configError;
   std::uint64_t totalBytes = 0;
@@ -157,7 +156,6 @@ Result<Checkpoint> Checkpoint::open(const std::filesystem::path& path, std::stri
   DELTASCOPE_TRY(state->dropCopies());
   state->byName.reserve(tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) state->byName.emplace(tensors[i].name, i);
-  if (const auto* first = std::get_if<SafetensorsFile>(&state->files.front())) state->metadata = first->header().metadata;
   if (!beside || !sameFolder(beside->shown(), layout.folder)) beside = std::make_shared<FolderCompanions>(layout.folder);
   if (auto config = readConfig(layout.folder, *beside))
     state->config = std::move(*config);
@@ -179,6 +177,12 @@ const std::filesystem::path& Checkpoint::fileOf(const TensorInfo& tensor) const 
   return pathOf(m_state->files.at(tensor.file));
 }
 
+const std::map<std::string, std::string>& Checkpoint::metadataOf(const TensorInfo& tensor) const {
+  static const std::map<std::string, std::string> kNone;
+  const auto* file = std::get_if<SafetensorsFile>(&m_state->files.at(tensor.file));
+  return file ? file->header().metadata : kNone;
+}
+
 std::vector<std::filesystem::path> Checkpoint::files() const {
   auto files = m_state->layout.shards;
   if (!m_state->layout.index.empty()) files.push_back(m_state->layout.index);
@@ -186,7 +190,7 @@ std::vector<std::filesystem::path> Checkpoint::files() const {
 }
 
 std::uint64_t Checkpoint::totalBytes() const { return m_state->totalBytes; }
-const std::map<std::string, std::string>& Checkpoint::metadata() const { return m_state->metadata; }
+const std::string& Checkpoint::indexMetadata() const { return m_state->layout.indexMetadata; }
 const GgufFile* Checkpoint::gguf() const { return std::get_if<GgufFile>(&m_state->files.front()); }
 const nlohmann::json& Checkpoint::config() const { return m_state->config; }
 const std::optional<Error>& Checkpoint::configError() const { return m_state->configError; }

@@ -38,9 +38,11 @@ class Checkpoint {
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const;  ///< in natural order of their names
   [[nodiscard]] const TensorInfo* find(std::string_view name) const;
   [[nodiscard]] const std::filesystem::path& fileOf(const TensorInfo& tensor) const;
-  [[nodiscard]] std::vector<std::filesystem::path> files() const;            ///< with the tensors (and index, if any)
-  [[nodiscard]] std::uint64_t totalBytes() const;                            ///< of all tensors
-  [[nodiscard]] const std::map<std::string, std::string>& metadata() const;  ///< of the first file
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;  ///< with the tensors (and index, if any)
+  [[nodiscard]] std::uint64_t totalBytes() const;                  ///< of all tensors
+  /// `__metadata__` of the file that holds `tensor`; empty where the format has none.
+  [[nodiscard]] const std::map<std::string, std::string>& metadataOf(const TensorInfo& tensor) const;
+  [[nodiscard]] const std::string& indexMetadata() const;  ///< "metadata" of the index, a JSON object; empty without one
   [[nodiscard]] const GgufFile* gguf() const;  ///< the first file, which has the metadata, where it is a GGUF file; else null
   /// The parsed config.json, an object; null when the folder has none, or one that is no JSON object: see configError().
   [[nodiscard]] const nlohmann::json& config() const;

@@ -53,16 +53,17 @@ Result<WeightsLayout> fromIndex(const fs::path& path) {
     shards.insert(std::move(file));
   }
   layout.shards.assign(shards.begin(), shards.end());
+  if (const auto said = index.find("metadata"); said != index.end() && said->is_object()) layout.indexMetadata = said->dump();
   return layout;
 }
 
 /// All parts of what this file is one of.
 WeightsLayout ggufFiles(const fs::path& path) {
-  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, ggufParts(path)};
+  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {}, ggufParts(path)};
 }
 
 WeightsLayout singleFile(const fs::path& path) {
-  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {path}};
+  return {path.has_parent_path() ? path.parent_path() : fs::path("."), {}, {}, {path}};
 }
 
 /// What trainers save beside the weights, by torch.save too.

@@ -2,6 +2,7 @@
 #pragma once
 /// Which files hold a checkpoint's tensors: found by name in a folder, or listed by an index.
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace deltascope {
 struct WeightsLayout {
   std::filesystem::path folder;               ///< of the configuration files
   std::filesystem::path index;                ///< `*.safetensors.index.json` or `*.bin.index.json`, or empty
+  std::string indexMetadata;                  ///< what the index says of itself, a JSON object, or empty
   std::vector<std::filesystem::path> shards;  ///< each once; sorted when from an index, and parts of a GGUF file
 };
 

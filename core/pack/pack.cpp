@@ -21,6 +21,7 @@ PayloadPlan payloadPlan(const PackSources& sources, const PackPlan& plan, const 
   payload.manifest.facts = factsOf(sources);
   if (!companions.leftOut.empty()) payload.manifest.facts[kLeftOutFact] = describeLeftOut(companions.leftOut, kLeftOutNames);
   payload.manifest.shards = shardsOf(sources);
+  payload.manifest.headers = headersOf(sources, payload.manifest.shards);
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const auto& tensor = plan.tensors[i];
     TensorStats row = sources.tensors()[i].stats;

@@ -96,4 +96,17 @@ ShardLayout shardsOf(const PackSources& sources) {
   return {shards.begin(), shards.end()};
 }
 
+std::optional<FinalHeaders> headersOf(const PackSources& sources, const ShardLayout& shards) {
+  const Checkpoint* const final = sources.finalCheckpoint();
+  if (!final || shards.empty()) return std::nullopt;
+  FinalHeaders headers;
+  headers.index = final->indexMetadata();
+  for (const auto& [file, names] : shards) {
+    const TensorInfo* const any = names.empty() ? nullptr : final->find(names.front());
+    if (!any || !final->fileOf(*any).string().ends_with(kSuffix)) return std::nullopt;
+    headers.files.push_back(final->metadataOf(*any));
+  }
+  return headers;
+}
+
 }  // namespace deltascope

@@ -14,4 +14,8 @@ namespace deltascope {
 /// Every file of the final with its tensors. Empty where the final's files are not known.
 [[nodiscard]] ShardLayout shardsOf(const PackSources& sources);
 
+/// What the final's files say beside their tensors, one for each of `shards`, which shardsOf gave. Nothing where the final has
+/// no files of its own, or is of another kind than safetensors.
+[[nodiscard]] std::optional<FinalHeaders> headersOf(const PackSources& sources, const ShardLayout& shards);
+
 }  // namespace deltascope

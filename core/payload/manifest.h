@@ -18,8 +18,9 @@ struct Manifest {
   std::vector<TensorStats> tensors;
   std::map<std::string, std::string> facts;
   ShardLayout shards;
-  std::vector<Companion> companions;  ///< of a plan: path and bytes; the rest comes with writing
-  int fileVersion = 0;                ///< as read; writing takes version()
+  std::optional<FinalHeaders> headers;  ///< one for each of `shards`
+  std::vector<Companion> companions;    ///< of a plan: path and bytes; the rest comes with writing
+  int fileVersion = 0;                  ///< as read; writing takes version()
 
   /// The least version of the format that says all this.
   [[nodiscard]] int version() const;

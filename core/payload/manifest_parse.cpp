@@ -123,6 +123,32 @@ Result<std::map<std::string, std::string>> readFacts(const ManifestPlace& contex
   return facts;
 }
 
+/// What older files do not say, and other versions need not.
+Result<std::optional<FinalHeaders>> readHeaders(const ManifestPlace& context,
+                                                const std::map<std::string, std::string>& metadata, const ShardLayout& shards) {
+  const auto found = metadata.find("deltascope.headers");
+  if (found == metadata.end()) return std::nullopt;
+  DELTASCOPE_ASSIGN(const json object, parseJson(found->second, context.path, JsonRules::Strict));
+  const auto files = object.is_object() ? object.find("files") : object.end();
+  if (files == object.end() || !files->is_array() || files->size() != shards.size())
+    return context.corrupt({}, "the list of headers is not one for each shard");
+  FinalHeaders headers;
+  for (const auto& file : *files) {
+    if (!file.is_object()) return context.corrupt({}, "the header of a shard is not an object");
+    auto& texts = headers.files.emplace_back();
+    for (const auto& [key, value] : file.items()) {
+      if (!value.is_string())
+        return context.corrupt({}, "the entry " + printable(key, 80) + " of a shard's header is not text");
+      texts.emplace(key, value.get<std::string>());
+    }
+  }
+  if (const auto index = object.find("index"); index != object.end()) {
+    if (!index->is_object()) return context.corrupt({}, "the index's own entry among the headers is not an object");
+    headers.index = index->dump();
+  }
+  return headers;
+}
+
 Result<std::vector<Companion>> readCompanions(const ManifestPlace& context, const std::map<std::string, std::string>& metadata,
                                               const ShardLayout& shards) {
   std::vector<Companion> companions;
@@ -186,6 +212,7 @@ Result<Manifest> parseManifest(const std::map<std::string, std::string>& metadat
   DELTASCOPE_TRY(readStates(context, metadata, manifest.tensors));
   DELTASCOPE_ASSIGN(manifest.facts, readFacts(context, metadata));
   DELTASCOPE_ASSIGN(manifest.shards, readShards(context, shards, manifest.tensors));
+  DELTASCOPE_ASSIGN(manifest.headers, readHeaders(context, metadata, manifest.shards));
   DELTASCOPE_ASSIGN(manifest.companions, readCompanions(context, metadata, manifest.shards));
   DELTASCOPE_ASSIGN(const std::string fingerprint, text(context, metadata, "deltascope.base"));
   const auto full = metadata.find("deltascope.fingerprint");

@@ -92,6 +92,12 @@ json companionRows(const std::vector<Companion>& companions) {
   return rows;
 }
 
+json headerRows(const FinalHeaders& headers) {
+  json object{{"files", headers.files}};
+  if (!headers.index.empty()) object["index"] = json::parse(headers.index);
+  return object;
+}
+
 }  // namespace
 
 int Manifest::version() const {
@@ -129,6 +135,7 @@ Result<std::string> renderHeader(const Manifest& manifest, std::span<const Strea
   };
   if (const auto states = stateRuns(manifest.tensors)) metadata.emplace("deltascope.states", states->dump());
   if (!manifest.companions.empty()) metadata.emplace("deltascope.companions", companionRows(manifest.companions).dump());
+  if (manifest.headers) metadata.emplace("deltascope.headers", headerRows(*manifest.headers).dump());
   metadata.emplace("deltascope.checksum", metadataChecksum(metadata));
   std::string text = "{\"__metadata__\":" + json(metadata).dump();
   for (const auto& stream : streams) text.append(streamEntry(stream.name, stream.end - stream.begin, stream.begin, stream.end));

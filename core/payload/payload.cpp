@@ -58,6 +58,8 @@ const std::vector<std::pair<std::string, std::vector<std::string>>>& Payload::sh
   return m_state->manifest.shards;
 }
 
+const std::optional<FinalHeaders>& Payload::headers() const { return m_state->manifest.headers; }
+
 const TensorStats* Payload::find(std::string_view name) const {
   const auto& tensors = m_state->manifest.tensors;
   const auto found = std::lower_bound(tensors.begin(), tensors.end(), name,

@@ -96,6 +96,13 @@ inline constexpr std::uint64_t kMostCompanionBytes = std::uint64_t{1} << 30;
 /// "entropy: 6.71 bits/weight, the smallest of entropy 6.71, bitpack 7.20, zstd 7.41": why this codec, in words.
 [[nodiscard]] std::string explainChoice(const TensorStats& stats);
 
+/// What the final's files say beside their tensors: `__metadata__` of each file, in the order of shards(), and the "metadata"
+/// of their index, a JSON object, or empty where they have none.
+struct FinalHeaders {
+  std::vector<std::map<std::string, std::string>> files;
+  std::string index;
+};
+
 /// A payload opened for reading. Threads: const members may be called concurrently. Untrusted bytes: every range was checked
 /// against the file, every size against its shape; chunks are verified against their checksum before they are decoded.
 class Payload {
@@ -115,6 +122,8 @@ class Payload {
   [[nodiscard]] const std::map<std::string, std::string>& facts() const;  ///< tool, options, base name … as stored, for display
   /// How the final checkpoint was laid out: file name → tensor names; unpack writes the same shards. May be empty.
   [[nodiscard]] const std::vector<std::pair<std::string, std::vector<std::string>>>& shards() const;
+
+  [[nodiscard]] const std::optional<FinalHeaders>& headers() const;  ///< unpack writes them again; not known of older files
 
   /// Files of the final beside its weights, in the order they were written; open() does not read them.
   [[nodiscard]] const std::vector<Companion>& companions() const;

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::map<std::string, std::string> kMetadata{{"format", "pt"}};  // transformers asks for it
+const std::map<std::string, std::string> kUnknown{{"format", "pt"}};  // transformers asked for it once
 
 bool isInside(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
@@ -102,8 +102,15 @@ Result<void> UnpackOutput::openShards(const Payload& payload) {
   for (std::size_t i = 0; i < tensors.size(); ++i) indices.emplace(tensors[i].name, i);
 
   auto layout = payload.shards();
-  if (!m_folder || layout.empty()) layout.assign(1, {m_folder ? "model.safetensors" : made().filename().string(), m_names});
-  for (const auto& [file, names] : layout) {
+  FinalHeaders headers = payload.headers().value_or(FinalHeaders{{layout.size(), kUnknown}, {}});
+  if (!m_folder || layout.empty()) {
+    layout.assign(1, {m_folder ? "model.safetensors" : made().filename().string(), m_names});
+    if (headers.files.empty()) headers.files.push_back(kUnknown);
+    for (auto& file : headers.files) headers.files.front().merge(file);
+  }
+  m_indexMetadata = headers.index;
+  for (std::size_t at = 0; at < layout.size(); ++at) {
+    const auto& [file, names] = layout[at];
     std::vector<TensorSpec> specs;
     for (const auto& name : names) {
       const std::size_t index = indices.at(name);
@@ -111,7 +118,7 @@ Result<void> UnpackOutput::openShards(const Payload& payload) {
       specs.push_back(spec(index));
     }
     const fs::path path = m_folder ? m_folder->path() / file : made();
-    DELTASCOPE_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::create(path, std::move(specs), kMetadata));
+    DELTASCOPE_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::create(path, std::move(specs), headers.files[at]));
     m_shards.push_back(std::move(writer));
     m_shardNames.push_back(file);
   }
@@ -134,10 +141,12 @@ std::string UnpackOutput::indexName() const { return indexStem(m_shardNames.fron
 
 Result<void> UnpackOutput::writeIndex() const {
   if (m_shards.size() < 2) return {};
-  nlohmann::ordered_json index;
-  index["metadata"]["total_size"] = m_bytes;
+  nlohmann::json index;  // its keys are in order, as transformers writes them
+  if (m_indexMetadata.empty())
+    index["metadata"]["total_size"] = m_bytes;
+  else
+    index["metadata"] = nlohmann::json::parse(m_indexMetadata);
   auto& map = index["weight_map"];
-  map = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < m_names.size(); ++i) map[m_names[i]] = m_shardNames[m_shardOf[i]];
   return writeTextFile(m_folder->path() / indexName(), index.dump(2) + "\n");
 }

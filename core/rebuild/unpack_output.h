@@ -49,6 +49,7 @@ class UnpackOutput {
   std::vector<std::size_t> m_shardOf;  ///< by tensor
   std::vector<std::string> m_names;    ///< by tensor
   std::uint64_t m_bytes = 0;
+  std::string m_indexMetadata;  ///< JSON; empty where the final's is not known
 };
 
 }  // namespace deltascope

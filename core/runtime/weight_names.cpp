@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/weight_names.h"
 
+#include <algorithm>
+#include <map>
+
 namespace deltascope {
 namespace {
 
@@ -17,10 +20,23 @@ ModelNames namesIn(const BaseModel& base) {
 }
 
 /// safetensors' save_model stores shared tensors once, and the other name as metadata: its value is the name that is stored.
-bool isAlias(const Checkpoint& checkpoint, const std::string& missing, const std::string& stored) {
-  for (const auto& [name, target] : checkpoint.metadata())
-    if (withoutWrappers(name).ends_with(missing) && target == stored) return true;
-  return false;
+bool isAlias(const std::map<std::string, std::string>& metadata, const std::string& missing, const std::string& stored) {
+  return std::ranges::any_of(
+      metadata, [&](const auto& entry) { return withoutWrappers(entry.first).ends_with(missing) && entry.second == stored; });
+}
+
+/// Of the file that holds this tensor of the final, as the last payload tells it or the checkpoint has it.
+std::map<std::string, std::string> metadataOf(const Variant& variant, const std::string& stored) {
+  const Payload* const payload = variant.payloads.empty() ? nullptr : variant.payloads.back().get();
+  if (payload && payload->headers()) {
+    for (std::size_t i = 0; i < payload->shards().size(); ++i)
+      if (std::ranges::find(payload->shards()[i].second, stored) != payload->shards()[i].second.end())
+        return payload->headers()->files[i];
+    return {};
+  }
+  if (!variant.base) return {};
+  const TensorInfo* const tensor = variant.base->checkpoint().find(stored);
+  return tensor ? variant.base->checkpoint().metadataOf(*tensor) : std::map<std::string, std::string>{};
 }
 
 }  // namespace
@@ -35,9 +51,8 @@ WeightNames::WeightNames(const Variant& variant) {
   const std::string headName = weightName(WeightRole::Head);
   const auto* head = final().stored(headName);
   const auto* embedding = final().stored(weightName(WeightRole::Embedding));
-  const bool aliased =
-      variant.payloads.empty() && base && !(head && embedding) &&
-      ((head && isAlias(*base, "embed_tokens.weight", *head)) || (embedding && isAlias(*base, headName, *embedding)));
+  const bool aliased = !(head && embedding) && ((head && isAlias(metadataOf(variant, *head), "embed_tokens.weight", *head)) ||
+                                                (embedding && isAlias(metadataOf(variant, *embedding), headName, *embedding)));
   m_tied = (variant.config.tiedEmbeddings || aliased) && !(head && embedding);
   m_headAlone = m_tied && head;
 }

@@ -80,7 +80,7 @@ class TestCheckpoint : public QObject {
     const auto checkpoint = Checkpoint::open(DELTASCOPE_DEMO "/chat");
     QVERIFY2(checkpoint, checkpoint ? "" : checkpoint.error().message.c_str());
     QCOMPARE(checkpoint->files().size(), std::size_t(4));
-    QCOMPARE(checkpoint->metadata().at("format"), std::string("pt"));
+    QCOMPARE(checkpoint->metadataOf(checkpoint->tensors().front()).at("format"), std::string("pt"));
     QCOMPARE(checkpoint->config()["hidden_size"], nlohmann::json(256));
     const auto* const embedding = checkpoint->find("model.embed_tokens.weight");
     QVERIFY(embedding);

@@ -80,7 +80,9 @@ inline void writeModel(const fs::path& folder, const std::vector<TensorData>& te
   take(writeTextFile(folder / "config.json", kConfigText));
   take(writeTextFile(folder / "tokenizer_config.json", "{\"model_max_length\": 2048}\n"));
   if (shards == 1) return writeFile(folder / "model.safetensors", tensors);
-  nlohmann::json index{{"metadata", {{"total_size", 0}}}, {"weight_map", nlohmann::json::object()}};
+  std::uint64_t total = 0;
+  for (const auto& tensor : tensors) total += tensor.bytes.size();
+  nlohmann::json index{{"metadata", {{"total_size", total}}}, {"weight_map", nlohmann::json::object()}};
   std::vector<std::vector<TensorData>> parts(shards);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::size_t shard = i * shards / tensors.size();
@@ -90,7 +92,7 @@ inline void writeModel(const fs::path& folder, const std::vector<TensorData>& te
   }
   for (std::size_t shard = 0; shard < shards; ++shard)
     writeFile(folder / QString::asprintf("model-%05zu-of-%05zu.safetensors", shard + 1, shards).toStdString(), parts[shard]);
-  take(writeTextFile(folder / "model.safetensors.index.json", index.dump(2)));
+  take(writeTextFile(folder / "model.safetensors.index.json", index.dump(2) + "\n"));
 }
 
 /// Names and kinds of tensors as a Llama has them, two layers of odd sizes, and what else a file may hold.

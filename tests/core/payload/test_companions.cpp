@@ -228,6 +228,15 @@ void TestCompanions::refusesLists_data() {
       "a stream that the manifest does not know");
   add(
       "version 1", [](json& h) { h["__metadata__"]["deltascope.version"] = "1"; }, "a stream that the manifest does not know");
+  const auto headers = [](const char* text) { return [text](json& h) { h["__metadata__"]["deltascope.headers"] = text; }; };
+  add("headers that are no JSON", headers("{{"), "");
+  add("headers that are a list", headers("[]"), "not one for each shard");
+  add("headers without files", headers("{}"), "not one for each shard");
+  add("headers of more files than there are", headers(R"({"files": [{}, {}, {}, {}]})"), "not one for each shard");
+  add("headers of a shard that are a list", headers(R"({"files": [{}, []]})"), "not an object");
+  add("headers with a number", headers(R"({"files": [{}, {"a": 1}]})"), "the entry a of a shard's header is not text");
+  add("headers with a key twice", headers(R"({"files": [{}, {"a": "1", "a": "2"}]})"), "");
+  add("an index that says a text", headers(R"({"files": [{}, {}], "index": "x"})"), "is not an object");
   add("a path outside", inRow(0, [](json& r) { r[0] = "../x"; }), "bad file name");
   add("a path with a control character", inRow(0, [](json& r) { r[0] = "a\x1b[31m"; }), "bad file name");
   add("a path twice", inRow(1, [](json& r) { r[0] = "Tokenizer.json"; }), "bad file name");

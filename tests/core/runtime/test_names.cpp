@@ -180,6 +180,37 @@ class TestNames : public QObject {
     }
   }
 
+  /// The head alone, with the embedding as its alias in the metadata of its file, and a config that ties nothing.
+  void payloadsKnowTheAliasesOfTheirFinal() {
+    const QTemporaryDir folder;
+    const fs::path path = folder.path().toStdString();
+    auto row = json::parse(R"({"model":"qwen2-tied","config":{"tie_word_embeddings":false},
+      "rename":[["model.embed_tokens.weight","lm_head.weight"]],
+      "metadata":{"format":"pt","model.embed_tokens.weight":"lm_head.weight"}})");
+    write(row, path / "final");
+    row["noise"] = {"lm_head.weight"};
+    row.erase("metadata");
+    write(row, path / "base");
+    PackRequest request;
+    request.base = path / "base";
+    request.final = path / "final";
+    request.out = path / "final.delta.safetensors";
+    take(pack(request, {}));
+    QVERIFY(!greedy(path / "base", {}));
+    const auto hash = [](const LoadRequest& load) {
+      GenerateRequest generate;
+      generate.prompt = {1, 2, 3, 4, 5};
+      generate.maxNewTokens = 8;
+      generate.ignoreEnd = true;
+      return take(take(Session::create(take(Model::load(load, {}))))->generate(generate, {})).logitsHash;
+    };
+    LoadRequest exact, rebuilt;
+    exact.path = path / "final";
+    rebuilt.path = path / "base";
+    rebuilt.payloads = {request.out};
+    QCOMPARE(hash(rebuilt), hash(exact));
+  }
+
   void layersThatAreNotUsedAreNoted() {
     for (const int layers : {1, 2}) {
       const QTemporaryDir folder;
