@@ -16,6 +16,9 @@ struct CliRun {
   [[nodiscard]] QStringList errorLines() const { return QString::fromUtf8(err).split('\n', Qt::SkipEmptyParts); }
 };
 
+/// How many times longer than usual a test waits for what must happen.
+inline constexpr int kPatience = DELTASCOPE_TEST_PATIENCE;
+
 /// `prepare` runs in the child before the program starts (limits).
 inline CliRun runCli(const QStringList& arguments, const QString& folder = {}, const std::function<void()>& prepare = {},
                      const QProcessEnvironment& environment = QProcessEnvironment::systemEnvironment()) {
@@ -25,7 +28,7 @@ inline CliRun runCli(const QStringList& arguments, const QString& folder = {}, c
   if (prepare) process.setChildProcessModifier(prepare);
   process.start(DELTASCOPE_CLI, arguments);
   CliRun run;
-  if (!process.waitForFinished(120'000) || process.exitStatus() != QProcess::NormalExit) {
+  if (!process.waitForFinished(kPatience * 120'000) || process.exitStatus() != QProcess::NormalExit) {
     qWarning("deltascope-cli did not end normally: %s", qPrintable(process.errorString()));
     process.kill();
     process.waitForFinished();

@@ -2,6 +2,8 @@
 // Answers with drafts are those without, in every bit; and how many drafts are made.
 #include <QtTest>
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "core/pack/pack.h"
 #include "core/runtime/draft_pace.h"
@@ -208,18 +210,23 @@ void TestDrafts::changesNoBit() {
   for (const Tokens& prompt : {kPrompt, kRepeats}) {
     GenerateRequest request = asking(prompt, 18);
     request.sampling = {temperature, 0, topP, 0, penalty, 7};
-    session.clear();
-    const auto without = session.generate(request, {});
-    QVERIFY2(without, without ? "" : describe(without.error()).c_str());
-    QCOMPARE(without->drafted, 0u);
-    QCOMPARE(without->exactPasses, 17u);
+    static std::map<std::tuple<Placement, float, Tokens>, Generation> answers;  // without drafts
+    const auto [without, asked] = answers.try_emplace({placement, temperature, prompt});
+    if (asked) {
+      session.clear();
+      auto plain = session.generate(request, {});
+      QVERIFY2(plain, plain ? "" : describe(plain.error()).c_str());
+      without->second = std::move(*plain);
+      QCOMPARE(without->second.drafted, 0u);
+      QCOMPARE(without->second.exactPasses, 17u);
+    }
     request.draft = {source, std::uint32_t(tokens)};
     session.clear();
     std::uint32_t shown = 0;
     request.onToken = [&](const TokenEvent& event) { shown += event.drafted; };
     const auto with = session.generate(request, {});
     QVERIFY2(with, with ? "" : describe(with.error()).c_str());
-    compareAnswers(*with, *without);
+    compareAnswers(*with, without->second);
     QCOMPARE(shown, with->accepted);
     QCOMPARE(with->exactPasses + with->accepted, 17u);
     QVERIFY(with->accepted <= with->drafted);
