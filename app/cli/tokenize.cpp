@@ -76,7 +76,7 @@ int tokenizeLines(const Tokenizer& tokenizer, const Options& options, const std:
 Result<Tokenizer> openTokenizer(const Options& options) {
   DELTASCOPE_ASSIGN(const auto path, resolveModel(options.model));
   const auto stages = options.fileStages ? TokenizerStages::File : TokenizerStages::AsTransformers;
-  if (!path.string().ends_with(".delta.safetensors")) return Tokenizer::open(path, stages);
+  if (!path.string().ends_with(".delta.safetensors") && !isGgufName(path)) return Tokenizer::open(path, stages);
   LoadRequest request;
   request.path = path;
   request.base = options.base;
@@ -89,7 +89,9 @@ Result<Tokenizer> openTokenizer(const Options& options) {
 void addTokenize(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("tokenize", "the token ids of a text, as the model's tokenizer makes them");
-  command->add_option("MODEL_DIR", options->model, "folder, tokenizer.json, payload or Hub id")->type_name("")->required();
+  command->add_option("MODEL_DIR", options->model, "folder, tokenizer.json, payload, GGUF file or Hub id")
+      ->type_name("")
+      ->required();
   command->add_option("--base", options->base, "the base of a payload that carries no tokenizer")->type_name("MODEL");
   CLI::Option* text = command->add_option("--text", options->text, "text to encode")->type_name("T");
   CLI::Option* lines =

@@ -65,6 +65,8 @@ Result<TensorFile> openShard(const std::filesystem::path& shard) {
 
 Result<TensorFile> openListed(const std::filesystem::path& shard, const std::filesystem::path& index) {
   auto file = openShard(shard);
+  if (!file && file.error().code == ErrorCode::NotFound && isGgufName(shard) && !isNamed(shard))
+    return fail(ErrorCode::NotFound, at({shard, {}, {}}, "this part of the model is missing"), downloadAgain(shard));
   if (file || index.empty() || file.error().code != ErrorCode::NotFound || isNamed(shard)) return file;
   return fail(ErrorCode::NotFound, at({shard, {}, {}}, "is missing, " + index.filename().string() + " names it"),
               downloadAgain(shard));

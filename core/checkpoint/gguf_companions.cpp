@@ -10,7 +10,8 @@ namespace deltascope {
 
 bool GgufCompanions::holds(std::string_view name) const {
   if (name == kConfigFile) return true;
-  return (name == kTokenizerFile || name == kTokenizerConfigFile) && hasGgufTokenizer(*m_model->gguf());
+  if (name == kTokenizerFile) return m_model->gguf()->metadata().contains("tokenizer.ggml.model");
+  return name == kTokenizerConfigFile && hasGgufTokenizer(*m_model->gguf());
 }
 
 Result<std::string> GgufCompanions::load(std::string_view name, std::uint64_t limit) const {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -24,6 +25,12 @@ constexpr std::array kSizes{Field{"embedding_length", "hidden_size"},
                             Field{"attention.key_length", "head_dim"},
                             Field{"context_length", "max_position_embeddings"}};
 constexpr std::array kNumbers{Field{"attention.layer_norm_rms_epsilon", "rms_norm_eps"}, Field{"rope.freq_base", "rope_theta"}};
+
+bool hasAny(const Checkpoint& model, std::initializer_list<std::string_view> endings) {
+  return std::ranges::any_of(model.tensors(), [&](const TensorInfo& tensor) {
+    return std::ranges::any_of(endings, [&](std::string_view ending) { return tensor.name.ends_with(ending); });
+  });
+}
 
 /// What each frequency is divided by, where the file says it in a tensor: the scaling of Llama 3.1 and later.
 Result<json> frequencyScaling(const Checkpoint& model, const TensorInfo& tensor, std::uint64_t positions) {
@@ -77,11 +84,32 @@ Result<void> checkHeads(const Checkpoint& model, const std::string& prefix, cons
   return {};
 }
 
+/// What YaRN's own keys say. One that would change what its scale does is refused: config.json has no word for it.
+Result<void> yarnFields(const Checkpoint& model, const std::string& prefix, json& scaling) {
+  constexpr std::array kFields{Field{"rope.scaling.yarn_beta_fast", "beta_fast"},
+                               Field{"rope.scaling.yarn_beta_slow", "beta_slow"}};
+  for (const auto& [there, here] : kFields) {
+    DELTASCOPE_ASSIGN(const auto number, finiteIn(model, prefix + std::string(there)));
+    if (number && *number >= 0) scaling[std::string(here)] = *number;  // below 0: the default
+  }
+  for (const auto& [key, neutral] :
+       {std::pair{"rope.scaling.yarn_ext_factor", 1.0}, std::pair{"rope.scaling.yarn_attn_factor", 1.0},
+        std::pair{"rope.scaling.attn_factor", 1.0}, std::pair{"rope.scaling.yarn_log_multiplier", 0.0}}) {
+    DELTASCOPE_ASSIGN(const auto number, finiteIn(model, prefix + key));
+    if (number && *number >= 0 && *number != neutral)
+      return fail(ErrorCode::Unsupported,
+                  at({model.path(), {}, {}}, "its " + prefix + key + " is not the usual one: such models cannot be run here"));
+  }
+  return {};
+}
+
 Result<json> scaling(const Checkpoint& model, const std::string& prefix, const json& config) {
   const auto& metadata = model.gguf()->metadata();
   if (const auto* factors = model.find("rope_freqs.weight"))
     return frequencyScaling(model, *factors, config.value("max_position_embeddings", std::uint64_t{0}));
   const auto* type = textIn(metadata, prefix + "rope.scaling.type");
+  if (!type && metadata.contains(prefix + "rope.scaling.type"))
+    return fail(ErrorCode::Corrupt, at({model.path(), {}, {}}, "its " + prefix + "rope.scaling.type is not a text"));
   DELTASCOPE_ASSIGN(auto factor, finiteIn(model, prefix + "rope.scaling.factor"));
   if (!factor) {
     DELTASCOPE_ASSIGN(factor, finiteIn(model, prefix + "rope.scale_linear"));  // what older files have
@@ -91,6 +119,7 @@ Result<json> scaling(const Checkpoint& model, const std::string& prefix, const j
   if (factor) scaling["factor"] = *factor;
   if (const auto positions = wholeIn(metadata, prefix + "rope.scaling.original_context_length"))
     scaling["original_max_position_embeddings"] = *positions;
+  if (type && *type == "yarn") DELTASCOPE_TRY(yarnFields(model, prefix, scaling));
   return scaling;
 }
 
@@ -125,7 +154,8 @@ Result<json> configFromGguf(const Checkpoint& model) {
   if (const auto* embedding = model.find("token_embd.weight"); embedding && !embedding->shape.empty())
     config["vocab_size"] = embedding->shape.front();
   config["tie_word_embeddings"] = model.find("output.weight") == nullptr;
-  config["attention_bias"] = model.find("blk.0.attn_q.bias") != nullptr;
+  config["attention_bias"] = hasAny(model, {".attn_q.bias", ".attn_k.bias", ".attn_v.bias", ".attn_output.bias"});
+  config["mlp_bias"] = hasAny(model, {".ffn_gate.bias", ".ffn_up.bias", ".ffn_down.bias"});
   if (const auto end = wholeIn(metadata, "tokenizer.ggml.eos_token_id")) {
     json ends{*end};
     if (const auto turn = wholeIn(metadata, "tokenizer.ggml.eot_token_id"); turn && turn != end) ends.push_back(*turn);

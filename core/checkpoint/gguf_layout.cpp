@@ -68,6 +68,7 @@ bool isWholeGguf(const std::filesystem::path& path) {
 }
 
 Result<void> checkGgufParts(std::span<const GgufFile* const> parts) {
+  std::uint64_t there = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto number = wholeIn(parts[i]->metadata(), "split.no"), count = wholeIn(parts[i]->metadata(), "split.count");
     if (!count || *count <= 1) {
@@ -81,7 +82,14 @@ Result<void> checkGgufParts(std::span<const GgufFile* const> parts) {
                                                      " of " + std::to_string(*count) + ", its name that it is part " +
                                                      std::to_string(i + 1) + " of " + std::to_string(parts.size())),
                   "give the parts back the names that they were published under");
+    there += parts[i]->tensors().size();
   }
+  const auto all = wholeIn(parts.front()->metadata(), "split.tensors.count");
+  if (all && *all != there)
+    return fail(ErrorCode::Corrupt,
+                at({parts.front()->path(), {}, {}},
+                   "says that the parts have " + formatCount(*all) + " tensors, they have " + formatCount(there)),
+                "take all parts from one place");
   return {};
 }
 

@@ -94,6 +94,16 @@ bool hasGgufTokenizer(const GgufFile& file) {
 
 Result<json> tokenizerFromGguf(const GgufFile& file) {
   const auto& metadata = file.metadata();
+  if (!hasGgufTokenizer(file)) {
+    const auto said = [&](const char* key) {
+      const auto* text = textIn(metadata, key);
+      return text ? printable(*text, 40) : std::string("not told");
+    };
+    return fail(ErrorCode::Unsupported,
+                at({file.path(), {}, {}}, "its tokenizer (tokenizer.ggml.model " + said("tokenizer.ggml.model") + ", pre " +
+                                              said("tokenizer.ggml.pre") + ") cannot be run here"),
+                "give token ids, or the model as the base of a payload, whose final has a tokenizer.json");
+  }
   const Splitting& splitting = *splittingOf(metadata);
   DELTASCOPE_ASSIGN(const auto tokens, file.texts(*arrayIn(metadata, "tokenizer.ggml.tokens", true)));
   DELTASCOPE_ASSIGN(const auto merges, file.texts(*arrayIn(metadata, "tokenizer.ggml.merges", true)));

@@ -26,6 +26,10 @@ struct Change {
   auto operator<=>(const Change&) const = default;
 };
 
+bool fits(const NamedShape& final, const NamedShape& base) {
+  return *final.shape == *base.shape || mayGrow(*base.shape, *final.shape);
+}
+
 class Matcher {
  public:
   Matcher(const std::vector<NamedShape>& final, const std::vector<NamedShape>& base) {
@@ -50,10 +54,6 @@ class Matcher {
 
  private:
   using ByName = std::unordered_map<std::string, const NamedShape*>;
-
-  static bool fits(const NamedShape& final, const NamedShape& base) {
-    return *final.shape == *base.shape || mayGrow(*base.shape, *final.shape);
-  }
 
   template <class NameOf>
   static ByName index(const std::vector<const NamedShape*>& tensors, NameOf nameOf) {
@@ -140,6 +140,16 @@ class Matcher {
 std::map<std::string, std::string, std::less<>> otherNames(const std::vector<NamedShape>& final,
                                                            const std::vector<NamedShape>& base) {
   return Matcher(final, base).take();
+}
+
+std::size_t misfits(const std::vector<NamedShape>& final, const std::vector<NamedShape>& base) {
+  const ModelNames finalNames = namesOf(final), baseNames = namesOf(base);
+  std::unordered_map<std::string, const NamedShape*> byOwnName;
+  for (const auto& tensor : base) byOwnName.emplace(baseNames.own(tensor.name), &tensor);
+  return static_cast<std::size_t>(std::ranges::count_if(final, [&](const NamedShape& tensor) {
+    const auto found = byOwnName.find(finalNames.own(tensor.name));
+    return found != byOwnName.end() && !fits(tensor, *found->second);
+  }));
 }
 
 }  // namespace deltascope

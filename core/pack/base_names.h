@@ -21,4 +21,8 @@ struct NamedShape {
 [[nodiscard]] std::map<std::string, std::string, std::less<>> otherNames(const std::vector<NamedShape>& final,
                                                                          const std::vector<NamedShape>& base);
 
+/// How many tensors of `final` have their counterpart in `base` by the names of a model's own weights, and in a shape that none
+/// of theirs can be made of.
+[[nodiscard]] std::size_t misfits(const std::vector<NamedShape>& final, const std::vector<NamedShape>& base);
+
 }  // namespace deltascope

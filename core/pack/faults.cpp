@@ -64,6 +64,14 @@ Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoi
           kIsThisTheModel};
 }
 
+Error anotherModels(const Checkpoint& final, const Checkpoint& base, std::uint64_t fitting, std::uint64_t misfits) {
+  return {
+      ErrorCode::Mismatch,
+      at({base.path(), {}, {}}, "is another model than " + final.path().string() + ": of " + formatCount(fitting + misfits) +
+                                    " tensors that both have, " + formatCount(fitting) + " fit"),
+      kIsThisTheModel};
+}
+
 Error nothingShared(const Checkpoint& final, const Checkpoint& base) {
   const auto first = [](const Checkpoint& checkpoint) { return checkpoint.tensors().front().name; };
   std::string names;

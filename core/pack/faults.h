@@ -17,6 +17,9 @@ namespace deltascope {
 /// `shape`: of the base's tensor.
 [[nodiscard]] Error unlikeBase(const Checkpoint& final, const TensorInfo& info, const Checkpoint& base,
                                const std::vector<std::uint64_t>& shape);
+/// Most of what the base has by the final's names is of other shapes.
+[[nodiscard]] Error anotherModels(const Checkpoint& final, const Checkpoint& base, std::uint64_t fitting,
+                                  std::uint64_t misfits);
 [[nodiscard]] Error nothingShared(const Checkpoint& final, const Checkpoint& base);
 /// A word on weights of the shape [0], where there are some: no model has them, but a save that gathered nothing.
 [[nodiscard]] std::optional<std::string> emptyWeightsNote(const Checkpoint& final);

@@ -140,7 +140,8 @@ void PackSources::matchNames() {
   for (const auto& info : m_final->tensors()) final.push_back({info.name, &info.shape});
   for (const auto& weight : m_base->weights()) base.push_back({weight.name, weight.shape});
   m_otherNames = otherNames(final, base);
-  if (m_otherNames.empty()) return;
+  if (m_base->checkpoint().gguf()) m_misfits = misfits(final, base);
+  if (m_otherNames.empty() || m_base->checkpoint().gguf()) return;  // a GGUF file's names are always others
   const auto& [name, there] = *m_otherNames.begin();
   m_notes.push_back(formatCount(m_otherNames.size()) + (m_otherNames.size() == 1 ? " tensor has" : " tensors have") +
                     " another name in the base, such as " + printable(name) + ", there " + printable(there));
@@ -220,6 +221,7 @@ Result<void> PackSources::matchFinal() {
   if (!m_base || !m_final) return {};
   std::uint64_t shared = 0;
   for (const auto& tensor : m_tensors) shared += tensor.stats.base != BaseKind::None;
+  if (m_misfits > shared) return tl::make_unexpected(anotherModels(*m_final, m_base->checkpoint(), shared, m_misfits));
   if (shared == 0 && !m_tensors.empty())
     return tl::make_unexpected(m_unlike ? *m_unlike : nothingShared(*m_final, m_base->checkpoint()));
   noteWithoutBase();

@@ -81,6 +81,7 @@ class PackSources {
   LinearLayers m_layers{std::string()};
   std::uint64_t m_baseOnly = 0;
   std::vector<std::string> m_notes;
+  std::uint64_t m_misfits = 0;    ///< tensors that a GGUF base has in a shape that is not the final's
   std::optional<Error> m_unlike;  ///< why the first tensor that has another shape has no base
 };
 

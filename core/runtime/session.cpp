@@ -97,7 +97,7 @@ void Session::State::truncate(std::size_t length) {
 Result<void> Session::State::checkDrafts(const DraftRequest& asked) const {
   if (asked.source != DraftSource::Base || parts().store->base()) return {};
   return fail(ErrorCode::InvalidArgument, "the model has no base in memory that could draft",
-              "draft by lookup; weights that are static keep no base beside them");
+              "draft by lookup: weights that are static keep no base beside them, and blocks of a GGUF file do not draft");
 }
 
 /// Reads what the cache does not hold yet, at least the last token, whose logits are wanted. Returns how many it held.

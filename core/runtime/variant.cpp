@@ -237,6 +237,7 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
     variant->tensors.push_back(std::move(origin));
   }
   for (auto& origin : variant->tensors) DELTASCOPE_TRY(Tracer(*variant, origin, faults).trace());
+  DELTASCOPE_TRY(faults.refuseUnused());
   return variant;
 }
 

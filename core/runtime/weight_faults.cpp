@@ -2,6 +2,7 @@
 #include "core/runtime/weight_faults.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/units.h"
 #include "core/checkpoint/quant_method.h"
@@ -58,6 +59,20 @@ Result<void> WeightFaults::refuseUnmerged() const {
       return fail(ErrorCode::Unsupported,
                   at({checkpoint.fileOf(tensor), tensor.name, {}}, "is part of a LoRA that was saved beside the weights"),
                   "merge it with PEFT first: model.merge_and_unload().save_pretrained(folder)");
+  return {};
+}
+
+Result<void> WeightFaults::refuseUnused() const {
+  if (!m_variant.base || !m_variant.payloads.empty() || !m_variant.base->checkpoint().gguf()) return {};
+  std::set<std::string_view> used{"rope_freqs.weight"};  // of the configuration
+  for (const auto& origin : m_variant.tensors) used.insert(origin.baseName);
+  const auto& checkpoint = m_variant.base->checkpoint();
+  for (const auto& tensor : checkpoint.tensors())
+    if (!used.contains(tensor.name))
+      return fail(ErrorCode::Unsupported,
+                  at({checkpoint.fileOf(tensor), tensor.name, tensor.offset},
+                     "models of this architecture have no such weight here: without it the answers would be wrong"),
+                  "packing, verifying and unpacking work for every model");
   return {};
 }
 

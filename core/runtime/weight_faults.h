@@ -16,6 +16,9 @@ class WeightFaults {
 
   /// A LoRA beside the weights that it would change, saved without being merged.
   [[nodiscard]] Result<void> refuseUnmerged() const;
+  /// A GGUF file holds nothing that the model does not compute with: what is left over would be missed in silence. Call it once
+  /// all weights are traced.
+  [[nodiscard]] Result<void> refuseUnused() const;
   [[nodiscard]] Error missing(const std::filesystem::path& file, const WeightSpec& spec) const;
   [[nodiscard]] Error wrongShape(const std::filesystem::path& file, const WeightSpec& spec,
                                  const std::vector<std::uint64_t>& shape) const;

@@ -63,6 +63,26 @@ class TestGgufConfig : public QObject {
         [](GgufBytes& b) { return b.words("llama.rope.scaling.type", "yarn").real("llama.rope.scaling.factor", 2), 2u; });
     row("none", "rope_scaling", "null",
         [](GgufBytes& b) { return b.words("llama.rope.scaling.type", "none").real("llama.rope.scaling.factor", 2), 2u; });
+    const auto yarn = [](const char* key, float value) {
+      return [=](GgufBytes& b) {
+        return b.words("llama.rope.scaling.type", "yarn").real("llama.rope.scaling.factor", 2).real(key, value), 3u;
+      };
+    };
+    row("YaRN's fast rotations", "rope_scaling", R"({"beta_fast":16.0,"factor":2.0,"rope_type":"yarn"})",
+        yarn("llama.rope.scaling.yarn_beta_fast", 16));
+    row("YaRN's slow rotations", "rope_scaling", R"({"beta_slow":2.0,"factor":2.0,"rope_type":"yarn"})",
+        yarn("llama.rope.scaling.yarn_beta_slow", 2));
+    row("YaRN's usual factor", "rope_scaling", R"({"factor":2.0,"rope_type":"yarn"})",
+        yarn("llama.rope.scaling.yarn_attn_factor", 1));
+    const auto biased = [](const char* name, const char* key, const char* value, const char* tensor) {
+      GgufBytes bytes;
+      bytes.head(1, 3).words("general.architecture", "llama").value("llama.embedding_length", 16);
+      bytes.real("llama.attention.layer_norm_rms_epsilon", 1e-5f).tensor(tensor, {8}, 0, 0).data(32);
+      QTest::newRow(name) << QByteArray::fromStdString(bytes.all()) << key << value;
+    };
+    biased("biases of the feed-forward block", "mlp_bias", "true", "blk.0.ffn_up.bias");
+    biased("biases of attention", "attention_bias", "true", "blk.0.attn_v.bias");
+    biased("no biases there", "mlp_bias", "false", "blk.0.attn_v.bias");
     row("heads turn whole", "head_dim", "null", [](GgufBytes& b) { return b.value("llama.rope.dimension_count", 8), 1u; });
   }
   void saysWhatTheFileSays() {
@@ -95,6 +115,12 @@ class TestGgufConfig : public QObject {
         [](GgufBytes& b) { return b.value("llama.rope.dimension_count", 4), 1u; });
     row("values of another width", "its llama.attention.value_length is 4",
         [](GgufBytes& b) { return b.value("llama.attention.value_length", 4), 1u; });
+    row("YaRN of its own", "rope.scaling.yarn_attn_factor is not the usual one", [](GgufBytes& b) {
+      b.words("llama.rope.scaling.type", "yarn").real("llama.rope.scaling.factor", 2);
+      return b.real("llama.rope.scaling.yarn_attn_factor", 0.5f), 3u;
+    });
+    row("a kind of scaling that is a number", "rope.scaling.type is not a text",
+        [](GgufBytes& b) { return b.value("llama.rope.scaling.type", 1), 1u; });
     row("heads by layer", "head_count_kv is not one whole number", [](GgufBytes& b) {
       return b.list("llama.attention.head_count_kv", std::vector<std::uint32_t>{2, 1}), 1u;
     });

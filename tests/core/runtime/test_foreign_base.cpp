@@ -7,6 +7,7 @@
 #include "core/rebuild/unpack.h"
 #include "core/runtime/runtime.h"
 #include "core/source/base_model.h"
+#include "tests/core/checkpoint/gguf_bytes.h"
 #include "tests/core/models/packed.h"
 
 using namespace deltascope;
@@ -62,6 +63,8 @@ class TestForeignBase : public QObject {
   void aGgufFileRunsAlone();
   void aGgufFileIsShownByItsTypes();
   void aGgufFileIsNoFinal();
+  void aGgufFileOfAnotherModelIsRefused();
+  void whatAGgufFileHasMoreIsRefused();
   void isShownAsWhatItIs();
   void isNotQuantizedAgain();
 };
@@ -189,6 +192,44 @@ void TestForeignBase::aGgufFileIsNoFinal() {
 }
 
 /// The base alone runs as the library's decompression of it does.
+void TestForeignBase::aGgufFileOfAnotherModelIsRefused() {
+  QTemporaryDir folder;
+  const fs::path root = folder.path().toStdString();
+  writeModel(root / "final", smallLlama());
+  PackRequest request;
+  request.final = root / "final";
+  request.base = kGguf;
+  request.out = root / "own.delta.safetensors";
+  const auto packed = pack(request, {});
+  QVERIFY(!packed);
+  QCOMPARE(packed.error().code, ErrorCode::Mismatch);
+  const auto said = QString::fromStdString(describe(packed.error()));
+  QVERIFY2(said.contains("is another model than") && said.contains("tensors that both have"), qPrintable(said));
+  QVERIFY(!fs::exists(request.out));
+}
+
+/// A weight that this program does not compute with: the answers would be another model's.
+void TestForeignBase::whatAGgufFileHasMoreIsRefused() {
+  QTemporaryDir folder;
+  const fs::path path = fs::path(folder.path().toStdString()) / "model.gguf";
+  std::string bytes = take(readTextFile(kGguf));
+  const auto opened = take(Checkpoint::open(kGguf));
+  std::size_t first = bytes.size();  // of the entries of tensors: a name's length is before it
+  for (const auto& tensor : opened.tensors()) first = std::min(first, bytes.find(tensor.name) - sizeof(std::uint64_t));
+  const std::string name = "blk.0.attn_sinks.0123456.weight ";  // an entry of 64 bytes moves no offset
+  const auto entry = checkpoint_files::GgufBytes().tensor(name, {0}, 0, 0).all();
+  QCOMPARE(entry.size(), std::size_t{64});
+  bytes.insert(first, entry);
+  ++bytes[8];  // tensors
+  take(writeTextFile(path, bytes));
+  LoadRequest load;
+  load.path = path;
+  const auto model = Model::load(load, {});
+  QVERIFY(!model);
+  const auto said = QString::fromStdString(describe(model.error()));
+  QVERIFY2(said.contains("attn_sinks") && said.contains("have no such weight here"), qPrintable(said));
+}
+
 void TestForeignBase::isShownAsWhatItIs() {
   const auto shown = take(inspect(kInt4));
   std::size_t quantized = 0;

@@ -88,10 +88,11 @@ class TestGgufTokenizer : public QObject {
 
   void unknownWaysToSplitGiveNoTokenizer() {
     const auto files = filesOf("some-other");
-    QVERIFY(!files.has(kTokenizerFile) && !files.has(kTokenizerConfigFile));
+    QVERIFY(!files.has(kTokenizerConfigFile));
     const auto read = files.read(kTokenizerFile);
     QVERIFY(!read);
-    QCOMPARE(read.error().code, ErrorCode::NotFound);
+    QCOMPARE(read.error().code, ErrorCode::Unsupported);
+    QVERIFY(QString::fromStdString(read.error().message).contains("pre some-other"));
   }
 };
 
