@@ -93,7 +93,7 @@ void TestDemo::packsTheDemoOnceAndOpensIt() {
   QVERIFY(frame.find<QProgressBar>("demoProgress")->isVisible());
   QVERIFY(!frame.find("startTryDemo")->isEnabled());
   frame.trigger("actionDemo");  // not twice
-  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 120000);
+  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 2 * kMinute);
   QCOMPARE(window.currentPage(), QString("payload"));
   QCOMPARE(window.windowTitle(), QString("Deltascope – chat-nf4 (NF4 + delta)"));
   QCOMPARE(window.session().model()->totals.tensors, std::uint64_t{74});
@@ -110,7 +110,7 @@ void TestDemo::factsNameTheDemosTokenizer() {
   useRealEngine(frame);
   MainWindow& window = frame.open();
   frame.trigger("actionDemo");
-  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 120000);
+  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 2 * kMinute);
   frame.find<TensorView>("tensorTable")->selectTensors({0});
   const auto fact = [&frame] {
     for (const auto* label : frame.find<QScrollArea>("facts")->findChildren<QLabel*>())
@@ -128,7 +128,7 @@ void TestDemo::verifiesAndUnpacksTheDemo() {
   useRealEngine(frame);
   MainWindow& window = frame.open();
   frame.trigger("actionDemo");
-  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 120000);
+  QTRY_VERIFY_WITH_TIMEOUT(window.session().model(), 2 * kMinute);
   std::size_t verdicts = 0;
   connect(&window.session(), &ModelSession::verdictsArrived, this,
           [&](const std::vector<Verdict>& batch) { verdicts += batch.size(); });
@@ -159,7 +159,7 @@ void TestDemo::estimatesAndPacksByTheForm() {
   form.out = frame.scratch.filePath("packed");
   window.findChild<PackPage*>()->setForm(form);
   auto* table = frame.find<QTableView>("estimateTable");
-  QTRY_VERIFY_WITH_TIMEOUT(table->isVisible() && table->model()->rowCount() > 0, 120000);
+  QTRY_VERIFY_WITH_TIMEOUT(table->isVisible() && table->model()->rowCount() > 0, 2 * kMinute);
   QVERIFY(frame.find<QLabel>("estimateSummary")->text().startsWith("16.01 MiB → "));
   QVERIFY(frame.find<QLabel>("estimateSummary")->text().endsWith("% smaller than the final"));
   frame.trigger("actionPack");
