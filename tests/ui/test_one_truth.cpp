@@ -258,7 +258,7 @@ void TestOneTruth::inTheList(Frame& frame, const QString& file) {
   for (const auto& line : tableOf(bytesOf(frame.dialogs.save))) {
     if (line["file"] != file) continue;
     for (const RunFigure& one : runFigureTable()) {
-      if (one.id == Id::FirstToken) continue;  // has no column
+      if (one.id >= Id::FirstToken && one.id <= Id::VerifyTime) continue;  // have no column
       QVERIFY2(line.contains(wordsOf(one.key)), one.key.data());
       QCOMPARE(line[wordsOf(one.key)], exactly(one.id));
     }
