@@ -124,7 +124,7 @@ Result<std::vector<TokenId>> promptIds(const Options& o, LoadRequest& request) {
   if (!o.system.empty()) chat.messages.push_back({{"role", "system"}, {"content", o.system}});
   chat.messages.push_back({{"role", "user"}, {"content", o.prompt}});
   auto ids = text.encode(chat);
-  if (!ids && !text.chatTemplate && ids.error().code == ErrorCode::NotFound) {
+  if (!ids && text.tokenizer && !text.chatTemplate && ids.error().code == ErrorCode::NotFound) {
     Error error = ids.error();
     error.hint = "use --raw to continue the text as it is";
     return tl::make_unexpected(std::move(error));

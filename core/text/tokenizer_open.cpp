@@ -16,7 +16,7 @@ Error noTokenizer(const CompanionSource& files, const std::filesystem::path& fil
       return {ErrorCode::NotFound, at({file, {}, {}}, std::string("there is no such file, only ") + other),
               "make it with transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"};
   return {ErrorCode::NotFound, at({file, {}, {}}, "there is no such file"),
-          "copy the tokenizer.json of the model into its folder"};
+          "copy the tokenizer.json of the model into its folder, or give token ids"};
 }
 
 }  // namespace

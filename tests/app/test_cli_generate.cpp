@@ -91,7 +91,7 @@ class TestCliGenerate : public QObject {
     QTest::newRow("a cold temperature") << QStringList{"generate", chat, "--prompt", "a", "--temperature", "-1"} << 2
                                         << "temperature";
     QTest::newRow("no tokenizer") << QStringList{"generate", DELTASCOPE_TEST_DATA "/model/llama-mha", "--prompt", "a"} << 3
-                                  << "tokenizer.json";
+                                  << "or give token ids";
     QTest::newRow("a tiny budget") << QStringList{"generate", chat, "--prompt", "a", "--memory-budget", "1MiB"} << 3
                                    << "smallest that works";
     QTest::newRow("a size that is none") << QStringList{"generate", chat, "--prompt", "a", "--memory-budget", "lots"} << 2

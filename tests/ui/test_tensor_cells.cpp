@@ -4,6 +4,7 @@
 #include "tests/ui/generated_model.h"
 #include "tests/ui/warnings.h"
 #include "ui/payload/summary.h"
+#include "ui/payload/tensor_groups.h"
 #include "ui/payload/tensor_model.h"
 
 using namespace deltascope;
@@ -32,6 +33,13 @@ class TestTensorCells : public QObject {
  private slots:
   void initTestCase() { QLocale::setDefault(QLocale::c()); }
   void init() { failOnAnyWarning(); }
+
+  void namesLeaveOutWhatTheirGroupSays() {
+    QCOMPARE(shortName("model.layers.3.self_attn.q_proj.weight"), QString("self_attn.q_proj"));
+    QCOMPARE(shortName("model.layers.3.mlp.experts.12.up_proj.weight"), QString("experts.12.up_proj"));
+    QCOMPARE(shortName("model.layers.3.block_sparse_moe.experts.0.w1.weight"), QString("experts.0.w1"));
+    QCOMPARE(shortName("lm_head.weight"), QString("lm_head"));
+  }
 
   void numbersAreShortInCellsAndExactElsewhere_data() {
     QTest::addColumn<Column>("column");

@@ -82,6 +82,8 @@ QString shortName(const std::string& name) {
   if (const int layer = tensorRole(name).layer; layer >= 0) {
     const QString number = QStringLiteral(".%1.").arg(layer);
     if (const auto found = text.indexOf(number); found >= 0) text.remove(0, found + number.size());
+    // Of an expert its number counts, not the block that it is in.
+    if (const auto experts = text.indexOf(QStringLiteral(".experts.")); experts >= 0) text.remove(0, experts + 1);
   }
   const QString weight = QStringLiteral(".weight");
   if (text.size() > weight.size() && text.endsWith(weight)) text.chop(weight.size());

@@ -18,7 +18,8 @@ struct TensorGroup {
 /// In the order of the forward pass: embedding, layers, norm, head, the rest. Every tensor is in exactly one group.
 [[nodiscard]] std::vector<TensorGroup> groupByLayer(const std::vector<TensorStats>& tensors);
 
-/// The name without what its group says already, and without the ".weight" that nearly all share: "self_attn.q_proj".
+/// The name without what its group says already, and without the ".weight" that nearly all share: "self_attn.q_proj",
+/// "experts.3.up_proj".
 [[nodiscard]] QString shortName(const std::string& name);
 
 }  // namespace deltascope::ui

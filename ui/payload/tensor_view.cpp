@@ -20,7 +20,7 @@ namespace deltascope::ui {
 namespace {
 
 /// Least widths in average characters; a column is never narrower than its header.
-constexpr std::array<double, kColumnCount> kWidths{25, 12.5, 8, 8, 8, 11, 8, 9.5, 8, 8, 15};
+constexpr std::array<double, kColumnCount> kWidths{25, 14.5, 8, 8, 8, 11, 8, 9.5, 8, 8, 15};
 constexpr int kAllOpen = 200;  // more tensors start with closed branches
 
 constexpr int number(Column column) { return static_cast<int>(column); }

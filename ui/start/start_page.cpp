@@ -102,9 +102,9 @@ QWidget* StartPage::makeOpenCard() {
   m_dropArea = new DropArea;
   auto* inner = new QVBoxLayout(m_dropArea);
   inner->setContentsMargins(steps(*this, 5), steps(*this, 5), steps(*this, 5), steps(*this, 5));
-  auto* words = new TextLabel(
-      TextKind::Muted,
-      "Drop a packed model, a payload or a checkpoint here: a folder, a .safetensors file, or the old scripts' .pth and .pkl.");
+  auto* words = new TextLabel(TextKind::Muted,
+                              "Drop a packed model, a payload or a checkpoint here: a folder, a .safetensors or .gguf file, or "
+                              "the old scripts' .pth and .pkl.");
   words->setAlignment(Qt::AlignCenter);
   m_open = button("startOpenFolder", "&Open folder…", "Open a packed model or checkpoint folder (Ctrl+Shift+O)");
   m_open->setProperty("primary", true);
