@@ -42,9 +42,12 @@ Outcome<void> Backend::lacks(std::string_view operation) const {
 }
 
 Outcome<void> Backend::geluMultiply(const GateMultiplyArgs&) { return lacks("GELU"); }
+Outcome<void> Backend::sigmoidMultiply(const GateMultiplyArgs&) { return lacks("sigmoid gates"); }
 Outcome<void> Backend::scale(const ScaleArgs&) { return lacks("scaling of activations"); }
 Outcome<void> Backend::addScaled(const AddScaledArgs&) { return lacks("sums of activations"); }
 Outcome<void> Backend::softCap(const SoftCapArgs&) { return lacks("soft caps"); }
+Outcome<void> Backend::convolve(const ConvolveArgs&) { return lacks("convolutions"); }
+Outcome<void> Backend::deltaRule(const DeltaRuleArgs&) { return lacks("recurrent layers"); }
 
 Outcome<void> Backend::checkAttention(const AttentionArgs& args) const {
   const KvLayer& cache = args.cache;

@@ -11,6 +11,7 @@
 
 #include "kernels/memory.h"
 #include "kernels/ops/attention.h"
+#include "kernels/ops/delta_rule.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/gather_rows.h"
 #include "kernels/ops/layer.h"
@@ -99,9 +100,12 @@ class Backend {
   virtual void siluMultiply(const GateMultiplyArgs& args) = 0;
   // Unsupported where a device has none of its own.
   [[nodiscard]] virtual Outcome<void> geluMultiply(const GateMultiplyArgs& args);
+  [[nodiscard]] virtual Outcome<void> sigmoidMultiply(const GateMultiplyArgs& args);
   [[nodiscard]] virtual Outcome<void> scale(const ScaleArgs& args);
   [[nodiscard]] virtual Outcome<void> addScaled(const AddScaledArgs& args);
   [[nodiscard]] virtual Outcome<void> softCap(const SoftCapArgs& args);
+  [[nodiscard]] virtual Outcome<void> convolve(const ConvolveArgs& args);
+  [[nodiscard]] virtual Outcome<void> deltaRule(const DeltaRuleArgs& args);
 
   // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
   /// Products of one x, which is norm.y in all of `args`. Whether norm.y is written is the device's affair.

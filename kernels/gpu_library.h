@@ -13,7 +13,7 @@ struct GpuLibrary {
   Outcome<std::shared_ptr<Backend>> (*open)(int index, const BackendOptions& options) = nullptr;
   const char* architectures = nullptr;  ///< that it was built for, as CMake names them: "80-real, 90"
 };
-inline constexpr const char* kGpuLibraryVersion = "deltascope " DELTASCOPE_VERSION " gpu 4";
+inline constexpr const char* kGpuLibraryVersion = "deltascope " DELTASCOPE_VERSION " gpu 5";
 inline constexpr const char* kGpuLibraryEntry = "deltascopeGpuLibrary";
 
 /// The library, or why there is none, in words. Looked for once: DELTASCOPE_CUDA_LIBRARY where that is set (a path, or "none"),

@@ -90,9 +90,14 @@ class CpuBackend final : public Backend {
   Outcome<void> geluMultiply(const GateMultiplyArgs& args) override {
     return kernels::geluMultiply(m_context, args), Outcome<void>();
   }
+  Outcome<void> sigmoidMultiply(const GateMultiplyArgs& args) override {
+    return kernels::sigmoidMultiply(m_context, args), Outcome<void>();
+  }
   Outcome<void> scale(const ScaleArgs& args) override { return kernels::scale(m_context, args), Outcome<void>(); }
   Outcome<void> addScaled(const AddScaledArgs& args) override { return kernels::addScaled(m_context, args), Outcome<void>(); }
   Outcome<void> softCap(const SoftCapArgs& args) override { return kernels::softCap(m_context, args), Outcome<void>(); }
+  Outcome<void> convolve(const ConvolveArgs& args) override { return kernels::convolve(m_context, args), Outcome<void>(); }
+  Outcome<void> deltaRule(const DeltaRuleArgs& args) override { return kernels::deltaRule(m_context, args), Outcome<void>(); }
 
  private:
   DeviceInfo m_device;

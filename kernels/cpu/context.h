@@ -32,10 +32,13 @@ void rope(CpuContext& context, const RopeArgs& args);
 void storeKv(CpuContext& context, const StoreKvArgs& args);
 void attention(CpuContext& context, const AttentionArgs& args);
 void siluMultiply(CpuContext& context, const GateMultiplyArgs& args);
+void sigmoidMultiply(CpuContext& context, const GateMultiplyArgs& args);
 void geluMultiply(CpuContext& context, const GateMultiplyArgs& args);
 void scale(CpuContext& context, const ScaleArgs& args);
 void addScaled(CpuContext& context, const AddScaledArgs& args);
 void softCap(CpuContext& context, const SoftCapArgs& args);
+void convolve(CpuContext& context, const ConvolveArgs& args);
+void deltaRule(CpuContext& context, const DeltaRuleArgs& args);
 
 /// Items of a loop a thread should take at a time, so that waking the others pays: `work` is what one item costs, in
 /// multiply-adds.

@@ -38,9 +38,13 @@ struct CpuOps {
   /// Every query head of one key-value head, for one token.
   void (*attentionHeads)(const AttentionArgs& args, std::uint32_t token, std::uint32_t kvHead);
   void (*siluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
+  void (*sigmoidMultiply)(const float* gate, const float* up, float* out, std::size_t n);
   void (*geluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
   void (*softCap)(float* x, std::size_t n, float cap);
   void (*exp)(const float* x, float* into, std::size_t n);  ///< for tests of the bound
+  void (*convolveChannels)(const ConvolveArgs& args, std::size_t channel, std::size_t count);
+  void (*normalizeHeads)(const DeltaRuleArgs& args, std::size_t token);
+  void (*deltaRuleColumns)(const DeltaRuleArgs& args, std::size_t head, std::size_t column);
 };
 
 /// `isa` must be one of supportedIsas().

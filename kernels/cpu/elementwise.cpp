@@ -21,6 +21,12 @@ void siluMultiply(CpuContext& context, const GateMultiplyArgs& args) {
   });
 }
 
+void sigmoidMultiply(CpuContext& context, const GateMultiplyArgs& args) {
+  inRuns(context, args.count, kWorkOfOne, [&](std::uint64_t begin, std::uint64_t count) {
+    context.ops.sigmoidMultiply(args.gate + begin, args.up + begin, args.out + begin, count);
+  });
+}
+
 void geluMultiply(CpuContext& context, const GateMultiplyArgs& args) {
   inRuns(context, args.count, kWorkOfOne, [&](std::uint64_t begin, std::uint64_t count) {
     context.ops.geluMultiply(args.gate + begin, args.up + begin, args.out + begin, count);

@@ -78,6 +78,15 @@ void siluMultiply(const float* gate, const float* up, float* out, std::size_t co
 }
 
 template <class L>
+void sigmoidMultiply(const float* gate, const float* up, float* out, std::size_t count) {
+  const auto one = L::set(1.0f), zero = L::zero();
+  byLanes(count, [&](std::size_t i, std::size_t n) {
+    const auto divisor = L::add(one, expOf<L>(L::sub(zero, loadUpTo<L>(gate + i, n))));
+    storeUpTo<L>(out + i, L::div(loadUpTo<L>(up + i, n), divisor), n);
+  });
+}
+
+template <class L>
 void geluMultiply(const float* gate, const float* up, float* out, std::size_t count) {
   const auto one = L::set(1.0f), cubic = L::set(0.044715f), scale = L::set(-1.5957691216f);  // −2 · √(2/π)
   byLanes(count, [&](std::size_t i, std::size_t n) {

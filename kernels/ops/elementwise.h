@@ -8,6 +8,7 @@ namespace deltascope::kernels {
 
 /// out = f(gate) · up, the gate of the feed-forward block. out may be gate or up.
 /// siluMultiply: f(x) = x / (1 + e^−x) (SwiGLU, Shazeer 2020); so −0 · up for a gate below −88.8.
+/// sigmoidMultiply: f(x) = 1 / (1 + e^−x), as up / (1 + e^−gate).
 /// geluMultiply: f(x) = x / (1 + e^−2u) with u = √(2/π) · (x + 0.044715 · x³), which is ½x · (1 + tanh u), the second form of
 /// GELU (Hendrycks & Gimpel 2016).
 struct GateMultiplyArgs {
