@@ -41,6 +41,7 @@ Json toJson(const MemoryPlan& plan) {
           {"held_bytes", plan.heldBytes},
           {"weight_bytes", plan.weightBytes},
           {"kv_cache_bytes", plan.kvCacheBytes},
+          {"recurrent_state_bytes", plan.stateBytes},
           {"activation_bytes", plan.activationBytes},
           {"scratch_bytes", plan.scratchBytes},
           {"stream_bytes", plan.streamBytes},

@@ -177,7 +177,9 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   if (!(epsilon >= 0)) return fields.corrupt("rms_norm_eps", "is negative");
   c.rmsEpsilon = static_cast<float>(epsilon);
   // Of a model with other parts the whole says it, and what text_config says counts for nothing.
-  DELTASCOPE_ASSIGN(c.tiedEmbeddings, (wrapped ? whole : fields).flag("tie_word_embeddings", wrapped || family->defaultTied));
+  DELTASCOPE_ASSIGN(
+      c.tiedEmbeddings,
+      (wrapped ? whole : fields).flag("tie_word_embeddings", wrapped ? family->wrapperTied : family->defaultTied));
   DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
   layer.attention.inputBias = family->qkvBias || (family->attentionBiasField && attentionBias);
@@ -194,6 +196,7 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   request.theta = family->defaultTheta;
   request.localTheta = family->defaultLocalTheta;
   request.partial = family->partialRotary;
+  request.rotary = family->defaultRotary;
   request.originalPositions = family->defaultOriginal;
   DELTASCOPE_ASSIGN(auto ropes, readRopes(request));
   for (const auto& rope : ropes.ropes) c.maxPositions = std::max(c.maxPositions, ropePositions(rope, c.maxPositions));

@@ -23,12 +23,24 @@ struct AttentionConfig {
   std::uint8_t rope = 0;     ///< index into the model's ropes
   bool inputBias = false;    ///< q, k and v have biases
   bool outputBias = false;
-  bool headNorm = false;   ///< an RMSNorm of each head of q and k before the rotary embedding
-  bool wholeNorm = false;  ///< the same of all heads together
-  bool fused = false;      ///< one matrix for q, k and v
-  bool rotates = true;     ///< by the rope; else a token's position counts for the mask alone
-  float scale = 0;         ///< of the scores; 0: 1 / √headDim
-  float softCap = 0;       ///< of the scores; 0: none
+  bool headNorm = false;    ///< an RMSNorm of each head of q and k before the rotary embedding
+  bool wholeNorm = false;   ///< the same of all heads together
+  bool fused = false;       ///< one matrix for q, k and v
+  bool outputGate = false;  ///< q's matrix gives each head a gate too, by whose sigmoid what attention gives is multiplied
+  bool rotates = true;      ///< by the rope; else a token's position counts for the mask alone
+  float scale = 0;          ///< of the scores; 0: 1 / √headDim
+  float softCap = 0;        ///< of the scores; 0: none
+};
+
+/// A gated delta net in place of attention (kernels/ops/delta_rule.h): a state of one size, however long the text.
+struct RecurrentConfig {
+  std::uint32_t keyHeads = 0, valueHeads = 0;  ///< as many value heads, or a multiple; 0: the layer has attention
+  std::uint32_t keyDim = 0, valueDim = 0;      ///< of each head
+  std::uint32_t kernel = 0;                    ///< tokens that the convolution sees, the latest among them
+
+  [[nodiscard]] std::uint64_t values() const { return std::uint64_t{valueHeads} * valueDim; }
+  [[nodiscard]] std::uint64_t channels() const { return std::uint64_t{2} * keyHeads * keyDim + values(); }  ///< q, k and v
+  [[nodiscard]] std::uint64_t stateFloats() const { return values() * keyDim; }
 };
 
 /// down(f(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token.
@@ -44,9 +56,12 @@ struct FeedForwardConfig {
 
 /// x += norm(attention(norm(x))), then x += norm(feedForward(norm(x))), with the norms that are there.
 struct LayerConfig {
-  AttentionConfig attention;
+  AttentionConfig attention;  ///< of a recurrent layer: no heads
+  RecurrentConfig recurrent;
   FeedForwardConfig feedForward;
   bool normsBefore = true, normsAfter = false;
+
+  [[nodiscard]] bool isRecurrent() const { return recurrent.valueHeads > 0; }
 };
 
 struct ModelConfig {

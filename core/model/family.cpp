@@ -17,7 +17,7 @@ constexpr std::string_view kGelu = "gelu_pytorch_tanh";
 }  // namespace
 
 std::span<const Family> families() {
-  static constexpr std::array<Family, 13> kFamilies{{
+  static constexpr std::array<Family, 14> kFamilies{{
       {.architecture = "LlamaForCausalLM",
        .modelType = "llama",
        .name = "Llama",
@@ -62,6 +62,22 @@ std::span<const Family> families() {
        .defaultWindow = 4096,
        .defaultPositions = 32768,
        .finish = finishQwen3Moe},
+      {.architecture = "Qwen3_5ForCausalLM",
+       .modelType = "qwen3_5_text",
+       .name = "Qwen3.5",
+       .wrapper = "qwen3_5",
+       .attentionBiasField = true,
+       .outputBiasToo = true,
+       .headNorm = true,
+       .partialRotary = true,
+       .defaultRotary = 0.25,
+       .defaultHeads = 16,
+       .defaultHeadDim = 256,
+       .defaultKvHeads = 4,
+       .defaultVocabulary = 248320,
+       .defaultPositions = 32768,
+       .wrapperTied = false,
+       .finish = finishQwen3_5},
       {.architecture = "MixtralForCausalLM",
        .modelType = "mixtral",
        .name = "Mixtral",

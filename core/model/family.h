@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The families that run, one row each: what differs between them in config.json and in the weights. After transformers' own
-/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen3_moe, mixtral, gemma2, gemma3,
+/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen3_moe, qwen3_5, mixtral, gemma2, gemma3,
 /// olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
 #include <cstdint>
 #include <optional>
@@ -37,6 +37,7 @@ struct Family {
   bool readsAgain = false;     ///< as ModelConfig
   bool fused = false;          ///< q, k and v are one matrix, gate and up another
   bool partialRotary = false;  ///< partial_rotary_factor
+  double defaultRotary = 1;    ///< … where it is absent
   bool wholeNorm = false;      ///< of all heads of q together, and of k
   WindowRule windows = WindowRule::None;
   const char* activationField = "hidden_act";
@@ -55,7 +56,8 @@ struct Family {
   std::optional<double>
       defaultLocalTheta{};  ///< of layers with a window, which rotate by rope_local_base_freq and are not scaled
   bool defaultTied = false;
-  std::span<const RoleName> names{};                                            ///< that differ from the table's
+  bool wrapperTied = true;            ///< the same where the wrapper's config.json does not say it
+  std::span<const RoleName> names{};  ///< that differ from the table's
   Result<void> (*finish)(const Fields& fields, ModelConfig& config) = nullptr;  ///< reads what no other family has
 };
 
@@ -63,6 +65,7 @@ struct Family {
 
 // What rows read besides.
 [[nodiscard]] Result<void> finishQwen3Moe(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishQwen3_5(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishMixtral(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma3(const Fields& fields, ModelConfig& config);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/model/kv_cache.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "core/base/failure.h"
@@ -23,7 +24,7 @@ std::uint64_t KvCache::bytesFor(const ModelConfig& config, std::uint32_t capacit
 }
 
 Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& config, std::uint32_t capacity,
-                                kernels::ElementType type) {
+                                kernels::ElementType type, std::uint32_t mostDrafts) {
   KvCache cache;
   DELTASCOPE_ASSIGN(cache.m_memory, fromBackend(backend.allocate(bytesFor(config, capacity, type), "the KV cache")));
   static std::atomic<std::uint32_t> numbers{0};
@@ -35,7 +36,23 @@ Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& co
     cache.m_layers.push_back({memory, memory + bytes, type, layer.attention.kvHeads, capacity, layer.attention.headDim});
     memory += 2 * bytes;
   }
+  if (config.most([](const LayerConfig& layer) { return layer.isRecurrent(); })) {
+    DELTASCOPE_ASSIGN(cache.m_recurrent, RecurrentState::create(backend, config, mostDrafts));
+  }
   return cache;
+}
+
+std::uint32_t KvCache::reachable(std::uint32_t length) const {
+  return m_recurrent && length < m_length ? m_recurrent->reachable(length) : std::min(length, m_length);
+}
+
+void KvCache::setLength(std::uint32_t length) {
+  if (m_recurrent) length > m_length ? m_recurrent->passed(length) : m_recurrent->stepBack(length);
+  m_length = length;
+}
+
+void KvCache::expectReturn(std::uint32_t length) {
+  if (m_recurrent && length > m_length) m_recurrent->markAt(length);
 }
 
 }  // namespace deltascope

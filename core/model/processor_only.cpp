@@ -5,6 +5,8 @@ namespace deltascope {
 namespace {
 
 std::string_view onlyOnProcessor(const LayerConfig& layer) {
+  if (layer.isRecurrent()) return "recurrent layers";
+  if (layer.attention.outputGate) return "gated attention";
   if (layer.feedForward.experts > 0) return "mixtures of experts";
   if (layer.attention.softCap > 0) return "soft caps";
   if (layer.feedForward.gelu) return "GELU";

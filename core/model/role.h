@@ -10,7 +10,16 @@ namespace deltascope {
 /// Named by the places where a forward pass takes them.
 enum class WeightRole : std::uint8_t {
   Embedding,
-  InputNorm,  ///< before attention
+  InputNorm,       ///< before attention
+  RecurrentInput,  ///< q, k and v of a recurrent layer
+  RecurrentGate,
+  RecurrentStrength,
+  RecurrentDecay,
+  Convolution,
+  DecayRate,
+  DecayBias,
+  RecurrentNorm,
+  RecurrentOutput,
   Query,
   Key,
   Value,
@@ -34,7 +43,7 @@ enum class WeightRole : std::uint8_t {
   FinalNorm,
   Head,  ///< the embedding where they are tied
 };
-inline constexpr std::size_t kWeightRoles = 24;
+inline constexpr std::size_t kWeightRoles = 33;
 
 /// A weight of a layer that a family names otherwise than the table does.
 struct RoleName {

@@ -19,7 +19,13 @@ constexpr WeightSide kQueries{"num_attention_heads × head_dim", [](const Model&
                               }};
 constexpr WeightSide kQueryRows{"num_attention_heads × head_dim", [](const Model&, const Layer& l) {
                                   const std::uint64_t keys = l.attention.fused ? 2 * l.attention.kvHeads : 0;
-                                  return (l.attention.heads + keys) * l.attention.headDim;
+                                  const std::uint64_t queries =
+                                      std::uint64_t{l.attention.heads} * (l.attention.outputGate ? 2 : 1);
+                                  return (queries + keys) * l.attention.headDim;
+                                }};
+constexpr WeightSide kQueryBias{"num_attention_heads × head_dim", [](const Model&, const Layer& l) {
+                                  return std::uint64_t{l.attention.heads} * l.attention.headDim *
+                                         (l.attention.outputGate ? 2 : 1);
                                 }};
 constexpr WeightSide kKeys{"num_key_value_heads × head_dim", [](const Model&, const Layer& l) {
                              return std::uint64_t{l.attention.kvHeads} * l.attention.headDim;
@@ -40,8 +46,20 @@ constexpr WeightSide kGateRows{
 constexpr WeightSide kExperts{"", [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.experts}; },
                               &Model::expertsField};
 
+constexpr WeightSide kChannels{"linear_num_key_heads", [](const Model&, const Layer& l) { return l.recurrent.channels(); }};
+constexpr WeightSide kValues{"linear_num_value_heads × linear_value_head_dim",
+                             [](const Model&, const Layer& l) { return l.recurrent.values(); }};
+constexpr WeightSide kValueHeads{"linear_num_value_heads",
+                                 [](const Model&, const Layer& l) { return std::uint64_t{l.recurrent.valueHeads}; }};
+constexpr WeightSide kValueDim{"linear_value_head_dim",
+                               [](const Model&, const Layer& l) { return std::uint64_t{l.recurrent.valueDim}; }};
+constexpr WeightSide kKernel{"linear_conv_kernel_dim",
+                             [](const Model&, const Layer& l) { return std::uint64_t{l.recurrent.kernel}; }};
+
+constexpr auto kRecurrent = [](const Model&, const Layer& l) { return l.isRecurrent(); };
+constexpr auto kAttention = [](const Model&, const Layer& l) { return !l.isRecurrent(); };
 constexpr auto kInputBias = [](const Model&, const Layer& l) { return l.attention.inputBias; };
-constexpr auto kOwnKeys = [](const Model&, const Layer& l) { return !l.attention.fused; };
+constexpr auto kOwnKeys = [](const Model&, const Layer& l) { return !l.isRecurrent() && !l.attention.fused; };
 constexpr auto kOwnUp = [](const Model&, const Layer& l) { return !l.feedForward.fused; };
 constexpr auto kOutputBias = [](const Model&, const Layer& l) { return l.attention.outputBias; };
 constexpr auto kNormsBefore = [](const Model&, const Layer& l) { return l.normsBefore; };
@@ -53,31 +71,40 @@ constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbed
 
 // clang-format off
 constexpr std::array<RoleRow, kWeightRoles> kRoles{{
-    {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr, false,
+    {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr, false, false,
      {"wte", "tok_embeddings", "word_embeddings", "embed_in"}},
     {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
-    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueryRows, &kHidden, nullptr, false, {"wq", "query"}},
-    {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueries, nullptr, kInputBias},
-    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, kOwnKeys, false, {"wk", "key"}},
+    {Role::RecurrentInput, true, "linear_attn.in_proj_qkv.weight", "qkv", &kChannels, &kHidden, kRecurrent},
+    {Role::RecurrentGate, true, "linear_attn.in_proj_z.weight", "z", &kValues, &kHidden, kRecurrent},
+    {Role::RecurrentStrength, true, "linear_attn.in_proj_b.weight", "b", &kValueHeads, &kHidden, kRecurrent},
+    {Role::RecurrentDecay, true, "linear_attn.in_proj_a.weight", "a", &kValueHeads, &kHidden, kRecurrent},
+    {Role::Convolution, true, "linear_attn.conv1d.weight", "conv", &kChannels, &kKernel, kRecurrent, false, true},
+    {Role::DecayRate, true, "linear_attn.A_log", "A_log", &kValueHeads, nullptr, kRecurrent},
+    {Role::DecayBias, true, "linear_attn.dt_bias", "dt_bias", &kValueHeads, nullptr, kRecurrent},
+    {Role::RecurrentNorm, true, "linear_attn.norm.weight", "norm", &kValueDim, nullptr, kRecurrent},
+    {Role::RecurrentOutput, true, "linear_attn.out_proj.weight", "o", &kHidden, &kValues, kRecurrent},
+    {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueryRows, &kHidden, kAttention, false, false, {"wq", "query"}},
+    {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueryBias, nullptr, kInputBias},
+    {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, kOwnKeys, false, false, {"wk", "key"}},
     {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kInputBias},
-    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, kOwnKeys, false, {"wv", "value"}},
+    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, kOwnKeys, false, false, {"wv", "value"}},
     {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
     {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kQueryNorm, nullptr, kHeadNorm},
     {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kKeyNorm, nullptr, kHeadNorm},
-    {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, nullptr, false, {"wo", "out_proj"}},
+    {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, kAttention, false, false, {"wo"}},
     {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
     {Role::AttentionNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
     {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
     {Role::Router, true, "mlp.gate.weight", "router", &kExperts, &kHidden, kHasExperts},
-    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kGateRows, &kHidden, nullptr, true, {"w1"}},
+    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kGateRows, &kHidden, nullptr, true, false, {"w1"}},
     {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias, true},
-    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, kOwnUp, true, {"w3"}},
+    {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, kOwnUp, true, false, {"w3"}},
     {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias, true},
-    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, {"w2"}},
+    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, false, {"w2"}},
     {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true},
     {Role::BlockNorm, true, "post_feedforward_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
     {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
-    {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, {"embed_out"}},
+    {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, false, {"embed_out"}},
 }};
 // clang-format on
 
@@ -89,8 +116,10 @@ constexpr bool isWhole() {
 }
 static_assert(isWhole());
 
+/// Of "self_attn.q_proj.weight" q_proj, of "linear_attn.A_log" A_log.
 std::string_view moduleOf(std::string_view name) {
-  name.remove_suffix(name.size() - name.rfind('.'));
+  const std::size_t dot = name.rfind('.');
+  if (const auto last = name.substr(dot + 1); last == "weight" || last == "bias") name = name.substr(0, dot);
   return name.substr(name.rfind('.') + 1);
 }
 
@@ -128,7 +157,10 @@ std::string weightName(WeightRole role, std::uint32_t layer, std::optional<std::
   return std::string(kLayers) + std::to_string(layer) + '.' + name;
 }
 
-bool isMatrix(WeightRole role) { return rowOf(role).columns != nullptr; }
+bool isMatrix(WeightRole role) {
+  const RoleRow& row = rowOf(role);
+  return row.columns && !row.depthwise;
+}
 bool isNorm(WeightRole role) { return rowOf(role).kind == "norm"; }
 
 }  // namespace deltascope

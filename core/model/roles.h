@@ -30,6 +30,7 @@ struct RoleRow {
   const WeightSide* columns;                                           ///< null: a vector
   bool (*needed)(const ModelConfig& model, const LayerConfig& layer);  ///< null: always
   bool ofExperts = false;  ///< each expert of the layer has its own, if there are any; the rows of one stand together
+  bool depthwise = false;  ///< [rows, 1, columns]: a convolution of each row by itself
   std::array<std::string_view, 4> others{};  ///< what other models call the module; empty ones are none
 };
 
@@ -46,6 +47,7 @@ struct RoleRow {
 /// own, by these.
 [[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0, std::optional<std::uint32_t> expert = {},
                                      std::span<const RoleName> names = {});
+/// Whether products read it.
 [[nodiscard]] bool isMatrix(WeightRole role);
 [[nodiscard]] bool isNorm(WeightRole role);
 

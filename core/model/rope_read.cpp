@@ -109,7 +109,7 @@ Result<void> readScaling(const RopeRequest& request, const Fields& fields, RopeC
 }
 
 Result<std::uint32_t> rotatedOf(const RopeRequest& request, const Fields& fields) {
-  DELTASCOPE_ASSIGN(const double usual, request.config.number("partial_rotary_factor", 1.0));
+  DELTASCOPE_ASSIGN(const double usual, request.config.number("partial_rotary_factor", request.rotary));
   DELTASCOPE_ASSIGN(const double factor, fields.number("partial_rotary_factor", usual));
   const double rotated = std::floor(request.headDim * factor);
   if (!(rotated >= 2 && rotated <= request.headDim) || std::fmod(rotated, 2) > 0)

@@ -1,80 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/model/transformer.h"
-
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <tuple>
 
 #include "core/base/failure.h"
-#include "core/model/activation_layout.h"
 #include "core/model/routing.h"
+#include "core/model/transformer_state.h"
 
 namespace deltascope {
 namespace {
 
 using Role = WeightRole;
 
-std::uint64_t nextNumber() {
-  static std::atomic<std::uint32_t> number{0};
-  return ++number;
-}
-
 }  // namespace
-
-struct Transformer::State {
-  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
-      : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
-    for (const auto& rope : c.ropes) angles.emplace_back(rope);
-    hasExperts = c.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
-  }
-
-  kernels::Backend& backend;
-  const std::uint64_t number = nextNumber();       ///< unlike any other's, dead ones included
-  const std::uint64_t draftNumber = nextNumber();  ///< the same, of passes that draft
-  bool hasExperts = false;                         ///< what is done in a pass depends on its tokens
-  bool drafting = false;                           ///< what is computed only proposes tokens
-  const ModelConfig config;
-  Weights& weights;
-  std::uint32_t mostTokens, mostLogits;
-  ActivationLayout layout;
-  std::vector<RopeAngles> angles;  ///< of each of the config's ropes
-  std::vector<float> cosine, sine, routerLogits;
-  kernels::Buffer memory;
-
-  [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
-                                              VectorRef bias) const;
-  [[nodiscard]] kernels::MatmulArgs productOf(const LayerWeights& layer, WeightRole weight, const float* x, float* y,
-                                              std::uint32_t tokens, WeightRole bias) const {
-    return productOf(layer.of(weight), x, y, tokens, layer.vector(bias));
-  }
-  [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
-  [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
-  /// Of the ropes before this one, one after another.
-  [[nodiscard]] std::size_t anglesBefore(std::size_t rope, std::uint32_t tokens) const;
-  void setAngles(const KvCache& cache, std::uint32_t tokens);
-  Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
-  /// Products of the norm, or of what it would be of where the layer has none there.
-  Result<void> multiply(const LayerConfig& of, const kernels::RmsNormArgs& norm, std::span<const kernels::MatmulArgs> products);
-  struct Part {
-    float* into;  ///< [tokens, width]
-    std::uint64_t width;
-  };
-  /// Of what one matrix gave, its parts.
-  void split(std::uint32_t tokens, std::initializer_list<Part> parts);
-  /// hidden += the product, after its norm where the layer has one.
-  Result<void> join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm);
-  Result<void> feedForward(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens);
-  Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
-                          const std::stop_token& stop);
-  Result<void> runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy, std::uint32_t tokens);
-  Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
-  Result<void> run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
-                   const std::stop_token& stop);
-  Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                       const std::stop_token& stop, Weights& from);
-};
 
 kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const {
   return {x, y, weight.data, weight.type, rows, config.hidden, config.rmsEpsilon, config.addedNorms};
@@ -117,14 +56,15 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   const AttentionConfig& attention = of.attention;
   float *x = at(layout.hidden), *normed = at(layout.normed), *query = at(layout.query), *key = at(layout.key);
   const float* from = of.normsBefore ? normed : x;
-  const std::array products{
-      productOf(layer, Role::Query, from, attention.fused ? at(layout.fused) : query, tokens, Role::QueryBias),
-      productOf(layer, Role::Key, from, key, tokens, Role::KeyBias),
-      productOf(layer, Role::Value, from, at(layout.value), tokens, Role::ValueBias)};
+  const bool several = attention.fused || attention.outputGate;  // in one matrix
+  const std::array products{productOf(layer, Role::Query, from, several ? at(layout.fused) : query, tokens, Role::QueryBias),
+                            productOf(layer, Role::Key, from, key, tokens, Role::KeyBias),
+                            productOf(layer, Role::Value, from, at(layout.value), tokens, Role::ValueBias)};
   DELTASCOPE_TRY(multiply(of, normOf(x, normed, layer.vector(Role::InputNorm), tokens),
                           std::span(products).first(attention.fused ? 1 : products.size())));
   const std::uint64_t headDim = attention.headDim, keys = attention.kvHeads * headDim;
   if (attention.fused) split(tokens, {{query, attention.heads * headDim}, {key, keys}, {at(layout.value), keys}});
+  if (attention.outputGate) splitHeads(attention, tokens);
   if (attention.wholeNorm) {
     for (const auto& [heads, weight, count] : {std::tuple(query, layer.vector(Role::QueryNorm), attention.heads),
                                                std::tuple(key, layer.vector(Role::KeyNorm), attention.kvHeads)})
@@ -157,6 +97,9 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.scale = attention.scale > 0 ? attention.scale : 1.0f / std::sqrt(static_cast<float>(attention.headDim));
   args.softCap = attention.softCap;
   DELTASCOPE_TRY(fromBackend(backend.attend(args)));
+  if (attention.outputGate)
+    DELTASCOPE_TRY(fromBackend(
+        backend.sigmoidMultiply({at(layout.gate), normed, normed, std::uint64_t{tokens} * attention.heads * headDim})));
   return join(of, productOf(layer, Role::Output, normed, x, tokens, Role::OutputBias), layer.vector(Role::AttentionNorm));
 }
 
@@ -174,6 +117,16 @@ void Transformer::State::split(std::uint32_t tokens, std::initializer_list<Part>
       backend.copyOnDevice(into + token * width, from, width * sizeof(float));
       from += width;
     }
+}
+
+/// Of each head's query and gate, which one row holds, all queries and all gates.
+void Transformer::State::splitHeads(const AttentionConfig& attention, std::uint32_t tokens) {
+  const float* from = at(layout.fused);
+  const std::uint64_t bytes = attention.headDim * sizeof(float), heads = std::uint64_t{tokens} * attention.heads;
+  for (std::uint64_t head = 0; head < heads; ++head, from += 2 * std::size_t{attention.headDim}) {
+    backend.copyOnDevice(at(layout.query) + head * attention.headDim, from, bytes);
+    backend.copyOnDevice(at(layout.gate) + head * attention.headDim, from + attention.headDim, bytes);
+  }
 }
 
 Result<void> Transformer::State::join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm) {
@@ -266,7 +219,7 @@ Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, st
 }
 
 /// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.
-Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const KvCache& cache, std::uint32_t logitRows,
+Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, KvCache& cache, std::uint32_t logitRows,
                                      const std::stop_token& stop) {
   kernels::PassArgs pass{tokens, cache.length(), 0};
   if (tokens == 1 && logitRows == 1 && from.repeatable() && !hasExperts)
@@ -276,7 +229,8 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, const 
   for (std::uint32_t i = 0; i < config.layerCount(); ++i) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_ASSIGN(const LayerWeights* layer, from.layer(i));
-    DELTASCOPE_TRY(attend(*layer, i, cache, tokens));
+    const bool recurrent = config.layers[i].isRecurrent();
+    DELTASCOPE_TRY(recurrent ? recur(*layer, i, cache, tokens) : attend(*layer, i, cache, tokens));
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     const bool mixed = config.layers[i].feedForward.experts > 0;
     DELTASCOPE_TRY(mixed ? mixExperts(from, *layer, i, tokens, stop) : feedForward(*layer, i, tokens));

@@ -10,6 +10,7 @@ void add(std::vector<WeightSpec>& specs, const ModelConfig& config, const RoleRo
   if (row.needed && !row.needed(config, of)) return;
   const std::string name = weightName(row.role, layer, expert, config.names);
   WeightSpec spec{row.role, layer, expert, name, name, {row.rows->size(config, of)}};
+  if (row.depthwise) spec.shape.push_back(1);
   if (row.columns) spec.shape.push_back(row.columns->size(config, of));
   specs.push_back(std::move(spec));
 }
@@ -46,12 +47,12 @@ std::string contradiction(const ModelConfig& config, const WeightSpec& spec, con
   if (shape.size() != spec.shape.size()) return {};
   const RoleRow& row = rowOf(spec.role);
   const LayerConfig& layer = config.layers[spec.layer];
-  const bool fused = spec.role == WeightRole::Query  ? layer.attention.fused
+  const bool fused = spec.role == WeightRole::Query  ? layer.attention.fused || layer.attention.outputGate
                      : spec.role == WeightRole::Gate ? layer.feedForward.fused
                                                      : false;
   for (std::size_t d = fused ? 1 : 0; d < shape.size(); ++d) {  // rows of several fields
     const WeightSide& side = d == 0 ? *row.rows : *row.columns;
-    if (shape[d] != spec.shape[d])
+    if (shape[d] != spec.shape[d] && !(row.depthwise && d == 1))
       return std::string(side.fieldOfExperts && (spec.expert || side.field.empty()) ? config.*side.fieldOfExperts
                                                                                     : side.field) +
              " is " + std::to_string(spec.shape[d]) + " there, " + std::to_string(shape[d]) + " here";

@@ -30,8 +30,9 @@ std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelCon
 std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork) {
   const double halfLayer = config.hidden * config.most([](const LayerConfig& layer) {
     const FeedForwardConfig& block = layer.feedForward;
-    return std::max(block.intermediate * 3.0 * std::max(1u, block.chosen),
-                    layer.attention.heads * 4.0 * layer.attention.headDim);
+    return std::max({block.intermediate * 3.0 * std::max(1u, block.chosen),
+                     layer.attention.heads * 4.0 * layer.attention.headDim,
+                     3.0 * static_cast<double>(layer.recurrent.channels())});
   });
   std::vector<std::uint32_t> tokens;
   for (std::uint32_t n = 512; n > 1; n /= 2)
@@ -84,6 +85,7 @@ Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& varian
   plan.activationBytes = [&](std::uint32_t tokens) {
     return Transformer::activationBytes(config, tokens, logitRows(drafts, tokens));
   };
+  plan.stateBytes = [&] { return RecurrentState::bytesFor(config, drafts); };
   auto made = makePlan(plan);
   if (!made && drafts > 0) {  // they save time, and no model is refused for them
     drafts = 0;

@@ -68,6 +68,7 @@ std::string describePlan(const MemoryPlan& plan) {
       text += "  of these " + formatCount(plan.expandedCount()) + " in the form that is decoded fastest\n";
   }
   text += "KV cache for " + formatCount(plan.context) + " tokens: " + formatGib(plan.kvCacheBytes) + "\n";
+  if (plan.stateBytes) text += "state of recurrent layers, however long the text: " + formatGib(plan.stateBytes) + "\n";
   text += "activations for " + formatCount(plan.prefillTokens) + " tokens at a time: " + formatGib(plan.activationBytes) + "\n";
   if (plan.scratchBytes) text += "scratch for reconstruction: " + formatGib(plan.scratchBytes) + "\n";
   if (plan.streamBytes) text += "buffers for streaming: " + formatGib(plan.streamBytes) + "\n";

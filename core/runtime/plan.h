@@ -39,6 +39,7 @@ struct MemoryPlan {
   std::uint64_t budget = 0;  ///< bytes; what the plan had to fit into
   bool budgetGiven = false;  ///< else the memory that was free
   std::uint64_t weightBytes = 0, kvCacheBytes = 0, activationBytes = 0, scratchBytes = 0, streamBytes = 0;
+  std::uint64_t stateBytes = 0;      ///< of recurrent layers, whatever the context
   std::uint64_t workBytes = 0;       ///< of scratchBytes: what decoding needs beside the products' own
   std::uint64_t loadBytes = 0;       ///< beside the weights while they are read, before the cache and the scratch are taken
   std::uint64_t heldBytes = 0;       ///< on the device before this model: scratch of all products, other models

@@ -102,8 +102,9 @@ class Planner {
   [[nodiscard]] std::uint64_t totalOf(const Needs& needs) const { return totalOf(partsOf(needs)); }
   [[nodiscard]] std::uint64_t totalOf(const Parts& parts) const;
   [[nodiscard]] std::uint64_t spareScratch(const Parts& parts) const;
+  [[nodiscard]] std::uint64_t stateBytes() const { return m_request.stateBytes ? m_request.stateBytes() : 0; }
   [[nodiscard]] std::uint64_t fixedBytes(std::uint32_t context, std::uint32_t tokens) const {
-    return m_request.kvCacheBytes(context) + m_request.activationBytes(tokens);
+    return m_request.kvCacheBytes(context) + stateBytes() + m_request.activationBytes(tokens);
   }
   [[nodiscard]] Choice leastChoice() const;
   void forcePlacements(Placement wanted);
@@ -265,6 +266,7 @@ MemoryPlan Planner::result() const {
   plan.budgetGiven = m_request.budgetGiven;
   plan.weightBytes = parts.weights;
   plan.kvCacheBytes = m_request.kvCacheBytes(m_context);
+  plan.stateBytes = stateBytes();
   plan.activationBytes = m_request.activationBytes(m_tokens);
   plan.scratchBytes = parts.scratch;
   plan.workBytes = parts.work;

@@ -50,6 +50,7 @@ struct PlanRequest {
   std::vector<std::uint32_t> prefillTokens;  ///< to choose from, descending; ends with 1
   std::uint64_t loadFixedBytes = 0;          ///< held while loading, whatever the placements
   std::function<std::uint64_t(std::uint32_t context)> kvCacheBytes;
+  std::function<std::uint64_t()> stateBytes;  ///< of recurrent layers, whatever the context; null: none
   std::function<std::uint64_t(std::uint32_t tokens)> activationBytes;
   std::function<std::uint64_t(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces)> scratchBytes;
   /// So much makes prompts faster where all else has room.

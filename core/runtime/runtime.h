@@ -176,7 +176,7 @@ class Session {
   ~Session();
   /// A stop request is no error: what was generated until then comes back, with StopReason::Cancelled. After an error the
   /// session stays usable. InvalidArgument: an empty prompt, an id out of range, a prompt longer than the context; drafts from
-  /// a base where none is in memory.
+  /// a base where none is in memory. Corrupt: weights that are no numbers, so that none comes of them.
   [[nodiscard]] Result<Generation> generate(const GenerateRequest& request, const std::stop_token& stop);
   /// Logits after the prompt's last token.
   [[nodiscard]] Result<std::vector<float>> logits(std::span<const TokenId> prompt, const std::stop_token& stop);

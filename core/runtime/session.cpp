@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 
 #include "core/base/units.h"
 #include "core/runtime/drafter.h"
@@ -13,6 +14,9 @@ namespace deltascope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// A later prompt may differ from this one in its last few tokens: those that begin an answer, as a rule.
+constexpr std::uint32_t kReturnTokens = 16;
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -59,6 +63,7 @@ struct Session::State {
                                    const std::function<void(std::uint32_t, std::uint32_t)>& onPrompt,
                                    const std::stop_token& stop);
   Result<void> append(std::span<const TokenId> ids, std::size_t logitRows, const std::stop_token& stop);
+  /// To `length` tokens, or fewer where a recurrent layer cannot step back to them: tokens.size() tells.
   void truncate(std::size_t length);
   /// Whether what is in the cache serves a text of `length` tokens.
   [[nodiscard]] bool keysServe(std::size_t length) const {
@@ -90,8 +95,9 @@ Result<void> Session::State::append(std::span<const TokenId> ids, std::size_t lo
 }
 
 void Session::State::truncate(std::size_t length) {
-  tokens.resize(length);
-  cache.setLength(static_cast<std::uint32_t>(length));
+  const std::uint32_t reached = cache.reachable(static_cast<std::uint32_t>(length));
+  tokens.resize(reached);
+  cache.setLength(reached);
 }
 
 Result<void> Session::State::checkDrafts(const DraftRequest& asked) const {
@@ -107,9 +113,10 @@ Result<std::uint32_t> Session::State::readPrompt(std::span<const TokenId> prompt
   const auto common = std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first - tokens.begin();
   const auto length = static_cast<std::uint32_t>(prompt.size());
   const bool sameAngles = parts().transformer->sameAngles(cache.promptLength(), length);
-  const auto reused = sameAngles ? std::min(static_cast<std::size_t>(common), prompt.size() - 1) : 0;
-  truncate(reused);
+  truncate(sameAngles ? std::min(static_cast<std::size_t>(common), prompt.size() - 1) : 0);
+  const std::size_t reused = tokens.size();
   cache.setPromptLength(length);
+  cache.expectReturn(length - std::min(length, kReturnTokens));
   const std::size_t most = parts().plan.prefillTokens;
   for (std::size_t at = reused; at < prompt.size();) {
     const std::size_t count = std::min(most, prompt.size() - at);
@@ -131,7 +138,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Model> model) {
   const kernels::MemoryAccount& account = parts.host->backend().memory();
   const std::uint64_t before = account.use().current;
   DELTASCOPE_ASSIGN(state->cache, KvCache::create(parts.host->backend(), parts.variant->config, parts.plan.context,
-                                                  parts.request.kvCacheType));
+                                                  parts.request.kvCacheType, parts.plan.draftTokens));
   state->taken = account.use().current - std::min(account.use().current, before);
   parts.taken += state->taken;
   parts.sidePeak = std::max<std::uint64_t>(parts.sidePeak, parts.taken + parts.shared);
@@ -213,7 +220,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     std::uint32_t most = std::min({parts.plan.draftTokens, s.cache.capacity() - s.cache.length() - 1,
                                    request.maxNewTokens - static_cast<std::uint32_t>(result.ids.size()) - 1});
     right = 0;
-    if (!s.keysServe(seen.size())) {
+    if (!s.keysServe(seen.size()) || s.tokens.size() + 1 < seen.size()) {
       drafts.clear();
       const auto began = Clock::now();
       DELTASCOPE_TRY(s.readPrompt(seen, {}, stop));
@@ -243,6 +250,11 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   };
   for (;;) {
     const auto logits = std::span(s.logits).subspan(right * vocabulary, vocabulary);
+    if (std::ranges::all_of(logits, [](float logit) { return std::isnan(logit); }))
+      return fail(ErrorCode::Corrupt,
+                  "the model gives no numbers after token " + std::to_string(seen.size()) + " of the text, id " +
+                      std::to_string(seen.back()),
+                  "some of its weights are no numbers; check them with inspect, or download the model again");
     const TokenId id = sampler.sample(logits, seen, result.ids.size());
     drafts.empty() ? hash.take(s.logits) : hash.add(logits);
     last = Clock::now();

@@ -2,6 +2,7 @@
 #include "core/runtime/variant.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/payload/hash_faults.h"
 #include "core/runtime/weight_faults.h"
@@ -147,27 +148,34 @@ class Tracer {
 /// A config.json of fewer layers than there are runs, as in transformers: a model cut short, or another one's config.
 void noteUnusedLayers(Variant& variant, const WeightNames& names) {
   const std::uint32_t layers = variant.config.layerCount();
-  if (const auto* stored = names.final().stored(weightName(WeightRole::Query, layers)))
+  const auto found = std::ranges::find_if(weightRoles(), [&](const RoleRow& row) {
+    return row.layered && row.columns && names.final().stored(weightName(row.role, layers, {}, variant.config.names));
+  });
+  if (found != weightRoles().end())
     variant.note = "config.json has num_hidden_layers " + std::to_string(layers) +
-                   ", but there are weights of further layers, such as " + *stored + ": they are not used";
+                   ", but there are weights of further layers, such as " +
+                   *names.final().stored(weightName(found->role, layers, {}, variant.config.names)) + ": they are not used";
 }
 
-/// Weights beside the text's, of a model that sees or hears.
+/// Weights beside the text's, of a model that sees or hears, and heads that propose further tokens: one of each part.
 void noteOtherParts(Variant& variant, const WeightNames& names) {
-  if (!variant.config.textPart) return;
-  const auto isOther = [&](std::string_view stored) {
+  constexpr std::string_view kProposes = "mtp.";
+  std::map<std::string, std::string> parts;
+  const auto look = [&](std::string_view stored) {
     const std::string own = names.final().own(stored);
-    return !own.starts_with("model.layers.") && !own.starts_with("model.norm.") && !own.starts_with("model.embed_tokens.") &&
-           !own.starts_with("lm_head.");
+    const bool text = own.starts_with("model.layers.") || own.starts_with("model.norm.") ||
+                      own.starts_with("model.embed_tokens.") || own.starts_with("lm_head.");
+    if (text || (!variant.config.textPart && !own.starts_with(kProposes))) return;
+    const std::size_t body = own.starts_with("model.") ? std::string_view("model.").size() : 0;
+    parts.try_emplace(own.substr(0, own.find('.', body)), stored);
   };
-  std::string other;
   for (const auto& payload : variant.payloads)
-    for (const auto& tensor : payload->tensors())
-      if (other.empty() && isOther(tensor.name)) other = tensor.name;
+    for (const auto& tensor : payload->tensors()) look(tensor.name);
   if (variant.base)
-    for (const auto& weight : variant.base->weights())
-      if (other.empty() && isOther(weight.name)) other = weight.name;
-  if (other.empty()) return;
+    for (const auto& weight : variant.base->weights()) look(weight.name);
+  if (parts.empty()) return;
+  std::string other;
+  for (const auto& [part, name] : parts) other += (other.empty() ? "" : ", ") + name;
   variant.note += (variant.note.empty() ? "" : "; ") + std::string("the text part of the model runs; other parts, such as ") +
                   other + ", are not used";
 }

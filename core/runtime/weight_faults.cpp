@@ -12,21 +12,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// How many layers in a row the files have.
-std::uint32_t layersIn(const WeightNames& names, const WeightSpec& spec, std::span<const RoleName> own) {
-  const auto isThere = [&](std::uint32_t layer) {
-    return names.final().stored(weightName(spec.role, layer, spec.expert, own)) != nullptr;
-  };
-  std::uint32_t layers = 0;
-  while (layers < spec.layer && isThere(layers)) ++layers;
-  return layers;
-}
-
 /// Whether the files have nothing of that layer, as opposed to not all of it.
 bool lacksLayer(const WeightNames& names, std::uint32_t layer, std::span<const RoleName> own) {
   return std::ranges::none_of(weightRoles(), [&](const RoleRow& row) {
     return row.layered && names.final().stored(weightName(row.role, layer, {}, own)) != nullptr;
   });
+}
+
+/// How many layers in a row the files have something of, up to `most`.
+std::uint32_t layersIn(const WeightNames& names, std::uint32_t most, std::span<const RoleName> own) {
+  std::uint32_t layers = 0;
+  while (layers < most && !lacksLayer(names, layers, own)) ++layers;
+  return layers;
 }
 
 /// Safetensors files of the folder that are not among the checkpoint's: an index may have left them out.
@@ -86,7 +83,7 @@ Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const 
             at(where, "the files hold the weights of several models, under \"" + printable(prefixes[0]) + "\" and \"" +
                           printable(prefixes[1]) + "\""),
             "save the one to run alone, by its own names"};
-  const std::uint32_t layers = rowOf(spec.role).layered ? layersIn(m_names, spec, m_variant.config.names) : spec.layer;
+  const std::uint32_t layers = rowOf(spec.role).layered ? layersIn(m_names, spec.layer, m_variant.config.names) : spec.layer;
   if (layers > 0 && layers == spec.layer && lacksLayer(m_names, layers, m_variant.config.names))
     return {ErrorCode::NotFound,
             at(where, what + ": num_hidden_layers is " + std::to_string(m_variant.config.layerCount()) +

@@ -14,10 +14,15 @@ constexpr const char* kLlama = "LlamaForCausalLM";
 constexpr const char* kQwen2 = "Qwen2ForCausalLM";
 constexpr const char* kQwen3 = "Qwen3ForCausalLM";
 constexpr const char* kQwen3Moe = "Qwen3MoeForCausalLM";
+constexpr const char* kQwen35 = "Qwen3_5ForCausalLM";
 constexpr const char* kMistral = "MistralForCausalLM";
 constexpr const char* kMixtral = "MixtralForCausalLM";
 constexpr const char* kGemma2 = "Gemma2ForCausalLM";
 constexpr const char* kGemma3 = "Gemma3ForCausalLM";
+
+constexpr const char* kDeltaNet =
+    R"({"full_attention_interval": 4, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+        "linear_num_value_heads": 32, "linear_value_head_dim": 128, "partial_rotary_factor": 0.25})";
 
 // Figures from the models' own config.json on the Hub.
 // clang-format off
@@ -35,6 +40,8 @@ const std::vector<Architecture> kArchitectures{
     {"qwen3-4b", "qwen3", kQwen3,         2560, 36, 32, 8, 128,  9728, 151936, true,  1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-8b", "qwen3", kQwen3,         4096, 36, 32, 8, 128, 12288, 151936, false, 1000000,  0, 1e-6,  40960, 151643, 151645},
     {"qwen3-30b-a3b", "qwen3_moe", kQwen3Moe, 2048, 48, 32, 4, 128, 6144, 151936, false, 1000000, 0, 1e-6,  40960, 151643, 151645, 128, 8, 768},
+    {"qwen3.5-4b", "qwen3_5_text", kQwen35, 2560, 32, 16, 4, 256, 9216, 248320, true, 10000000, 0, 1e-6, 262144, 248044, 248044, 0, 0, 0, kDeltaNet},
+    {"qwen3.5-9b", "qwen3_5_text", kQwen35, 4096, 32, 16, 4, 256, 12288, 248320, false, 10000000, 0, 1e-6, 262144, 248044, 248044, 0, 0, 0, kDeltaNet},
     {"mixtral-8x7b", "mixtral", kMixtral, 4096, 32, 32, 8, 128, 14336,  32000, false, 1000000,  0, 1e-5,  32768,      1,      2, 8, 2, 0,
      R"({"num_local_experts": 8, "sliding_window": null})"},
     {"gemma-2-2b", "gemma2", kGemma2,     2304, 26,  8, 4, 256,  9216, 256000, true,    10000,  0, 1e-6,   8192,      2,      1, 0, 0, 0,

@@ -8,6 +8,7 @@
 #include "core/base/meter.h"
 #include "core/base/ordered.h"
 #include "core/base/units.h"
+#include "core/model/roles.h"
 #include "core/output/output_folder.h"
 #include "core/quant/quant.h"
 #include "core/source/layout.h"
@@ -98,7 +99,8 @@ std::vector<std::byte> makePiece(const SynthRequest& request, const TensorSpec& 
   gauss(gaussKey(request.seed, tensor.name), piece.first, values);
   const bool norm = tensor.name.find("norm") != std::string::npos;
   const auto spread = static_cast<float>(norm ? kNormSpread : request.std);
-  const float centre = norm ? normCentre : 0.0F;
+  const bool added = !tensor.name.ends_with(rowOf(WeightRole::RecurrentNorm).name);  // to 1, where the others are
+  const float centre = norm ? (added ? normCentre : 1.0F) : 0.0F;
   for (float& value : values) value = centre + spread * value;
   std::vector<std::byte> bytes(piece.count * bytesOf(tensor.dtype));
   fromFloat(tensor.dtype, values, bytes);

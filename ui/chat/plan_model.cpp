@@ -66,6 +66,7 @@ QList<PlanPart> partsOf(const MemoryPlan& plan) {
       {"Weights", plan.weightBytes, "What is resident of all tensors"},
       {"KV cache", plan.kvCacheBytes,
        QString("Keys and values of %1 positions").arg(QString::fromStdString(formatCount(plan.context)))},
+      {"Recurrent state", plan.stateBytes, "Of layers without keys and values: the same however long the text is"},
       {"Activations", plan.activationBytes, QString("While %1 tokens of a prompt are read at a time").arg(plan.prefillTokens)},
       {"Scratch", plan.scratchBytes, "Where weights are reconstructed, and what products need"},
       {"Streaming", plan.streamBytes, "Deltas on their way"},

@@ -15,9 +15,18 @@ namespace {
 
 const std::filesystem::path kData = std::filesystem::path(DELTASCOPE_TEST_DATA) / "model";
 
+/// Of all scripts that make some.
 nlohmann::json cases(const char* list) {
-  const auto text = readTextFile(kData / "cases.json");
-  return text ? nlohmann::json::parse(*text).at(list) : nlohmann::json();
+  nlohmann::json rows = nlohmann::json::array();
+  for (const std::string stem : {"", "recurrent_"}) {
+    const auto text = readTextFile(kData / (stem + "cases.json"));
+    if (!text) return {};
+    for (auto& row : nlohmann::json::parse(*text).value(list, nlohmann::json::array())) {
+      row["file"] = stem + "logits.safetensors";
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
 }
 
 nlohmann::json ropeCases() {
@@ -33,7 +42,7 @@ Result<std::unique_ptr<Session>> open(const std::string& model, unsigned threads
   return Session::create(std::move(loaded));
 }
 
-std::vector<float> golden(const std::string& key, const char* name = "logits.safetensors") {
+std::vector<float> golden(const std::string& key, const std::string& name) {
   const auto file = SafetensorsFile::open(kData / name);
   const TensorInfo* info = file ? file->find(key) : nullptr;
   std::vector<float> logits(info ? info->elements : 0);
@@ -81,7 +90,7 @@ void TestFamilies::matchesTransformers() {
   const auto ids = found->at("ids").get<std::vector<TokenId>>();
   const auto logits = (*session)->logits(ids, {});
   QVERIFY2(logits, logits ? "" : describe(logits.error()).c_str());
-  const auto expected = golden(found->at("logits"));
+  const auto expected = golden(found->at("logits"), found->at("file"));
   QCOMPARE(logits->size(), expected.size());
   double worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i)
@@ -187,6 +196,7 @@ void TestFamilies::saysWhatGpusLack_data() {
   QTest::newRow("qwen2-tied") << "";
   QTest::newRow("qwen3") << "";
   QTest::newRow("qwen3-moe") << "mixtures of experts";
+  QTest::newRow("qwen3_5") << "recurrent layers";
   QTest::newRow("mixtral") << "mixtures of experts";
   QTest::newRow("gemma2") << "soft caps";
   QTest::newRow("gemma3-text") << "GELU";
@@ -208,17 +218,20 @@ void TestFamilies::saysWhatGpusLack() {
 }
 
 void TestFamilies::runsTheTextOfAModelThatSees_data() {
-  QTest::addColumn<QString>("model");
-  for (const char* model : {"gemma3-vision", "mistral3-vision"}) QTest::newRow(model) << QString(model);
+  QTest::addColumn<QStringList>("parts");
+  for (const char* model : {"gemma3-vision", "mistral3-vision"})
+    QTest::newRow(model) << QStringList{"multi_modal_projector", "vision_tower"};
+  QTest::newRow("qwen3_5-vision") << QStringList{"model.visual.", "mtp."};
 }
 
 /// Its other parts are named.
 void TestFamilies::runsTheTextOfAModelThatSees() {
-  QFETCH(QString, model);
-  const auto session = open(model.toStdString());
+  QFETCH(QStringList, parts);
+  const auto session = open(QTest::currentDataTag());
   QVERIFY2(session, session ? "" : describe(session.error()).c_str());
   const QString note = QString::fromStdString((*session)->model()->companions().note);
-  QVERIFY2(note.contains("text part") && note.contains("multi_modal_projector"), qPrintable(note));
+  QVERIFY2(note.contains("text part"), qPrintable(note));
+  for (const auto& part : parts) QVERIFY2(note.contains(part), qPrintable(note));
 }
 
 void TestFamilies::refusesTheTextOfAnotherFamily() {

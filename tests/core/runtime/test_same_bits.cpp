@@ -12,10 +12,23 @@ namespace fs = std::filesystem;
 namespace {
 
 const fs::path kData = fs::path(DELTASCOPE_TEST_DATA) / "model";
-constexpr const char* kModels[] = {"qwen3-moe",        "qwen3-moe-mixed", "qwen3-moe-defaults",
-                                   "mixtral-defaults", "gemma2",          "gemma3-text",
-                                   "gemma3-vision",    "olmo2",           "olmo3",
-                                   "smollm3",          "granite",         "phi3-longrope"};
+constexpr const char* kModels[] = {"qwen3-moe",
+                                   "qwen3-moe-mixed",
+                                   "qwen3-moe-defaults",
+                                   "mixtral-defaults",
+                                   "gemma2",
+                                   "gemma3-text",
+                                   "gemma3-vision",
+                                   "olmo2",
+                                   "olmo3",
+                                   "smollm3",
+                                   "granite",
+                                   "phi3-longrope",
+                                   "qwen3_5",
+                                   "qwen3_5-interval",
+                                   "qwen3_5-layer-types",
+                                   "qwen3_5-kernel-1",
+                                   "qwen3_5-vision"};
 
 /// With what stands in it twice, for drafts from the text.
 std::vector<TokenId> longPrompt() {

@@ -3,7 +3,7 @@
 
     python3 tests/data/model/make_models.py
 
-cases.json has two lists, "cases" and "refused" (what a plain forward pass may decline, with the config fields that ask for more, in "fields").
+make_recurrent_models.py makes more of them in the same way, with files of its own beside these. cases.json has two lists, "cases" and "refused" (what a plain forward pass may decline, with the config fields that ask for more, in "fields").
 A row is one prompt of one case: {"model": its folder, "ids": the prompt, "greedy": the ids that follow, "margin": the smallest lead of the
 best logit over the second on the way, "logits": the key in logits.safetensors of the logits after the prompt's last token, "spread": how far
 these are from what transformers itself gets token by token with its cache, by rounding}. Everything is computed in FP32 from the weights as
@@ -18,7 +18,7 @@ import shutil
 import tempfile
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.utils import logging
 
@@ -204,7 +204,8 @@ def stored_type(config):
 
 def randomize(model, seed, stored):
     """Weights that make every part count: sharp attention, layers that outweigh the embedding, norms and biases of their own."""
-    generator, gemma = torch.Generator().manual_seed(seed), "gemma" in model.config.model_type
+    generator, type = torch.Generator().manual_seed(seed), model.config.model_type
+    gemma = "gemma" in type
     for name, weight in sorted(model.named_parameters()):
         noise = torch.randn(weight.shape, generator=generator)
         if name.endswith(".bias"):
@@ -212,7 +213,8 @@ def randomize(model, seed, stored):
         elif gemma and name.endswith(".norm.weight"):
             values = noise - 1  # or an embedding, which is scaled up, would be nearest to itself
         elif "norm" in name:
-            values = (0 if gemma else 1) + 0.3 * noise  # there, 1 is added to it
+            added = gemma or "qwen3_5" in type and "linear_attn" not in name  # 1, to it
+            values = (0 if added else 1) + 0.3 * noise
         elif "embed_tokens" in name:
             values = 0.5 * noise
         else:
@@ -282,6 +284,8 @@ def save(name, config, options, seed):
         save_file(dict(model.model.state_dict(prefix="model."), **{"lm_head.weight": head}), folder / "model.safetensors", {"format": "pt"})
     else:
         model.save_pretrained(folder, max_shard_size=options.get("shard", "5GB"))
+    if "more" in options:
+        save_file(load_file(folder / "model.safetensors") | options["more"], folder / "model.safetensors", {"format": "pt"})
     written(folder / "config.json", present(config))
 
 
@@ -345,16 +349,16 @@ def rows_of(name, config, options, logits):
 
 
 @torch.no_grad()
-def main():
+def make(groups, stem=""):
     torch.set_num_threads(1)
     logging.disable_progress_bar()
     logits, found = {}, {}
-    for kind, cases in (("cases", CASES), ("refused", REFUSED)):
+    for kind, cases in groups.items():
         found[kind] = [row for name, (config, options) in cases.items() for row in rows_of(name, config, options, logits)]
-    save_file(logits, HERE / "logits.safetensors")
+    save_file(logits, HERE / f"{stem}logits.safetensors")
     lists = [f' "{kind}": [\n' + ",\n".join("  " + json.dumps(row) for row in rows) + "\n ]" for kind, rows in found.items()]
-    (HERE / "cases.json").write_text("{\n" + ",\n".join(lists) + "\n}\n")
+    (HERE / f"{stem}cases.json").write_text("{\n" + ",\n".join(lists) + "\n}\n")
 
 
 if __name__ == "__main__":
-    main()
+    make({"cases": CASES, "refused": REFUSED})

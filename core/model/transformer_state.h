@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+/// What a Transformer holds between passes, and the parts of a pass. Internal to core/model.
+#include <atomic>
+#include <initializer_list>
+
+#include "core/model/activation_layout.h"
+#include "core/model/transformer.h"
+
+namespace deltascope {
+
+/// Unlike any other's, dead ones included.
+[[nodiscard]] inline std::uint64_t nextTransformer() {
+  static std::atomic<std::uint32_t> number{0};
+  return ++number;
+}
+
+struct Transformer::State {
+  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
+      : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
+    for (const auto& rope : c.ropes) angles.emplace_back(rope);
+    hasExperts = c.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
+  }
+
+  kernels::Backend& backend;
+  const std::uint64_t number = nextTransformer();       ///< unlike any other's, dead ones included
+  const std::uint64_t draftNumber = nextTransformer();  ///< the same, of passes that draft
+  bool hasExperts = false;                              ///< what is done in a pass depends on its tokens
+  bool drafting = false;                                ///< what is computed only proposes tokens
+  const ModelConfig config;
+  Weights& weights;
+  std::uint32_t mostTokens, mostLogits;
+  ActivationLayout layout;
+  std::vector<RopeAngles> angles;  ///< of each of the config's ropes
+  std::vector<float> cosine, sine, routerLogits, zeros;
+  kernels::Buffer memory;
+
+  [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
+                                              VectorRef bias) const;
+  [[nodiscard]] kernels::MatmulArgs productOf(const LayerWeights& layer, WeightRole weight, const float* x, float* y,
+                                              std::uint32_t tokens, WeightRole bias) const {
+    return productOf(layer.of(weight), x, y, tokens, layer.vector(bias));
+  }
+  [[nodiscard]] float* at(std::uint64_t offset) const { return reinterpret_cast<float*>(memory.as<std::byte>() + offset); }
+  [[nodiscard]] kernels::RmsNormArgs normOf(const float* x, float* y, VectorRef weight, std::uint32_t rows) const;
+  /// Of the ropes before this one, one after another.
+  [[nodiscard]] std::size_t anglesBefore(std::size_t rope, std::uint32_t tokens) const;
+  void setAngles(const KvCache& cache, std::uint32_t tokens);
+  Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
+  Result<void> recur(const LayerWeights& layer, std::uint32_t index, KvCache& cache, std::uint32_t tokens);
+  /// Products of the norm, or of what it would be of where the layer has none there.
+  Result<void> multiply(const LayerConfig& of, const kernels::RmsNormArgs& norm, std::span<const kernels::MatmulArgs> products);
+  struct Part {
+    float* into;  ///< [tokens, width]
+    std::uint64_t width;
+  };
+  /// Of what one matrix gave, its parts.
+  void split(std::uint32_t tokens, std::initializer_list<Part> parts);
+  void splitHeads(const AttentionConfig& attention, std::uint32_t tokens);
+  /// hidden += the product, after its norm where the layer has one.
+  Result<void> join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm);
+  Result<void> feedForward(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens);
+  Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
+                          const std::stop_token& stop);
+  Result<void> runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy, std::uint32_t tokens);
+  Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
+  Result<void> run(Weights& from, std::uint32_t tokens, KvCache& cache, std::uint32_t logitRows, const std::stop_token& stop);
+  Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                       const std::stop_token& stop, Weights& from);
+};
+
+}  // namespace deltascope
