@@ -21,6 +21,11 @@ class ClockTimer final : public Timer {
 
 }  // namespace
 
+void Backend::copyRows(const CopyRowsArgs& args) {
+  for (std::uint64_t row = 0; row < args.rows; ++row)
+    copyOnDevice(args.to + row * args.columns, args.from + row * args.stride, args.columns * sizeof(float));
+}
+
 Outcome<void> Backend::normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) {
   rmsNorm(norm);
   for (const auto& one : args)
@@ -29,7 +34,7 @@ Outcome<void> Backend::normedMatmul(const RmsNormArgs& norm, std::span<const Mat
 }
 
 Outcome<void> Backend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) {
-  rmsNorm(norm);
+  if (norm.weight) rmsNorm(norm);
   if (auto done = matmul(gate); !done) return done;
   if (auto done = matmul(up); !done) return done;
   siluMultiply({gate.y, up.y, gate.y, gate.tokens * gate.weight.rows});

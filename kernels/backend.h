@@ -18,6 +18,7 @@
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/rms_norm.h"
 #include "kernels/ops/rope.h"
+#include "kernels/ops/rows.h"
 
 namespace deltascope::kernels {
 
@@ -75,6 +76,7 @@ class Backend {
   [[nodiscard]] virtual MemoryAccount& memory() const = 0;
   virtual void copyIn(void* to, const void* fromHost, std::uint64_t bytes) = 0;
   virtual void copyOnDevice(void* to, const void* from, std::uint64_t bytes) = 0;
+  virtual void copyRows(const CopyRowsArgs& args);
   virtual void copyOut(void* toHost, const void* from, std::uint64_t bytes) = 0;
   /// Waits for everything that was begun; a failure of any of it.
   [[nodiscard]] virtual Outcome<void> synchronize() = 0;
@@ -98,6 +100,7 @@ class Backend {
   /// evenly, tokens that end beyond the cache. The same of attend().
   [[nodiscard]] virtual Outcome<void> attention(const AttentionArgs& args) = 0;
   virtual void siluMultiply(const GateMultiplyArgs& args) = 0;
+  virtual void addRows(const AddRowsArgs& args) = 0;
   // Unsupported where a device has none of its own.
   [[nodiscard]] virtual Outcome<void> geluMultiply(const GateMultiplyArgs& args);
   [[nodiscard]] virtual Outcome<void> sigmoidMultiply(const GateMultiplyArgs& args);
@@ -110,7 +113,7 @@ class Backend {
   // What a device may do in one go. Without a way of its own it calls the operations above, in this order.
   /// Products of one x, which is norm.y in all of `args`. Whether norm.y is written is the device's affair.
   [[nodiscard]] virtual Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args);
-  /// The same for two, and then gate.y = silu(gate.y) · up.y.
+  /// The same for two, and then gate.y = silu(gate.y) · up.y. Without a weight there is no norm: x is the products' own.
   [[nodiscard]] virtual Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up);
   [[nodiscard]] virtual Outcome<void> attend(const AttendArgs& args);
 

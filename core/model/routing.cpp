@@ -35,13 +35,4 @@ Result<Routing> Routing::of(std::span<const float> logits, const FeedForwardConf
   return routing;
 }
 
-void Routing::add(std::uint32_t expert, const float* given, float* into, std::uint64_t columns) const {
-  const auto& [tokens, weights] = m_experts[expert];
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const float *from = given + i * columns, weight = weights[i];
-    float* row = into + tokens[i] * columns;
-    for (std::uint64_t c = 0; c < columns; ++c) row[c] += weight * from[c];  // built without contraction
-  }
-}
-
 }  // namespace deltascope

@@ -18,10 +18,6 @@ class Routing {
   /// names no expert.
   [[nodiscard]] static Result<Routing> of(std::span<const float> logits, const FeedForwardConfig& block);
 
-  /// Adds what an expert gave for its tokens, [tokensOf, columns], to their rows of `into`, [tokens, columns], times their
-  /// weights; product and sum rounded to FP32. In host memory.
-  void add(std::uint32_t expert, const float* given, float* into, std::uint64_t columns) const;
-
   /// Ascending, each once; and the weights of the expert for them.
   [[nodiscard]] std::span<const std::uint32_t> tokensOf(std::uint32_t expert) const { return m_experts[expert].tokens; }
   [[nodiscard]] std::span<const float> weightsOf(std::uint32_t expert) const { return m_experts[expert].weights; }

@@ -112,21 +112,20 @@ Result<void> Transformer::State::multiply(const LayerConfig& of, const kernels::
 
 void Transformer::State::split(std::uint32_t tokens, std::initializer_list<Part> parts) {
   const float* from = at(layout.fused);
-  for (std::uint32_t token = 0; token < tokens; ++token)
-    for (const auto& [into, width] : parts) {
-      backend.copyOnDevice(into + token * width, from, width * sizeof(float));
-      from += width;
-    }
+  std::uint64_t stride = 0;
+  for (const auto& part : parts) stride += part.width;
+  for (const auto& [into, width] : parts) {
+    backend.copyRows({into, from, tokens, width, stride});
+    from += width;
+  }
 }
 
 /// Of each head's query and gate, which one row holds, all queries and all gates.
 void Transformer::State::splitHeads(const AttentionConfig& attention, std::uint32_t tokens) {
   const float* from = at(layout.fused);
-  const std::uint64_t bytes = attention.headDim * sizeof(float), heads = std::uint64_t{tokens} * attention.heads;
-  for (std::uint64_t head = 0; head < heads; ++head, from += 2 * std::size_t{attention.headDim}) {
-    backend.copyOnDevice(at(layout.query) + head * attention.headDim, from, bytes);
-    backend.copyOnDevice(at(layout.gate) + head * attention.headDim, from + attention.headDim, bytes);
-  }
+  const std::uint64_t headDim = attention.headDim, heads = std::uint64_t{tokens} * attention.heads;
+  backend.copyRows({at(layout.query), from, heads, headDim, 2 * headDim});
+  backend.copyRows({at(layout.gate), from + headDim, heads, headDim, 2 * headDim});
 }
 
 Result<void> Transformer::State::join(const LayerConfig& of, kernels::MatmulArgs product, VectorRef norm) {
@@ -161,8 +160,7 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
   return join(of, productOf(layer, Role::Down, gate, x, tokens, Role::DownBias), layer.vector(Role::BlockNorm));
 }
 
-/// The experts of a token are added in the order of their numbers, whatever other tokens are in the pass; by the host, since
-/// Model::load runs no experts elsewhere.
+/// The experts of a token are added in the order of their numbers, whatever other tokens are in the pass.
 Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                                             const std::stop_token& stop) {
   const FeedForwardConfig& block = config.layers[index].feedForward;
@@ -180,7 +178,9 @@ Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& l
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_ASSIGN(const ExpertWeights* expert, from.expert(index, i));
     DELTASCOPE_TRY(runExpert(*expert, routing->tokensOf(i), tokens));
-    routing->add(i, at(layout.branch), at(layout.hidden), config.hidden);
+    const auto tokensOf = routing->tokensOf(i);
+    backend.addRows(
+        {at(layout.branch), tokensOf.data(), routing->weightsOf(i).data(), at(layout.hidden), tokensOf.size(), config.hidden});
   }
   return {};
 }
@@ -199,9 +199,8 @@ Result<void> Transformer::State::runExpert(const ExpertWeights& expert, std::spa
     x = at(layout.picked);
     DELTASCOPE_TRY(fromBackend(backend.gatherRows({all, chosenBy.data(), count, x})));
   }
-  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(expert.gate, x, gate, count, {}))));
-  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(expert.up, x, up, count, {}))));
-  backend.siluMultiply({gate, up, gate, count * expert.gate.rows});
+  DELTASCOPE_TRY(
+      fromBackend(backend.gatedMatmul({}, productOf(expert.gate, x, gate, count, {}), productOf(expert.up, x, up, count, {}))));
   return fromBackend(backend.matmul(productOf(expert.down, gate, mixed, count, {})));
 }
 

@@ -30,8 +30,8 @@ Result<std::vector<float>> logitsOf(const LoadRequest& request, const JobContext
 /// largest logit.
 constexpr float kDeviceBound = 0x1p-14f;
 
-SelfTestCheck compareLogits(std::span<const float> device, std::span<const float> processor) {
-  SelfTestCheck check{"logits against the processor's", true, {}};
+SelfTestCheck compareLogits(const std::string& name, std::span<const float> device, std::span<const float> processor) {
+  SelfTestCheck check{name + "logits against the processor's", true, {}};
   float largest = 0, off = 0;
   for (std::size_t i = 0; i < processor.size(); ++i) {
     largest = std::max(largest, std::fabs(processor[i]));
@@ -63,28 +63,33 @@ Result<void> testModel(const std::string& device, const JobContext& job, Checks&
                         formatCount(verified.elementsCompared - verified.elementsDifferent) + " of " +
                         formatCount(verified.elementsCompared)});
 
+  return testRuns({{}, plain, packed, device}, job, checks);
+}
+
+Result<void> testRuns(const ModelRuns& runs, const JobContext& job, Checks& checks) {
+  const JobContext quiet{job.stop, {}, job.threads};
   LoadRequest request;
-  request.path = plain;
-  request.device = device;
+  request.path = runs.plain;
+  request.device = runs.device;
   request.threads = job.threads;
   DELTASCOPE_ASSIGN(const Generation truth, run(request, quiet));
-  if (device != "cpu") {
+  if (runs.device != "cpu") {
     DELTASCOPE_ASSIGN(const auto there, logitsOf(request, quiet));
     request.device = "cpu";
     DELTASCOPE_ASSIGN(const auto here, logitsOf(request, quiet));
     DELTASCOPE_ASSIGN(const Generation processor, run(request, quiet));
-    request.device = device;
-    checks.push_back(compareLogits(there, here));
-    checks.push_back({"24 greedy tokens as the processor gives them", processor.ids == truth.ids,
+    request.device = runs.device;
+    checks.push_back(compareLogits(runs.name, there, here));
+    checks.push_back({runs.name + "24 greedy tokens as the processor gives them", processor.ids == truth.ids,
                       processor.ids == truth.ids ? "the same ids" : "other ids"});
   }
-  request.path = packed;
+  request.path = runs.packed;
   for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
     request.placement = placement;
     DELTASCOPE_ASSIGN(const Generation exact, run(request, quiet));
     const bool same = exact.logitsHash == truth.logitsHash && exact.ids == truth.ids;
     checks.push_back(
-        {"24 tokens, " + std::string(nameOf(placement)) + " against the checkpoint itself", same,
+        {runs.name + "24 tokens, " + std::string(nameOf(placement)) + " against the checkpoint itself", same,
          same ? "the same logits, hash " + exact.logitsHash : "hash " + exact.logitsHash + " is not " + truth.logitsHash});
   }
   return {};

@@ -3,6 +3,7 @@
 /// The parts of selfTest. Internal to core/runtime.
 #include <memory>
 
+#include "core/runtime/runtime.h"
 #include "core/selftest/selftest.h"
 #include "kernels/backend.h"
 
@@ -18,6 +19,24 @@ using Checks = std::vector<SelfTestCheck>;
 [[nodiscard]] Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, Checks& checks);
 [[nodiscard]] Result<void> testPrompts(const std::string& device, const JobContext& job, Checks& checks);
 [[nodiscard]] Result<void> testModel(const std::string& device, const JobContext& job, Checks& checks);
+/// Of each family a small model, with what only it asks of a device.
+[[nodiscard]] Result<void> testFamilies(const std::string& device, const JobContext& job, Checks& checks);
+
+/// A model, and what was packed of it, run on a device: against the processor, and in every placement.
+struct ModelRuns {
+  std::string name;  ///< before each check's
+  std::filesystem::path plain, packed;
+  std::string device;
+};
+[[nodiscard]] Result<void> testRuns(const ModelRuns& runs, const JobContext& job, Checks& checks);
+
+/// A way of keeping the weights.
+struct Way {
+  std::string name;
+  LoadRequest request;
+};
+/// A prompt of `tokens` tokens of 611, at most 150, read whole and in pieces: the bits of the logits.
+[[nodiscard]] Result<SelfTestCheck> testPrompt(const Way& way, std::uint32_t tokens, const JobContext& job);
 
 /// A short run of testForks on the small model.
 [[nodiscard]] Result<void> testDrafts(const std::string& device, const JobContext& job, Checks& checks);

@@ -21,7 +21,7 @@ using kernels::Matrix;
 
 /// Of a call; the largest is a prompt's.
 constexpr std::array<std::uint32_t, 9> kTokens{1, 2, 3, 4, 5, 8, 9, 17, 70};
-constexpr std::uint32_t kMostTokens = 70;
+constexpr std::uint32_t kMostTokens = 70, kPromptTokens = 150;
 constexpr std::uint64_t kRows = 80, kBlocksize = 64;
 
 Result<kernels::Buffer> onDevice(kernels::Backend& backend, std::span<const std::byte> bytes) {
@@ -173,12 +173,6 @@ Result<SelfTestCheck> testWeight(kernels::Backend& backend, Weight weight, std::
   return check;
 }
 
-/// A way of keeping the weights.
-struct Way {
-  std::string name;
-  LoadRequest request;
-};
-
 /// The logits after each of `ends` tokens, in one session that goes on from one to the next.
 Result<std::vector<std::vector<float>>> logitsAt(const LoadRequest& request, std::span<const TokenId> prompt,
                                                  std::span<const std::uint32_t> ends, const JobContext& job) {
@@ -194,18 +188,22 @@ Result<std::vector<std::vector<float>>> logitsAt(const LoadRequest& request, std
 
 std::string hashOf(std::span<const float> logits) { return toHex(hash128(std::as_bytes(logits))); }
 
-Result<SelfTestCheck> testPrompt(const Way& way, const JobContext& job) {
+}  // namespace
+
+Result<SelfTestCheck> testPrompt(const Way& way, std::uint32_t tokens, const JobContext& job) {
   SelfTestCheck check{"prompts cut at odd places, " + way.name, true, {}};
   std::vector<TokenId> prompt;
-  for (std::uint32_t i = 0; i < 150; ++i) prompt.push_back((i * 199 + 5) % 611);
-  constexpr std::array<std::uint32_t, 1> kWhole{150};
-  DELTASCOPE_ASSIGN(const auto whole, logitsAt(way.request, prompt, kWhole, job));
+  for (std::uint32_t i = 0; i < tokens; ++i) prompt.push_back((i * 199 + 5) % 611);
+  DELTASCOPE_ASSIGN(const auto whole, logitsAt(way.request, prompt, std::array{tokens}, job));
   const std::string hash = hashOf(whole[0]);
   // Passes of 1, 2, 3, 5, 8, 16, 17 and more; then of one token, of seven, and one of nearly all.
-  std::vector<std::vector<std::uint32_t>> cuts{{1, 3, 6, 11, 19, 35, 52, 70, 150}, {149, 150}, {}, {}};
-  for (std::uint32_t end = 1; end <= 150; ++end) cuts[2].push_back(end);
-  for (std::uint32_t end = 7; end < 150; end += 7) cuts[3].push_back(end);
-  cuts[3].push_back(150);
+  std::vector<std::vector<std::uint32_t>> cuts{{}, {tokens - 1, tokens}, {}, {}};
+  for (const std::uint32_t end : {1u, 3u, 6u, 11u, 19u, 35u, 52u, 70u})
+    if (end < tokens) cuts[0].push_back(end);
+  cuts[0].push_back(tokens);
+  for (std::uint32_t end = 1; end <= tokens; ++end) cuts[2].push_back(end);
+  for (std::uint32_t end = 7; end < tokens; end += 7) cuts[3].push_back(end);
+  cuts[3].push_back(tokens);
   std::vector<std::vector<float>> one;
   for (std::size_t i = 0; i < cuts.size(); ++i) {
     const auto& ends = cuts[cuts.size() - 1 - i];
@@ -214,7 +212,7 @@ Result<SelfTestCheck> testPrompt(const Way& way, const JobContext& job) {
       check.passed = false;
       check.detail = "other bits in " + std::to_string(ends.size()) + " pieces: hash " + hashOf(cut.back()) + " is not " + hash;
     }
-    if (ends.size() == 150)
+    if (ends.size() == tokens)
       one = std::move(cut);
     else if (!one.empty())
       for (std::size_t k = 0; k < ends.size(); ++k)
@@ -227,8 +225,6 @@ Result<SelfTestCheck> testPrompt(const Way& way, const JobContext& job) {
   if (check.passed) check.detail = "the same logits, hash " + hash;
   return check;
 }
-
-}  // namespace
 
 Result<void> testPasses(kernels::Backend& backend, const std::stop_token& stop, Checks& checks) {
   for (const std::uint64_t columns : {100, 192, 640, 2048}) {
@@ -274,7 +270,7 @@ Result<void> testPrompts(const std::string& device, const JobContext& job, Check
   ways.push_back({"jit, deltas as they are stored", request});
   std::string hash;
   for (const Way& way : ways) {
-    DELTASCOPE_ASSIGN(auto check, testPrompt(way, quiet));
+    DELTASCOPE_ASSIGN(auto check, testPrompt(way, kPromptTokens, quiet));
     if (check.passed && hash.empty()) hash = check.detail;
     if (check.passed && check.detail != hash) check = {check.name, false, check.detail + ", elsewhere " + hash};
     checks.push_back(std::move(check));
@@ -282,12 +278,12 @@ Result<void> testPrompts(const std::string& device, const JobContext& job, Check
   request.baseOnly = true;
   request.placement.reset();
   request.expand = true;
-  DELTASCOPE_ASSIGN(auto base, testPrompt({"the base alone", request}, quiet));
+  DELTASCOPE_ASSIGN(auto base, testPrompt({"the base alone", request}, kPromptTokens, quiet));
   checks.push_back(std::move(base));
   if (device == "cpu") return {};
   request.compute = kernels::ComputeMode::Bf16;
   request.baseOnly = false;
-  DELTASCOPE_ASSIGN(auto rounded, testPrompt({"activations rounded to BF16", request}, quiet));
+  DELTASCOPE_ASSIGN(auto rounded, testPrompt({"activations rounded to BF16", request}, kPromptTokens, quiet));
   checks.push_back(std::move(rounded));
   return {};
 }

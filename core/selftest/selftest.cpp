@@ -37,6 +37,7 @@ Result<SelfTestResult> selfTest(const SelfTestRequest& request, const JobContext
   DELTASCOPE_TRY(selftest::testPasses(*backend, job.stop, result.checks));
   DELTASCOPE_TRY(selftest::testModel(request.device, job, result.checks));
   DELTASCOPE_TRY(selftest::testPrompts(request.device, job, result.checks));
+  DELTASCOPE_TRY(selftest::testFamilies(request.device, job, result.checks));
   DELTASCOPE_TRY(selftest::testDrafts(request.device, job, result.checks));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;

@@ -28,7 +28,7 @@ struct SelfTestResult {
 /// Every codec over every base and type, random weights and all 16-bit patterns, on the processor and on the device, where
 /// damaged chunks must do no harm either; products of every form of weight against FP64, and of several tokens against the bits
 /// of one at a time; a small model packed, verified and run in every placement, with prompts in pieces and with drafts
-/// too. Writes a few MiB to
+/// too; the same, but for the verifying, of every family that asks more of a device than these. Writes a few MiB to
 /// the temporary folder and removes them. An error only where nothing could be tested: no such device, no room for the files.
 [[nodiscard]] Result<SelfTestResult> selfTest(const SelfTestRequest& request, const JobContext& job);
 

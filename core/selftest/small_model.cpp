@@ -66,8 +66,9 @@ Result<void> packOverNf4(const fs::path& plain, const fs::path& packed, const Jo
   return {};
 }
 
-Result<void> writeSmallModel(const fs::path& folder, SmallModel size) {
-  const auto json = configOf(size);
+Result<void> writeSmallModel(const fs::path& folder, SmallModel size) { return writeModel(folder, configOf(size)); }
+
+Result<void> writeModel(const fs::path& folder, const nlohmann::ordered_json& json) {
   std::error_code error;
   fs::create_directories(folder, error);
   DELTASCOPE_TRY(writeTextFile(folder / "config.json", json.dump(2)));

@@ -2,6 +2,7 @@
 #pragma once
 /// Small random models for the self-test. Internal to core/runtime.
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <system_error>
 
 #include "core/base/job.h"
@@ -31,6 +32,8 @@ enum class SmallModel {
 };
 /// Writes a checkpoint in BF16, the same on every machine.
 [[nodiscard]] Result<void> writeSmallModel(const std::filesystem::path& folder, SmallModel size);
+/// The same of what a config.json says.
+[[nodiscard]] Result<void> writeModel(const std::filesystem::path& folder, const nlohmann::ordered_json& config);
 
 /// Every matrix of `plain` over NF4, without progress.
 [[nodiscard]] Result<void> packOverNf4(const std::filesystem::path& plain, const std::filesystem::path& packed,

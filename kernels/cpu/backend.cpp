@@ -87,6 +87,7 @@ class CpuBackend final : public Backend {
     return {};
   }
   void siluMultiply(const GateMultiplyArgs& args) override { kernels::siluMultiply(m_context, args); }
+  void addRows(const AddRowsArgs& args) override { kernels::addRows(m_context, args); }
   Outcome<void> geluMultiply(const GateMultiplyArgs& args) override {
     return kernels::geluMultiply(m_context, args), Outcome<void>();
   }

@@ -39,6 +39,7 @@ void addScaled(CpuContext& context, const AddScaledArgs& args);
 void softCap(CpuContext& context, const SoftCapArgs& args);
 void convolve(CpuContext& context, const ConvolveArgs& args);
 void deltaRule(CpuContext& context, const DeltaRuleArgs& args);
+void addRows(CpuContext& context, const AddRowsArgs& args);
 
 /// Items of a loop a thread should take at a time, so that waking the others pays: `work` is what one item costs, in
 /// multiply-adds.

@@ -44,6 +44,16 @@ void scale(CpuContext& context, const ScaleArgs& args) {
   });
 }
 
+void addRows(CpuContext& context, const AddRowsArgs& args) {
+  inRuns(context, args.count, args.columns, [&](std::uint64_t begin, std::uint64_t count) {
+    for (std::uint64_t i = begin; i < begin + count; ++i) {
+      const float* const from = args.x + i * args.columns;
+      float* const into = args.into + args.rows[i] * args.columns;
+      for (std::uint64_t c = 0; c < args.columns; ++c) into[c] += args.weights[i] * from[c];
+    }
+  });
+}
+
 void addScaled(CpuContext& context, const AddScaledArgs& args) {
   inRuns(context, args.count, 1, [&](std::uint64_t begin, std::uint64_t count) {
     for (std::uint64_t i = begin; i < begin + count; ++i) args.into[i] += args.factor * args.x[i];

@@ -87,7 +87,7 @@ __device__ __forceinline__ void attendSpan(const Args& args, std::uint32_t kvHea
       }
   }
   __syncthreads();
-  if (warp < count) weighScores(shared.scores[warp], n, shared.most[warp], shared.sum[warp]);
+  if (warp < count) weighScores(shared.scores[warp], n, args.softCap, shared.most[warp], shared.sum[warp]);
   __syncthreads();
   float values[kOutputs] = {};
 #pragma unroll
@@ -231,6 +231,7 @@ Args argsOf(const AttentionArgs& args, const std::uint32_t* position, void* scra
           args.tokens,
           0,
           args.scale,
+          args.softCap,
           {}};
 }
 
@@ -281,8 +282,8 @@ void attention(const Machine& machine, const AttentionArgs& args, const std::uin
   const std::uint32_t most = args.tokens <= kMostSplit ? mostSplit(all, scratchBytes) : 0;
   if (most == 0) {
     const bool windowed = args.window > 0 && args.firstPosition + args.tokens > args.window;
-    const PromptAttention prompt{args.q,      args.out,   args.cache,        position,
-                                 args.tokens, args.heads, all.segmentLength, args.scale};
+    const PromptAttention prompt{args.q,     args.out,          args.cache, position,    args.tokens,
+                                 args.heads, all.segmentLength, args.scale, args.softCap};
     if (!windowed && attendPrompt(machine, prompt)) return;
     return launch<false>(machine, all, dim3(1, headBlocks(args.heads, args.cache), args.tokens));
   }
@@ -295,7 +296,7 @@ bool attendToken(const Machine& machine, const AttendArgs& args, const std::uint
   if (args.tokens != 1) return false;
   Args all = argsOf(attentionOf(args), position, scratch, scratchBytes);
   if (mostSplit(all, scratchBytes) == 0) return false;
-  all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.cosine, args.sine};
+  all.prepare = {args.k, args.v, args.queryNorm, args.keyNorm, args.normType, args.epsilon, args.addOne, turnOf(args)};
   if (args.next) {
     all.ahead = residentBytes(*args.next, all.aheadBytes);
     all.aheadBytes = std::min(all.aheadBytes, kMostAhead);

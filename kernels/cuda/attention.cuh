@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/gates.cuh"
 #include "kernels/cuda/heads.cuh"
 
 namespace deltascope::kernels::cuda {
@@ -19,7 +20,8 @@ struct Preparation {
   const void *queryNorm, *keyNorm;
   ElementType normType;
   float epsilon;
-  const float *cosine, *sine;
+  bool addOne;
+  HeadTurn turn;
 };
 
 struct AttentionWork {
@@ -31,7 +33,7 @@ struct AttentionWork {
   std::uint32_t* arrived;  ///< [tokens, kvHeads · groups], zero between calls
   std::uint32_t heads, window, segmentLength, segments;
   std::uint32_t tokens, before;  ///< of the launch; of the pass before those
-  float scale;
+  float scale, softCap;
   const std::byte* ahead;  ///< brought to the second cache meanwhile
   std::uint64_t aheadBytes;
   Preparation prepare;  ///< k null: everything is in place
@@ -59,10 +61,10 @@ __device__ void prepareToken(const AttentionWork& args, std::uint32_t kvHead, st
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const std::size_t place = (static_cast<std::size_t>(kvHead) * cache.capacity + position) * cache.headDim;
   if (warp < count)
-    rotateHead(args.q + (head0 + warp) * cache.headDim, cache.headDim, {p.queryNorm, p.normType, p.epsilon}, p.cosine, p.sine,
+    rotateHead(args.q + (head0 + warp) * cache.headDim, cache.headDim, {p.queryNorm, p.normType, p.epsilon, p.addOne}, p.turn,
                lane, [&](std::uint32_t d, float value) { putQuery(warp, d, value); });
   else if (warp == kHeads && stores)
-    rotateHead(p.k + kvHead * cache.headDim, cache.headDim, {p.keyNorm, p.normType, p.epsilon}, p.cosine, p.sine, lane,
+    rotateHead(p.k + kvHead * cache.headDim, cache.headDim, {p.keyNorm, p.normType, p.epsilon, p.addOne}, p.turn, lane,
                [&](std::uint32_t d, float value) {
                  fromFloat(cache.keys, cache.type, place + d, value);
                  putKey(d, value);
@@ -75,10 +77,12 @@ __device__ void prepareToken(const AttentionWork& args, std::uint32_t kvHead, st
     }
 }
 
-/// A warp's: `n` scores to exponentials, their maximum and sum to where they are wanted.
-__device__ __forceinline__ void weighScores(float* scores, std::uint32_t n, float& most, float& sum) {
+/// A warp's: `n` scores to exponentials, of their caps where there is one, their maximum and sum to where they are wanted.
+__device__ __forceinline__ void weighScores(float* scores, std::uint32_t n, float softCap, float& most, float& sum) {
   const unsigned lane = threadIdx.x % kWarp;
   float top = -INFINITY, total = 0;
+  if (softCap > 0)
+    for (std::uint32_t p = lane; p < n; p += kWarp) scores[p] = capOf(scores[p], softCap);
   for (std::uint32_t p = lane; p < n; p += kWarp) top = fmaxf(top, scores[p]);
 #pragma unroll
   for (int distance = 16; distance > 0; distance >>= 1) top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, distance));

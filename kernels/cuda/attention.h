@@ -14,7 +14,7 @@ struct PromptAttention {
   KvLayer cache;
   const std::uint32_t* position;  ///< the device's, of the first token
   std::uint32_t tokens, heads, segmentLength;
-  float scale;
+  float scale, softCap;
 };
 /// Attention of many tokens, none of which is past its window. False: it has no kernel for such heads.
 [[nodiscard]] bool attendPrompt(const Machine& machine, const PromptAttention& args);

@@ -104,7 +104,7 @@ __device__ __forceinline__ void dots(const Shared<kDim>& shared, unsigned row0, 
 
 /// One row's span: scores to exponentials, and the factors that its sums are merged with.
 template <unsigned kDim>
-__device__ __forceinline__ void weigh(Shared<kDim>& shared, unsigned row, unsigned lane, bool segmentEnds) {
+__device__ __forceinline__ void weigh(Shared<kDim>& shared, unsigned row, unsigned lane, float softCap, bool segmentEnds) {
   RowState& state = shared.rows[row];
   const std::uint32_t n = state.positions;
   if (n == 0) return;
@@ -113,6 +113,7 @@ __device__ __forceinline__ void weigh(Shared<kDim>& shared, unsigned row, unsign
   for (unsigned i = 0; i < 2; ++i)
     if (const unsigned p = lane + kWarp * i; p < n) {
       score[i] = shared.scores[p][row];
+      if (softCap > 0) score[i] = capOf(score[i], softCap);
       top = fmaxf(top, score[i]);
     }
 #pragma unroll
@@ -204,7 +205,7 @@ __global__ void __launch_bounds__(kThreads, 2) promptKernel(const __grid_constan
     __syncthreads();
     for (unsigned row = warp; row < rows; row += kWarps) {
       const std::uint32_t sees = first + token0 + row / perKey + 1;
-      weigh(shared, row, lane, (begin + kSpan) % args.segmentLength == 0 || begin + kSpan >= sees);
+      weigh(shared, row, lane, args.softCap, (begin + kSpan) % args.segmentLength == 0 || begin + kSpan >= sees);
     }
     __syncthreads();
     float sums[kOwn] = {};

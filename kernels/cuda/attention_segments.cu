@@ -59,7 +59,8 @@ __device__ __forceinline__ void bring(const KvLayer& cache, std::uint32_t kvHead
 
 /// `n` positions of the span: scores to exponentials, their maxima and sums.
 template <unsigned kDim, ElementType kType>
-__device__ __forceinline__ void weigh(float scale, std::uint32_t count, std::uint32_t n, Shared<kDim, kType>& shared) {
+__device__ __forceinline__ void weigh(float scale, float softCap, std::uint32_t count, std::uint32_t n,
+                                      Shared<kDim, kType>& shared) {
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   float q[kMostHeads][kDim / kWarp], dots[kWarp];
 #pragma unroll
@@ -90,7 +91,7 @@ __device__ __forceinline__ void weigh(float scale, std::uint32_t count, std::uin
   }
   shared.scores[lane % kMostHeads][warp + lane / kMostHeads * kWarps] = __fmul_rn(dots[0], scale);
   __syncthreads();
-  if (warp < count) weighScores(shared.scores[warp], n, shared.most[warp], shared.sum[warp]);
+  if (warp < count) weighScores(shared.scores[warp], n, softCap, shared.most[warp], shared.sum[warp]);
   __syncthreads();
 }
 
@@ -139,7 +140,7 @@ __global__ void __launch_bounds__(kThreads) segmentKernel(const __grid_constant_
     }
     waitCopies<0>();
     __syncthreads();
-    weigh(args.scale, place.count, n, shared);
+    weigh(args.scale, args.softCap, place.count, n, shared);
     float sums[kOwn] = {};
 #pragma unroll 8
     for (std::uint32_t p = 0; p < n; ++p) {

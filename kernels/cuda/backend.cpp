@@ -130,6 +130,14 @@ void CudaBackend::copyOnDevice(void* to, const void* from, std::uint64_t bytes) 
   note("a copy on the GPU", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, m_machine.stream));
 }
 
+void CudaBackend::copyRows(const CopyRowsArgs& args) {
+  if (args.rows == 0 || args.columns == 0) return;
+  cudaSetDevice(m_machine.index);
+  note("a copy on the GPU",
+       cudaMemcpy2DAsync(args.to, args.columns * sizeof(float), args.from, args.stride * sizeof(float),
+                         args.columns * sizeof(float), args.rows, cudaMemcpyDeviceToDevice, m_machine.stream));
+}
+
 void CudaBackend::copyOut(void* toHost, const void* from, std::uint64_t bytes) {
   cudaSetDevice(m_machine.index);
   for (std::uint64_t at = 0; at < bytes; at += kBounceBytes) {
@@ -175,22 +183,25 @@ Outcome<std::byte*> CudaBackend::scratch(std::uint64_t bytes) {
   return m_scratch.as<std::byte>();
 }
 
-void CudaBackend::rmsNorm(const RmsNormArgs& args) {
-  cudaSetDevice(m_machine.index);
-  cuda::rmsNorm(m_machine, args);
-  launched("a norm");
+void CudaBackend::rmsNorm(const RmsNormArgs& args) { begin("a norm", cuda::rmsNorm, args); }
+void CudaBackend::rope(const RopeArgs& args) { begin("a rotation", cuda::rope, args); }
+void CudaBackend::siluMultiply(const GateMultiplyArgs& args) { begin("a gate", cuda::siluMultiply, args); }
+Outcome<void> CudaBackend::geluMultiply(const GateMultiplyArgs& args) {
+  begin("a gate", cuda::geluMultiply, args);
+  return noted();
 }
-
-void CudaBackend::rope(const RopeArgs& args) {
-  cudaSetDevice(m_machine.index);
-  cuda::rope(m_machine, args);
-  launched("a rotation");
+Outcome<void> CudaBackend::scale(const ScaleArgs& args) {
+  begin("a scale", cuda::scale, args);
+  return noted();
 }
-
-void CudaBackend::siluMultiply(const GateMultiplyArgs& args) {
-  cudaSetDevice(m_machine.index);
-  cuda::siluMultiply(m_machine, args);
-  launched("a gate");
+Outcome<void> CudaBackend::addScaled(const AddScaledArgs& args) {
+  begin("a sum", cuda::addScaled, args);
+  return noted();
+}
+void CudaBackend::addRows(const AddRowsArgs& args) { begin("a sum of rows", cuda::addRows, args); }
+Outcome<void> CudaBackend::softCap(const SoftCapArgs& args) {
+  begin("a soft cap", cuda::softCap, args);
+  return noted();
 }
 
 void CudaBackend::setPosition(std::uint32_t position) {
@@ -232,7 +243,7 @@ bool CudaBackend::alike(const MatmulArgs& a, const MatmulArgs& b) const {
 
 Outcome<void> CudaBackend::multiplyTogether(const RmsNormArgs& norm, bool gated, std::span<const MatmulArgs> args) {
   cudaSetDevice(m_machine.index);
-  const FewProduct how{m_compute, &norm, gated, false};
+  const FewProduct how{m_compute, norm.weight ? &norm : nullptr, gated, false};
   isDraft(args[0]) ? draftOfToken(m_machine, how, args) : productOfFew(m_machine, how, args);
   launched("a product");
   return noted();
@@ -245,7 +256,7 @@ Outcome<void> CudaBackend::normedMatmul(const RmsNormArgs& norm, std::span<const
 }
 
 Outcome<void> CudaBackend::gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) {
-  if (!canNorm(norm) || !alike(gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
+  if ((norm.weight && !canNorm(norm)) || !alike(gate, up) || gate.weight.rows != up.weight.rows || gate.accumulate)
     return Backend::gatedMatmul(norm, gate, up);
   return multiplyTogether(norm, true, std::array{gate, up});
 }

@@ -35,6 +35,7 @@ class CudaBackend final : public Backend, public GpuOps {
   [[nodiscard]] MemoryAccount& memory() const override { return m_pool->account(); }
   void copyIn(void* to, const void* fromHost, std::uint64_t bytes) override;
   void copyOnDevice(void* to, const void* from, std::uint64_t bytes) override;
+  void copyRows(const CopyRowsArgs& args) override;
   void copyOut(void* toHost, const void* from, std::uint64_t bytes) override;
   [[nodiscard]] Outcome<void> synchronize() override;
   [[nodiscard]] std::uint64_t scratchBytes(std::uint64_t stepBytes, std::uint64_t rowBytes, std::size_t pieces) const override;
@@ -48,6 +49,11 @@ class CudaBackend final : public Backend, public GpuOps {
   [[nodiscard]] std::uint32_t mostHeadDim() const override { return kMostHeadDim; }
   [[nodiscard]] Outcome<void> attention(const AttentionArgs& args) override;
   void siluMultiply(const GateMultiplyArgs& args) override;
+  [[nodiscard]] Outcome<void> geluMultiply(const GateMultiplyArgs& args) override;
+  [[nodiscard]] Outcome<void> scale(const ScaleArgs& args) override;
+  [[nodiscard]] Outcome<void> addScaled(const AddScaledArgs& args) override;
+  [[nodiscard]] Outcome<void> softCap(const SoftCapArgs& args) override;
+  void addRows(const AddRowsArgs& args) override;
   [[nodiscard]] Outcome<void> normedMatmul(const RmsNormArgs& norm, std::span<const MatmulArgs> args) override;
   [[nodiscard]] Outcome<void> gatedMatmul(const RmsNormArgs& norm, const MatmulArgs& gate, const MatmulArgs& up) override;
   [[nodiscard]] Outcome<void> attend(const AttendArgs& args) override;
@@ -76,6 +82,13 @@ class CudaBackend final : public Backend, public GpuOps {
   /// The first failure of a launch or copy, kept until synchronize() tells it.
   void note(const char* what, cudaError_t error);
   void launched(const char* what);
+  /// An operation of one kernel.
+  template <class Args>
+  void begin(const char* what, void (*operation)(const Machine&, const Args&), const Args& args) {
+    cudaSetDevice(m_machine.index);
+    operation(m_machine, args);
+    launched(what);
+  }
   [[nodiscard]] Outcome<void> noted() const;
   [[nodiscard]] DeviceContext context();
   /// What decoders found wrong since the last time; the stream has ended.

@@ -35,4 +35,9 @@ __device__ __forceinline__ void fromFloat(void* p, ElementType type, std::size_t
   }
 }
 
+/// What a norm multiplies with, as RmsNormArgs says it.
+[[nodiscard]] __device__ __forceinline__ float normWeight(float weight, bool addOne) {
+  return addOne ? __fadd_rn(weight, 1.0f) : weight;
+}
+
 }  // namespace deltascope::kernels::cuda

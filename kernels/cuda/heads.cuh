@@ -2,6 +2,7 @@
 #pragma once
 /// Norm and rotation of one head, by one warp.
 #include "kernels/cuda/elements.cuh"
+#include "kernels/ops/layer.h"
 
 namespace deltascope::kernels::cuda {
 
@@ -9,7 +10,17 @@ struct HeadNorm {
   const void* weight;  ///< null: none
   ElementType type;
   float epsilon;
+  bool addOne;  ///< as RmsNormArgs
 };
+/// Of a head its first `elements`, as RopeArgs; 0: nothing turns.
+struct HeadTurn {
+  const float *cosine, *sine;  ///< of the token
+  std::uint32_t elements;
+};
+/// Of the pass's first token.
+[[nodiscard]] inline HeadTurn turnOf(const AttendArgs& args) {
+  return {args.cosine, args.sine, !args.cosine ? 0 : args.rotated ? args.rotated : args.cache.headDim};
+}
 
 __device__ __forceinline__ void rotate(float& a, float& b, float cosine, float sine) {
   const float first = __fsub_rn(__fmul_rn(a, cosine), __fmul_rn(b, sine));
@@ -19,9 +30,9 @@ __device__ __forceinline__ void rotate(float& a, float& b, float cosine, float s
 
 /// Calls put(d, value) for each element of the head.
 template <class Put>
-__device__ __forceinline__ void rotateHead(const float* x, std::uint32_t dim, const HeadNorm& norm, const float* cosine,
-                                           const float* sine, unsigned lane, Put&& put) {
-  const std::uint32_t half = dim / 2;
+__device__ __forceinline__ void rotateHead(const float* x, std::uint32_t dim, const HeadNorm& norm, const HeadTurn& turn,
+                                           unsigned lane, Put&& put) {
+  const std::uint32_t half = turn.elements / 2;
   float scale = 1;
   if (norm.weight) {
     float squares = 0;
@@ -29,16 +40,17 @@ __device__ __forceinline__ void rotateHead(const float* x, std::uint32_t dim, co
     const float mean = __fdiv_rn(sumOfLanes(squares), static_cast<float>(dim));
     scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, norm.epsilon)));
   }
+  const auto normed = [&](std::uint32_t d) {
+    if (!norm.weight) return x[d];
+    return __fmul_rn(__fmul_rn(x[d], scale), normWeight(toFloat(norm.weight, norm.type, d), norm.addOne));
+  };
   for (std::uint32_t j = lane; j < half; j += kWarp) {
-    float a = x[j], b = x[j + half];
-    if (norm.weight) {
-      a = __fmul_rn(__fmul_rn(a, scale), toFloat(norm.weight, norm.type, j));
-      b = __fmul_rn(__fmul_rn(b, scale), toFloat(norm.weight, norm.type, j + half));
-    }
-    rotate(a, b, cosine[j], sine[j]);
+    float a = normed(j), b = normed(j + half);
+    rotate(a, b, turn.cosine[j], turn.sine[j]);
     put(j, a);
     put(j + half, b);
   }
+  for (std::uint32_t d = 2 * half + lane; d < dim; d += kWarp) put(d, normed(d));
 }
 
 }  // namespace deltascope::kernels::cuda

@@ -87,6 +87,11 @@ void widen(const Machine& machine, ElementType type, const void* elements, std::
 void rmsNorm(const Machine& machine, const RmsNormArgs& args);
 void rope(const Machine& machine, const RopeArgs& args);
 void siluMultiply(const Machine& machine, const GateMultiplyArgs& args);
+void geluMultiply(const Machine& machine, const GateMultiplyArgs& args);
+void scale(const Machine& machine, const ScaleArgs& args);
+void addScaled(const Machine& machine, const AddScaledArgs& args);
+void softCap(const Machine& machine, const SoftCapArgs& args);
+void addRows(const Machine& machine, const AddRowsArgs& args);
 /// `position`: the device's, of the pass's first token.
 void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_t* position);
 /// The widest head that attention's blocks have memory for.

@@ -2,6 +2,8 @@
 // The small operations of a layer.
 #include <algorithm>
 
+#include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/gates.cuh"
 #include "kernels/cuda/heads.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/library.h"
@@ -31,12 +33,12 @@ __global__ void __launch_bounds__(kNormThreads) rmsNormKernel(const __grid_const
   const float mean = __fdiv_rn(sumOfBlock(squares, scratch), static_cast<float>(args.columns));
   const float scale = __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(mean, args.epsilon)));
   for (std::uint32_t c = threadIdx.x; c < args.columns; c += blockDim.x)
-    y[c] = __fmul_rn(__fmul_rn(x[c], scale), toFloat(args.weight, args.weightType, c));
+    y[c] = __fmul_rn(__fmul_rn(x[c], scale), normWeight(toFloat(args.weight, args.weightType, c), args.addOne));
 }
 
 /// A block a token.
 __global__ void __launch_bounds__(kThreads) ropeKernel(const __grid_constant__ RopeArgs args) {
-  const std::uint32_t half = args.headDim / 2, token = blockIdx.x;
+  const std::uint32_t half = (args.rotated ? args.rotated : args.headDim) / 2, token = blockIdx.x;
   float* x = args.x + static_cast<std::size_t>(token) * args.heads * args.headDim;
   for (std::uint32_t i = threadIdx.x; i < args.heads * half; i += kThreads) {
     const std::uint32_t head = i / half, j = i % half;
@@ -45,12 +47,68 @@ __global__ void __launch_bounds__(kThreads) ropeKernel(const __grid_constant__ R
   }
 }
 
-__global__ void __launch_bounds__(kThreads) siluKernel(const __grid_constant__ GateMultiplyArgs args) {
-  const std::uint64_t step = static_cast<std::uint64_t>(gridDim.x) * kThreads;
-  for (std::uint64_t i = static_cast<std::uint64_t>(blockIdx.x) * kThreads + threadIdx.x; i < args.count; i += step) {
-    const float gate = args.gate[i];
-    args.out[i] = __fmul_rn(__fdiv_rn(gate, __fadd_rn(1.0f, expf(-gate))), args.up[i]);
+struct SiluMultiply {
+  GateMultiplyArgs args;
+  __device__ __forceinline__ void operator()(std::uint64_t i) const {
+    args.out[i] = __fmul_rn(siluOf(args.gate[i]), args.up[i]);
   }
+};
+struct GeluMultiply {
+  GateMultiplyArgs args;
+  __device__ __forceinline__ void operator()(std::uint64_t i) const {
+    args.out[i] = __fmul_rn(geluOf(args.gate[i]), args.up[i]);
+  }
+};
+struct Scale {
+  ScaleArgs args;
+  __device__ __forceinline__ void operator()(std::uint64_t i) const { args.x[i] = __fmul_rn(args.factor, args.x[i]); }
+};
+struct AddScaled {
+  AddScaledArgs args;
+  __device__ __forceinline__ void operator()(std::uint64_t i) const {
+    args.into[i] = __fadd_rn(args.into[i], __fmul_rn(args.factor, args.x[i]));
+  }
+};
+struct SoftCap {
+  SoftCapArgs args;
+  __device__ __forceinline__ void operator()(std::uint64_t i) const { args.x[i] = capOf(args.x[i], args.cap); }
+};
+
+/// Rows that one launch adds: their numbers and weights come as its arguments.
+constexpr std::uint32_t kRowsAtOnce = 256;
+struct AddRows {
+  const float* x;
+  float* into;
+  std::uint64_t columns;
+  std::uint32_t rows[kRowsAtOnce];
+  float weights[kRowsAtOnce];
+};
+/// Grid: columns, rows.
+__global__ void __launch_bounds__(kThreads) addRowsKernel(const __grid_constant__ AddRows args) {
+  letNextBegin();
+  afterPrevious();
+  const float* const x = args.x + blockIdx.y * args.columns;
+  float* const into = args.into + args.rows[blockIdx.y] * args.columns;
+  const float weight = args.weights[blockIdx.y];
+  for (std::uint64_t c = blockIdx.x * kThreads + threadIdx.x; c < args.columns; c += std::uint64_t{gridDim.x} * kThreads)
+    into[c] = __fadd_rn(into[c], __fmul_rn(weight, x[c]));
+}
+
+/// Of each number by itself.
+template <class Operation>
+__global__ void __launch_bounds__(kThreads) eachKernel(const __grid_constant__ Operation operation) {
+  letNextBegin();
+  afterPrevious();
+  const std::uint64_t step = static_cast<std::uint64_t>(gridDim.x) * kThreads;
+  for (std::uint64_t i = static_cast<std::uint64_t>(blockIdx.x) * kThreads + threadIdx.x; i < operation.args.count; i += step)
+    operation(i);
+}
+template <class Operation>
+void ofEach(const Machine& machine, const Operation& operation) {
+  if (operation.args.count == 0) return;
+  const auto blocks = static_cast<unsigned>(
+      std::clamp<std::uint64_t>((operation.args.count + kThreads - 1) / kThreads, 1, std::uint64_t{machine.processors} * 8));
+  launchDependent(machine, eachKernel<Operation>, blocks, kThreads, 0, operation);
 }
 
 __device__ __forceinline__ std::size_t cacheIndex(const KvLayer& cache, std::uint32_t head, std::uint32_t position) {
@@ -72,12 +130,11 @@ __global__ void __launch_bounds__(kWarp * 4)
 
 /// A warp a token and head: first the query heads, then the keys, then the values.
 __global__ void __launch_bounds__(kWarp * 4)
-    prepareKernel(const __grid_constant__ AttendArgs args, const std::uint32_t* position) {
+    prepareKernel(const __grid_constant__ AttendArgs args, const HeadTurn first, const std::uint32_t* position) {
   const KvLayer& cache = args.cache;
   const unsigned lane = threadIdx.x % kWarp;
   const std::uint32_t token = blockIdx.y, head = blockIdx.x * 4 + threadIdx.x / kWarp, at = *position + token;
   if (head >= args.heads + 2 * cache.kvHeads || at >= cache.capacity) return;
-  const std::uint32_t half = cache.headDim / 2;
   const std::size_t keyRow = static_cast<std::size_t>(token) * cache.kvHeads;
   if (head >= args.heads + cache.kvHeads) {
     const std::uint32_t h = head - args.heads - cache.kvHeads;
@@ -90,15 +147,16 @@ __global__ void __launch_bounds__(kWarp * 4)
   const std::uint32_t h = key ? head - args.heads : head;
   float* x =
       key ? args.k + (keyRow + h) * cache.headDim : args.q + (static_cast<std::size_t>(token) * args.heads + h) * cache.headDim;
-  const HeadNorm norm{key ? args.keyNorm : args.queryNorm, args.normType, args.epsilon};
+  const HeadNorm norm{key ? args.keyNorm : args.queryNorm, args.normType, args.epsilon, args.addOne};
+  const std::uint32_t angles = token * (first.elements / 2);
+  const HeadTurn turn{first.cosine + angles, first.sine + angles, first.elements};
   const std::size_t to = cacheIndex(cache, h, at);
-  rotateHead(x, cache.headDim, norm, args.cosine + token * half, args.sine + token * half, lane,
-             [&](std::uint32_t d, float value) {
-               if (key)
-                 fromFloat(cache.keys, cache.type, to + d, value);
-               else
-                 x[d] = value;
-             });
+  rotateHead(x, cache.headDim, norm, turn, lane, [&](std::uint32_t d, float value) {
+    if (key)
+      fromFloat(cache.keys, cache.type, to + d, value);
+    else
+      x[d] = value;
+  });
 }
 
 }  // namespace
@@ -120,11 +178,22 @@ void rope(const Machine& machine, const RopeArgs& args) {
   if (args.tokens > 0) ropeKernel<<<args.tokens, kThreads, 0, machine.stream>>>(args);
 }
 
-void siluMultiply(const Machine& machine, const GateMultiplyArgs& args) {
-  if (args.count == 0) return;
-  const auto blocks = static_cast<unsigned>(
-      std::clamp<std::uint64_t>((args.count + kThreads - 1) / kThreads, 1, std::uint64_t{machine.processors} * 8));
-  siluKernel<<<blocks, kThreads, 0, machine.stream>>>(args);
+void siluMultiply(const Machine& machine, const GateMultiplyArgs& args) { ofEach(machine, SiluMultiply{args}); }
+void geluMultiply(const Machine& machine, const GateMultiplyArgs& args) { ofEach(machine, GeluMultiply{args}); }
+void scale(const Machine& machine, const ScaleArgs& args) { ofEach(machine, Scale{args}); }
+void addScaled(const Machine& machine, const AddScaledArgs& args) { ofEach(machine, AddScaled{args}); }
+void softCap(const Machine& machine, const SoftCapArgs& args) { ofEach(machine, SoftCap{args}); }
+
+void addRows(const Machine& machine, const AddRowsArgs& args) {
+  if (args.columns == 0) return;
+  const auto across = static_cast<unsigned>(std::clamp<std::uint64_t>((args.columns + kThreads - 1) / kThreads, 1, 64));
+  for (std::uint64_t first = 0; first < args.count; first += kRowsAtOnce) {
+    const auto count = static_cast<unsigned>(std::min<std::uint64_t>(kRowsAtOnce, args.count - first));
+    AddRows rows{args.x + first * args.columns, args.into, args.columns, {}, {}};
+    std::copy_n(args.rows + first, count, rows.rows);
+    std::copy_n(args.weights + first, count, rows.weights);
+    launchDependent(machine, addRowsKernel, dim3(across, count), kThreads, 0, rows);
+  }
 }
 
 void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_t* position) {
@@ -133,7 +202,8 @@ void storeKv(const Machine& machine, const StoreKvArgs& args, const std::uint32_
 
 void prepareHeads(const Machine& machine, const AttendArgs& args, const std::uint32_t* position) {
   const std::uint32_t heads = args.heads + 2 * args.cache.kvHeads;
-  if (args.tokens > 0) prepareKernel<<<dim3((heads + 3) / 4, args.tokens), kWarp * 4, 0, machine.stream>>>(args, position);
+  if (args.tokens == 0) return;
+  prepareKernel<<<dim3((heads + 3) / 4, args.tokens), kWarp * 4, 0, machine.stream>>>(args, turnOf(args), position);
 }
 
 }  // namespace deltascope::kernels::cuda

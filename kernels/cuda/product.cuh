@@ -12,6 +12,7 @@
 /// the same bits whatever the form of the weights, the numbers of blocks, of clusters and of tokens, and the rows that are done
 /// together. prompt.cu adds in the same order.
 #include "kernels/cuda/dependent.cuh"
+#include "kernels/cuda/gates.cuh"
 #include "kernels/cuda/product_x.cuh"
 #include "kernels/cuda/sources.cuh"
 
@@ -265,7 +266,7 @@ __global__ void __launch_bounds__(kProductThreads, 1) productKernel(const __grid
       float y = total(number, token, row, rowInGroup, part);
       if (args.gated) {
         const float up = total(number + 1, token, row, rowInGroup, args.part[1]);
-        y = __fmul_rn(__fdiv_rn(y, __fadd_rn(1.0f, expf(-y))), up);
+        y = __fmul_rn(siluOf(y), up);
       }
       float& into = part.y[token * part.stride + row];
       if (args.accumulate) y += into;

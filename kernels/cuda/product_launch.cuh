@@ -56,6 +56,7 @@ template <bool kWide>
     x.normWeight = how.norm->weight;
     x.normType = how.norm->weightType;
     x.epsilon = how.norm->epsilon;
+    x.addOne = how.norm->addOne;
   }
   return x;
 }

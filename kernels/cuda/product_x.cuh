@@ -38,6 +38,7 @@ struct XArgs {
   const void* normWeight;  ///< not null: x is normed first, as rmsNorm() does it
   ElementType normType;
   float epsilon;
+  bool addOne;
   std::uint32_t tokens, columns;
   std::uint32_t at[kMostTiles];  ///< of each tile's columns, in shared memory
   bool raw;                      ///< x has room, as it is, where sums will be
@@ -80,11 +81,12 @@ __device__ __forceinline__ void normEight(float (&x)[8], const XArgs& args, floa
     const uint4 n = *reinterpret_cast<const uint4*>(static_cast<const std::uint16_t*>(args.normWeight) + column);
     const std::uint32_t w[4] = {n.x, n.y, n.z, n.w};
 #pragma unroll
-    for (unsigned j = 0; j < 8; ++j) x[j] = __fmul_rn(__fmul_rn(x[j], scale), j & 1 ? highOf(w[j / 2]) : lowOf(w[j / 2]));
+    for (unsigned j = 0; j < 8; ++j)
+      x[j] = __fmul_rn(__fmul_rn(x[j], scale), normWeight(j & 1 ? highOf(w[j / 2]) : lowOf(w[j / 2]), args.addOne));
   } else {
 #pragma unroll
     for (unsigned j = 0; j < 8; ++j)
-      x[j] = __fmul_rn(__fmul_rn(x[j], scale), toFloat(args.normWeight, args.normType, column + j));
+      x[j] = __fmul_rn(__fmul_rn(x[j], scale), normWeight(toFloat(args.normWeight, args.normType, column + j), args.addOne));
   }
 }
 

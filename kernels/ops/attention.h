@@ -31,7 +31,7 @@ struct AttentionArgs {
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0;
   std::uint32_t window = 0;
   float scale = 1;
-  float softCap = 0;  ///< cap(x) = softCap · tanh(x / softCap); 0: cap(x) = x. A GPU: 0
+  float softCap = 0;  ///< cap(x) = softCap · tanh(x / softCap); 0: cap(x) = x
 };
 
 }  // namespace deltascope::kernels

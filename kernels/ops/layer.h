@@ -17,7 +17,7 @@ struct AttendArgs {
   ElementType normType = ElementType::BF16;
   float epsilon = 1e-5f;
   bool addOne = false;            ///< as RmsNormArgs
-  const float* cosine = nullptr;  ///< as RopeArgs; null: nothing is rotated. A GPU: not null
+  const float* cosine = nullptr;  ///< as RopeArgs; null: nothing is rotated
   const float* sine = nullptr;
   KvLayer cache;
   float* out = nullptr;  ///< [tokens, heads, headDim]

@@ -14,7 +14,7 @@ struct RmsNormArgs {
   ElementType weightType = ElementType::BF16;
   std::uint32_t rows = 0, columns = 0;
   float epsilon = 1e-5f;
-  bool addOne = false;  ///< times 1 + weight, that sum rounded to FP32. A GPU: false
+  bool addOne = false;  ///< times 1 + weight, that sum rounded to FP32
 };
 
 }  // namespace deltascope::kernels

@@ -11,7 +11,7 @@ struct RopeArgs {
   const float* cosine = nullptr;  ///< [tokens, headDim / 2]: of the angle of each position
   const float* sine = nullptr;    ///< [tokens, headDim / 2]
   std::uint32_t tokens = 0, heads = 0, headDim = 0;
-  /// Of each head its first so many elements, as if they were all; the others stay as they are. 0: all. A GPU: 0
+  /// Of each head its first so many elements, as if they were all; the others stay as they are. 0: all
   std::uint32_t rotated = 0;
 };
 

@@ -170,6 +170,7 @@ class EmulatedBackend final : public Backend, public GpuOps {
   void storeKv(const StoreKvArgs& args) override { m_cpu->storeKv(args); }
   Outcome<void> attention(const AttentionArgs& args) override { return m_cpu->attention(args); }
   void siluMultiply(const GateMultiplyArgs& args) override { m_cpu->siluMultiply(args); }
+  void addRows(const AddRowsArgs& args) override { m_cpu->addRows(args); }
 
   GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override {

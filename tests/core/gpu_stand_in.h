@@ -62,6 +62,7 @@ class GpuStandIn final : public Backend, public GpuOps {
   void storeKv(const StoreKvArgs& args) override { m_inner.storeKv(args); }
   Outcome<void> attention(const AttentionArgs& args) override { return m_inner.attention(args); }
   void siluMultiply(const GateMultiplyArgs& args) override { m_inner.siluMultiply(args); }
+  void addRows(const AddRowsArgs& args) override { m_inner.addRows(args); }
 
   GpuOps* gpu() override { return this; }
   Outcome<std::unique_ptr<Decoder>> makeDecoder(const DecoderArgs& args) override { return m_inner.makeDecoder(args); }

@@ -11,10 +11,8 @@ namespace {
 struct Shape {
   std::uint32_t tokens, heads, kvHeads, headDim, window;
   ElementType type;
-  float softCap = 0;  ///< on the processor alone
+  float softCap = 0;
 };
-
-bool takes(const Opened& opened, const Shape& s) { return isProcessor(opened) || !(s.softCap > 0); }
 
 struct Cache {
   There<std::byte> keys, values;
@@ -104,6 +102,8 @@ void addShapes() {
   QTest::newRow("heads of 258") << Shape{70, 5, 1, 258, 0, ElementType::BF16};
   QTest::newRow("heads of 512") << Shape{150, 6, 2, 512, 0, ElementType::BF16};
   QTest::newRow("soft cap") << Shape{150, 4, 2, 32, 0, ElementType::F32, 0.5f};
+  QTest::newRow("soft cap, heads of 64, many tokens") << Shape{150, 8, 2, 64, 0, ElementType::BF16, 3};
+  QTest::newRow("soft cap, heads of 128, many tokens") << Shape{150, 4, 1, 128, 0, ElementType::F32, 1};
   QTest::newRow("soft cap in a window") << Shape{70, 3, 3, 18, 37, ElementType::BF16, 50};
   QTest::newRow("heads of 512, FP32, window") << Shape{70, 8, 1, 512, 33, ElementType::F32};
 }
@@ -125,7 +125,6 @@ class TestAttention : public QObject {
     QFETCH(Shape, shape);
     const Tokens tokens(shape, 3);
     for (const auto& device : everyDevice()) {
-      if (!takes(device.front(), shape)) continue;
       const auto out = attend(*device.back().backend, shape, tokens, shape.tokens);
       for (std::size_t token = 0; token < shape.tokens; ++token) {
         for (std::size_t head = 0; head < shape.heads; ++head) {
@@ -148,7 +147,6 @@ class TestAttention : public QObject {
     QFETCH(Shape, shape);
     const Tokens tokens(shape, 4);
     for (const auto& device : everyDevice()) {
-      if (!takes(device.front(), shape)) continue;
       const auto want = attend(*device.front().backend, shape, tokens, shape.tokens);
       for (const auto& [name, backend] : device)
         for (std::uint32_t atATime : {1u, 7u, shape.tokens})
@@ -163,8 +161,29 @@ class TestAttention : public QObject {
   void attendIsItsPartsInOrder_data() { addShapes(); }
   void attendIsItsPartsInOrder() {
     QFETCH(Shape, shape);
+    comparesWithItsParts(shape, true, shape.headDim);
+  }
+
+  /// The same of heads without norms, of which a part turns, or nothing.
+  void attendTurnsAPart_data() {
+    QTest::addColumn<int>("headDim");
+    QTest::addColumn<int>("part");
+    for (int headDim : {18, 64, 128, 256})
+      for (int part : {0, 2, headDim / 2 / 2 * 2, headDim}) QTest::addRow("%d of %d", part, headDim) << headDim << part;
+  }
+  void attendTurnsAPart() {
+    QFETCH(int, headDim);
+    QFETCH(int, part);
+    for (const auto type : {ElementType::F32, ElementType::BF16})
+      comparesWithItsParts({70, 8, 2, static_cast<std::uint32_t>(headDim), 37, type}, part % 4 == 0,
+                           static_cast<std::uint32_t>(part));
+  }
+
+ private:
+  /// `part`: of each head the first so many elements. Weights of norms are one less where one is added to them.
+  void comparesWithItsParts(const Shape& shape, bool addOne, std::uint32_t part) {
     const Tokens tokens(shape, 6);
-    const std::size_t half = shape.headDim / 2;
+    const std::size_t half = part / 2;
     const auto angles = randomFloats(shape.tokens * half, 9);
     std::vector<float> cosine, sine;
     for (const float angle : angles) {
@@ -173,9 +192,10 @@ class TestAttention : public QObject {
     }
     std::vector<float> weights(shape.headDim, 0.5f);
     for (std::size_t i = 0; i < weights.size(); i += 3) weights[i] = -0.25f;
+    if (addOne)
+      for (float& weight : weights) weight -= 1;
     const auto norm = toBytes(ElementType::BF16, weights);
     for (const auto& device : everyDevice()) {
-      if (!takes(device.back(), shape)) continue;
       Backend& backend = *device.back().backend;
       const There<float> q(backend, tokens.q), k(backend, tokens.k), v(backend, tokens.v), c(backend, cosine), s(backend, sine);
       const There<float> apartQ(backend, tokens.q), apartK(backend, tokens.k);
@@ -191,8 +211,10 @@ class TestAttention : public QObject {
         args.k = k.data() + kv;
         args.v = v.data() + kv;
         args.queryNorm = args.keyNorm = weight.data();
-        args.cosine = c.data() + t * half;
-        args.sine = s.data() + t * half;
+        args.addOne = addOne;
+        if (part > 0) args.cosine = c.data() + t * half;
+        if (part > 0) args.sine = s.data() + t * half;
+        if (part < shape.headDim) args.rotated = part;
         args.cache = cache.layer;
         args.out = out.data() + at;
         args.tokens = n;
@@ -223,6 +245,7 @@ class TestAttention : public QObject {
     }
   }
 
+ private slots:
   void whatCannotBeIsRefused_data() {
     QTest::addColumn<Shape>("shape");
     QTest::addColumn<unsigned>("capacity");

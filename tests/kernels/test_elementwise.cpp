@@ -103,43 +103,46 @@ class TestElementwise : public QObject {
   void gelusAreNearTheExactOnes() {
     QFETCH(int, count);
     const auto g = randomFloats(static_cast<std::size_t>(count), 1, 3), up = randomFloats(g.size(), 2);
-    std::vector<float> first;
-    for (const auto& [name, backend] : everyBackend()) {
-      std::vector<float> out = g;
-      QVERIFY(backend->geluMultiply({out.data(), up.data(), out.data(), out.size()}));
-      if (first.empty()) first = out;
-      QVERIFY2(difference(out, first).empty(), name.c_str());
-    }
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      const double x = g[i], u = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
-      const double want = x / (1 + std::exp(-2 * u)) * up[i];
-      const double bound =
-          (4 * std::abs(2 * u) + 8) * kUnit * std::abs(want) + (2 * u < -87 ? 1e-36 * std::abs(x * up[i]) : 0x1p-148);
-      QVERIFY2(std::abs(first[i] - want) <= bound, qPrintable(QString("%1: %2, %3").arg(x).arg(first[i]).arg(want)));
+    for (const auto& device : everyDevice()) {
+      std::vector<float> first;
+      for (const auto& [name, backend] : device) {
+        const There<float> out(*backend, g), ups(*backend, up);
+        QVERIFY(backend->geluMultiply({out.data(), ups.data(), out.data(), g.size()}));
+        if (first.empty()) first = out.back();
+        QVERIFY2(difference(out.back(), first).empty(), name.c_str());
+      }
+      for (std::size_t i = 0; i < g.size(); ++i) {
+        const double x = g[i], u = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+        const double want = x / (1 + std::exp(-2 * u)) * up[i];
+        const double bound =
+            (4 * std::abs(2 * u) + 8) * kUnit * std::abs(want) + (2 * u < -87 ? 1e-36 * std::abs(x * up[i]) : 0x1p-148);
+        QVERIFY2(std::abs(first[i] - want) <= bound, qPrintable(QString("%1: %2, %3").arg(x).arg(first[i]).arg(want)));
+      }
     }
   }
 
   /// Two roundings, whose effect the slope of at most 1 does not enlarge, and the tangent's 4 ulp.
   void softCapsAreNearTheExactOnes() {
-    const float infinity = std::numeric_limits<float>::infinity();
+    const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
     for (const float cap : {0.5f, 30.0f, 50.0f}) {
       auto x = randomFloats(100003, 3, cap);
       x.insert(x.end(), {0.0f, -0.0f, 1e-30f, -1e-30f, 0.625f * cap, -0.625f * cap, 1e4f, -1e4f, infinity, -infinity});
-      std::vector<float> first;
-      for (const auto& [name, backend] : everyBackend()) {
-        std::vector<float> out = x;
-        QVERIFY(backend->softCap({out.data(), out.size(), cap}));
-        if (first.empty()) first = out;
-        QVERIFY2(difference(out, first).empty(), name.c_str());
+      for (const auto& device : everyDevice()) {
+        std::vector<float> first;
+        for (const auto& [name, backend] : device) {
+          const There<float> out(*backend, x), none(*backend, std::vector<float>{nan});
+          QVERIFY(backend->softCap({out.data(), x.size(), cap}));
+          if (first.empty()) first = out.back();
+          QVERIFY2(difference(out.back(), first).empty(), name.c_str());
+          QVERIFY(backend->softCap({none.data(), 1, cap}));
+          QVERIFY(std::isnan(none.back()[0]));
+        }
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          const double want = cap * std::tanh(static_cast<double>(x[i]) / cap);
+          QVERIFY2(std::abs(first[i] - want) <= 10 * kUnit * std::abs(want),
+                   qPrintable(QString("%1: %2").arg(x[i]).arg(first[i])));
+        }
       }
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        const double want = cap * std::tanh(static_cast<double>(x[i]) / cap);
-        QVERIFY2(std::abs(first[i] - want) <= 10 * kUnit * std::abs(want),
-                 qPrintable(QString("%1: %2").arg(x[i]).arg(first[i])));
-      }
-      float nan = std::numeric_limits<float>::quiet_NaN();
-      QVERIFY(everyBackend().front().backend->softCap({&nan, 1, cap}));
-      QVERIFY(std::isnan(nan));
     }
   }
 
@@ -151,12 +154,13 @@ class TestElementwise : public QObject {
       sums[i] = y[i] + product;
       products[i] = product;
     }
-    for (const auto& [name, backend] : everyBackend()) {
-      std::vector<float> into = y, scaled = x;
-      QVERIFY(backend->addScaled({x.data(), into.data(), x.size(), 0.3f}));
-      QVERIFY(backend->scale({scaled.data(), scaled.size(), 0.3f}));
-      QVERIFY2(difference(into, sums).empty() && difference(scaled, products).empty(), name.c_str());
-    }
+    for (const auto& device : everyDevice())
+      for (const auto& [name, backend] : device) {
+        const There<float> from(*backend, x), into(*backend, y), scaled(*backend, x);
+        QVERIFY(backend->addScaled({from.data(), into.data(), x.size(), 0.3f}));
+        QVERIFY(backend->scale({scaled.data(), x.size(), 0.3f}));
+        QVERIFY2(difference(into.back(), sums).empty() && difference(scaled.back(), products).empty(), name.c_str());
+      }
   }
 
   void everyDeviceTakesPart() { skipWithoutGpu(); }

@@ -191,20 +191,10 @@ void TestFamilies::refusesWhatIsNotBuilt() {
 
 void TestFamilies::saysWhatGpusLack_data() {
   QTest::addColumn<QString>("what");
-  QTest::newRow("llama3-tied") << "";
-  QTest::newRow("mistral-window") << "";
-  QTest::newRow("qwen2-tied") << "";
-  QTest::newRow("qwen3") << "";
-  QTest::newRow("qwen3-moe") << "mixtures of experts";
+  for (const char* model : {"llama3-tied", "mistral-window", "qwen2-tied", "qwen3", "qwen3-moe", "mixtral", "gemma2",
+                            "gemma3-text", "olmo2", "olmo3", "smollm3", "granite", "phi3"})
+    QTest::newRow(model) << "";
   QTest::newRow("qwen3_5") << "recurrent layers";
-  QTest::newRow("mixtral") << "mixtures of experts";
-  QTest::newRow("gemma2") << "soft caps";
-  QTest::newRow("gemma3-text") << "GELU";
-  QTest::newRow("olmo2") << "norms behind blocks";
-  QTest::newRow("olmo3") << "norms behind blocks";
-  QTest::newRow("smollm3") << "layers without rotary embedding";
-  QTest::newRow("granite") << "scaled activations";
-  QTest::newRow("phi3") << "matrices that are several in one";
 }
 
 void TestFamilies::saysWhatGpusLack() {
