@@ -48,6 +48,7 @@ Outcome<void> Backend::lacks(std::string_view operation) const {
 
 Outcome<void> Backend::geluMultiply(const GateMultiplyArgs&) { return lacks("GELU"); }
 Outcome<void> Backend::sigmoidMultiply(const GateMultiplyArgs&) { return lacks("sigmoid gates"); }
+Outcome<void> Backend::clampedGateMultiply(const ClampedGateArgs&) { return lacks("clamped gates"); }
 Outcome<void> Backend::scale(const ScaleArgs&) { return lacks("scaling of activations"); }
 Outcome<void> Backend::addScaled(const AddScaledArgs&) { return lacks("sums of activations"); }
 Outcome<void> Backend::softCap(const SoftCapArgs&) { return lacks("soft caps"); }

@@ -104,6 +104,7 @@ class Backend {
   // Unsupported where a device has none of its own.
   [[nodiscard]] virtual Outcome<void> geluMultiply(const GateMultiplyArgs& args);
   [[nodiscard]] virtual Outcome<void> sigmoidMultiply(const GateMultiplyArgs& args);
+  [[nodiscard]] virtual Outcome<void> clampedGateMultiply(const ClampedGateArgs& args);
   [[nodiscard]] virtual Outcome<void> scale(const ScaleArgs& args);
   [[nodiscard]] virtual Outcome<void> addScaled(const AddScaledArgs& args);
   [[nodiscard]] virtual Outcome<void> softCap(const SoftCapArgs& args);

@@ -36,14 +36,16 @@ class HeadAttention {
     const std::uint32_t group = args.heads / args.cache.kvHeads;
     const std::size_t row = (std::size_t{token} * args.heads + std::size_t{kvHead} * group) * m_dim;
     for (std::uint32_t head = 0; head < group; head += kGroup)
-      run(args.q + row + head * m_dim, args.out + row + head * m_dim, std::min<std::size_t>(kGroup, group - head));
+      run(args.q + row + head * m_dim, args.out + row + head * m_dim, std::min<std::size_t>(kGroup, group - head),
+          args.sinks ? args.sinks + std::size_t{kvHead} * group + head : nullptr);
   }
 
  private:
-  void run(const float* q, float* out, std::size_t heads) {
+  void run(const float* q, float* out, std::size_t heads, const float* sinks) {
     float largest[kGroup], sum[kGroup];
     std::fill_n(largest, heads, -std::numeric_limits<float>::infinity());
-    std::fill_n(sum, heads, 0.0f);
+    std::fill_n(sum, heads, sinks ? 1.0f : 0.0f);
+    if (sinks) std::copy_n(sinks, heads, largest);
     std::fill_n(out, heads * m_dim, 0.0f);
     const std::size_t first = m_args.window == 0 || m_last < m_args.window ? 0 : m_last - m_args.window + 1;
     for (std::size_t begin = first; begin <= m_last;) {

@@ -94,6 +94,9 @@ class CpuBackend final : public Backend {
   Outcome<void> sigmoidMultiply(const GateMultiplyArgs& args) override {
     return kernels::sigmoidMultiply(m_context, args), Outcome<void>();
   }
+  Outcome<void> clampedGateMultiply(const ClampedGateArgs& args) override {
+    return kernels::clampedGateMultiply(m_context, args), Outcome<void>();
+  }
   Outcome<void> scale(const ScaleArgs& args) override { return kernels::scale(m_context, args), Outcome<void>(); }
   Outcome<void> addScaled(const AddScaledArgs& args) override { return kernels::addScaled(m_context, args), Outcome<void>(); }
   Outcome<void> softCap(const SoftCapArgs& args) override { return kernels::softCap(m_context, args), Outcome<void>(); }

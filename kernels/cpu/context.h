@@ -26,6 +26,7 @@ struct CpuContext {
 // The operations, each in the file of its name.
 [[nodiscard]] Outcome<void> matmul(CpuContext& context, const MatmulArgs& args);
 [[nodiscard]] Outcome<void> matmulMade(CpuContext& context, const MatmulArgs& args);
+[[nodiscard]] Outcome<void> matmulTransposed(CpuContext& context, const MatmulArgs& args);
 [[nodiscard]] Outcome<void> gatherRows(CpuContext& context, const GatherRowsArgs& args);
 void rmsNorm(CpuContext& context, const RmsNormArgs& args);
 void rope(CpuContext& context, const RopeArgs& args);
@@ -34,6 +35,7 @@ void attention(CpuContext& context, const AttentionArgs& args);
 void siluMultiply(CpuContext& context, const GateMultiplyArgs& args);
 void sigmoidMultiply(CpuContext& context, const GateMultiplyArgs& args);
 void geluMultiply(CpuContext& context, const GateMultiplyArgs& args);
+void clampedGateMultiply(CpuContext& context, const ClampedGateArgs& args);
 void scale(CpuContext& context, const ScaleArgs& args);
 void addScaled(CpuContext& context, const AddScaledArgs& args);
 void softCap(CpuContext& context, const SoftCapArgs& args);

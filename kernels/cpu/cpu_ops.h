@@ -30,9 +30,20 @@ struct ProductRows {
   std::uint64_t begin = 0, end = 0, outputRow = 0;
 };
 
+/// Columns [begin, end) of `weight`, any form but Made, which is transposed, times all tokens. They begin at a multiple of
+/// kBlock.
+struct ProductColumns {
+  static constexpr std::size_t kBlock = 64;  ///< columns at a time
+  static constexpr std::size_t kRun = 64;    ///< rows that are added up by themselves
+  const MatmulArgs& args;
+  const Matrix& weight;
+  std::uint64_t begin = 0, end = 0;
+};
+
 struct CpuOps {
   Isa isa;
   void (*productRows)(const ProductRows& rows, ProductScratch& scratch);
+  void (*productColumns)(const ProductColumns& columns, ProductScratch& scratch);
   void (*rmsNormRow)(const RmsNormArgs& args, std::uint32_t row);
   void (*ropeToken)(const RopeArgs& args, std::uint32_t token);
   /// Every query head of one key-value head, for one token.
@@ -40,6 +51,7 @@ struct CpuOps {
   void (*siluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
   void (*sigmoidMultiply)(const float* gate, const float* up, float* out, std::size_t n);
   void (*geluMultiply)(const float* gate, const float* up, float* out, std::size_t n);
+  void (*clampedGateMultiply)(const ClampedGateArgs& args);
   void (*softCap)(float* x, std::size_t n, float cap);
   void (*exp)(const float* x, float* into, std::size_t n);  ///< for tests of the bound
   void (*convolveChannels)(const ConvolveArgs& args, std::size_t channel, std::size_t count);

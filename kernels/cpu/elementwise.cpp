@@ -33,6 +33,16 @@ void geluMultiply(CpuContext& context, const GateMultiplyArgs& args) {
   });
 }
 
+void clampedGateMultiply(CpuContext& context, const ClampedGateArgs& args) {
+  inRuns(context, args.count, kWorkOfOne, [&](std::uint64_t begin, std::uint64_t count) {
+    ClampedGateArgs run = args;
+    run.pairs += 2 * begin;
+    run.out += begin;
+    run.count = count;
+    context.ops.clampedGateMultiply(run);
+  });
+}
+
 void softCap(CpuContext& context, const SoftCapArgs& args) {
   inRuns(context, args.count, 2 * kWorkOfOne,
          [&](std::uint64_t begin, std::uint64_t count) { context.ops.softCap(args.x + begin, count, args.cap); });

@@ -99,6 +99,22 @@ void geluMultiply(const float* gate, const float* up, float* out, std::size_t co
 }
 
 template <class L>
+void clampedGateMultiply(const ClampedGateArgs& args) {
+  const auto one = L::set(1.0f), least = L::set(-args.limit), most = L::set(args.limit), slope = L::set(-args.slope);
+  byLanes(args.count, [&](std::size_t i, std::size_t n) {
+    alignas(64) float last[32] = {};
+    const float* from = args.pairs + 2 * i;
+    if (n < 16) from = std::copy_n(from, 2 * n, last) - 2 * n;
+    typename L::Vec gate, up;
+    L::split(from, gate, up);
+    gate = L::min(most, gate);  // the second where it is NaN
+    up = L::max(least, L::min(most, up));
+    const auto swish = L::div(gate, L::add(one, expOf<L>(L::mul(slope, gate))));
+    storeUpTo<L>(args.out + i, L::mul(swish, L::add(up, one)), n);
+  });
+}
+
+template <class L>
 typename L::Vec softCapOf(typename L::Vec x, typename L::Vec cap) {
   return L::mul(cap, tanhOf<L>(L::div(x, cap)));
 }

@@ -16,14 +16,28 @@ Outcome<MadeScratch> MadeScratch::take(CpuContext& context, std::uint64_t stepBy
   scratch.m_stepBytes = roundUp(stepBytes);
   scratch.m_rowBytes = roundUp(rowBytes);
   scratch.m_threads = context.pool.threads();
-  const std::uint64_t needed = bytes(context.pool.threads(), stepBytes, rowBytes, pieces);
-  if (needed > context.madeScratch.bytes()) {
-    auto own = allocateHost(context.account, needed, "the scratch of a product with made weights");
-    if (!own) return tl::unexpected(std::move(own.error()));
-    scratch.m_own = std::move(*own);
-  }
-  scratch.m_data = scratch.m_own ? scratch.m_own.as<std::byte>() : context.madeScratch.as<std::byte>();
+  if (auto held = scratch.hold(context, bytes(context.pool.threads(), stepBytes, rowBytes, pieces)); !held)
+    return tl::unexpected(std::move(held.error()));
   return scratch;
+}
+
+Outcome<MadeScratch> MadeScratch::takeWhole(CpuContext& context, std::uint64_t stepBytes, std::uint64_t wholeBytes) {
+  MadeScratch scratch;
+  scratch.m_stepBytes = roundUp(stepBytes);
+  scratch.m_threads = context.pool.threads();
+  if (auto held = scratch.hold(context, scratch.m_threads * scratch.m_stepBytes + roundUp(wholeBytes)); !held)
+    return tl::unexpected(std::move(held.error()));
+  return scratch;
+}
+
+Outcome<void> MadeScratch::hold(CpuContext& context, std::uint64_t bytes) {
+  if (bytes > context.madeScratch.bytes()) {
+    auto own = allocateHost(context.account, bytes, "the scratch of a product with made weights");
+    if (!own) return tl::unexpected(std::move(own.error()));
+    m_own = std::move(*own);
+  }
+  m_data = m_own ? m_own.as<std::byte>() : context.madeScratch.as<std::byte>();
+  return {};
 }
 
 Outcome<void> checkSource(const Matrix& matrix) {

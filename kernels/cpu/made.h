@@ -7,6 +7,8 @@
 
 namespace deltascope::kernels {
 
+inline constexpr std::size_t kCacheLineBytes = 64;
+
 /// A thread makes a piece step by step at `step`; what is left of a row waits for the next step just before it.
 class MadeScratch {
  public:
@@ -21,13 +23,20 @@ class MadeScratch {
   [[nodiscard]] static Outcome<MadeScratch> take(CpuContext& context, std::uint64_t stepBytes, std::uint64_t rowBytes,
                                                  std::size_t pieces);
 
+  /// With room for all elements of a weight beside the steps.
+  [[nodiscard]] static Outcome<MadeScratch> takeWhole(CpuContext& context, std::uint64_t stepBytes, std::uint64_t wholeBytes);
+
   [[nodiscard]] std::byte* step(unsigned thread) const { return m_data + thread * (m_stepBytes + m_rowBytes) + m_rowBytes; }
+  [[nodiscard]] std::byte* whole() const { return sideRow(0); }  ///< aligned to kCacheLineBytes
   [[nodiscard]] std::byte* sideRow(std::size_t slot) const {
     return m_data + m_threads * (m_stepBytes + m_rowBytes) + slot * m_rowBytes;
   }
 
  private:
-  static std::uint64_t roundUp(std::uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+  static std::uint64_t roundUp(std::uint64_t bytes) {
+    return (bytes + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
+  }
+  [[nodiscard]] Outcome<void> hold(CpuContext& context, std::uint64_t bytes);
 
   Buffer m_own;
   std::byte* m_data = nullptr;

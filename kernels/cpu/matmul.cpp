@@ -7,6 +7,7 @@ namespace deltascope::kernels {
 
 Outcome<void> matmul(CpuContext& context, const MatmulArgs& args) {
   for (auto& scratch : context.scratch) scratch.splitOf = nullptr;
+  if (args.weight.transposed) return matmulTransposed(context, args);
   if (args.weight.form == Matrix::Form::Made) return matmulMade(context, args);
   const auto least = itemsAtATime(args.weight.rows, args.weight.columns * args.tokens, context.pool.threads());
   const std::uint64_t rows = (least + 7) / 8 * 8;

@@ -93,9 +93,9 @@ class FourBitWordRows {
   };
   static bool takes(const ProductRows& p) {
     const Matrix& m = p.weight;
-    if (m.form != Matrix::Form::FourBit || m.type != T || m.columns % 32 != 0 || p.begin == p.end) return false;
+    if (m.form != Matrix::Form::FourBit || m.type != T || (m.columns | m.skip) % 32 != 0 || p.begin == p.end) return false;
     const int shift = std::countr_zero(m.group);
-    const std::uint64_t first = p.begin * m.columns >> shift, last = (p.end * m.columns - 1) >> shift;
+    const std::uint64_t first = (m.skip + p.begin * m.columns) >> shift, last = (m.skip + p.end * m.columns - 1) >> shift;
     return ordinary(m.values, 16, 0x1p-26f, 0x1p26f) && ordinary(m.scales + first, last - first + 1, 0x1p-100f, 0x1p100f);
   }
 
@@ -103,12 +103,12 @@ class FourBitWordRows {
       : m_matrix(m),
         m_values(L::load(m.values)),
         m_shift(std::countr_zero(m.group)),
-        m_segment(m.columns % m.group == 0 ? m.group : 32) {}
+        m_segment((m.columns | m.skip) % m.group == 0 ? m.group : 32) {}
   [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
-    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns / 2;
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + (m_matrix.skip + index * m_matrix.columns) / 2;
   }
   void begin(Row& row, std::uint64_t index) const {
-    row.first = index * m_matrix.columns;
+    row.first = m_matrix.skip + index * m_matrix.columns;
     row.codes = m_matrix.codes + row.first / 2;
   }
   [[nodiscard]] std::size_t segmentEnd(std::size_t column, std::size_t end) const {
@@ -133,7 +133,7 @@ class FourBitWordRows {
   }
   static void lastPair(const Row&, std::size_t, std::size_t, Vec&, Vec&) {}  // there is none
   void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
-    prefetchBytes(m_matrix.codes + (index * m_matrix.columns + column) / 2, n / 2);
+    prefetchBytes(m_matrix.codes + (m_matrix.skip + index * m_matrix.columns + column) / 2, n / 2);
   }
 
  private:

@@ -70,19 +70,20 @@ class FourBitRows {
     Vec values;
   };
   static bool takes(const ProductRows& p) {
-    return p.weight.form == Matrix::Form::FourBit && p.weight.type == T && p.weight.columns % 32 == 0;
+    return p.weight.form == Matrix::Form::FourBit && p.weight.type == T && p.weight.columns % 32 == 0 &&
+           p.weight.skip % 32 == 0;
   }
 
   explicit FourBitRows(const Matrix& m)
       : m_matrix(m),
         m_values(L::load(m.values)),
         m_shift(std::countr_zero(m.group)),
-        m_segment(m.columns % m.group == 0 ? m.group : 32) {}
+        m_segment((m.columns | m.skip) % m.group == 0 ? m.group : 32) {}
   [[nodiscard]] std::uintptr_t address(std::uint64_t index) const {
-    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + index * m_matrix.columns / 2;
+    return reinterpret_cast<std::uintptr_t>(m_matrix.codes) + (m_matrix.skip + index * m_matrix.columns) / 2;
   }
   void begin(Row& row, std::uint64_t index) const {
-    row.first = index * m_matrix.columns;
+    row.first = m_matrix.skip + index * m_matrix.columns;
     row.codes = m_matrix.codes + row.first / 2;
   }
   [[nodiscard]] std::size_t segmentEnd(std::size_t column, std::size_t end) const {
@@ -97,7 +98,7 @@ class FourBitRows {
   }
   static void lastPair(const Row&, std::size_t, std::size_t, Vec&, Vec&) {}  // there is none
   void prefetch(std::uint64_t index, std::size_t column, std::size_t n) const {
-    prefetchBytes(m_matrix.codes + (index * m_matrix.columns + column) / 2, n / 2);
+    prefetchBytes(m_matrix.codes + (m_matrix.skip + index * m_matrix.columns + column) / 2, n / 2);
   }
 
  private:

@@ -38,7 +38,7 @@ void int8ToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, float
 }  // namespace
 
 void elementsToFloat(const Matrix& matrix, std::uint64_t first, std::size_t n, float* into, Isa isa) {
-  if (matrix.form == Matrix::Form::FourBit) return fourBitToFloat(matrix, first, n, into);
+  if (matrix.form == Matrix::Form::FourBit) return fourBitToFloat(matrix, matrix.skip + first, n, into);
   if (matrix.form == Matrix::Form::Int8) return int8ToFloat(matrix, first, n, into);
   const auto* bytes = static_cast<const std::byte*>(matrix.elements) + first * bytesOf(matrix.type);
   quantizeOps(isa).toFloat(matrix.type, bytes, n, into);

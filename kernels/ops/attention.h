@@ -31,7 +31,8 @@ struct AttentionArgs {
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0;
   std::uint32_t window = 0;
   float scale = 1;
-  float softCap = 0;  ///< cap(x) = softCap · tanh(x / softCap); 0: cap(x) = x
+  float softCap = 0;             ///< cap(x) = softCap · tanh(x / softCap); 0: cap(x) = x
+  const float* sinks = nullptr;  ///< [heads]: a score more among each head's, of no value; null: none. A GPU: null
 };
 
 }  // namespace deltascope::kernels

@@ -18,6 +18,15 @@ struct GateMultiplyArgs {
   std::uint64_t count = 0;
 };
 
+/// out = g · σ(slope · g) · (1 + u), with g = min(gate, limit) and u = up between −limit and limit; σ(x) = 1 / (1 + e^−x). NaN
+/// stays NaN. The gate of gpt-oss.
+struct ClampedGateArgs {
+  const float* pairs = nullptr;  ///< [count, 2]: gate, up
+  float* out = nullptr;          ///< [count]; does not overlap pairs
+  std::uint64_t count = 0;
+  float slope = 1, limit = 1;  ///< limit above 0
+};
+
 /// x = factor · x
 struct ScaleArgs {
   float* x = nullptr;  ///< [count]

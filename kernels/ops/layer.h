@@ -24,12 +24,14 @@ struct AttendArgs {
   std::uint32_t tokens = 0, firstPosition = 0, heads = 0, window = 0;
   std::uint32_t rotated = 0;  ///< as RopeArgs
   float scale = 1, softCap = 0;
+  const float* sinks = nullptr;  ///< as AttentionArgs
   const Matrix* next = nullptr;  ///< that is read after this: a device with idle memory may bring it nearer. May be null.
 };
 
 /// Its last step.
 [[nodiscard]] inline AttentionArgs attentionOf(const AttendArgs& args) {
-  return {args.q, args.out, args.cache, args.tokens, args.firstPosition, args.heads, args.window, args.scale, args.softCap};
+  return {args.q,     args.out,    args.cache, args.tokens,  args.firstPosition,
+          args.heads, args.window, args.scale, args.softCap, args.sinks};
 }
 
 /// One forward pass.

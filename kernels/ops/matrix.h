@@ -75,12 +75,14 @@ struct Matrix {
     Tiled,    ///< a GPU: `codes` and `scales` as FourBit, and `tiles` over them
   };
   Form form = Form::Dense;
+  bool transposed = false;               ///< products are with the transpose, [columns, rows]. A GPU: false
   ElementType type = ElementType::BF16;  ///< of the elements
   std::uint64_t rows = 0, columns = 0;
   const void* elements = nullptr;
   const std::uint8_t* codes = nullptr;  ///< FourBit: even element in the high nibble, row-major over the whole matrix
   const float* scales = nullptr;
   std::uint64_t group = 64;       ///< FourBit: elements a scale (a power of two, 32…4096), over the whole matrix
+  std::uint64_t skip = 0;         ///< FourBit: elements of codes and scales before the first, less than a group. A GPU: 0
   const float* values = nullptr;  ///< FourBit: the sixteen values
   const ElementSource* source = nullptr;
   Tiles tiles;

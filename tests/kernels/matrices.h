@@ -124,6 +124,21 @@ inline TestMatrix fourBit(ElementType type, std::uint64_t rows, std::uint64_t co
   return m;
 }
 
+/// The same matrix from `row` on, whose codes and scales may begin inside a group.
+inline TestMatrix rowsFrom(const TestMatrix& of, std::uint64_t row) {
+  TestMatrix m = of;
+  const std::uint64_t first = row * m.matrix.columns, groups = first / m.matrix.group;
+  m.wide.erase(m.wide.begin(), m.wide.begin() + static_cast<std::ptrdiff_t>(first));
+  m.codes.erase(m.codes.begin(), m.codes.begin() + static_cast<std::ptrdiff_t>(groups * m.matrix.group / 2));
+  m.scales.erase(m.scales.begin(), m.scales.begin() + static_cast<std::ptrdiff_t>(groups));
+  m.matrix.rows -= row;
+  m.matrix.skip = first % m.matrix.group;
+  m.matrix.codes = m.codes.data();
+  m.matrix.scales = m.scales.data();
+  m.matrix.values = m.values.data();
+  return m;
+}
+
 inline TestMatrix int8(ElementType type, std::uint64_t rows, std::uint64_t columns, std::uint32_t seed) {
   TestMatrix m = startMatrix(Matrix::Form::Int8, type, rows, columns);
   std::mt19937 random(seed);

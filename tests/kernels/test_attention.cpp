@@ -12,7 +12,18 @@ struct Shape {
   std::uint32_t tokens, heads, kvHeads, headDim, window;
   ElementType type;
   float softCap = 0;
+  bool sinks = false;  ///< on the processor alone
 };
+
+bool takes(const Opened& opened, const Shape& s) { return isProcessor(opened) || !s.sinks; }
+
+/// Of each head: some below all scores, some above them, one as if it were not there.
+std::vector<float> sinksOf(const Shape& s) {
+  std::vector<float> sinks(s.sinks ? s.heads : 0);
+  for (std::size_t head = 0; head < sinks.size(); ++head) sinks[head] = -4.0f + 3.0f * static_cast<float>(head);
+  if (sinks.size() > 1) sinks[1] = -std::numeric_limits<float>::infinity();
+  return sinks;
+}
 
 struct Cache {
   There<std::byte> keys, values;
@@ -43,13 +54,13 @@ double largestOf(const std::vector<float>& values) {
 std::vector<float> attend(Backend& backend, const Shape& s, const Tokens& tokens, std::uint32_t atATime) {
   const Cache cache(backend, s, s.tokens);
   const There<float> queries(backend, tokens.q), keys(backend, tokens.k), values(backend, tokens.v),
-      out(backend, std::vector<float>(tokens.q.size()));
+      out(backend, std::vector<float>(tokens.q.size())), sinks(backend, sinksOf(s));
   for (std::uint32_t t = 0; t < s.tokens; t += atATime) {
     const std::uint32_t n = std::min(atATime, s.tokens - t);
     const std::size_t kv = std::size_t{t} * s.kvHeads * s.headDim, q = std::size_t{t} * s.heads * s.headDim;
     backend.storeKv({cache.layer, keys.data() + kv, values.data() + kv, n, t});
-    const auto done =
-        backend.attention({queries.data() + q, out.data() + q, cache.layer, n, t, s.heads, s.window, scaleOf(s), s.softCap});
+    const auto done = backend.attention({queries.data() + q, out.data() + q, cache.layer, n, t, s.heads, s.window, scaleOf(s),
+                                         s.softCap, s.sinks ? sinks.data() : nullptr});
     if (!done) qFatal("%s", done.error().message.c_str());
   }
   return out.back();
@@ -73,8 +84,10 @@ void exact(const Shape& s, const Tokens& tokens, std::size_t token, std::size_t 
     if (s.softCap > 0) scores.back() = s.softCap * std::tanh(scores.back() / s.softCap);
     scoreMagnitude = std::max(scoreMagnitude, magnitude * scaleOf(s));
   }
-  const double top = *std::max_element(scores.begin(), scores.end());
-  double sum = 0;
+  const std::vector<float> sinks = sinksOf(s);
+  double top = *std::max_element(scores.begin(), scores.end());
+  if (s.sinks) top = std::max<double>(top, sinks[head]);
+  double sum = s.sinks ? std::exp(sinks[head] - top) : 0;
   for (double& score : scores) sum += score = std::exp(score - top);
   out.assign(dim, 0);
   for (std::size_t j = first; j <= token; ++j) {
@@ -105,6 +118,8 @@ void addShapes() {
   QTest::newRow("soft cap, heads of 64, many tokens") << Shape{150, 8, 2, 64, 0, ElementType::BF16, 3};
   QTest::newRow("soft cap, heads of 128, many tokens") << Shape{150, 4, 1, 128, 0, ElementType::F32, 1};
   QTest::newRow("soft cap in a window") << Shape{70, 3, 3, 18, 37, ElementType::BF16, 50};
+  QTest::newRow("sinks") << Shape{150, 6, 2, 32, 0, ElementType::F32, 0, true};
+  QTest::newRow("sinks in a window") << Shape{70, 11, 1, 18, 37, ElementType::BF16, 0, true};
   QTest::newRow("heads of 512, FP32, window") << Shape{70, 8, 1, 512, 33, ElementType::F32};
 }
 
@@ -223,6 +238,8 @@ class TestAttention : public QObject {
         args.window = shape.window;
         args.scale = scaleOf(shape);
         args.softCap = shape.softCap;
+        const There<float> sinks(backend, sinksOf(shape));
+        if (shape.sinks) args.sinks = sinks.data();
         QVERIFY(backend.attend(args).has_value());
         args.q = apartQ.data() + at;
         args.k = apartK.data() + kv;

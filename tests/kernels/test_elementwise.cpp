@@ -121,6 +121,34 @@ class TestElementwise : public QObject {
     }
   }
 
+  /// The exponent has two roundings, each of which e^x turns into |slope · g| units; then exponential, sum, division, the sum
+  /// with 1 and the product.
+  void clampedGatesAreNearTheExactOnes_data() { gatesAreNearTheExactOnes_data(); }
+  void clampedGatesAreNearTheExactOnes() {
+    QFETCH(int, count);
+    constexpr float kSlope = 1.702f, kLimit = 7;
+    const auto pairs = randomFloats(2 * static_cast<std::size_t>(count), 1, 5);
+    std::vector<float> first;
+    for (const auto& [name, backend] : everyBackend()) {
+      std::vector<float> out(static_cast<std::size_t>(count));
+      QVERIFY(backend->clampedGateMultiply({pairs.data(), out.data(), out.size(), kSlope, kLimit}));
+      if (first.empty()) first = out;
+      QVERIFY2(difference(out, first).empty(), name.c_str());
+    }
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const double g = std::min(pairs[2 * i], kLimit), up = std::clamp(pairs[2 * i + 1], -kLimit, kLimit);
+      const double want = g / (1 + std::exp(-static_cast<double>(kSlope) * g)) * (1 + up);
+      const double bound = (2 * std::abs(kSlope * g) + 9) * kUnit * std::abs(want) + 0x1p-148;
+      QVERIFY2(std::abs(first[i] - want) <= bound, qPrintable(QString("%1, %2: %3").arg(g).arg(up).arg(first[i])));
+    }
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const std::vector<float>& pair : {std::vector{nan, 1.0f}, std::vector{1.0f, nan}}) {
+      float out = 0;
+      QVERIFY(everyBackend().back().backend->clampedGateMultiply({pair.data(), &out, 1, kSlope, kLimit}));
+      QVERIFY(std::isnan(out));
+    }
+  }
+
   /// Two roundings, whose effect the slope of at most 1 does not enlarge, and the tangent's 4 ulp.
   void softCapsAreNearTheExactOnes() {
     const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();

@@ -15,29 +15,44 @@ float canonical(const float* w, const float* x, std::size_t columns) {
   return s[0];
 }
 
+/// The same of a transposed weight.
+float canonicalColumn(const float* w, std::size_t columns, const float* x, std::size_t rows) {
+  float sum = 0;
+  for (std::size_t begin = 0; begin < rows; begin += 64) {
+    float run = 0;
+    for (std::size_t r = begin; r < std::min(rows, begin + 64); ++r) run = std::fma(w[r * columns], x[r], run);
+    sum += run;
+  }
+  return sum;
+}
+
 struct Case {
   std::uint32_t tokens = 1;
   std::vector<float> x, bias, before;
   bool accumulate = false;
 };
 
+std::size_t inputsOf(const TestMatrix& m) { return m.matrix.transposed ? m.matrix.rows : m.matrix.columns; }
+std::size_t outputsOf(const TestMatrix& m) { return m.matrix.transposed ? m.matrix.columns : m.matrix.rows; }
+
 Case makeCase(const TestMatrix& m, std::uint32_t tokens, std::uint32_t seed) {
   Case c;
   c.tokens = tokens;
-  c.x = randomFloats(tokens * m.matrix.columns, seed);
-  if (seed % 2) c.bias = randomFloats(m.matrix.rows, seed + 1);
+  c.x = randomFloats(tokens * inputsOf(m), seed);
+  if (seed % 2) c.bias = randomFloats(outputsOf(m), seed + 1);
   for (float& b : c.bias) b = roundTo(ElementType::BF16, b);
   c.accumulate = seed % 3 == 0;
-  c.before = randomFloats(tokens * m.matrix.rows, seed + 2);
+  c.before = randomFloats(tokens * outputsOf(m), seed + 2);
   return c;
 }
 
 std::vector<float> expected(const TestMatrix& m, const Case& c) {
   std::vector<float> y = c.before;
-  const std::size_t rows = m.matrix.rows, columns = m.matrix.columns;
+  const std::size_t rows = outputsOf(m), columns = inputsOf(m);
   for (std::size_t t = 0; t < c.tokens; ++t) {
     for (std::size_t r = 0; r < rows; ++r) {
-      float sum = canonical(&m.wide[r * columns], &c.x[t * columns], columns);
+      float sum = m.matrix.transposed ? canonicalColumn(&m.wide[r], rows, &c.x[t * columns], columns)
+                                      : canonical(&m.wide[r * columns], &c.x[t * columns], columns);
       if (!c.bias.empty()) sum += c.bias[r];
       y[t * rows + r] = c.accumulate ? sum + y[t * rows + r] : sum;
     }
@@ -59,8 +74,8 @@ void multiply(Backend& backend, const TestMatrix& m, const Matrix& weight, const
     if (m.source) m.source->restart();
     MatmulArgs args;
     args.weight = weight;
-    args.x = places.x + t * m.matrix.columns;
-    args.y = places.y + t * m.matrix.rows;
+    args.x = places.x + t * inputsOf(m);
+    args.y = places.y + t * outputsOf(m);
     args.tokens = std::min(atATime, c.tokens - t);
     args.bias = c.bias.empty() ? nullptr : places.bias;
     args.biasType = ElementType::BF16;
@@ -156,6 +171,55 @@ class TestMatmul : public QObject {
       }
       if (m.source) QCOMPARE(m.source->misuses.load(), 0);
     }
+  }
+
+  void bitsOfTransposedWeightsFollowToo_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("columns");
+    QTest::addColumn<int>("tokens");
+    for (int columns : {1, 15, 16, 63, 64, 65, 200})
+      for (int rows : {1, 63, 64, 65, 130})
+        QTest::addRow("%d x %d", rows, columns) << rows << columns << (rows + columns) % 7 + 1;
+    QTest::newRow("more tokens than a tile") << 66 << 67 << 1550;
+  }
+  void bitsOfTransposedWeightsFollowToo() {
+    QFETCH(int, rows);
+    QFETCH(int, columns);
+    QFETCH(int, tokens);
+    std::uint32_t seed = static_cast<std::uint32_t>(rows * 1000 + columns);
+    for (auto& [name, m] : everyMatrix(rows, columns, seed)) {
+      TestMatrix transposed = m;
+      transposed.matrix.transposed = true;
+      const Case c = makeCase(transposed, static_cast<std::uint32_t>(tokens), ++seed);
+      const auto want = expected(transposed, c);
+      for (const auto& [backendName, backend] : everyBackend()) {
+        for (std::uint32_t atATime : {1u, 5u, c.tokens}) {
+          if (atATime == 1 && c.tokens > 100) continue;
+          const std::string different = difference(multiply(*backend, transposed, c, atATime), want);
+          QVERIFY2(different.empty(), qPrintable(QString::fromStdString(name + "; " + backendName + "; " + different)));
+          if (atATime >= c.tokens) break;
+        }
+      }
+      if (m.source) QCOMPARE(m.source->misuses.load(), 0);
+    }
+  }
+
+  void rowsMayBeginInsideAGroup_data() {
+    QTest::addColumn<int>("columns");
+    for (int columns : {7, 32, 39, 96, 160}) QTest::addRow("%d columns", columns) << columns;
+  }
+  void rowsMayBeginInsideAGroup() {
+    QFETCH(int, columns);
+    for (const ElementType type : kTypes)
+      for (const std::uint64_t group : {32u, 64u, 4096u})
+        for (const std::uint64_t row : {1u, 3u, 45u}) {
+          const TestMatrix m = rowsFrom(fourBit(type, 60, static_cast<std::uint64_t>(columns), group, 3), row);
+          const Case c = makeCase(m, 9, 7);
+          const auto want = expected(m, c);
+          for (const auto& [name, backend] : everyBackend())
+            for (const std::uint32_t atATime : {1u, 9u})
+              QVERIFY2(difference(multiply(*backend, m, c, atATime), want).empty(), name.c_str());
+        }
   }
 
   /// n fused steps a partial sum, four additions, bias and what y held: each rounds once, so that the error is at most
