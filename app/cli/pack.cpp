@@ -164,7 +164,7 @@ void addPack(CLI::App& app, Invocation& invocation) {
       ->type_name("CODEC")
       ->check(CLI::IsMember(codecNames()))
       ->capture_default_str();
-  command->add_option("--chunks", options->chunks, "pieces a tensor at most")
+  command->add_option("--chunks", options->chunks, "pieces a tensor at most; of experts in one tensor, one an expert at least")
       ->type_name("N")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

@@ -7,6 +7,7 @@
 
 #include "core/base/ordered.h"
 #include "core/base/units.h"
+#include "core/checkpoint/matrices.h"
 #include "core/pack/choose.h"
 #include "core/pack/sample.h"
 
@@ -108,7 +109,9 @@ Result<void> Planner::takeSamples(unsigned sampleTiles, bool packs) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     auto& plan = m_plan.tensors[i];
     plan.same = samenessByConstruction(m_sources, tensors[i]);
-    plan.chunkElements = chunkElementsFor(tensors[i].stats.elements, m_request.chunks);
+    const auto matrices = matricesOf(tensors[i].stats.name, tensors[i].stats.shape);
+    plan.chunkElements =
+        chunkElementsFor(tensors[i].stats.elements, m_request.chunks, matrices ? matrices->count : std::uint64_t{1});
     if (plan.same != Sameness::Yes) m_sampled.push_back(i);
   }
   const unsigned tiles = tilesWithinBudget(m_sampled.size(), sampleTiles);
@@ -327,8 +330,16 @@ Result<PackPlan> Planner::plan(unsigned sampleTiles, const CompareWhole& compare
 
 }  // namespace
 
-std::uint64_t chunkElementsFor(std::uint64_t elements, unsigned chunks) {
-  return std::max(roundUp(ceilDiv(elements, std::max(chunks, 1u)), kTileElements), kLeastChunk);
+std::uint64_t chunkElementsFor(std::uint64_t elements, unsigned chunks, std::uint64_t matrices) {
+  const std::uint64_t usual = std::max(roundUp(ceilDiv(elements, std::max(chunks, 1u)), kTileElements), kLeastChunk);
+  const std::uint64_t tiles = matrices > 1 && elements % matrices == 0 ? elements / matrices / kTileElements : 0;
+  if (tiles == 0 || tiles * kTileElements * matrices != elements) return usual;
+  if (tiles * kTileElements <= kLeastChunk) return ceilDiv(kLeastChunk, tiles * kTileElements) * tiles * kTileElements;
+  std::uint64_t parts = ceilDiv(tiles * kTileElements, usual);  // that are equal
+  const std::uint64_t most = 4 * parts;
+  while (parts < most && tiles % parts != 0) ++parts;
+  const std::uint64_t part = tiles / parts * kTileElements;
+  return tiles % parts == 0 && part >= kLeastChunk ? part : usual;
 }
 
 Result<PackPlan> planPack(const PackSources& sources, unsigned sampleTiles, const CompareWhole& compare, const JobContext& job,

@@ -56,7 +56,9 @@ using CompareWhole = std::function<Result<void>(PackPlan&)>;
 [[nodiscard]] Result<PackPlan> planPack(const PackSources& sources, unsigned sampleTiles, const CompareWhole& compare,
                                         const JobContext& job, Meter& meter);
 
-/// Largest number of elements a chunk: at most `chunks` chunks a tensor, whole tiles, and no chunk smaller than 65,536.
-[[nodiscard]] std::uint64_t chunkElementsFor(std::uint64_t elements, unsigned chunks);
+/// Largest number of elements a chunk: at most `chunks` chunks a tensor, whole tiles, and no chunk smaller than 65,536. Of a
+/// stack, whose matrices are read one by one, a chunk ends where a matrix does, if its elements are whole tiles: then there may
+/// be more chunks.
+[[nodiscard]] std::uint64_t chunkElementsFor(std::uint64_t elements, unsigned chunks, std::uint64_t matrices = 1);
 
 }  // namespace deltascope
