@@ -19,7 +19,8 @@ ActivationLayout::ActivationLayout(const ModelConfig& c, std::uint64_t tokens, s
   const auto gated = c.most([](const LayerConfig& l) {
     return l.attention.outputGate ? std::uint64_t{l.attention.heads} * l.attention.headDim : l.recurrent.values();
   });
-  const auto intermediate = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.intermediate}; });
+  const auto intermediate =
+      c.most([](const LayerConfig& l) { return std::uint64_t{std::max(l.feedForward.intermediate, l.feedForward.shared)}; });
   hidden = add(tokens * c.hidden);
   normed = add(tokens * std::max({std::uint64_t{c.hidden}, queries, values}));  // also holds what attention gives
   query = add(tokens * queries);
@@ -35,6 +36,7 @@ ActivationLayout::ActivationLayout(const ModelConfig& c, std::uint64_t tokens, s
   const auto experts = c.most([](const LayerConfig& l) { return std::uint64_t{l.feedForward.experts}; });
   const bool normsAfter = c.most([](const LayerConfig& l) { return l.normsAfter; });
   router = add(tokens * experts);
+  sinks = add(c.most([](const LayerConfig& l) { return std::uint64_t{l.attention.sinks ? l.attention.heads : 0}; }));
   picked = add(experts > 0 ? tokens * c.hidden : 0);
   const auto qkv = c.most([](const LayerConfig& l) {
     const std::uint64_t heads = l.attention.fused ? l.attention.heads + std::uint64_t{2} * l.attention.kvHeads : 0;

@@ -103,8 +103,12 @@ Result<std::vector<std::uint32_t>> parseWindows(const Fields& fields, const Fami
     return windows;
   }
   std::uint32_t first = 0;
-  if (family.windows == WindowRule::Switched) {
+  if (family.windows == WindowRule::Switched || family.windows == WindowRule::SwitchedInTurn) {
     DELTASCOPE_ASSIGN(first, fields.size("max_window_layers", kDefaultMaxWindowLayers, kMostLayers));
+  }
+  if (family.windows == WindowRule::SwitchedInTurn) {
+    for (std::uint32_t i = 0; i < std::min(first, layers); i += 2) windows[i] = window;
+    return windows;
   }
   for (std::uint32_t i = first; i < layers; ++i) windows[i] = window;
   return windows;
@@ -117,7 +121,7 @@ std::optional<std::uint32_t> orNeeded(std::uint32_t number) { return number ? st
 Result<std::uint32_t> parseShape(const Fields& fields, const Family& family, ModelConfig& c, LayerConfig& layer) {
   AttentionConfig& attention = layer.attention;
   DELTASCOPE_ASSIGN(c.hidden, fields.size("hidden_size", std::nullopt, kMostWidth));
-  DELTASCOPE_ASSIGN(layer.feedForward.intermediate, fields.size("intermediate_size", std::nullopt, kMostWidth));
+  DELTASCOPE_ASSIGN(layer.feedForward.intermediate, fields.size(family.widthField, orNeeded(family.defaultWidth), kMostWidth));
   DELTASCOPE_ASSIGN(const std::uint32_t layers, fields.size("num_hidden_layers", std::nullopt, kMostLayers));
   DELTASCOPE_ASSIGN(attention.heads, fields.size("num_attention_heads", orNeeded(family.defaultHeads), kMostHeads));
   DELTASCOPE_ASSIGN(c.vocabulary, fields.size("vocab_size", orNeeded(family.defaultVocabulary), kMostVocabulary));
@@ -180,9 +184,11 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   DELTASCOPE_ASSIGN(
       c.tiedEmbeddings,
       (wrapped ? whole : fields).flag("tie_word_embeddings", wrapped ? family->wrapperTied : family->defaultTied));
-  DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", false));
+  DELTASCOPE_ASSIGN(const bool attentionBias, fields.flag("attention_bias", family->attentionBiasUsual));
+  DELTASCOPE_ASSIGN(const bool qkvBias, fields.flag("qkv_bias", true));
   DELTASCOPE_ASSIGN(const bool mlpBias, fields.flag("mlp_bias", false));
-  layer.attention.inputBias = family->qkvBias || (family->attentionBiasField && attentionBias);
+  layer.attention.inputBias =
+      (family->qkvBias && (qkvBias || !family->qkvBiasField)) || (family->attentionBiasField && attentionBias);
   layer.attention.outputBias = family->outputBiasToo && attentionBias;
   layer.attention.headNorm = family->headNorm;
   layer.attention.wholeNorm = family->wholeNorm;
@@ -198,6 +204,7 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   request.partial = family->partialRotary;
   request.rotary = family->defaultRotary;
   request.originalPositions = family->defaultOriginal;
+  request.usual = family->defaultRope;
   DELTASCOPE_ASSIGN(auto ropes, readRopes(request));
   for (const auto& rope : ropes.ropes) c.maxPositions = std::max(c.maxPositions, ropePositions(rope, c.maxPositions));
   c.ropes = std::move(ropes.ropes);

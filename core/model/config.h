@@ -28,6 +28,7 @@ struct AttentionConfig {
   bool fused = false;       ///< one matrix for q, k and v
   bool outputGate = false;  ///< q's matrix gives each head a gate too, by whose sigmoid what attention gives is multiplied
   bool rotates = true;      ///< by the rope; else a token's position counts for the mask alone
+  bool sinks = false;       ///< each head has a score of no position among its others
   float scale = 0;          ///< of the scores; 0: 1 / √headDim
   float softCap = 0;        ///< of the scores; 0: none
 };
@@ -43,15 +44,22 @@ struct RecurrentConfig {
   [[nodiscard]] std::uint64_t stateFloats() const { return values() * keyDim; }
 };
 
-/// down(f(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token.
+/// down(f(gate(x)) · up(x)); of experts, the weighted sum of those that the router chooses for a token, and of the shared one.
 struct FeedForwardConfig {
   std::uint32_t intermediate = 0;  ///< where there are experts, of each
   bool bias = false;               ///< of all three
   bool fused = false;              ///< one matrix for gate and up
   bool gelu = false;               ///< f is the GELU of tanh, else SiLU
-  std::uint32_t experts = 0;       ///< 0: there is no router
-  std::uint32_t chosen = 0;        ///< experts a token, the most probable ones; weighted by their probability
-  bool sharesOfChosen = false;     ///< the weights are made to add up to 1
+  float clampedAt = 0;             ///< not 0: min(gate, it) · σ(clampedSlope · gate) · (1 + up between −it and it)
+  float clampedSlope = 1;
+  std::uint32_t experts = 0;    ///< 0: there is no router
+  std::uint32_t chosen = 0;     ///< experts a token, the most probable ones; weighted by their probability
+  bool sharesOfChosen = false;  ///< the weights are made to add up to 1
+  bool routerBias = false;
+  std::uint32_t shared = 0;   ///< width of an expert that every token has; 0: there is none
+  bool sharedRouter = false;  ///< it is weighted by σ of a product with a row of its own
+  bool stacked = false;       ///< files have one tensor for the same matrix of all experts, gate and up in one
+  bool transposed = false;    ///< of these, each [columns, rows], and gate and up row by row in turn
 };
 
 /// x += norm(attention(norm(x))), then x += norm(feedForward(norm(x))), with the norms that are there.

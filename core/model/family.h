@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 /// The families that run, one row each: what differs between them in config.json and in the weights. After transformers' own
-/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen3_moe, qwen3_5, mixtral, gemma2, gemma3,
-/// olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
+/// configuration classes (models/llama, mistral, qwen2, qwen3, qwen2_moe, qwen3_moe, qwen3_5, qwen3_5_moe, mixtral, gpt_oss,
+/// gemma2, gemma3, olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -22,6 +22,7 @@ enum class WindowRule : std::uint8_t {
   Always,          ///< sliding_window, null for none
   Switched,        ///< sliding_window where use_sliding_window is true, from layer max_window_layers on, or by layer_types
   SwitchedForAll,  ///< the same in every layer
+  SwitchedInTurn,  ///< the same in every second layer below max_window_layers, from the first on, or by layer_types
   Patterned,       ///< sliding_window but in every so manieth layer, or by layer_types
   Unrotated,       ///< sliding_window where use_sliding_window is true, in layers that are not rotated, or by layer_types
 };
@@ -30,7 +31,9 @@ struct Family {
   std::string_view architecture, modelType, name;
   std::string_view wrapper{};       ///< model_type of a model with other parts, whose text_config is of this family
   bool qkvBias = false;             ///< always
+  bool qkvBiasField = false;        ///< … unless qkv_bias is false
   bool attentionBiasField = false;  ///< attention_bias adds biases to q, k, v
+  bool attentionBiasUsual = false;  ///< where the field is absent
   bool outputBiasToo = false;       ///< … and to o
   bool mlpBiasField = false;        ///< mlp_bias adds biases to gate, up, down
   bool headNorm = false;
@@ -42,9 +45,11 @@ struct Family {
   WindowRule windows = WindowRule::None;
   const char* activationField = "hidden_act";
   std::string_view defaultActivation = "silu";
-  std::uint32_t defaultHeads = 0;    ///< 0: the field is needed; the same of the vocabulary
-  std::uint32_t defaultHeadDim = 0;  ///< 0: hidden / heads
-  std::uint32_t defaultKvHeads = 0;  ///< 0: as many as heads
+  const char* widthField = "intermediate_size";  ///< of feed-forward blocks
+  std::uint32_t defaultWidth = 0;                ///< 0: the field is needed
+  std::uint32_t defaultHeads = 0;                ///< 0: the field is needed; the same of the vocabulary
+  std::uint32_t defaultHeadDim = 0;              ///< 0: hidden / heads
+  std::uint32_t defaultKvHeads = 0;              ///< 0: as many as heads
   std::uint32_t defaultVocabulary = 0;
   std::uint32_t defaultWindow = 0;  ///< 0: none
   std::uint32_t pattern = 0;        ///< of WindowRule::Patterned
@@ -53,6 +58,7 @@ struct Family {
   double defaultEpsilon = 1e-6;
   std::uint32_t defaultOriginal = 0;  ///< original_max_position_embeddings; 0: max_position_embeddings
   double defaultTheta = 10000;
+  const char* defaultRope = nullptr;  ///< rope_parameters where neither they nor rope_scaling are there
   std::optional<double>
       defaultLocalTheta{};  ///< of layers with a window, which rotate by rope_local_base_freq and are not scaled
   bool defaultTied = false;
@@ -66,6 +72,9 @@ struct Family {
 // What rows read besides.
 [[nodiscard]] Result<void> finishQwen3Moe(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishQwen3_5(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishQwen2Moe(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishQwen3_5Moe(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishGptOss(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishMixtral(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma3(const Fields& fields, ModelConfig& config);

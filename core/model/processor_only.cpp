@@ -7,6 +7,9 @@ std::string_view onlyOnProcessor(const ModelConfig& config) {
   for (const auto& layer : config.layers) {
     if (layer.isRecurrent()) return "recurrent layers";
     if (layer.attention.outputGate) return "gated attention";
+    if (layer.attention.sinks) return "attention sinks";
+    if (layer.feedForward.shared > 0) return "shared experts";
+    if (layer.feedForward.stacked) return "experts in one tensor";
   }
   return {};
 }

@@ -30,9 +30,15 @@ enum class WeightRole : std::uint8_t {
   OutputBias,
   QueryNorm,
   KeyNorm,
+  Sinks,          ///< a score of each head that takes its share of attention and brings nothing
   AttentionNorm,  ///< of what attention gives
   PostNorm,       ///< after attention, before the feed-forward block
   Router,
+  RouterBias,
+  SharedRouter,  ///< how much of the shared expert a token gets
+  SharedGate,    ///< of the expert that every token has
+  SharedUp,
+  SharedDown,
   Gate,
   Up,
   Down,
@@ -43,7 +49,7 @@ enum class WeightRole : std::uint8_t {
   FinalNorm,
   Head,  ///< the embedding where they are tied
 };
-inline constexpr std::size_t kWeightRoles = 33;
+inline constexpr std::size_t kWeightRoles = 39;
 
 /// A weight of a layer that a family names otherwise than the table does.
 struct RoleName {

@@ -39,6 +39,11 @@ constexpr WeightSide kKeyNorm{"head_dim", [](const Model&, const Layer& l) {
 constexpr WeightSide kIntermediate{"intermediate_size",
                                    [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate}; },
                                    &Model::expertWidthField};
+constexpr WeightSide kShared{"shared_expert_intermediate_size",
+                             [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.shared}; }};
+constexpr WeightSide kHeads{"num_attention_heads",
+                            [](const Model&, const Layer& l) { return std::uint64_t{l.attention.heads}; }};
+constexpr WeightSide kOne{"", [](const Model&, const Layer&) { return std::uint64_t{1}; }};
 constexpr WeightSide kGateRows{
     kIntermediate.field,
     [](const Model&, const Layer& l) { return std::uint64_t{l.feedForward.intermediate} * (l.feedForward.fused ? 2 : 1); },
@@ -67,6 +72,13 @@ constexpr auto kNormsAfter = [](const Model&, const Layer& l) { return l.normsAf
 constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm || l.attention.wholeNorm; };
 constexpr auto kMlpBias = [](const Model&, const Layer& l) { return l.feedForward.bias; };
 constexpr auto kHasExperts = [](const Model&, const Layer& l) { return l.feedForward.experts > 0; };
+constexpr auto kHasSinks = [](const Model&, const Layer& l) { return l.attention.sinks; };
+constexpr auto kRouterBias = [](const Model&, const Layer& l) { return l.feedForward.experts > 0 && l.feedForward.routerBias; };
+constexpr auto kHasShared = [](const Model&, const Layer& l) { return l.feedForward.shared > 0; };
+constexpr auto kSharedRouter = [](const Model&, const Layer& l) {
+  return l.feedForward.shared > 0 && l.feedForward.sharedRouter;
+};
+constexpr auto kUpBias = [](const Model&, const Layer& l) { return l.feedForward.bias && !l.feedForward.fused; };
 constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbeddings; };
 
 // clang-format off
@@ -91,17 +103,23 @@ constexpr std::array<RoleRow, kWeightRoles> kRoles{{
     {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
     {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kQueryNorm, nullptr, kHeadNorm},
     {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kKeyNorm, nullptr, kHeadNorm},
+    {Role::Sinks, true, "self_attn.sinks", "sinks", &kHeads, nullptr, kHasSinks},
     {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, kAttention, false, false, {"wo"}},
     {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
     {Role::AttentionNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
     {Role::PostNorm, true, "post_attention_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
     {Role::Router, true, "mlp.gate.weight", "router", &kExperts, &kHidden, kHasExperts},
-    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kGateRows, &kHidden, nullptr, true, false, {"w1"}},
-    {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kIntermediate, nullptr, kMlpBias, true},
+    {Role::RouterBias, true, "mlp.gate.bias", "router", &kExperts, nullptr, kRouterBias},
+    {Role::SharedRouter, true, "mlp.shared_expert_gate.weight", "router", &kOne, &kHidden, kSharedRouter},
+    {Role::SharedGate, true, "mlp.shared_expert.gate_proj.weight", "gate", &kShared, &kHidden, kHasShared},
+    {Role::SharedUp, true, "mlp.shared_expert.up_proj.weight", "up", &kShared, &kHidden, kHasShared},
+    {Role::SharedDown, true, "mlp.shared_expert.down_proj.weight", "down", &kHidden, &kShared, kHasShared},
+    {Role::Gate, true, "mlp.gate_proj.weight", "gate", &kGateRows, &kHidden, nullptr, true, false, {"w1"}, "mlp.experts.gate_up_proj"},
+    {Role::GateBias, true, "mlp.gate_proj.bias", "gate", &kGateRows, nullptr, kMlpBias, true, false, {}, "mlp.experts.gate_up_proj_bias"},
     {Role::Up, true, "mlp.up_proj.weight", "up", &kIntermediate, &kHidden, kOwnUp, true, false, {"w3"}},
-    {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kMlpBias, true},
-    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, false, {"w2"}},
-    {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true},
+    {Role::UpBias, true, "mlp.up_proj.bias", "up", &kIntermediate, nullptr, kUpBias, true},
+    {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, false, {"w2"}, "mlp.experts.down_proj"},
+    {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true, false, {}, "mlp.experts.down_proj_bias"},
     {Role::BlockNorm, true, "post_feedforward_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
     {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
     {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, false, {"embed_out"}},
@@ -155,6 +173,11 @@ std::string weightName(WeightRole role, std::uint32_t layer, std::optional<std::
   std::string name(own == names.end() ? row.name : own->name);
   if (expert) name.insert(name.find('.') + 1, "experts." + std::to_string(*expert) + '.');
   return std::string(kLayers) + std::to_string(layer) + '.' + name;
+}
+
+std::string stackName(WeightRole role, std::uint32_t layer) {
+  const RoleRow& row = rowOf(role);
+  return row.stack.empty() ? std::string() : std::string(kLayers) + std::to_string(layer) + '.' + std::string(row.stack);
 }
 
 bool isMatrix(WeightRole role) {

@@ -32,6 +32,7 @@ struct RoleRow {
   bool ofExperts = false;  ///< each expert of the layer has its own, if there are any; the rows of one stand together
   bool depthwise = false;  ///< [rows, 1, columns]: a convolution of each row by itself
   std::array<std::string_view, 4> others{};  ///< what other models call the module; empty ones are none
+  std::string_view stack{};                  ///< the tensor of all experts, where there is one: what follows "model.layers.N."
 };
 
 /// In the order of a forward pass: what comes before the layers, what a layer has, what comes after them.
@@ -47,6 +48,8 @@ struct RoleRow {
 /// own, by these.
 [[nodiscard]] std::string weightName(WeightRole role, std::uint32_t layer = 0, std::optional<std::uint32_t> expert = {},
                                      std::span<const RoleName> names = {});
+/// "model.layers.3.mlp.experts.up_proj": of all experts of the layer. Empty: a role of which there is no such tensor.
+[[nodiscard]] std::string stackName(WeightRole role, std::uint32_t layer);
 /// Whether products read it.
 [[nodiscard]] bool isMatrix(WeightRole role);
 [[nodiscard]] bool isNorm(WeightRole role);

@@ -47,6 +47,7 @@ struct RopeRequest {
   std::optional<double> localTheta{};
   bool partial = false;                 ///< partial_rotary_factor says how much of a head turns; else all of it must
   double rotary = 1;                    ///< where it is absent
+  const char* usual = nullptr;          ///< JSON of rope_parameters where neither they nor rope_scaling are there
   std::uint32_t originalPositions = 0;  ///< where original_max_position_embeddings is absent; 0: `positions`
 };
 struct LayerRopes {

@@ -202,6 +202,8 @@ Result<LayerRopes> readRopes(const RopeRequest& request) {
   static const nlohmann::json kNone = nlohmann::json::object();
   if (object && !object->is_object()) return request.config.corrupt(name, "is not an object");
   DELTASCOPE_ASSIGN(const double theta, request.config.number("rope_theta", request.theta));
+  const nlohmann::json usual = request.usual && !object ? nlohmann::json::parse(request.usual) : nlohmann::json();
+  if (!usual.is_null()) object = &usual;
   if (object && std::ranges::any_of(*object, [](const auto& value) { return value.is_object(); }))
     return readByLayer(request, *object, name, theta);
   DELTASCOPE_ASSIGN(RopeConfig rope, readOne(request, object ? *object : kNone, object ? name : "", theta));

@@ -5,7 +5,6 @@
 #include <tuple>
 
 #include "core/base/failure.h"
-#include "core/model/routing.h"
 #include "core/model/transformer_state.h"
 
 namespace deltascope {
@@ -21,15 +20,7 @@ kernels::RmsNormArgs Transformer::State::normOf(const float* x, float* y, Vector
 
 kernels::MatmulArgs Transformer::State::productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
                                                   VectorRef bias) const {
-  kernels::MatmulArgs args;
-  args.weight = weight;
-  args.x = x;
-  args.y = y;
-  args.tokens = tokens;
-  args.bias = bias.data;
-  args.biasType = bias.type;
-  args.draft = drafting;
-  return args;
+  return argsOf({weight, x, y, tokens, bias, drafting});
 }
 
 std::size_t Transformer::State::anglesBefore(std::size_t rope, std::uint32_t tokens) const {
@@ -96,6 +87,11 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   args.window = attention.window;
   args.scale = attention.scale > 0 ? attention.scale : 1.0f / std::sqrt(static_cast<float>(attention.headDim));
   args.softCap = attention.softCap;
+  if (attention.sinks) {
+    constexpr std::uint32_t kRow = 0;
+    DELTASCOPE_TRY(fromBackend(backend.gatherRows({layer.of(Role::Sinks), &kRow, 1, at(layout.sinks)})));
+    args.sinks = at(layout.sinks);
+  }
   DELTASCOPE_TRY(fromBackend(backend.attend(args)));
   if (attention.outputGate)
     DELTASCOPE_TRY(fromBackend(
@@ -160,48 +156,10 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
   return join(of, productOf(layer, Role::Down, gate, x, tokens, Role::DownBias), layer.vector(Role::BlockNorm));
 }
 
-/// The experts of a token are added in the order of their numbers, whatever other tokens are in the pass.
 Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                                             const std::stop_token& stop) {
-  const FeedForwardConfig& block = config.layers[index].feedForward;
-  float *normed = at(layout.normed), *router = at(layout.router);
-  backend.rmsNorm(normOf(at(layout.hidden), normed, layer.vector(Role::PostNorm), tokens));
-  DELTASCOPE_TRY(fromBackend(backend.matmul(productOf(layer.of(Role::Router), normed, router, tokens, {}))));
-  routerLogits.resize(std::size_t{tokens} * block.experts);
-  backend.copyOut(routerLogits.data(), router, routerLogits.size() * sizeof(float));
-  auto routing = Routing::of(routerLogits, block);
-  if (!routing)
-    return fail(routing.error().code, weightName(Role::Router, index, {}, config.names) + ": " + routing.error().message,
-                routing.error().hint);
-  for (std::uint32_t i = 0; i < block.experts; ++i) {
-    if (routing->tokensOf(i).empty()) continue;
-    if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
-    DELTASCOPE_ASSIGN(const ExpertWeights* expert, from.expert(index, i));
-    DELTASCOPE_TRY(runExpert(*expert, routing->tokensOf(i), tokens));
-    const auto tokensOf = routing->tokensOf(i);
-    backend.addRows(
-        {at(layout.branch), tokensOf.data(), routing->weightsOf(i).data(), at(layout.hidden), tokensOf.size(), config.hidden});
-  }
-  return {};
-}
-
-/// Of those among the pass's tokens that chose it, into `branch`.
-Result<void> Transformer::State::runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy,
-                                           std::uint32_t tokens) {
-  const auto count = static_cast<std::uint32_t>(chosenBy.size());
-  float *x = at(layout.normed), *gate = at(layout.gate), *up = at(layout.up), *mixed = at(layout.branch);
-  if (count < tokens) {
-    kernels::Matrix all;
-    all.type = kernels::ElementType::F32;
-    all.rows = tokens;
-    all.columns = config.hidden;
-    all.elements = x;
-    x = at(layout.picked);
-    DELTASCOPE_TRY(fromBackend(backend.gatherRows({all, chosenBy.data(), count, x})));
-  }
-  DELTASCOPE_TRY(
-      fromBackend(backend.gatedMatmul({}, productOf(expert.gate, x, gate, count, {}), productOf(expert.up, x, up, count, {}))));
-  return fromBackend(backend.matmul(productOf(expert.down, gate, mixed, count, {})));
+  backend.rmsNorm(normOf(at(layout.hidden), at(layout.normed), layer.vector(Role::PostNorm), tokens));
+  return mixture.run({from, layer, index, tokens, memory.as<std::byte>(), drafting, stop});
 }
 
 /// Logits after the last `rows` tokens.

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <initializer_list>
 
-#include "core/model/activation_layout.h"
+#include "core/model/mixture.h"
 #include "core/model/transformer.h"
 
 namespace deltascope {
@@ -17,7 +17,13 @@ namespace deltascope {
 
 struct Transformer::State {
   State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
-      : backend(b), config(c), weights(w), mostTokens(tokens), mostLogits(logits), layout(c, tokens, logits) {
+      : backend(b),
+        config(c),
+        weights(w),
+        mostTokens(tokens),
+        mostLogits(logits),
+        layout(c, tokens, logits),
+        mixture(b, config, layout) {
     for (const auto& rope : c.ropes) angles.emplace_back(rope);
     hasExperts = c.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
   }
@@ -32,7 +38,8 @@ struct Transformer::State {
   std::uint32_t mostTokens, mostLogits;
   ActivationLayout layout;
   std::vector<RopeAngles> angles;  ///< of each of the config's ropes
-  std::vector<float> cosine, sine, routerLogits, zeros;
+  Mixture mixture;
+  std::vector<float> cosine, sine, zeros;
   kernels::Buffer memory;
 
   [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
@@ -62,7 +69,6 @@ struct Transformer::State {
   Result<void> feedForward(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens);
   Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                           const std::stop_token& stop);
-  Result<void> runExpert(const ExpertWeights& expert, std::span<const std::uint32_t> chosenBy, std::uint32_t tokens);
   Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
   Result<void> run(Weights& from, std::uint32_t tokens, KvCache& cache, std::uint32_t logitRows, const std::stop_token& stop);
   Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,

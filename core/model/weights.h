@@ -18,11 +18,28 @@ struct WeightSpec {
   std::optional<std::uint32_t> expert;  ///< of the layer; empty where it is not of one
   std::string name;                     ///< "model.layers.3.self_attn.q_proj.weight"; in a Variant as the files have it
   std::string own;                      ///< as the family's own class has it
-  std::vector<std::uint64_t> shape;
+  std::vector<std::uint64_t> shape;     ///< of this weight, as it lies
+  /// So many weights of this shape follow each other in the tensor `name`, this one at place `expert`; 0: the tensor is the
+  /// weight.
+  std::uint32_t stack = 0;
+  bool transposed = false;  ///< it lies as [columns, rows] of the matrix that it is
+
+  /// Of the tensor.
+  [[nodiscard]] std::vector<std::uint64_t> storedShape() const;
+  /// The name, and which of a stack: "model.layers.3.mlp.experts.down_proj[7]".
+  [[nodiscard]] std::string label() const;
 };
 
 /// In the order of a forward pass. A tied model has no Head.
 [[nodiscard]] std::vector<WeightSpec> weightsOf(const ModelConfig& config);
+/// The tensors that hold them, each once.
+struct StoredWeight {
+  std::string name;
+  std::vector<std::uint64_t> shape;
+  WeightRole role = WeightRole::Embedding;
+  std::uint32_t layer = 0;
+};
+[[nodiscard]] std::vector<StoredWeight> storedWeightsOf(const ModelConfig& config);
 /// Which field of config.json a weight of this shape contradicts: "vocab_size is 272 there, 273 here". Empty where the shapes
 /// agree, or differ in their number of dimensions.
 [[nodiscard]] std::string contradiction(const ModelConfig& config, const WeightSpec& spec,
@@ -45,9 +62,10 @@ class LayerWeights {
   std::array<kernels::Matrix, kWeightRoles> m_weights;
 };
 
-/// The matrices of one expert.
+/// The weights of one expert.
 struct ExpertWeights {
-  kernels::Matrix gate, up, down;
+  kernels::Matrix gate, up, down;  ///< gate holds up too where they are one matrix
+  VectorRef gateBias, upBias, downBias;
 };
 
 /// Hands out weights to a forward pass, layer by layer in ascending order. Virtual: the forward pass must not know placements.

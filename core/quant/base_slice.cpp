@@ -31,7 +31,7 @@ BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count
 }
 
 BaseSlice sliceOf(BaseKind kind, DType finalType, std::uint64_t group, IndexRange elements, const void* codes,
-                  const float* scales) {
+                  const float* scales, std::uint64_t begin) {
   BaseSlice slice;
   slice.kind = kind;
   slice.finalType = finalType;
@@ -39,12 +39,14 @@ BaseSlice sliceOf(BaseKind kind, DType finalType, std::uint64_t group, IndexRang
   slice.count = static_cast<std::size_t>(elements.count);
   slice.group = group;
   if (kind == BaseKind::Same)
-    slice.values = {static_cast<const std::byte*>(codes) + bytesFor(finalType, slice.first), bytesFor(finalType, slice.count)};
+    slice.values = {static_cast<const std::byte*>(codes) + bytesFor(finalType, slice.first - begin),
+                    bytesFor(finalType, slice.count)};
   if (!isQuantized(kind)) return slice;
   const BaseLayout layout = slice.layout();
   const IndexRange bytes = layout.codesOf(elements), groups = layout.groupsOf(elements);
-  slice.codes = {static_cast<const std::uint8_t*>(codes) + bytes.first, static_cast<std::size_t>(bytes.count)};
-  slice.scales = {scales + groups.first, static_cast<std::size_t>(groups.count)};
+  const std::uint64_t firstByte = layout.codesOf({begin, 0}).first, firstGroup = layout.groupsOf({begin, 0}).first;
+  slice.codes = {static_cast<const std::uint8_t*>(codes) + (bytes.first - firstByte), static_cast<std::size_t>(bytes.count)};
+  slice.scales = {scales + (groups.first - firstGroup), static_cast<std::size_t>(groups.count)};
   return slice;
 }
 

@@ -30,9 +30,10 @@ struct BaseSlice {
 };
 /// The part [offset, offset + count) of a slice; `offset` is a multiple of 4,096, the part lies inside.
 [[nodiscard]] BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count);
-/// A slice of codes and scales (or, for Same, values) of a whole tensor that lie in memory.
+/// A slice of codes and scales (or, for Same, values) that lie in memory, of a tensor's elements from `begin` on, which is a
+/// multiple of 4,096.
 [[nodiscard]] BaseSlice sliceOf(BaseKind kind, DType finalType, std::uint64_t group, IndexRange elements, const void* codes,
-                                const float* scales);
+                                const float* scales, std::uint64_t begin = 0);
 
 /// Sets `into` (count elements of finalType) to the base's values: a copy of Same, zeros for None, else what codes and scales
 /// say.

@@ -10,7 +10,26 @@ Arrangement::Arrangement(const ModelConfig& config) : layers(config.layers.size(
 void Arrangement::put(const WeightSpec& spec, const kernels::Matrix& weight) {
   if (spec.expert) {
     ExpertWeights& expert = experts[spec.layer][*spec.expert];
-    (spec.role == WeightRole::Gate ? expert.gate : spec.role == WeightRole::Up ? expert.up : expert.down) = weight;
+    const VectorRef vector{weight.elements, weight.type};
+    switch (spec.role) {
+      case WeightRole::Gate:
+        expert.gate = weight;
+        break;
+      case WeightRole::Up:
+        expert.up = weight;
+        break;
+      case WeightRole::Down:
+        expert.down = weight;
+        break;
+      case WeightRole::GateBias:
+        expert.gateBias = vector;
+        break;
+      case WeightRole::UpBias:
+        expert.upBias = vector;
+        break;
+      default:
+        expert.downBias = vector;
+    }
   } else if (rowOf(spec.role).layered) {
     layers[spec.layer].of(spec.role) = weight;
   } else if (spec.role == WeightRole::FinalNorm) {

@@ -41,11 +41,10 @@ PieceShape pieceShape(const TensorOrigin& origin) {
   const std::uint64_t size = bytesOf(origin.dtype);
   std::uint64_t largest = 0, tallest = 0;
   bool byTiles = true, values = false, cuts = true;
-  for (const auto& chunk : origin.steps.back().chunks) {
-    shape.pieces.push_back(chunk.first);
-    largest = std::max(largest, chunk.elements);
-  }
+  for (const auto& chunk : origin.steps.back().chunks)
+    shape.pieces.push_back(chunk.first - std::min(chunk.first, origin.first));
   shape.pieces.push_back(origin.elements);
+  for (std::size_t p = 0; p + 1 < shape.pieces.size(); ++p) largest = std::max(largest, shape.pieces[p + 1] - shape.pieces[p]);
   for (const auto& step : origin.steps) {
     const auto& coder = codec(step.stats->codec);
     values = values || (isQuantized(step.stats->base) && coder.needsValues());
@@ -62,12 +61,18 @@ PieceShape pieceShape(const TensorOrigin& origin) {
       shape.byTiles ? std::min(kStepElements, std::max<std::uint64_t>(largest, 1)) : std::max<std::uint64_t>(largest, 1);
   for (std::size_t p = 0; p + 1 < shape.pieces.size(); ++p) {
     std::uint64_t bytes = 0;
-    const auto ranges = chunksOf(origin, shape.pieces[p], shape.pieces[p + 1]);
+    const ChunkInfo& cut = origin.steps.back().chunks[p];
+    const auto ranges = chunksOf(origin, cut.first, endOf(cut));
     for (std::size_t s = 0; s < ranges.size(); ++s)
       for (std::size_t c = ranges[s].first; c < ranges[s].second; ++c) bytes += roundUp(origin.steps[s].chunks[c].bytes, 64);
     shape.pieceBytes = std::max(shape.pieceBytes, bytes);
   }
-  shape.workBytes = shape.step * size * (origin.steps.size() - 1 + values) + (cuts ? 0 : tallest * size);
+  // A part may begin and end inside a tile.
+  const bool straddles = isPart(origin) && (origin.first % kTileElements != 0 || origin.elements % kTileElements != 0);
+  const std::uint64_t made = shape.step + (straddles ? 2 * kTileElements : 0);
+  shape.workBytes = made * size * (origin.steps.size() - 1 + values);
+  if (!cuts || (straddles && !shape.byTiles)) shape.workBytes += tallest * size;
+  if (straddles && shape.byTiles) shape.workBytes += made * size;
   return shape;
 }
 
@@ -146,8 +151,8 @@ Result<std::unique_ptr<DeltaSource>> DeltaSource::create(const TensorOrigin& ori
 /// Finds the stored bytes of a piece: in memory, in the ring, or in the files.
 Result<void> DeltaSource::bindPiece(std::size_t piece, Work& work) const {
   work.source = 0;
-  const std::uint64_t first = m_shape.pieces[piece], end = m_shape.pieces[piece + 1];
-  work.ranges = chunksOf(m_origin, first, end);
+  const ChunkInfo& cut = m_origin.steps.back().chunks[piece];
+  work.ranges = chunksOf(m_origin, cut.first, endOf(cut));
   work.bytes.assign(m_origin.steps.size(), {});
   std::span<const std::byte> stored;
   if (m_places.ring) {
@@ -178,7 +183,7 @@ Result<void> DeltaSource::bindPiece(std::size_t piece, Work& work) const {
 Result<void> DeltaSource::bindTiles(std::size_t piece, std::uint64_t first, std::uint64_t count, Work& work) const {
   work.source = 0;  // what is bound serves this range alone
   const StreamPiece reads = streamPiece(m_origin, piece);
-  work.ranges = chunksOf(m_origin, first, first + count);
+  work.ranges = chunksOf(m_origin, m_origin.first + first, m_origin.first + first + count);
   work.bytes.assign(reads.size(), {});
   work.stored.resize(std::max<std::size_t>(work.stored.size(), slotBytes(reads)));
   std::uint64_t at = 0;
@@ -188,8 +193,10 @@ Result<void> DeltaSource::bindTiles(std::size_t piece, std::uint64_t first, std:
     const auto chunk = std::span(work.stored).subspan(at, read.chunk.bytes);
     const std::uint64_t table = tileTableBytes(id, read.stats->dtype, read.chunk.elements);
     DELTASCOPE_TRY(read.payload->readPart(*read.stats, read.chunk, 0, chunk.first(std::min<std::size_t>(table, chunk.size()))));
-    DELTASCOPE_ASSIGN(const IndexRange tiles, tileBytes(id, chunk, read.chunk.elements, first - read.chunk.first, count));
-    DELTASCOPE_TRY(read.payload->readPart(*read.stats, read.chunk, tiles.first, chunk.subspan(tiles.first, tiles.count)));
+    const IndexRange tiles = decodedWith(id, read.stats->dtype, read.chunk, {m_origin.first + first, count});
+    DELTASCOPE_ASSIGN(const IndexRange there,
+                      tileBytes(id, chunk, read.chunk.elements, tiles.first - read.chunk.first, tiles.count));
+    DELTASCOPE_TRY(read.payload->readPart(*read.stats, read.chunk, there.first, chunk.subspan(there.first, there.count)));
     work.bytes[s].push_back(chunk);
     at += roundUp(chunk.size(), 64);
   }
@@ -248,19 +255,18 @@ Result<void> DeltaSource::decodeLevel(std::size_t level, std::uint64_t first, st
     const std::uint64_t from = std::max(first, chunk.first), to = std::min(end, endOf(chunk));
     if (from >= to) continue;
     const auto bytes = work.bytes[level][c - work.ranges[level].first];
-    const std::uint64_t grain = coder.rangeStep(step.stats->dtype, chunk.elements);
-    const bool cut = (from - chunk.first) % grain == 0 && ((to - chunk.first) % grain == 0 || to == endOf(chunk));
-    const std::uint64_t begin = cut ? from : chunk.first, stop = cut ? to : endOf(chunk);
+    const IndexRange decoded = decodedWith(step.stats->codec, step.stats->dtype, chunk, {from, to - from});
     BaseSlice slice;
-    DELTASCOPE_TRY(sliceBelow(level, begin, static_cast<std::size_t>(stop - begin), work, slice));
+    DELTASCOPE_TRY(sliceBelow(level, decoded.first, static_cast<std::size_t>(decoded.count), work, slice));
     const auto target = into.subspan((from - first) * size, (to - from) * size);
-    if (cut) {
-      DELTASCOPE_TRY(coder.decodeRange(slice, chunk.elements, from - chunk.first, bytes, m_models[level].get(), target));
-      continue;
-    }
-    work.whole.resize(chunk.elements * size);
-    DELTASCOPE_TRY(coder.decode(slice, bytes, m_models[level].get(), work.whole));
-    std::memcpy(target.data(), work.whole.data() + (from - chunk.first) * size, target.size());
+    const bool exact = decoded.first == from && decoded.count == to - from;
+    if (!exact) work.whole.resize(decoded.count * size);
+    const std::span<std::byte> made = exact ? target : std::span(work.whole);
+    if (decoded.count == chunk.elements)
+      DELTASCOPE_TRY(coder.decode(slice, bytes, m_models[level].get(), made));
+    else
+      DELTASCOPE_TRY(coder.decodeRange(slice, chunk.elements, decoded.first - chunk.first, bytes, m_models[level].get(), made));
+    if (!exact) std::memcpy(target.data(), made.data() + (from - decoded.first) * size, target.size());
   }
   return {};
 }
@@ -275,7 +281,7 @@ Result<void> DeltaSource::makeRange(std::size_t piece, std::uint64_t first, std:
     if (!m_checked.empty()) m_checked[piece] = true;
   }
   work.values.resize(std::max(work.values.size(), m_origin.steps.size()));
-  DELTASCOPE_TRY(decodeLevel(m_origin.steps.size() - 1, first, static_cast<std::size_t>(count), work, into));
+  DELTASCOPE_TRY(decodeLevel(m_origin.steps.size() - 1, m_origin.first + first, static_cast<std::size_t>(count), work, into));
   if (m_places.ring && first + count == m_shape.pieces[piece + 1]) {
     work.source = 0;
     m_places.ring->done(m_places.ringTensor, piece);

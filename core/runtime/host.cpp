@@ -26,22 +26,25 @@ Result<Reservation> Reservation::take(std::shared_ptr<kernels::Backend> backend,
   return reservation;
 }
 
+IndexRange baseElements(const TensorOrigin& origin) { return isPart(origin) ? origin.needs : IndexRange{0, origin.elements}; }
+
 std::uint64_t bottomElements(const TensorOrigin& origin) {
+  if (isPart(origin)) return origin.bottom == BaseKind::None ? 0 : origin.elements;
   if (origin.quantized) return origin.quantized->elements;
   return origin.plain ? origin.plain->elements : 0;
 }
 
 std::uint64_t residentCodeBytes(const TensorOrigin& origin) {
-  return origin.quantized->layout.codesOf({0, origin.elements}).count;
+  return origin.quantized->layout.codesOf(baseElements(origin)).count;
 }
 
 std::uint64_t residentScaleBytes(const TensorOrigin& origin) {
-  return origin.quantized->layout.groupsOf({0, origin.elements}).count * sizeof(float);
+  return origin.quantized->layout.groupsOf(baseElements(origin)).count * sizeof(float);
 }
 
 std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
   if (origin.quantized) return residentCodeBytes(origin) + residentScaleBytes(origin);
-  return origin.plain ? origin.elements * deltascope::bytesOf(origin.dtype) : 0;
+  return origin.plain ? baseElements(origin).count * deltascope::bytesOf(origin.dtype) : 0;
 }
 
 Result<void> Host::put(void* to, std::span<const std::byte> bytes) {
@@ -82,7 +85,9 @@ Result<void> Host::fill(const kernels::Buffer& buffer, std::uint64_t bytes, std:
 Host::Key Host::keyOf(const BaseModel& model, const TensorOrigin& origin) {
   std::error_code ignored;
   const auto path = std::filesystem::weakly_canonical(model.checkpoint().path(), ignored);
-  return {path.string(), origin.baseName, origin.quantized ? DType::U8 : origin.dtype, origin.elements};
+  const IndexRange elements = baseElements(origin);
+  return {path.string(),   origin.baseName, origin.quantized ? DType::U8 : origin.dtype,
+          origin.elements, elements.first,  elements.count};
 }
 
 bool Host::holds(const BaseModel& model, const TensorOrigin& origin) const {
@@ -110,14 +115,16 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
                                  ResidentBase& base) {
   const QuantizedTensor& tensor = *origin.quantized;
   const BaseLayout& layout = tensor.layout;
-  const bool whole = tensor.elements == origin.elements;
+  const IndexRange elements = baseElements(origin);
+  const bool whole = tensor.elements == elements.count;
   base.group = layout.group;
+  base.begin = elements.first;
   DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(residentCodeBytes(origin), origin.spec.name)));
   BaseHasher hasher;
   const auto readPiece = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
     const std::uint64_t first = layout.elementsIn(begin);
-    const std::uint64_t count = std::min(layout.elementsIn(piece.size()), origin.elements - first);
-    DELTASCOPE_TRY(model.readCodes(tensor, {first, count}, piece));
+    const std::uint64_t count = std::min(layout.elementsIn(piece.size()), elements.count - first);
+    DELTASCOPE_TRY(model.readCodes(tensor, {elements.first + first, count}, piece));
     if (whole) hasher.add(piece);
     return {};
   };
@@ -127,9 +134,15 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
   if (whole) {
     base.hash = hasher.finish(scales);
   } else {  // the hash is over all that the base stores
-    DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
-    padded = tensor.scales;
-    padded.resize(residentScaleBytes(origin) / sizeof(float), 0.0F);
+    if (origin.baseHash) {
+      DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
+    }
+    const IndexRange groups = layout.groupsOf(elements);
+    if (groups.first < tensor.scales.size())
+      padded.assign(tensor.scales.begin() + static_cast<std::ptrdiff_t>(groups.first),
+                    tensor.scales.begin() + static_cast<std::ptrdiff_t>(
+                                                std::min<std::uint64_t>(groups.first + groups.count, tensor.scales.size())));
+    padded.resize(static_cast<std::size_t>(groups.count), 0.0F);
     scales = padded;
   }
   DELTASCOPE_ASSIGN(base.scales, fromBackend(m_backend->allocate(scales.size_bytes(), origin.spec.name)));
@@ -140,7 +153,9 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
 Result<void> Host::readPlain(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
                              ResidentBase& base) {
   const std::uint64_t bytes = residentBaseBytes(origin), size = deltascope::bytesOf(origin.dtype);
-  const bool whole = origin.plain->elements == origin.elements;
+  const std::uint64_t first = baseElements(origin).first;
+  const bool whole = origin.plain->elements == baseElements(origin).count;
+  base.begin = first;
   DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(bytes, origin.spec.name)));
   BaseHasher hasher;
   SliceBuffer slice;
@@ -150,7 +165,7 @@ Result<void> Host::readPlain(const BaseModel& model, const TensorOrigin& origin,
       hasher.add(piece);
       return {};
     }
-    DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, begin / size, piece.size() / size, false, slice));
+    DELTASCOPE_TRY(model.slice(origin.baseName, origin.dtype, first + begin / size, piece.size() / size, false, slice));
     if (whole) hasher.add(slice);
     std::memcpy(piece.data(), slice.slice.values.data(), piece.size());
     return {};
@@ -159,7 +174,7 @@ Result<void> Host::readPlain(const BaseModel& model, const TensorOrigin& origin,
   DELTASCOPE_TRY(fill(base.codes, bytes, kPiece * size, stop, readPiece));
   if (whole) {
     base.hash = hasher.finish({});
-  } else {
+  } else if (origin.baseHash) {
     DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
   }
   return {};

@@ -23,11 +23,12 @@ struct ResidentBase {
   kernels::Buffer codes;   ///< quantized: as stored; Same: the values
   kernels::Buffer scales;  ///< quantized: floats
   std::uint64_t group = 64;
-  Hash128 hash;  ///< over the stored bytes, as payloads have it
+  std::uint64_t begin = 0;  ///< the tensor's element at which `codes` begin
+  Hash128 hash;             ///< over the tensor's stored bytes, as payloads have it
 
   /// Elements of it, where `codes` and `scales` are in the host's memory.
   [[nodiscard]] BaseSlice slice(DType type, IndexRange elements) const {
-    return sliceOf(kind, type, group, elements, codes.data(), scales.as<float>());
+    return sliceOf(kind, type, group, elements, codes.data(), scales.as<float>(), begin);
   }
 };
 
@@ -80,7 +81,8 @@ class Host {
   [[nodiscard]] bool holds(const BaseModel& model, const TensorOrigin& origin) const;
 
  private:
-  using Key = std::tuple<std::string, std::string, DType, std::uint64_t>;  ///< checkpoint, tensor, type and size it is seen in
+  /// Checkpoint, tensor, type and size that it is seen in, and which part.
+  using Key = std::tuple<std::string, std::string, DType, std::uint64_t, std::uint64_t, std::uint64_t>;
   [[nodiscard]] static Key keyOf(const BaseModel& model, const TensorOrigin& origin);
   Result<void> readQuantized(const BaseModel& model, const TensorOrigin& origin, const std::stop_token& stop,
                              ResidentBase& base);
@@ -94,6 +96,8 @@ class Host {
   std::map<Key, std::weak_ptr<const ResidentBase>> m_bases;
 };
 
+/// Elements of the base's tensor that are in memory for a weight: whole tiles about a part, else the final's.
+[[nodiscard]] IndexRange baseElements(const TensorOrigin& origin);
 /// Elements that the base has of a weight: others than the final where rows were added or cut.
 [[nodiscard]] std::uint64_t bottomElements(const TensorOrigin& origin);
 [[nodiscard]] std::uint64_t residentCodeBytes(const TensorOrigin& origin);   ///< of a quantized bottom, in the final's rows

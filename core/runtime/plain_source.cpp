@@ -15,7 +15,7 @@ constexpr std::uint64_t kStep = 32 * kTileElements;
 
 bool isPlain(const TensorOrigin& origin) {
   return origin.steps.empty() && origin.plain && origin.plain->dtype == origin.dtype &&
-         origin.plain->elements == origin.elements;
+         (isPart(origin) || origin.plain->elements == origin.elements);
 }
 
 std::size_t plainPieces(const TensorOrigin& origin) {
@@ -27,7 +27,7 @@ StreamPiece plainPiece(const Checkpoint& checkpoint, const TensorOrigin& origin,
   read.checkpoint = &checkpoint;
   read.info = origin.plain;
   const std::uint64_t first = piece * kPlainPieceElements, size = bytesOf(origin.dtype);
-  read.begin = first * size;
+  read.begin = (origin.first + first) * size;
   read.bytes = std::min(kPlainPieceElements, origin.elements - first) * size;
   return {read};
 }
@@ -54,7 +54,7 @@ std::uint64_t PlainSource::step() const { return std::min(kStep, std::max<std::u
 
 Result<void> PlainSource::read(std::size_t piece, std::uint64_t first, std::span<std::byte> into) const {
   const std::uint64_t size = bytesOf(m_origin.dtype);
-  if (!m_ring) return m_checkpoint.read(*m_origin.plain, first * size, into);
+  if (!m_ring) return m_checkpoint.read(*m_origin.plain, (m_origin.first + first) * size, into);
   DELTASCOPE_ASSIGN(const auto bytes, m_ring->take(m_ringTensor, piece));
   std::memcpy(into.data(), bytes.data() + (first - pieceBegin(piece)) * size, into.size());
   if (first + into.size() / size == pieceBegin(piece + 1)) m_ring->done(m_ringTensor, piece);

@@ -60,7 +60,7 @@ class Largest {
 /// What a choice of forms needs, kept as one form after another changes: models with experts have tens of thousands of weights.
 struct Needs {
   std::uint64_t weights = 0;
-  Largest step, row, pieces, whole, work, piece, load, loadWork;
+  Largest step, row, pieces, atOnce, whole, work, piece, load, loadWork;
 
   Needs() = default;
   Needs(const std::vector<TensorCost>& tensors, const Choice& choice) {
@@ -77,6 +77,7 @@ struct Needs {
     step.count(form.stepBytes, comes);
     row.count(cost.rowBytes, comes);
     pieces.count(form.pieces, comes);
+    atOnce.count(form.atOnceBytes, comes);
     whole.count(cost.finalBytes, comes);
   }
 };
@@ -131,6 +132,7 @@ Parts Planner::partsOf(const Needs& needs) const {
   const unsigned threads = m_request.threads;
   const std::uint64_t step = needs.step.most(), piece = needs.piece.most();
   if (step > 0) parts.scratch = m_request.scratchBytes(step, needs.row.most(), static_cast<std::size_t>(needs.pieces.most()));
+  parts.scratch += needs.atOnce.most();
   parts.work = threads * needs.work.most();
   parts.scratch += parts.work;
   parts.stream = piece == 0 ? 0 : m_request.streamBytes ? m_request.streamBytes(piece) : streamSlots(threads, piece) * piece;

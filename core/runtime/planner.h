@@ -21,6 +21,7 @@ struct FormCost {
   std::uint64_t loadWorkBytes = 0;  ///< a thread's scratch while it is put there
   std::uint64_t stepBytes = 0;      ///< made at a time by one thread; 0: used as it is stored
   std::uint64_t pieces = 0;         ///< that can be made alone
+  std::uint64_t atOnceBytes = 0;    ///< made before a product begins; 0: it needs no more than steps
   std::uint64_t workBytes = 0;      ///< a thread's scratch for making one step, beside the step
   std::uint64_t pieceBytes = 0;     ///< of the largest piece that streaming reads at a time
 };

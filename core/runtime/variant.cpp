@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/base/units.h"
+#include "core/codec/codec.h"
 #include "core/payload/hash_faults.h"
 #include "core/runtime/weight_faults.h"
 #include "core/runtime/weight_names.h"
@@ -25,9 +27,9 @@ class Tracer {
   Result<void> trace() {
     for (const auto& [payload, stats] : layers()) DELTASCOPE_TRY(apply(payload, *stats));
     if (!m_seen) DELTASCOPE_TRY(startAtBase());
-    if (m_shape != m_origin.spec.shape) return tl::make_unexpected(m_faults.wrongShape(file(), m_origin.spec, m_shape));
+    if (m_shape != m_origin.spec.storedShape()) return tl::make_unexpected(m_faults.wrongShape(file(), m_origin.spec, m_shape));
     if (!isCodedFloat(m_origin.dtype)) return tl::make_unexpected(m_faults.wrongType(file(), m_origin.spec, m_origin.dtype));
-    return {};
+    return isPart(m_origin) ? cutOut() : Result<void>();
   }
 
  private:
@@ -65,6 +67,35 @@ class Tracer {
     if (stats.codec == CodecId::Identical) return {};
     DELTASCOPE_ASSIGN(auto chunks, payload->chunks(stats));
     m_origin.steps.push_back({payload, &stats, std::move(chunks)});
+    return {};
+  }
+
+  /// Leaves of the tensor what the part needs.
+  Result<void> cutOut() {
+    const std::uint64_t stored = m_origin.elements;
+    for (const auto& step : m_origin.steps)
+      if (step.stats->elements != stored || !step.stats->baseShape.empty())
+        return fail(ErrorCode::Unsupported,
+                    at({step.payload->path(), m_name, {}}, "has other experts than the model below it: it cannot be run here"),
+                    "unpack writes the model back");
+    m_origin.elements = stored / m_origin.spec.stack;
+    m_origin.first = *m_origin.spec.expert * m_origin.elements;
+    m_origin.needs = {m_origin.first, m_origin.elements};
+    for (auto step = m_origin.steps.rbegin(); step != m_origin.steps.rend(); ++step) {
+      const IndexRange wanted = m_origin.needs;
+      std::erase_if(step->chunks, [&](const ChunkInfo& chunk) {
+        return chunk.first + chunk.elements <= wanted.first || chunk.first >= wanted.first + wanted.count;
+      });
+      if (step->chunks.empty()) continue;
+      const ChunkInfo &front = step->chunks.front(), &back = step->chunks.back();
+      const CodecId id = step->stats->codec;
+      const IndexRange head = decodedWith(id, step->stats->dtype, front, {wanted.first, 1});
+      const IndexRange tail = decodedWith(id, step->stats->dtype, back, {wanted.first + wanted.count - 1, 1});
+      m_origin.needs = {head.first, tail.first + tail.count - head.first};
+    }
+    const std::uint64_t begin = m_origin.needs.first / kTileElements * kTileElements;
+    const std::uint64_t end = std::min(stored, roundUp(m_origin.needs.first + m_origin.needs.count, kTileElements));
+    m_origin.needs = {begin, end - begin};
     return {};
   }
 
@@ -189,6 +220,24 @@ void takeVocabulary(Variant& variant, const WeightNames& names) {
         variant.config.vocabulary = static_cast<std::uint32_t>(stats->shape.front());
 }
 
+/// Of what files hold for a tensor; the shares of its parts add up to it.
+std::uint64_t shareOf(const TensorOrigin& origin, std::uint64_t bytes) {
+  if (!isPart(origin)) return bytes;
+  const std::uint64_t parts = origin.spec.stack, part = *origin.spec.expert, each = bytes / parts, rest = bytes % parts;
+  return each + (rest * (part + 1) / parts - rest * part / parts);
+}
+
+/// Files may have one tensor for each matrix of all experts of a layer; then names are those of transformers' own classes.
+void takeStacks(Variant& variant, const WeightNames& names) {
+  ModelConfig& config = variant.config;
+  for (std::uint32_t i = 0; i < config.layerCount(); ++i) {
+    FeedForwardConfig& block = config.layers[i].feedForward;
+    if (block.experts == 0 || block.stacked || !names.has(stackName(WeightRole::Gate, i))) continue;
+    block.stacked = block.fused = true;
+    if (!names.has(weightName(WeightRole::Router, i, {}, config.names))) config.names = {};
+  }
+}
+
 }  // namespace
 
 Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin) {
@@ -198,14 +247,21 @@ Result<void> checkBaseOf(const Variant& variant, const TensorOrigin& origin) {
   return tl::make_unexpected(wrongBaseHash({variant.base->checkpoint().path(), origin.spec.name, {}}, base, *origin.baseHash));
 }
 
+IndexRange decodedWith(CodecId id, DType dtype, const ChunkInfo& chunk, IndexRange elements) {
+  const std::uint64_t step = codec(id).rangeStep(dtype, chunk.elements);
+  if (step > kTileElements) return {chunk.first, chunk.elements};
+  const std::uint64_t begin = (elements.first - chunk.first) / kTileElements * kTileElements;
+  const std::uint64_t end = std::min(chunk.elements, roundUp(elements.first + elements.count - chunk.first, kTileElements));
+  return {chunk.first + begin, end - begin};
+}
+
 std::uint64_t storedBaseBytes(const TensorOrigin& origin) {
-  if (origin.quantized) return origin.quantized->storedBytes;
-  return origin.plain ? origin.plain->bytes : 0;
+  return shareOf(origin, origin.quantized ? origin.quantized->storedBytes : origin.plain ? origin.plain->bytes : 0);
 }
 
 std::uint64_t storedDeltaBytes(const TensorOrigin& origin) {
   std::uint64_t bytes = 0;
-  for (const auto& step : origin.steps) bytes += step.stats->storedBytes;
+  for (const auto& step : origin.steps) bytes += shareOf(origin, step.stats->storedBytes);
   return bytes;
 }
 
@@ -236,6 +292,7 @@ Result<std::shared_ptr<Variant>> openVariant(const LoadRequest& request, ScaleRe
   DELTASCOPE_TRY(faults.refuseUnmerged());
   variant->config.tiedEmbeddings = names.tied();
   takeVocabulary(*variant, names);
+  takeStacks(*variant, names);
   noteUnusedLayers(*variant, names);
   noteOtherParts(*variant, names);
   for (auto& spec : weightsOf(variant->config)) {

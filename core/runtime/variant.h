@@ -21,12 +21,15 @@ struct DeltaStep {
   std::vector<ChunkInfo> chunks;
 };
 
-/// One weight of the model: a tensor of the base, and what the payloads do to it, in order.
+/// One weight of the model: a tensor of the base, and what the payloads do to it, in order. Of a weight that is a part of a
+/// tensor, base, steps and chunks are those of the tensor, and only the chunks that it needs are there.
 struct TensorOrigin {
   WeightSpec spec;
-  std::string baseName;       ///< under which the base has it
-  DType dtype = DType::BF16;  ///< of the final
-  std::uint64_t elements = 0;
+  std::string baseName;        ///< under which the base has it
+  DType dtype = DType::BF16;   ///< of the final
+  std::uint64_t elements = 0;  ///< of the weight
+  std::uint64_t first = 0;     ///< of a part: its first element in the tensor
+  IndexRange needs{};          ///< elements of the tensor that are read to make it: whole tiles, or chunks that cannot be cut
   BaseKind bottom = BaseKind::None;            ///< what the base holds; None: the first step needs no base
   const TensorInfo* plain = nullptr;           ///< bottom Same: the base's tensor, maybe of another float type
   const QuantizedTensor* quantized = nullptr;  ///< bottom quantized
@@ -35,9 +38,15 @@ struct TensorOrigin {
   std::optional<Hash128> finalHash;  ///< that the final has
 };
 
+/// Whether it is a part of a tensor.
+[[nodiscard]] inline bool isPart(const TensorOrigin& origin) { return origin.spec.stack > 0; }
+
 /// Bytes that files hold for a weight: the base, scales included; all its payloads, each as its row says.
 [[nodiscard]] std::uint64_t storedBaseBytes(const TensorOrigin& origin);
 [[nodiscard]] std::uint64_t storedDeltaBytes(const TensorOrigin& origin);
+
+/// What a codec decodes of a chunk to give these elements of it, all of the tensor: whole tiles where it can, else the chunk.
+[[nodiscard]] IndexRange decodedWith(CodecId codec, DType dtype, const ChunkInfo& chunk, IndexRange elements);
 
 /// Headers and directories only, and the base's scales if asked for. Pointers live as long as the object, which is not moved.
 struct Variant {

@@ -111,7 +111,7 @@ Error WeightFaults::wrongShape(const fs::path& file, const WeightSpec& spec, con
     return needsGatheredWeights(where, emptyWeights(m_variant.base->checkpoint()));
   const auto field = contradiction(m_variant.config, spec, shape);
   return {ErrorCode::Mismatch,
-          at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.shape) +
+          at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.storedShape()) +
                         (field.empty() ? "" : ": " + field)),
           "correct config.json, or copy the one that belongs to these weights"};
 }

@@ -64,4 +64,8 @@ std::string WeightNames::stored(const std::string& own) const {
   return own;
 }
 
+bool WeightNames::has(const std::string& own) const {
+  return std::ranges::any_of(m_sources, [&](const ModelNames& names) { return names.stored(own) != nullptr; });
+}
+
 }  // namespace deltascope

@@ -16,6 +16,8 @@ class WeightNames {
   /// By the family's own name: of the last payload that has it, else of the base; the own name itself where none has it. Of a
   /// tied model the one matrix that the final stores, whichever of the two names it bears.
   [[nodiscard]] std::string stored(const std::string& own) const;
+  /// Whether any of them has it.
+  [[nodiscard]] bool has(const std::string& own) const;
   /// Whether the head is the embedding: config.json ties them, or the file's metadata names one as the alias of the other, and
   /// the final stores one of the two only. Two that are stored are not tied, whatever the config says (as transformers).
   [[nodiscard]] bool tied() const { return m_tied; }

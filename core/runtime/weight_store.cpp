@@ -37,8 +37,7 @@ struct WeightStore::State {
   Arrangement exact;
   std::optional<ArrangedWeights> base;  ///< empty where it is not in memory
   using Turn = std::optional<std::size_t>;
-  std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring, but for the experts'
-  std::vector<std::vector<Turn>> expertTurn;
+  std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring
   std::optional<std::size_t> headTurn;
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
@@ -87,7 +86,6 @@ Result<void> WeightStore::State::joinStreams() {
 
 void WeightStore::State::arrange() {
   firstTurn.resize(exact.layers.size());
-  for (const auto& experts : exact.experts) expertTurn.emplace_back(experts.size());
   const HeldWeight *embedding = nullptr, *head = nullptr;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const WeightSpec& spec = place.variant->tensors[i].spec;
@@ -96,7 +94,7 @@ void WeightStore::State::arrange() {
     if (spec.role == WeightRole::Head) head = weights[i].get();
     if (!rowOf(spec.role).layered) continue;
     const auto turn = weights[i]->turn();
-    Turn& first = spec.expert ? expertTurn[spec.layer][*spec.expert] : firstTurn[spec.layer];
+    Turn& first = firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
   }
   if (!head) head = embedding;
@@ -150,7 +148,6 @@ Result<const LayerWeights*> WeightStore::layer(std::uint32_t index) {
 }
 
 Result<const ExpertWeights*> WeightStore::expert(std::uint32_t layer, std::uint32_t index) {
-  m_state->announce(m_state->expertTurn[layer][index]);
   return &m_state->exact.experts[layer][index];
 }
 

@@ -74,7 +74,7 @@ Result<void> writeModel(const fs::path& folder, const nlohmann::ordered_json& js
   DELTASCOPE_TRY(writeTextFile(folder / "config.json", json.dump(2)));
   DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(json, folder / "config.json"));
   std::vector<TensorSpec> specs;
-  for (const auto& weight : weightsOf(config)) specs.push_back({weight.name, DType::BF16, weight.shape});
+  for (const auto& weight : storedWeightsOf(config)) specs.push_back({weight.name, DType::BF16, weight.shape});
   DELTASCOPE_ASSIGN(auto writer, SafetensorsWriter::create(folder / "model.safetensors", specs));
   std::uint64_t seed = 100;
   for (const auto& spec : specs) {

@@ -2,6 +2,8 @@
 #include "core/source/base_model.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include "core/base/units.h"
 #include "core/quant/base_hasher.h"
@@ -32,11 +34,21 @@ struct BaseModel::State {
   explicit State(Checkpoint c) : checkpoint(std::move(c)) {}
   Checkpoint checkpoint;
   QuantizedTensors quantized;
+  struct Hashed {
+    std::mutex reading;
+    std::optional<Hash128> hash;
+  };
+  std::mutex hashing;
+  std::map<std::string, Hashed, std::less<>> hashes;
 
   [[nodiscard]] const QuantizedTensor* quantizedFor(std::string_view name, DType finalType) const {
     return isCodedFloat(finalType) ? quantized.find(name) : nullptr;
   }
   Result<void> slicePlain(const TensorInfo& info, std::size_t count, SliceBuffer& into) const;
+  Hashed& hashOf(std::string_view name) {
+    const std::lock_guard lock(hashing);
+    return hashes[std::string(name)];
+  }
 };
 
 BaseModel::BaseModel(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -166,6 +178,15 @@ void BaseModel::dropScales() {
 }
 
 Result<Hash128> BaseModel::hash(std::string_view name) const {
+  State::Hashed& known = m_state->hashOf(name);
+  const std::lock_guard lock(known.reading);  // parts of one tensor ask for it at once
+  if (!known.hash) {
+    DELTASCOPE_ASSIGN(known.hash, readHash(name));
+  }
+  return *known.hash;
+}
+
+Result<Hash128> BaseModel::readHash(std::string_view name) const {
   const QuantizedTensor* quantized = m_state->quantized.find(name);
   const TensorInfo* info = quantized ? quantized->codes : m_state->checkpoint.find(name);
   if (!info)

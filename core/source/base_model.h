@@ -47,13 +47,15 @@ class BaseModel {
                                    bool withValues, SliceBuffer& into) const;
   /// Codes of elements of a quantized tensor, which goes on with the code of zero past its end; `into` is as long as they are.
   [[nodiscard]] Result<void> readCodes(const QuantizedTensor& tensor, IndexRange elements, std::span<std::byte> into) const;
-  /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32.
+  /// hash128 over the stored bytes: the tensor's own, and for a quantized one its codes followed by its scales as FP32. They
+  /// are read once.
   [[nodiscard]] Result<Hash128> hash(std::string_view name) const;
   /// Frees the scales of all quantized tensors: from then on only plain tensors can be read. Not concurrently with other calls.
   void dropScales();
 
  private:
   struct State;
+  [[nodiscard]] Result<Hash128> readHash(std::string_view name) const;
   Result<void> sliceQuantized(const QuantizedTensor& tensor, bool withValues, SliceBuffer& into) const;
   explicit BaseModel(std::unique_ptr<State> state);
   std::unique_ptr<State> m_state;

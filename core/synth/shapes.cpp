@@ -15,6 +15,8 @@ constexpr const char* kQwen2 = "Qwen2ForCausalLM";
 constexpr const char* kQwen3 = "Qwen3ForCausalLM";
 constexpr const char* kQwen3Moe = "Qwen3MoeForCausalLM";
 constexpr const char* kQwen35 = "Qwen3_5ForCausalLM";
+constexpr const char* kQwen2Moe = "Qwen2MoeForCausalLM";
+constexpr const char* kGptOss = "GptOssForCausalLM";
 constexpr const char* kMistral = "MistralForCausalLM";
 constexpr const char* kMixtral = "MixtralForCausalLM";
 constexpr const char* kGemma2 = "Gemma2ForCausalLM";
@@ -44,6 +46,12 @@ const std::vector<Architecture> kArchitectures{
     {"qwen3.5-9b", "qwen3_5_text", kQwen35, 4096, 32, 16, 4, 256, 12288, 248320, false, 10000000, 0, 1e-6, 262144, 248044, 248044, 0, 0, 0, kDeltaNet},
     {"mixtral-8x7b", "mixtral", kMixtral, 4096, 32, 32, 8, 128, 14336,  32000, false, 1000000,  0, 1e-5,  32768,      1,      2, 8, 2, 0,
      R"({"num_local_experts": 8, "sliding_window": null})"},
+    {"qwen1.5-moe-a2.7b", "qwen2_moe", kQwen2Moe, 2048, 24, 16, 16, 128, 5632, 151936, false, 1000000, 0, 1e-6, 8192, 151643, 151643, 60, 4, 1408,
+     R"({"norm_topk_prob": false, "shared_expert_intermediate_size": 5632})"},
+    {"gpt-oss-20b", "gpt_oss", kGptOss,   2880, 24, 64, 8,  64,  2880, 201088, false,  150000,  0, 1e-5, 131072, 199998, 200002, 32, 4, 0,
+     R"({"num_local_experts": 32, "sliding_window": 128, "swiglu_limit": 7.0, "attention_bias": true,
+         "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0, "factor": 32.0, "original_max_position_embeddings": 4096,
+                          "rope_type": "yarn", "truncate": false}})"},
     {"gemma-2-2b", "gemma2", kGemma2,     2304, 26,  8, 4, 256,  9216, 256000, true,    10000,  0, 1e-6,   8192,      2,      1, 0, 0, 0,
      R"({"hidden_activation": "gelu_pytorch_tanh", "hidden_act": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 4096,
          "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})"},
@@ -77,13 +85,13 @@ Result<float> normCentreOf(const Architecture& a) {
 
 Result<std::vector<TensorSpec>> tensorsOf(const Architecture& a, std::uint64_t layers, DType dtype) {
   DELTASCOPE_ASSIGN(const ModelConfig config, parseModelConfig(configOf(a, layers, dtype), kConfigName));
-  auto weights = weightsOf(config);
+  auto weights = storedWeightsOf(config);
   // save_pretrained writes a layer's by name.
   for (auto first = weights.begin(); first != weights.end();) {
-    const auto last = std::find_if(first, weights.end(), [&](const WeightSpec& weight) {
+    const auto last = std::find_if(first, weights.end(), [&](const StoredWeight& weight) {
       return weight.layer != first->layer || rowOf(weight.role).layered != rowOf(first->role).layered;
     });
-    if (rowOf(first->role).layered) std::ranges::sort(first, last, {}, &WeightSpec::name);
+    if (rowOf(first->role).layered) std::ranges::sort(first, last, {}, &StoredWeight::name);
     first = last;
   }
   std::vector<TensorSpec> tensors;

@@ -101,7 +101,7 @@ class GenerateCase {
     const DType dtype = oneOf(std::array{DType::BF16, DType::F16, DType::F32});
     say(std::string(nameOf(dtype)));
     std::vector<TensorSpec> specs;
-    for (const auto& weight : weightsOf(config)) specs.push_back({weight.name, dtype, weight.shape});
+    for (const auto& weight : storedWeightsOf(config)) specs.push_back({weight.name, dtype, weight.shape});
     DELTASCOPE_ASSIGN(auto writer, SafetensorsWriter::create(folder / "model.safetensors", specs));
     for (const auto& spec : specs) DELTASCOPE_TRY(writer.write(spec.name, 0, valuesOf(spec)));
     DELTASCOPE_TRY(writer.commit());

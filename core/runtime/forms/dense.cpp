@@ -67,17 +67,19 @@ class DenseLoad {
   /// As it is stored, or converted by the one rounding that base tensors of another float type get.
   Result<void> read(std::uint64_t first, std::span<std::byte> into) const {
     const BaseModel& base = *m_place.variant->base;
+    first += m_origin.first;
     if (isPlain(m_origin)) return base.checkpoint().read(*m_origin.plain, first * m_size, into);
     SliceBuffer slice;
-    DELTASCOPE_TRY(base.slice(m_origin.baseName, m_origin.dtype, first, into.size() / m_size, true, slice));
-    std::copy(slice.slice.values.begin(), slice.slice.values.end(), into.begin());
+    const std::uint64_t before = first % kTileElements;
+    DELTASCOPE_TRY(base.slice(m_origin.baseName, m_origin.dtype, first - before, before + into.size() / m_size, true, slice));
+    std::ranges::copy(slice.slice.values.subspan(before * m_size), into.begin());
     return {};
   }
 
   Result<void> copy(std::uint64_t bytes) {
     const auto piece = [&](std::uint64_t begin, std::span<std::byte> into) -> Result<void> {
       DELTASCOPE_TRY(read(begin / m_size, into));
-      if (m_origin.finalHash) m_hasher.update(into);
+      if (hashed()) m_hasher.update(into);
       return {};
     };
     return m_place.host->fill(m_elements, bytes, kReadElements * m_size, m_stop, piece);
@@ -102,7 +104,7 @@ class DenseLoad {
           return done;
         }
         const std::span<const std::byte> bytes(made, static_cast<std::size_t>(count * m_size));
-        if (m_origin.finalHash) m_hasher.update(bytes);
+        if (hashed()) m_hasher.update(bytes);
         if (made != to) DELTASCOPE_TRY(host.put(to, bytes));
         return {};
       };
@@ -111,8 +113,13 @@ class DenseLoad {
     return {};
   }
 
-  /// The lossless check. Where it fails, the base's own hash tells whether it is the right base.
+  /// The final's hash is known of whole tensors.
+  [[nodiscard]] bool hashed() const { return m_origin.finalHash && !isPart(m_origin); }
+
+  /// The lossless check. Where it fails, the base's own hash tells whether it is the right base. Of a part, that and the
+  /// chunks' checksums are what is checked.
   Result<void> checkFinal() const {
+    if (isPart(m_origin)) return checkBaseOf(*m_place.variant, m_origin);
     if (!m_origin.finalHash) return {};
     const Hash128 hash = m_hasher.digest();
     if (hash == *m_origin.finalHash) return {};

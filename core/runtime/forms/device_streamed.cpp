@@ -13,6 +13,7 @@ namespace deltascope {
 namespace {
 
 std::optional<FormCost> costOnDevice(const TensorOrigin& origin, const FormSite& site) {
+  if (isPart(origin)) return {};
   FormCost cost;
   cost.stepBytes = deviceStepBytes(origin);
   if (isPlain(origin)) {

@@ -10,11 +10,16 @@ bool FormSite::holdsBase(const TensorOrigin& origin) const {
 FormPlace::FormPlace(std::shared_ptr<Host> on, std::shared_ptr<Variant> of)
     : host(std::move(on)), variant(std::move(of)), work(host->sharedBackend()) {}
 
+std::uint64_t atOnceBytes(const TensorOrigin& origin) {
+  return origin.spec.transposed ? origin.elements * bytesOf(origin.dtype) : 0;
+}
+
 kernels::Matrix emptyMatrix(const TensorOrigin& origin) {
   kernels::Matrix matrix;
   matrix.type = elementType(origin.dtype);
   matrix.rows = origin.spec.shape.size() > 1 ? origin.spec.shape[0] : 1;
   matrix.columns = origin.spec.shape.back();
+  matrix.transposed = origin.spec.transposed;
   return matrix;
 }
 

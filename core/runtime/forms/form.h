@@ -64,6 +64,8 @@ struct Form {
   Result<std::unique_ptr<HeldWeight>> (*load)(const TensorOrigin& origin, FormPlace& place, const std::stop_token& stop);
 };
 
+/// What a processor makes of a weight before a product begins: all of one that is transposed.
+[[nodiscard]] std::uint64_t atOnceBytes(const TensorOrigin& origin);
 /// A weight's type and shape, with nothing in it.
 [[nodiscard]] kernels::Matrix emptyMatrix(const TensorOrigin& origin);
 /// Of a weight of which rows are looked up and no product is needed.

@@ -25,7 +25,7 @@ constexpr DeviceForms kGpuForms{kGpu, forms::deviceMade, feedBytes, nothing, kUs
 
 TensorCost costOf(const TensorOrigin& origin, const FormSite& site, std::span<const Form* const> forms) {
   TensorCost cost;
-  cost.name = origin.spec.name;
+  cost.name = origin.spec.label();
   cost.finalBytes = origin.elements * bytesOf(origin.dtype);
   cost.baseBytes = storedBaseBytes(origin);
   cost.deltaBytes = storedDeltaBytes(origin);

@@ -33,6 +33,7 @@ std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& s
   cost.residentBytes = (site.holdsBase(origin) ? 0 : residentBaseBytes(origin)) + shape.deltaBytes;
   cost.stepBytes = shape.step * bytesOf(origin.dtype);
   cost.pieces = shape.pieces.size() - 1;
+  cost.atOnceBytes = atOnceBytes(origin);
   cost.workBytes = shape.workBytes;
   return cost;
 }

@@ -22,7 +22,7 @@ std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& s
 }
 
 std::optional<FormCost> costOnDevice(const TensorOrigin& origin, const FormSite& site) {
-  if (!takes(origin) || unitBytesOf(origin, site.backend, false) != 0) return {};
+  if (!takes(origin) || isPart(origin) || unitBytesOf(origin, site.backend, false) != 0) return {};
   FormCost cost;
   cost.residentBytes = deviceBaseBytes(origin, site);
   cost.stepBytes = deviceStepBytes(origin);
@@ -55,6 +55,12 @@ kernels::Matrix quantizedMatrix(const TensorOrigin& origin, const ResidentBase& 
   matrix.codes = base.codes.as<std::uint8_t>();
   matrix.scales = base.scales.as<float>();
   matrix.group = base.group;
+  if (!isPart(origin)) return matrix;
+  const BaseLayout& layout = origin.quantized->layout;
+  matrix.skip = origin.first % layout.group;  // of a row that shares its first scale with what lies before it
+  const IndexRange first{origin.first - matrix.skip, 0}, begin{base.begin, 0};
+  matrix.codes += layout.codesOf(first).first - layout.codesOf(begin).first;
+  matrix.scales += layout.groupsOf(first).first - layout.groupsOf(begin).first;
   return matrix;
 }
 
@@ -64,7 +70,8 @@ std::optional<kernels::Matrix> baseMatrix(const TensorOrigin& origin, const Resi
   if (isQuantized(base->kind)) return quantizedMatrix(origin, *base);
   if (base->kind != BaseKind::Same) return std::nullopt;
   kernels::Matrix matrix = emptyMatrix(origin);
-  matrix.elements = base->codes.data();
+  const std::uint64_t before = isPart(origin) ? (origin.first - base->begin) * bytesOf(origin.dtype) : 0;
+  matrix.elements = base->codes.as<std::byte>() + before;
   return matrix;
 }
 

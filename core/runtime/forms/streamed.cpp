@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On a processor: the base there, its deltas read from the files for each use; a plain weight read whole. A ring reads ahead.
+// On a processor: the base there, its deltas read from the files for each use; a plain weight read whole. A ring reads ahead
+// what every pass needs; of experts, each thread reads the piece that it makes, once a token has chosen them.
 #include "core/base/units.h"
 #include "core/runtime/delta_source.h"
 #include "core/runtime/forms/forms.h"
@@ -19,7 +20,8 @@ std::optional<FormCost> costOfPlain(const TensorOrigin& origin) {
   FormCost cost;
   cost.stepBytes = kPlainStep * size;
   cost.pieces = plainPieces(origin);
-  cost.pieceBytes = kPlainPieceElements * size;
+  cost.atOnceBytes = atOnceBytes(origin);
+  if (!origin.spec.expert) cost.pieceBytes = kPlainPieceElements * size;
   return cost;
 }
 
@@ -30,8 +32,9 @@ std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& s
   cost.residentBytes = site.holdsBase(origin) ? 0 : residentBaseBytes(origin);
   cost.stepBytes = shape.step * bytesOf(origin.dtype);
   cost.pieces = shape.pieces.size() - 1;
-  cost.pieceBytes = shape.pieceBytes;
+  cost.atOnceBytes = atOnceBytes(origin);
   cost.workBytes = shape.workBytes;
+  (origin.spec.expert ? cost.workBytes : cost.pieceBytes) += shape.pieceBytes;
   return cost;
 }
 
@@ -49,9 +52,10 @@ class StreamedWeight final : public HeldWeight {
     return m_origin.steps.empty() ? madeOf(*m_lookup) : baseMatrix(m_origin, m_base.get());
   }
   std::optional<std::size_t> turn() const override { return m_turn; }
+  bool comesAgain() const override { return m_turn || m_origin.spec.expert; }
 
   Result<void> join(WeightStreams& streams) override {
-    if (!isLookedUp(m_origin, *m_place.variant)) m_turn = streams.toRing(pieces());
+    if (!isLookedUp(m_origin, *m_place.variant) && !m_origin.spec.expert) m_turn = streams.toRing(pieces());
     DELTASCOPE_ASSIGN(m_source, source(m_turn ? &streams.ring() : nullptr));
     if (m_origin.spec.role != WeightRole::Embedding && !m_origin.steps.empty()) return {};
     DELTASCOPE_ASSIGN(m_lookup, source(nullptr));

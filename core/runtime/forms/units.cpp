@@ -10,7 +10,7 @@ namespace deltascope {
 namespace {
 
 std::optional<FormCost> costOfBase(const TensorOrigin& origin, const FormSite& site) {
-  const std::uint64_t units = unitBytesOf(origin, site.backend, false);
+  const std::uint64_t units = isPart(origin) ? 0 : unitBytesOf(origin, site.backend, false);
   if (units == 0) return {};
   FormCost cost;
   cost.asStored = true;

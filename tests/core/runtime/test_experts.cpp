@@ -69,6 +69,7 @@ class TestExperts : public QObject {
  private slots:
   void configsThatCannotBeAreRefused_data();
   void configsThatCannotBeAreRefused();
+  void aMissingExpertIsNamed_data();
   void aMissingExpertIsNamed();
   void aRouterOfNoNumbersIsAnError();
   void draftsOfNoNumbersAreWrongDrafts();
@@ -112,6 +113,29 @@ void TestExperts::configsThatCannotBeAreRefused_data() {
   QTest::newRow("Mixtral of another width")
       << "mixtral"
       << R"({"intermediate_size": 24})" << mismatch << "intermediate_size is 24 there, 44 here";
+  QTest::newRow("no shared expert") << "qwen2-moe"
+                                    << R"({"shared_expert_intermediate_size": 0})" << corrupt
+                                    << "shared_expert_intermediate_size";
+  QTest::newRow("a shared expert of another width")
+      << "qwen2-moe"
+      << R"({"shared_expert_intermediate_size": 30})" << mismatch << "shared_expert_intermediate_size is 30 there, 28 here";
+  QTest::newRow("fewer than are in a stack") << "qwen3-moe-stacked"
+                                             << R"({"num_experts": 4})" << mismatch << "num_experts is 4 there, 5 here";
+  QTest::newRow("more than are in a stack")
+      << "mixtral-stacked"
+      << R"({"num_local_experts": 7})" << mismatch << "num_local_experts is 7 there, 6 here";
+  QTest::newRow("a stack of another width")
+      << "qwen3-moe-stacked"
+      << R"({"moe_intermediate_size": 16})" << mismatch << "moe_intermediate_size is 16 there, 15 here";
+  QTest::newRow("a transposed stack of another width")
+      << "gpt-oss"
+      << R"({"intermediate_size": 24})" << mismatch << "intermediate_size is 24 there, 20 here";
+  QTest::newRow("gpt-oss with fewer") << "gpt-oss"
+                                      << R"({"num_local_experts": 5})" << mismatch << "num_local_experts is 5 there, 6 here";
+  QTest::newRow("a limit of 0") << "gpt-oss"
+                                << R"({"swiglu_limit": 0})" << corrupt << "swiglu_limit";
+  QTest::newRow("a slope that is none") << "gpt-oss"
+                                        << R"({"swiglu_alpha": 1e300})" << corrupt << "swiglu_alpha";
 }
 
 void TestExperts::configsThatCannotBeAreRefused() {
@@ -128,20 +152,37 @@ void TestExperts::configsThatCannotBeAreRefused() {
   QVERIFY2(QString::fromStdString(session.error().message).contains(says), session.error().message.c_str());
 }
 
+void TestExperts::aMissingExpertIsNamed_data() {
+  QTest::addColumn<QString>("model");
+  QTest::addColumn<QString>("name");
+  QTest::newRow("one of many") << "qwen3-moe"
+                               << "model.layers.1.mlp.experts.5.up_proj.weight";
+  QTest::newRow("a stack") << "qwen3-moe-stacked"
+                           << "model.layers.1.mlp.experts.down_proj";
+  QTest::newRow("the biases of a stack") << "gpt-oss"
+                                         << "model.layers.2.mlp.experts.gate_up_proj_bias";
+  QTest::newRow("sinks") << "gpt-oss"
+                         << "model.layers.0.self_attn.sinks";
+  QTest::newRow("the shared expert") << "qwen2-moe"
+                                     << "model.layers.1.mlp.shared_expert.up_proj.weight";
+}
+
 void TestExperts::aMissingExpertIsNamed() {
+  QFETCH(QString, model);
+  QFETCH(QString, name);
   const QTemporaryDir folder;
   const fs::path copy = fs::path(folder.path().toStdString()) / "copy";
-  copyModel(kData / "qwen3-moe", copy);
+  copyModel(kData / model.toStdString(), copy);
   auto bytes = *readTextFile(copy / "model.safetensors");
-  const std::string name = "model.layers.1.mlp.experts.5.up_proj.weight";
-  const auto at = bytes.find(name);
+  const std::string own = name.toStdString();
+  const auto at = bytes.find('"' + own + '"');
   QVERIFY(at != std::string::npos);
-  bytes[at + name.size() - 1] = 'T';
+  bytes[at + own.size()] = 'T';
   QVERIFY(writeTextFile(copy / "model.safetensors", bytes));
   const auto session = open(plain(copy));
   QVERIFY(!session);
   QCOMPARE(session.error().code, ErrorCode::NotFound);
-  QVERIFY2(session.error().message.find(name) != std::string::npos, session.error().message.c_str());
+  QVERIFY2(session.error().message.find(own) != std::string::npos, session.error().message.c_str());
   QVERIFY2(session.error().message.find("num_hidden_layers") == std::string::npos, session.error().message.c_str());
 }
 

@@ -18,7 +18,7 @@ const std::filesystem::path kData = std::filesystem::path(DELTASCOPE_TEST_DATA) 
 /// Of all scripts that make some.
 nlohmann::json cases(const char* list) {
   nlohmann::json rows = nlohmann::json::array();
-  for (const std::string stem : {"", "recurrent_"}) {
+  for (const std::string stem : {"", "recurrent_", "expert_"}) {
     const auto text = readTextFile(kData / (stem + "cases.json"));
     if (!text) return {};
     for (auto& row : nlohmann::json::parse(*text).value(list, nlohmann::json::array())) {
@@ -195,6 +195,8 @@ void TestFamilies::saysWhatGpusLack_data() {
                             "gemma3-text", "olmo2", "olmo3", "smollm3", "granite", "phi3"})
     QTest::newRow(model) << "";
   QTest::newRow("qwen3_5") << "recurrent layers";
+  QTest::newRow("qwen2-moe") << "shared experts";
+  QTest::newRow("gpt-oss") << "attention sinks";
 }
 
 void TestFamilies::saysWhatGpusLack() {

@@ -28,7 +28,13 @@ constexpr const char* kModels[] = {"qwen3-moe",
                                    "qwen3_5-interval",
                                    "qwen3_5-layer-types",
                                    "qwen3_5-kernel-1",
-                                   "qwen3_5-vision"};
+                                   "qwen3_5-vision",
+                                   "qwen2-moe-mixed",
+                                   "qwen2-moe-stacked",
+                                   "qwen3-moe-stacked",
+                                   "mixtral-stacked",
+                                   "gpt-oss",
+                                   "gpt-oss-odd"};
 
 /// With what stands in it twice, for drafts from the text.
 std::vector<TokenId> longPrompt() {
@@ -116,6 +122,8 @@ void TestSameBits::placementsAndDraftsChangeNothing() {
   for (const auto placement : {Placement::Static, Placement::Jit, Placement::Stream}) {
     const auto placed = open(packed, 1, placement);
     QVERIFY2(placed, problemOf(placed));
+    const auto& plan = (*placed)->model()->plan();
+    QVERIFY(placement == Placement::Static || plan.count(placement) > 0);
     for (const auto source : {DraftSource::Off, DraftSource::Base, DraftSource::Lookup}) {
       if (source == DraftSource::Base && placement == Placement::Static) continue;  // which keeps no base
       const auto generated = answer(**placed, source);

@@ -283,7 +283,7 @@ def save(name, config, options, seed):
         head = torch.randn(model.lm_head.weight.shape, generator=torch.Generator().manual_seed(seed)).to(stored)
         save_file(dict(model.model.state_dict(prefix="model."), **{"lm_head.weight": head}), folder / "model.safetensors", {"format": "pt"})
     else:
-        model.save_pretrained(folder, max_shard_size=options.get("shard", "5GB"))
+        model.save_pretrained(folder, max_shard_size=options.get("shard", "5GB"), save_original_format=not options.get("stacked"))
     if "more" in options:
         save_file(load_file(folder / "model.safetensors") | options["more"], folder / "model.safetensors", {"format": "pt"})
     written(folder / "config.json", present(config))
