@@ -15,6 +15,7 @@ constexpr const char* kQwen2 = "Qwen2ForCausalLM";
 constexpr const char* kQwen3 = "Qwen3ForCausalLM";
 constexpr const char* kQwen3Moe = "Qwen3MoeForCausalLM";
 constexpr const char* kQwen35 = "Qwen3_5ForCausalLM";
+constexpr const char* kQwen35Moe = "Qwen3_5MoeForCausalLM";
 constexpr const char* kQwen2Moe = "Qwen2MoeForCausalLM";
 constexpr const char* kGptOss = "GptOssForCausalLM";
 constexpr const char* kMistral = "MistralForCausalLM";
@@ -44,6 +45,10 @@ const std::vector<Architecture> kArchitectures{
     {"qwen3-30b-a3b", "qwen3_moe", kQwen3Moe, 2048, 48, 32, 4, 128, 6144, 151936, false, 1000000, 0, 1e-6,  40960, 151643, 151645, 128, 8, 768},
     {"qwen3.5-4b", "qwen3_5_text", kQwen35, 2560, 32, 16, 4, 256, 9216, 248320, true, 10000000, 0, 1e-6, 262144, 248044, 248044, 0, 0, 0, kDeltaNet},
     {"qwen3.5-9b", "qwen3_5_text", kQwen35, 4096, 32, 16, 4, 256, 12288, 248320, false, 10000000, 0, 1e-6, 262144, 248044, 248044, 0, 0, 0, kDeltaNet},
+    {"qwen3.5-35b-a3b", "qwen3_5_moe_text", kQwen35Moe, 2048, 40, 16, 2, 256, 512, 248320, false, 10000000, 0, 1e-6, 262144, 248044, 248044, 256, 8, 512,
+     R"({"full_attention_interval": 4, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+         "linear_num_value_heads": 32, "linear_value_head_dim": 128, "partial_rotary_factor": 0.25,
+         "shared_expert_intermediate_size": 512})"},
     {"mixtral-8x7b", "mixtral", kMixtral, 4096, 32, 32, 8, 128, 14336,  32000, false, 1000000,  0, 1e-5,  32768,      1,      2, 8, 2, 0,
      R"({"num_local_experts": 8, "sliding_window": null})"},
     {"qwen1.5-moe-a2.7b", "qwen2_moe", kQwen2Moe, 2048, 24, 16, 16, 128, 5632, 151936, false, 1000000, 0, 1e-6, 8192, 151643, 151643, 60, 4, 1408,

@@ -34,7 +34,9 @@ constexpr const char* kModels[] = {"qwen3-moe",
                                    "qwen3-moe-stacked",
                                    "mixtral-stacked",
                                    "gpt-oss",
-                                   "gpt-oss-odd"};
+                                   "gpt-oss-odd",
+                                   "qwen3_5-moe",
+                                   "qwen3_5-moe-vision"};
 
 /// With what stands in it twice, for drafts from the text.
 std::vector<TokenId> longPrompt() {
