@@ -1162,3 +1162,180 @@ STYLES["reverse_window"] = (r"""{#- Only the last turns, found from the end, wit
 {%- macro wrap(mark, times=1) -%}{{ mark * times }}{{ caller(mark ~ times) if caller }}{%- endmacro -%}
 {%- call(text) wrap('x', times=2) %}{{ text }}!{% endcall -%}
 {{ 'assistant: ' if add_generation_prompt }}""", S)
+
+
+# Values as Gemma 4 spells them, schemas written by a macro that calls itself, thoughts in channels that earlier turns lose.
+STYLES["gemma4"] = (r"""{%- macro spell(value, quoted=true) -%}
+    {%- if value is string -%}<|"|>{{ value }}<|"|>
+    {%- elif value is boolean -%}{{ 'true' if value else 'false' }}
+    {%- elif value is mapping -%}
+        {{- '{' -}}
+        {%- for key, inner in value | dictsort -%}
+            {{- ('<|"|>' ~ key ~ '<|"|>' if quoted else key) ~ ':' ~ spell(inner, quoted=quoted) -}}{{ ',' if not loop.last }}
+        {%- endfor -%}
+        {{- '}' -}}
+    {%- elif value is sequence -%}
+        {{- '[' -}}{%- for inner in value -%}{{ spell(inner, quoted=quoted) }}{{ ',' if not loop.last }}{%- endfor -%}{{- ']' -}}
+    {%- else -%}{{ value }}
+    {%- endif -%}
+{%- endmacro -%}
+{%- macro schema(properties) -%}
+    {%- set state = namespace(any=false) -%}
+    {%- for name, property in properties | dictsort if name not in ['description', 'required'] -%}
+        {{- ',' if state.any }}{% set state.any = true %}{{ name }}:{
+        {%- if property['description'] -%}description:{{ spell(property['description']) }},{%- endif -%}
+        {%- if property['type'] | upper == 'OBJECT' -%}properties:{ {{- schema(property['properties'] | default({})) -}} },
+        {%- elif property['enum'] -%}enum:{{ spell(property['enum']) }},
+        {%- elif property['items'] is mapping -%}items:{type:{{ spell(property['items']['type'] | upper) }}},
+        {%- endif -%}
+        type:{{ spell(property['type'] | upper) }}}
+    {%- endfor -%}
+{%- endmacro -%}
+{%- macro said(text) -%}
+    {%- set state = namespace(kept='') -%}
+    {%- for part in text.split('<channel|>') -%}{%- set state.kept = state.kept + part.split('<|channel>')[0] -%}{%- endfor -%}
+    {{- state.kept | trim -}}
+{%- endmacro -%}
+{%- set turns = namespace(last=none, asked=-1) -%}
+{%- set thinks = enable_thinking is defined and enable_thinking -%}
+{{- bos_token }}
+{%- set rest = messages -%}
+{%- if thinks or tools or messages[0]['role'] in ['system', 'developer'] -%}
+    {{- '<|turn>system\n' ~ ('<|think|>\n' if thinks else '') -}}
+    {%- if messages[0]['role'] in ['system', 'developer'] -%}
+        {{- messages[0]['content'] | trim -}}
+        {%- set rest = messages[1:] -%}
+    {%- endif -%}
+    {%- for tool in tools or [] -%}
+        {%- set of = tool['function'] -%}
+        <|tool>declaration:{{ of['name'] }}{description:{{ spell(of['description']) }}
+        {%- if of['parameters'] -%},parameters:{properties:{ {{- schema(of['parameters']['properties']) -}} },
+            {%- if of['parameters']['required'] -%}required:{{ spell(of['parameters']['required']) }},{%- endif -%}
+            type:{{ spell(of['parameters']['type'] | upper) }}}
+        {%- endif -%}
+        }<tool|>
+    {%- endfor -%}
+    {{- '<turn|>\n' -}}
+{%- endif -%}
+{%- for message in rest if message['role'] == 'user' -%}{%- set turns.asked = loop.index0 -%}{%- endfor -%}
+{%- for message in rest -%}
+    {%- set role = 'model' if message['role'] == 'assistant' else message['role'] -%}
+    {%- if message['role'] == 'tool' -%}
+        {{- '<|tool_response>response:' ~ (message['name'] | default('unknown', true)) ~ '{value:' ~ spell(message['content'], quoted=false) ~ '}<tool_response|>' -}}
+        {%- set turns.last = 'tool_response' -%}
+    {%- else -%}
+        {%- if turns.last != 'tool_response' or role != 'model' -%}{{- '<|turn>' ~ role ~ '\n' -}}{%- endif -%}
+        {%- set turns.last = none -%}
+        {%- if message['reasoning_content'] and message['tool_calls'] and loop.index0 > turns.asked -%}
+            {{- '<|channel>thought\n' ~ message['reasoning_content'] ~ '<channel|>' -}}
+        {%- endif -%}
+        {%- for call in message['tool_calls'] or [] -%}
+            {{- '<|tool_call>call:' ~ call['function']['name'] ~ '{' -}}
+            {%- if call['function']['arguments'] is mapping -%}
+                {%- for key, value in call['function']['arguments'] | dictsort -%}{{ key }}:{{ spell(value, quoted=false) }}{{ ',' if not loop.last }}{%- endfor -%}
+            {%- else -%}{{ call['function']['arguments'] }}
+            {%- endif -%}
+            {{- '}<tool_call|>' -}}
+            {%- set turns.last = 'tool_call' -%}
+        {%- endfor -%}
+        {%- if message['content'] is string -%}{{- said(message['content']) if role == 'model' else message['content'] | trim -}}
+        {%- elif message['content'] is sequence -%}
+            {%- for part in message['content'] -%}
+                {%- if part['type'] == 'text' -%}{{- said(part['text']) if role == 'model' else part['text'] | trim -}}
+                {%- elif part['type'] in ['image', 'audio'] -%}{{- '<|' ~ part['type'] ~ '|>' -}}
+                {%- endif -%}
+            {%- endfor -%}
+        {%- endif -%}
+        {%- if turns.last != 'tool_call' -%}{{- '<turn|>\n' -}}{%- endif -%}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {%- if turns.last != 'tool_response' -%}{{- '<|turn>model\n' -}}{%- endif -%}
+    {{- '' if thinks else '<|channel>thought\n<channel|>' -}}
+{%- endif -%}""", {"bos_token": "<bos>", "eos_token": "<turn|>"})
+
+# Tool calls of parameters in tags, thoughts that only the last answer keeps, contents of several parts that are counted.
+STYLES["qwen3_5"] = (r"""{%- set seen = namespace(images=0, videos=0) %}
+{%- macro parts(content, counted, alone=false) %}
+    {%- if content is string %}
+        {{- content }}
+    {%- elif content is iterable and content is not mapping %}
+        {%- for part in content %}
+            {%- if part.type == 'image' or 'image' in part or 'image_url' in part %}
+                {%- if alone %}{{- raise_exception('A system message cannot show images.') }}{%- endif %}
+                {%- if counted %}{%- set seen.images = seen.images + 1 %}{%- endif %}
+                {{- ('Picture ' ~ seen.images ~ ': ' if add_vision_id else '') ~ '<|vision_start|><|image_pad|><|vision_end|>' }}
+            {%- elif 'text' in part %}
+                {{- part.text }}
+            {%- else %}
+                {{- raise_exception('A part of a message is of no known kind.') }}
+            {%- endif %}
+        {%- endfor %}
+    {%- elif content is none or content is undefined %}
+        {{- '' }}
+    {%- else %}
+        {{- raise_exception('A message has no content that can be written.') }}
+    {%- endif %}
+{%- endmacro %}
+{%- if not messages %}{{- raise_exception('There are no messages.') }}{%- endif %}
+{%- set system = parts(messages[0].content, false, true) | trim if messages[0].role == 'system' else '' %}
+{%- if tools and tools is iterable and tools is not mapping %}
+    {{- '<|im_start|>system\n# Tools\n\nThese can be called:\n<tools>' }}
+    {%- for tool in tools %}
+        {{- '\n' ~ (tool | tojson) }}
+    {%- endfor %}
+    {{- '\n</tools>\nA call is written as\n<tool_call>\n<function=NAME>\n<parameter=KEY>\nvalue\n</parameter>\n</function>\n</tool_call>' }}
+    {{- ('\n\n' ~ system if system else '') ~ '<|im_end|>\n' }}
+{%- elif messages[0].role == 'system' %}
+    {{- '<|im_start|>system\n' ~ system ~ '<|im_end|>\n' }}
+{%- endif %}
+{%- set query = namespace(open=true, last=messages | length - 1) %}
+{%- for message in messages[::-1] %}
+    {%- set index = (messages | length - 1) - loop.index0 %}
+    {%- if query.open and message.role == 'user' %}
+        {%- set content = parts(message.content, false) | trim %}
+        {%- if not (content.startswith('<tool_response>') and content.endswith('</tool_response>')) %}
+            {%- set query.open = false %}
+            {%- set query.last = index %}
+        {%- endif %}
+    {%- endif %}
+{%- endfor %}
+{%- if query.open %}{{- raise_exception('No user asks anything.') }}{%- endif %}
+{%- for message in messages %}
+    {%- set content = parts(message.content, true) | trim %}
+    {%- if message.role == 'system' %}
+        {%- if not loop.first %}{{- raise_exception('A system message comes first.') }}{%- endif %}
+    {%- elif message.role == 'user' %}
+        {{- '<|im_start|>user\n' ~ content ~ '<|im_end|>\n' }}
+    {%- elif message.role == 'assistant' %}
+        {%- set thoughts = '' %}
+        {%- if message.reasoning_content is string %}
+            {%- set thoughts = message.reasoning_content %}
+        {%- elif '</think>' in content %}
+            {%- set thoughts = content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}
+            {%- set content = content.split('</think>')[-1].lstrip('\n') %}
+        {%- endif %}
+        {{- '<|im_start|>assistant\n' ~ ('<think>\n' ~ (thoughts | trim) ~ '\n</think>\n\n' if loop.index0 > query.last else '') ~ content }}
+        {%- for call in message.tool_calls or [] %}
+            {%- set call = call.function if call.function is defined else call %}
+            {{- ('\n\n' if loop.first and content | trim else '' if loop.first else '\n') ~ '<tool_call>\n<function=' ~ call.name ~ '>\n' }}
+            {%- if call.arguments is mapping %}
+                {%- for key, value in call.arguments | items %}
+                    {%- set value = value | tojson if value is mapping or (value is sequence and value is not string) else value | string %}
+                    {{- '<parameter=' ~ key ~ '>\n' ~ value ~ '\n</parameter>\n' }}
+                {%- endfor %}
+            {%- endif %}
+            {{- '</function>\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\n' }}
+    {%- elif message.role == 'tool' %}
+        {%- if loop.previtem and loop.previtem.role != 'tool' %}{{- '<|im_start|>user' }}{%- endif %}
+        {{- '\n<tool_response>\n' ~ content ~ '\n</tool_response>' }}
+        {%- if loop.last or loop.nextitem.role != 'tool' %}{{- '<|im_end|>\n' }}{%- endif %}
+    {%- else %}
+        {{- raise_exception('A message is of no known role.') }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\n' ~ ('<think>\n\n</think>\n\n' if enable_thinking is defined and enable_thinking is false else '<think>\n') }}
+{%- endif %}""", QW)
