@@ -82,14 +82,14 @@ Outcome<void> Backend::attend(const AttendArgs& args) {
   if (args.queryNorm)
     rmsNorm(
         {args.q, args.q, args.queryNorm, args.normType, args.tokens * args.heads, cache.headDim, args.epsilon, args.addOne});
-  if (args.keyNorm)
+  if (args.k && args.keyNorm)
     rmsNorm(
         {args.k, args.k, args.keyNorm, args.normType, args.tokens * cache.kvHeads, cache.headDim, args.epsilon, args.addOne});
   if (args.cosine) {
     rope({args.q, args.cosine, args.sine, args.tokens, args.heads, cache.headDim, args.rotated});
-    rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim, args.rotated});
+    if (args.k) rope({args.k, args.cosine, args.sine, args.tokens, cache.kvHeads, cache.headDim, args.rotated});
   }
-  storeKv({cache, args.k, args.v, args.tokens, args.firstPosition});
+  if (args.k) storeKv({cache, args.k, args.v, args.tokens, args.firstPosition});
   return this->attention(attention);
 }
 

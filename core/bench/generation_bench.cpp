@@ -30,6 +30,7 @@ std::uint64_t bytesPerToken(const Model& model) {
   const auto& tensors = model.plan().tensors;
   const auto specs = weightsOf(config);  // the plan's
   for (std::size_t i = 0; i < std::min(specs.size(), tensors.size()); ++i) {
+    if (specs[i].role == WeightRole::LayerEmbedding) continue;
     if (specs[i].role == WeightRole::Embedding && !config.tiedEmbeddings) continue;
     const auto& t = tensors[i];
     const std::uint64_t own = t.placement == Placement::Static ? t.finalBytes : t.baseBytes + t.deltaBytes;

@@ -71,7 +71,10 @@ Result<std::vector<std::size_t>> chooseTensors(const Variant& variant, const std
     if (isMatrix(spec.role) || isNorm(spec.role))
       chosen.push_back(i);
     else
-      skipped.push_back({spec.name, {}, "a bias is added inside its product and has no use alone"});
+      skipped.push_back({spec.name,
+                         {},
+                         spec.own.ends_with(".bias") ? "a bias is added inside its product and has no use alone"
+                                                     : "no product reads it: it is used inside an operation"});
   }
   if (chosen.empty() && skipped.empty())
     return fail(ErrorCode::NotFound, "no weight of the model is called " + printable(glob),

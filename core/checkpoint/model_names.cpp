@@ -99,7 +99,12 @@ std::string ModelNames::ownOf(std::string_view plain) const {
     return std::string(plain.substr(m_head.size()));
   if (!plain.starts_with(m_body)) return std::string(plain);
   const auto rest = plain.substr(m_body.size());
-  constexpr std::array<std::string_view, 3> kParts{"layers.", "norm.", "embed_tokens."};
+  constexpr std::array<std::string_view, 6> kParts{"layers.",
+                                                   "norm.",
+                                                   "embed_tokens.",
+                                                   "embed_tokens_per_layer.",
+                                                   "per_layer_model_projection.",
+                                                   "per_layer_projection_norm."};
   const bool inBody = std::any_of(kParts.begin(), kParts.end(), [&](std::string_view part) { return rest.starts_with(part); });
   return inBody ? std::string(kBody).append(rest) : std::string(plain);
 }

@@ -26,8 +26,8 @@ ActivationLayout::ActivationLayout(const ModelConfig& c, std::uint64_t tokens, s
   query = add(tokens * queries);
   key = add(tokens * keys);
   value = add(tokens * keys);
-  gate = add(tokens * std::max(intermediate, gated));
-  up = add(tokens * intermediate);
+  gate = add(tokens * std::max({intermediate, gated, std::uint64_t{c.layerInputs}}));
+  up = add(tokens * std::max<std::uint64_t>(intermediate, c.layerInputs));
   std::uint64_t angles = 0;
   for (const auto& rope : c.ropes) angles += rope.dimensions / 2;
   cosine = add(tokens * angles);
@@ -45,7 +45,9 @@ ActivationLayout::ActivationLayout(const ModelConfig& c, std::uint64_t tokens, s
   const auto gateUp =
       c.most([](const LayerConfig& l) { return l.feedForward.fused ? l.feedForward.intermediate * std::uint64_t{2} : 0; });
   fused = add(tokens * std::max(qkv, gateUp));
-  branch = add(experts > 0 || normsAfter || !isOne(c.residualScale) ? tokens * c.hidden : 0);
+  branch = add(experts > 0 || normsAfter || c.layerInputs > 0 || !isOne(c.residualScale) ? tokens * c.hidden : 0);
+  inputs = add(tokens * c.layerInputs * c.layerCount());
+  projected = add(tokens * c.layerInputs * c.layerCount());
   const auto channels = c.most([](const LayerConfig& l) { return l.recurrent.channels(); });
   const auto tails = c.most([](const LayerConfig& l) { return l.recurrent.kernel * l.recurrent.channels(); });
   const auto heads = c.most([](const LayerConfig& l) { return std::uint64_t{l.recurrent.valueHeads}; });

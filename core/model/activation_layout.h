@@ -14,6 +14,7 @@ struct ActivationLayout {
   std::uint64_t sinks = 0;               ///< of a layer's heads
   std::uint64_t fused = 0;               ///< what one matrix gives in place of several
   std::uint64_t rows = 0, mixed = 0, decay = 0, strength = 0, gates = 0;  ///< of recurrent layers
+  std::uint64_t inputs = 0, projected = 0;                                ///< of layers, beside hidden
   std::uint64_t branch = 0;                                               ///< what is added to hidden when it is whole
   std::uint64_t bytes = 0;
 

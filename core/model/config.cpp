@@ -196,8 +196,13 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   layer.feedForward.bias = family->mlpBiasField && mlpBias;
   c.layers.assign(layers, layer);
   DELTASCOPE_ASSIGN(const auto windows, parseWindows(fields, *family, layers));
-  const bool byLayer = family->windows == WindowRule::Switched || family->defaultLocalTheta;
+  const bool byLayer = family->windows == WindowRule::Switched || family->defaultLocalTheta || family->globalHeadDim;
   RopeRequest request{fields, path, c.maxPositions, layer.attention.headDim};
+  if (family->globalHeadDim) {
+    DELTASCOPE_ASSIGN(request.fullHeadDim, fields.size("global_head_dim", family->globalHeadDim, kMostHeadDim));
+    if (!request.fullHeadDim || request.fullHeadDim % 2 != 0)
+      return fields.corrupt("global_head_dim", "is not an even number above 0");
+  }
   if (byLayer) request.windows = windows;
   request.theta = family->defaultTheta;
   request.localTheta = family->defaultLocalTheta;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,14 +24,17 @@ struct AttentionConfig {
   std::uint8_t rope = 0;     ///< index into the model's ropes
   bool inputBias = false;    ///< q, k and v have biases
   bool outputBias = false;
-  bool headNorm = false;    ///< an RMSNorm of each head of q and k before the rotary embedding
-  bool wholeNorm = false;   ///< the same of all heads together
-  bool fused = false;       ///< one matrix for q, k and v
-  bool outputGate = false;  ///< q's matrix gives each head a gate too, by whose sigmoid what attention gives is multiplied
-  bool rotates = true;      ///< by the rope; else a token's position counts for the mask alone
-  bool sinks = false;       ///< each head has a score of no position among its others
-  float scale = 0;          ///< of the scores; 0: 1 / √headDim
-  float softCap = 0;        ///< of the scores; 0: none
+  bool headNorm = false;       ///< an RMSNorm of each head of q and k before the rotary embedding
+  bool wholeNorm = false;      ///< the same of all heads together
+  bool fused = false;          ///< one matrix for q, k and v
+  bool outputGate = false;     ///< q's matrix gives each head a gate too, by whose sigmoid what attention gives is multiplied
+  bool valueNorm = false;      ///< an RMSNorm of each head of v, which has no weights
+  bool valuesAreKeys = false;  ///< k's matrix gives v too, as it is before the norm and the rotation
+  std::optional<std::uint32_t> keysOf{};  ///< the layer before this one whose keys and values are read; empty: its own
+  bool rotates = true;                    ///< by the rope; else a token's position counts for the mask alone
+  bool sinks = false;                     ///< each head has a score of no position among its others
+  float scale = 0;                        ///< of the scores; 0: 1 / √headDim
+  float softCap = 0;                      ///< of the scores; 0: none
 };
 
 /// A gated delta net in place of attention (kernels/ops/delta_rule.h): a state of one size, however long the text.
@@ -68,6 +72,7 @@ struct LayerConfig {
   RecurrentConfig recurrent;
   FeedForwardConfig feedForward;
   bool normsBefore = true, normsAfter = false;
+  bool scaled = false;  ///< what it gives is multiplied by a number among the weights
 
   [[nodiscard]] bool isRecurrent() const { return recurrent.valueHeads > 0; }
 };
@@ -89,7 +94,11 @@ struct ModelConfig {
   std::span<const RoleName> names;  ///< of the family's own; lives as long as the program
   std::string_view expertsField = "num_experts", expertWidthField = "moe_intermediate_size";  ///< of config.json
   bool readsAgain = false;  ///< a text that gets angles by growing is read anew with them; else earlier keys stay
-  bool textPart = false;    ///< of a model that has other parts, which do not run
+  /// Each layer adds besides what a network makes of so many numbers, which are its own and the token's: looked up, and a
+  /// product of the embedding. 0: none.
+  std::uint32_t layerInputs = 0;
+  std::uint32_t layerVocabulary = 0;  ///< of that look-up: as many tokens as the vocabulary, or more
+  bool textPart = false;              ///< of a model that has other parts, which do not run
 
   [[nodiscard]] std::uint32_t layerCount() const { return static_cast<std::uint32_t>(layers.size()); }
   /// The largest of what `of` says of a layer.

@@ -21,7 +21,7 @@ constexpr std::string_view kGelu = "gelu_pytorch_tanh";
 }  // namespace
 
 std::span<const Family> families() {
-  static constexpr std::array<Family, 17> kFamilies{{
+  static constexpr std::array<Family, 18> kFamilies{{
       {.architecture = "LlamaForCausalLM",
        .modelType = "llama",
        .name = "Llama",
@@ -180,6 +180,27 @@ std::span<const Family> families() {
        .defaultTied = true,
        .names = kGemmaNames,
        .finish = finishGemma3},
+      {.architecture = "Gemma4ForCausalLM",
+       .modelType = "gemma4_text",
+       .name = "Gemma 4",
+       .wrapper = "gemma4",
+       .attentionBiasField = true,
+       .outputBiasToo = true,
+       .headNorm = true,
+       .windows = WindowRule::Patterned,
+       .activationField = "hidden_activation",
+       .defaultActivation = kGelu,
+       .defaultHeads = 8,
+       .defaultHeadDim = 256,
+       .defaultKvHeads = 4,
+       .defaultVocabulary = 262144,
+       .defaultWindow = 512,
+       .pattern = 6,
+       .defaultPositions = 131072,
+       .defaultTied = true,
+       .globalHeadDim = 512,
+       .names = kGemmaNames,
+       .finish = finishGemma4},
       {.architecture = "Olmo2ForCausalLM",
        .modelType = "olmo2",
        .name = "OLMo 2",

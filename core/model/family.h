@@ -2,7 +2,7 @@
 #pragma once
 /// The families that run, one row each: what differs between them in config.json and in the weights. After transformers' own
 /// configuration classes (models/llama, mistral, qwen2, qwen3, qwen2_moe, qwen3_moe, qwen3_5, qwen3_5_moe, mixtral, gpt_oss,
-/// gemma2, gemma3, olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
+/// gemma2, gemma3, gemma4, olmo2, olmo3, smollm3, granite, phi3). Internal to core/model.
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -62,8 +62,10 @@ struct Family {
   std::optional<double>
       defaultLocalTheta{};  ///< of layers with a window, which rotate by rope_local_base_freq and are not scaled
   bool defaultTied = false;
-  bool wrapperTied = true;            ///< the same where the wrapper's config.json does not say it
-  std::span<const RoleName> names{};  ///< that differ from the table's
+  std::uint32_t globalHeadDim =
+      0;                    ///< global_head_dim is that of layers without a window, this where it is absent; 0: there is none
+  bool wrapperTied = true;  ///< the same where the wrapper's config.json does not say it
+  std::span<const RoleName> names{};                                            ///< that differ from the table's
   Result<void> (*finish)(const Fields& fields, ModelConfig& config) = nullptr;  ///< reads what no other family has
 };
 
@@ -78,6 +80,7 @@ struct Family {
 [[nodiscard]] Result<void> finishMixtral(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma3(const Fields& fields, ModelConfig& config);
+[[nodiscard]] Result<void> finishGemma4(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishOlmo2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishSmolLm3(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGranite(const Fields& fields, ModelConfig& config);

@@ -10,6 +10,7 @@ namespace deltascope {
 namespace {
 
 constexpr double kUsualScalar = 256;
+constexpr std::uint32_t kMostWidth = 1u << 20;
 
 /// Null, which is none, or a number above 0; absent: `usual`.
 Result<float> readCap(const Fields& fields, const char* name, double usual) {
@@ -38,7 +39,72 @@ Result<void> finishGemma(const Fields& fields, ModelConfig& c) {
   return {};
 }
 
+/// transformers' kv_sharing_modes: the last layers read the keys of the last one before them that is of their kind.
+Result<void> shareKeys(const Fields& fields, ModelConfig& c) {
+  const auto layers = c.layerCount();
+  DELTASCOPE_ASSIGN(const std::uint32_t sharing, fields.size("num_kv_shared_layers", 0, layers));
+  DELTASCOPE_ASSIGN(const bool wide, fields.flag("use_double_wide_mlp", false));
+  for (std::uint32_t i = layers - sharing; i < layers; ++i) {
+    LayerConfig& layer = c.layers[i];
+    for (std::uint32_t source = layers - sharing; source-- > 0 && !layer.attention.keysOf;)
+      if (c.layers[source].attention.window == layer.attention.window) layer.attention.keysOf = source;
+    if (!layer.attention.keysOf)
+      return fields.corrupt("num_kv_shared_layers", "leaves no layer of one kind with keys of its own, which others read");
+    if (wide) layer.feedForward.intermediate *= 2;
+  }
+  return {};
+}
+
+Result<void> readLayerInputs(const Fields& fields, ModelConfig& c) {
+  constexpr std::uint32_t kUsualInputs = 256, kUsualVocabulary = 262144, kMostVocabulary = 1u << 24;
+  constexpr std::uint64_t kMostAll = 1u << 24;
+  DELTASCOPE_ASSIGN(c.layerInputs, fields.size("hidden_size_per_layer_input", kUsualInputs, kMostWidth));
+  DELTASCOPE_ASSIGN(c.layerVocabulary, fields.size("vocab_size_per_layer_input", kUsualVocabulary, kMostVocabulary));
+  if (!c.layerInputs) return {};
+  if (c.layerVocabulary < c.vocabulary)
+    return fields.corrupt("vocab_size_per_layer_input", "is below vocab_size, so that tokens would have no inputs");
+  if (std::uint64_t{c.layerInputs} * c.layerCount() > kMostAll)
+    return fields.corrupt("hidden_size_per_layer_input", "times num_hidden_layers is too large");
+  return {};
+}
+
 }  // namespace
+
+/// What is no window is global: heads of another size there, as many keys as num_global_key_value_heads says where they are
+/// values too.
+Result<void> finishGemma4(const Fields& fields, ModelConfig& c) {
+  DELTASCOPE_ASSIGN(const bool experts, fields.flag("enable_moe_block", false));
+  if (experts) return fields.unsupported("enable_moe_block", "Gemma 4 with experts is not supported yet");
+  if (fields.has("per_layer_config"))
+    return fields.unsupported("per_layer_config", "sizes layer by layer are not supported, global_head_dim is");
+  DELTASCOPE_ASSIGN(const std::string bothWays, fields.text("use_bidirectional_attention", std::string("vision")));
+  if (bothWays != "vision")
+    return fields.unsupported("use_bidirectional_attention", "tokens that see later ones are not supported");
+  c.layers.back().attention.window = 0;
+  c.layers.back().attention.rope = 0;
+  c.embeddingScale = static_cast<float>(std::sqrt(static_cast<double>(c.hidden)));
+  DELTASCOPE_ASSIGN(c.logitCap, readCap(fields, "final_logit_softcapping", 0));
+  DELTASCOPE_ASSIGN(const bool keysAreValues, fields.flag("attention_k_eq_v", false));
+  const std::uint32_t heads = c.layers.front().attention.heads;
+  DELTASCOPE_ASSIGN(const std::uint32_t usualKeys,
+                    fields.size("num_global_key_value_heads", c.layers.front().attention.kvHeads, heads));
+  if (keysAreValues && (!usualKeys || heads % usualKeys != 0))
+    return fields.corrupt("num_global_key_value_heads", "does not divide num_attention_heads");
+  for (auto& layer : c.layers) {
+    layer.normsAfter = layer.scaled = true;
+    AttentionConfig& attention = layer.attention;
+    attention.scale = 1;
+    attention.valueNorm = true;
+    if (attention.window > 0) continue;
+    attention.headDim = c.ropes.front().dimensions;
+    attention.valuesAreKeys = keysAreValues;
+    if (keysAreValues) attention.kvHeads = usualKeys;
+    if (std::uint64_t{heads} * attention.headDim > kMostWidth)
+      return fields.corrupt("global_head_dim", "times num_attention_heads is too large");
+  }
+  DELTASCOPE_TRY(shareKeys(fields, c));
+  return readLayerInputs(fields, c);
+}
 
 Result<void> finishGemma2(const Fields& fields, ModelConfig& c) {
   constexpr double kUsualCap = 50, kUsualLogitCap = 30;

@@ -12,6 +12,7 @@ namespace {
 
 /// Of a layer's keys, and of its values.
 std::uint64_t bytesOf(const LayerConfig& layer, std::uint32_t capacity, kernels::ElementType type) {
+  if (layer.attention.keysOf) return 0;
   return std::uint64_t{layer.attention.kvHeads} * layer.attention.headDim * kernels::bytesOf(type) * capacity;
 }
 
@@ -32,6 +33,11 @@ Result<KvCache> KvCache::create(kernels::Backend& backend, const ModelConfig& co
   cache.m_capacity = capacity;
   auto* memory = cache.m_memory.as<std::byte>();
   for (const auto& layer : config.layers) {
+    if (const auto& source = layer.attention.keysOf) {
+      const kernels::KvLayer theirs = cache.m_layers[*source];
+      cache.m_layers.push_back(theirs);
+      continue;
+    }
     const std::uint64_t bytes = bytesOf(layer, capacity, type);
     cache.m_layers.push_back({memory, memory + bytes, type, layer.attention.kvHeads, capacity, layer.attention.headDim});
     memory += 2 * bytes;

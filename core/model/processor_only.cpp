@@ -10,6 +10,9 @@ std::string_view onlyOnProcessor(const ModelConfig& config) {
     if (layer.attention.sinks) return "attention sinks";
     if (layer.feedForward.shared > 0) return "shared experts";
     if (layer.feedForward.stacked) return "experts in one tensor";
+    if (layer.attention.keysOf || layer.attention.valuesAreKeys) return "layers that share keys and values";
+    if (layer.attention.valueNorm) return "norms of values";
+    if (layer.scaled) return "scaled layers";
   }
   return {};
 }

@@ -10,6 +10,9 @@ namespace deltascope {
 /// Named by the places where a forward pass takes them.
 enum class WeightRole : std::uint8_t {
   Embedding,
+  LayerEmbedding,  ///< what is looked up for each layer
+  LayerProjection,
+  LayerProjectionNorm,
   InputNorm,       ///< before attention
   RecurrentInput,  ///< q, k and v of a recurrent layer
   RecurrentGate,
@@ -46,10 +49,14 @@ enum class WeightRole : std::uint8_t {
   UpBias,
   DownBias,
   BlockNorm,  ///< of what the feed-forward block gives
+  LayerInputGate,
+  LayerInputProjection,
+  LayerInputNorm,
+  LayerScale,
   FinalNorm,
   Head,  ///< the embedding where they are tied
 };
-inline constexpr std::size_t kWeightRoles = 39;
+inline constexpr std::size_t kWeightRoles = 46;
 
 /// A weight of a layer that a family names otherwise than the table does.
 struct RoleName {

@@ -61,15 +61,30 @@ constexpr WeightSide kValueDim{"linear_value_head_dim",
 constexpr WeightSide kKernel{"linear_conv_kernel_dim",
                              [](const Model&, const Layer& l) { return std::uint64_t{l.recurrent.kernel}; }};
 
+constexpr WeightSide kLayerVocabulary{"vocab_size_per_layer_input",
+                                      [](const Model& m, const Layer&) { return std::uint64_t{m.layerVocabulary}; }};
+constexpr WeightSide kInput{"hidden_size_per_layer_input",
+                            [](const Model& m, const Layer&) { return std::uint64_t{m.layerInputs}; }};
+constexpr WeightSide kAllInputs{"num_hidden_layers × hidden_size_per_layer_input",
+                                [](const Model& m, const Layer&) { return std::uint64_t{m.layerInputs} * m.layerCount(); }};
+
+constexpr auto kInputs = [](const Model& m, const Layer&) { return m.layerInputs > 0; };
+constexpr auto kScaled = [](const Model&, const Layer& l) { return l.scaled; };
 constexpr auto kRecurrent = [](const Model&, const Layer& l) { return l.isRecurrent(); };
 constexpr auto kAttention = [](const Model&, const Layer& l) { return !l.isRecurrent(); };
 constexpr auto kInputBias = [](const Model&, const Layer& l) { return l.attention.inputBias; };
-constexpr auto kOwnKeys = [](const Model&, const Layer& l) { return !l.isRecurrent() && !l.attention.fused; };
+constexpr auto kOwnKeys = [](const Model&, const Layer& l) {
+  return !l.isRecurrent() && !l.attention.fused && !l.attention.keysOf;
+};
+constexpr auto kOwnValues = [](const Model& m, const Layer& l) { return kOwnKeys(m, l) && !l.attention.valuesAreKeys; };
+constexpr auto kKeyBias = [](const Model& m, const Layer& l) { return kOwnKeys(m, l) && l.attention.inputBias; };
+constexpr auto kValueBias = [](const Model& m, const Layer& l) { return kOwnValues(m, l) && l.attention.inputBias; };
 constexpr auto kOwnUp = [](const Model&, const Layer& l) { return !l.feedForward.fused; };
 constexpr auto kOutputBias = [](const Model&, const Layer& l) { return l.attention.outputBias; };
 constexpr auto kNormsBefore = [](const Model&, const Layer& l) { return l.normsBefore; };
 constexpr auto kNormsAfter = [](const Model&, const Layer& l) { return l.normsAfter; };
 constexpr auto kHeadNorm = [](const Model&, const Layer& l) { return l.attention.headNorm || l.attention.wholeNorm; };
+constexpr auto kOwnKeyNorm = [](const Model& m, const Layer& l) { return kHeadNorm(m, l) && !l.attention.keysOf; };
 constexpr auto kMlpBias = [](const Model&, const Layer& l) { return l.feedForward.bias; };
 constexpr auto kHasExperts = [](const Model&, const Layer& l) { return l.feedForward.experts > 0; };
 constexpr auto kHasSinks = [](const Model&, const Layer& l) { return l.attention.sinks; };
@@ -85,6 +100,9 @@ constexpr auto kOwnHead = [](const Model& m, const Layer&) { return !m.tiedEmbed
 constexpr std::array<RoleRow, kWeightRoles> kRoles{{
     {Role::Embedding, false, "model.embed_tokens.weight", "embed", &kVocabulary, &kHidden, nullptr, false, false,
      {"wte", "tok_embeddings", "word_embeddings", "embed_in"}},
+    {Role::LayerEmbedding, false, "model.embed_tokens_per_layer.weight", "layer embed", &kLayerVocabulary, &kAllInputs, kInputs},
+    {Role::LayerProjection, false, "model.per_layer_model_projection.weight", "layer proj", &kAllInputs, &kHidden, kInputs},
+    {Role::LayerProjectionNorm, false, "model.per_layer_projection_norm.weight", "norm", &kInput, nullptr, kInputs},
     {Role::InputNorm, true, "input_layernorm.weight", "norm", &kHidden, nullptr, kNormsBefore},
     {Role::RecurrentInput, true, "linear_attn.in_proj_qkv.weight", "qkv", &kChannels, &kHidden, kRecurrent},
     {Role::RecurrentGate, true, "linear_attn.in_proj_z.weight", "z", &kValues, &kHidden, kRecurrent},
@@ -98,11 +116,11 @@ constexpr std::array<RoleRow, kWeightRoles> kRoles{{
     {Role::Query, true, "self_attn.q_proj.weight", "q", &kQueryRows, &kHidden, kAttention, false, false, {"wq", "query"}},
     {Role::QueryBias, true, "self_attn.q_proj.bias", "q", &kQueryBias, nullptr, kInputBias},
     {Role::Key, true, "self_attn.k_proj.weight", "k", &kKeys, &kHidden, kOwnKeys, false, false, {"wk", "key"}},
-    {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kInputBias},
-    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, kOwnKeys, false, false, {"wv", "value"}},
-    {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kInputBias},
+    {Role::KeyBias, true, "self_attn.k_proj.bias", "k", &kKeys, nullptr, kKeyBias},
+    {Role::Value, true, "self_attn.v_proj.weight", "v", &kKeys, &kHidden, kOwnValues, false, false, {"wv", "value"}},
+    {Role::ValueBias, true, "self_attn.v_proj.bias", "v", &kKeys, nullptr, kValueBias},
     {Role::QueryNorm, true, "self_attn.q_norm.weight", "norm", &kQueryNorm, nullptr, kHeadNorm},
-    {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kKeyNorm, nullptr, kHeadNorm},
+    {Role::KeyNorm, true, "self_attn.k_norm.weight", "norm", &kKeyNorm, nullptr, kOwnKeyNorm},
     {Role::Sinks, true, "self_attn.sinks", "sinks", &kHeads, nullptr, kHasSinks},
     {Role::Output, true, "self_attn.o_proj.weight", "o", &kHidden, &kQueries, kAttention, false, false, {"wo"}},
     {Role::OutputBias, true, "self_attn.o_proj.bias", "o", &kHidden, nullptr, kOutputBias},
@@ -121,6 +139,10 @@ constexpr std::array<RoleRow, kWeightRoles> kRoles{{
     {Role::Down, true, "mlp.down_proj.weight", "down", &kHidden, &kIntermediate, nullptr, true, false, {"w2"}, "mlp.experts.down_proj"},
     {Role::DownBias, true, "mlp.down_proj.bias", "down", &kHidden, nullptr, kMlpBias, true, false, {}, "mlp.experts.down_proj_bias"},
     {Role::BlockNorm, true, "post_feedforward_layernorm.weight", "norm", &kHidden, nullptr, kNormsAfter},
+    {Role::LayerInputGate, true, "per_layer_input_gate.weight", "input gate", &kInput, &kHidden, kInputs},
+    {Role::LayerInputProjection, true, "per_layer_projection.weight", "input proj", &kHidden, &kInput, kInputs},
+    {Role::LayerInputNorm, true, "post_per_layer_input_norm.weight", "norm", &kHidden, nullptr, kInputs},
+    {Role::LayerScale, true, "layer_scalar", "scale", &kOne, nullptr, kScaled},
     {Role::FinalNorm, false, "model.norm.weight", "norm", &kHidden, nullptr, nullptr},
     {Role::Head, false, "lm_head.weight", "head", &kVocabulary, &kHidden, kOwnHead, false, false, {"embed_out"}},
 }};

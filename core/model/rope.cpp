@@ -83,6 +83,7 @@ std::vector<float> ropeFrequencies(const RopeConfig& rope, std::uint32_t length)
     const float power = powerOf(theta, j, rope.dimensions);
     float frequency = 1.0f / power;
     if (rope.scaling == Scaling::Linear) frequency /= factor;
+    if (rope.scaling == Scaling::Proportional) frequency = j < rope.turning ? frequency / factor : 0;
     if (rope.scaling == Scaling::Llama3) frequency = scaledLlama3(frequency, rope);
     if (rope.scaling == Scaling::Yarn) frequency = blendedYarn(power, 1 - ramp.at(j), factor);
     if (rope.scaling == Scaling::LongRope) frequency = 1.0f / (own[j] * power);

@@ -18,14 +18,16 @@ class Fields;
 struct RopeConfig {
   enum class Scaling : std::uint8_t {
     None,
-    Linear,    ///< divided by factor
-    Llama3,    ///< long wavelengths divided by factor, short ones kept, those between blended
-    Yarn,      ///< the same over a ramp of dimensions (Peng et al. 2023), and cos and sin scaled
-    Dynamic,   ///< theta grows with the text once that is longer than originalPositions ("dynamic NTK")
-    LongRope,  ///< divided by a factor of its own each, longFactors once the text is longer than originalPositions
+    Linear,        ///< divided by factor
+    Llama3,        ///< long wavelengths divided by factor, short ones kept, those between blended
+    Yarn,          ///< the same over a ramp of dimensions (Peng et al. 2023), and cos and sin scaled
+    Dynamic,       ///< theta grows with the text once that is longer than originalPositions ("dynamic NTK")
+    Proportional,  ///< divided by factor, and 0 but for the first so many
+    LongRope,      ///< divided by a factor of its own each, longFactors once the text is longer than originalPositions
   };
   Scaling scaling = Scaling::None;
   std::uint32_t dimensions = 0;  ///< elements of each head that turn: even
+  std::uint32_t turning = 0;     ///< Proportional: frequencies that are not 0
   double theta = 10000;
   double factor = 1;
   std::uint32_t originalPositions = 8192;                  ///< those the frequencies were trained on; not Linear
@@ -41,7 +43,10 @@ struct RopeRequest {
   const std::filesystem::path& path;         ///< for messages
   std::uint32_t positions = 0, headDim = 0;  ///< max_position_embeddings; even, above 0
   std::span<const std::uint32_t> windows{};  ///< by layer, 0: full attention; empty where layers have one rope
-  double theta = 10000;                      ///< where rope_theta is absent
+  /// Of layers without a window where it differs from headDim; then rope_parameters speaks of the two kinds of layers, or it is
+  /// Gemma 4's own. 0: it does not.
+  std::uint32_t fullHeadDim = 0;
+  double theta = 10000;  ///< where rope_theta is absent
   /// Layers with a window have a rope of their own: theta is rope_local_base_freq, this where it is absent, and rope_scaling
   /// speaks of the others.
   std::optional<double> localTheta{};

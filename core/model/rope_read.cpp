@@ -16,12 +16,14 @@ constexpr const char* kOriginal = "original_max_position_embeddings";
 
 Result<Scaling> scalingOf(const std::string& type, const Fields& fields) {
   static constexpr std::pair<std::string_view, Scaling> kTypes[] = {
-      {"default", Scaling::None},    {"linear", Scaling::Linear},     {"llama3", Scaling::Llama3}, {"yarn", Scaling::Yarn},
-      {"dynamic", Scaling::Dynamic}, {"longrope", Scaling::LongRope}, {"su", Scaling::LongRope}};
+      {"default", Scaling::None},    {"linear", Scaling::Linear},
+      {"llama3", Scaling::Llama3},   {"yarn", Scaling::Yarn},
+      {"dynamic", Scaling::Dynamic}, {"longrope", Scaling::LongRope},
+      {"su", Scaling::LongRope},     {"proportional", Scaling::Proportional}};
   for (const auto& [name, scaling] : kTypes)
     if (name == type) return scaling;
   return fields.unsupported("rope_type", printable(type, 60) + " is not supported",
-                            "supported are default, linear, llama3, yarn, dynamic and longrope");
+                            "supported are default, linear, llama3, yarn, dynamic, longrope and proportional");
 }
 
 /// A number above 0; absent, null or 0 gives the fallback, as Python's `or` does.
@@ -117,6 +119,16 @@ Result<std::uint32_t> rotatedOf(const RopeRequest& request, const Fields& fields
   return static_cast<std::uint32_t>(rotated);
 }
 
+/// As transformers' _compute_proportional_rope_parameters.
+Result<void> readProportional(const Fields& fields, RopeConfig& rope) {
+  DELTASCOPE_ASSIGN(rope.factor, fields.number("factor", 1.0));
+  if (!(rope.factor > 0)) return fields.corrupt("factor", "is not positive");
+  DELTASCOPE_ASSIGN(const double share, fields.number("partial_rotary_factor", 1.0));
+  if (!(share >= 0 && share <= 1)) return fields.corrupt("partial_rotary_factor", "is not between 0 and 1");
+  rope.turning = static_cast<std::uint32_t>(std::floor(share * rope.dimensions / 2));
+  return {};
+}
+
 /// One dictionary of rope settings; `theta` where it has none.
 Result<RopeConfig> readOne(const RopeRequest& request, const nlohmann::json& object, const std::string& name, double theta) {
   RopeConfig rope;
@@ -130,7 +142,10 @@ Result<RopeConfig> readOne(const RopeRequest& request, const nlohmann::json& obj
   DELTASCOPE_ASSIGN(const std::string shortName, fields.text("type", std::string("default")));
   DELTASCOPE_ASSIGN(const std::string type, fields.text("rope_type", shortName));
   DELTASCOPE_ASSIGN(rope.scaling, scalingOf(type, fields));
-  if (rope.scaling != Scaling::None) DELTASCOPE_TRY(readScaling(request, fields, rope));
+  if (rope.scaling == Scaling::Proportional)
+    DELTASCOPE_TRY(readProportional(fields, rope));
+  else if (rope.scaling != Scaling::None)
+    DELTASCOPE_TRY(readScaling(request, fields, rope));
   return rope;
 }
 
@@ -139,6 +154,8 @@ Result<LayerRopes> readByLayer(const RopeRequest& request, const nlohmann::json&
   if (request.windows.empty())
     return request.config.unsupported(name.c_str(),
                                       "rotary embeddings that differ between layers are not built for this family");
+  RopeRequest full = request;
+  if (request.fullHeadDim) full.headDim = request.fullHeadDim;
   static constexpr const char* kKinds[] = {"full_attention", "sliding_attention"};
   for (const auto& [key, value] : object.items())
     if (value.is_object() && key != kKinds[0] && key != kKinds[1])
@@ -149,16 +166,27 @@ Result<LayerRopes> readByLayer(const RopeRequest& request, const nlohmann::json&
     const std::string own = name + "." + kKinds[kind];
     const auto entry = object.find(kKinds[kind]);
     const bool used = std::ranges::find(result.byLayer, kind) != result.byLayer.end();
+    const RopeRequest& of = kind == 0 ? full : request;
     RopeConfig rope;
-    rope.dimensions = request.headDim;
+    rope.dimensions = of.headDim;
     if (entry != object.end() && entry->is_object()) {
-      DELTASCOPE_ASSIGN(rope, readOne(request, *entry, own, theta));
+      DELTASCOPE_ASSIGN(rope, readOne(of, *entry, own, theta));
     } else if (used) {
       return request.config.corrupt(own.c_str(), "is missing, and layers of this kind are there");
     }
     result.ropes.push_back(std::move(rope));
   }
   return result;
+}
+
+/// As transformers' Gemma4TextConfig.
+Result<LayerRopes> readOfKinds(const RopeRequest& request) {
+  static const nlohmann::json kUsual{
+      {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 10000.0}}},
+      {"full_attention", {{"rope_type", "proportional"}, {"partial_rotary_factor", 0.25}, {"rope_theta", 1000000.0}}}};
+  const auto* object = request.config.find("rope_parameters");
+  if (object && !object->is_object()) return request.config.corrupt("rope_parameters", "is not an object");
+  return readByLayer(request, object ? *object : kUsual, "rope_parameters", request.theta);
 }
 
 /// As transformers' Gemma3TextConfig.
@@ -195,6 +223,7 @@ Result<LayerRopes> readLocal(const RopeRequest& request) {
 
 Result<LayerRopes> readRopes(const RopeRequest& request) {
   if (request.localTheta) return readLocal(request);
+  if (request.fullHeadDim) return readOfKinds(request);
   // The older spelling wins where both are there; an empty one counts as absent.
   const auto* older = request.config.find("rope_scaling");
   const char* name = older && !older->empty() ? "rope_scaling" : "rope_parameters";

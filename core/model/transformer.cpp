@@ -51,8 +51,8 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
   const std::array products{productOf(layer, Role::Query, from, several ? at(layout.fused) : query, tokens, Role::QueryBias),
                             productOf(layer, Role::Key, from, key, tokens, Role::KeyBias),
                             productOf(layer, Role::Value, from, at(layout.value), tokens, Role::ValueBias)};
-  DELTASCOPE_TRY(multiply(of, normOf(x, normed, layer.vector(Role::InputNorm), tokens),
-                          std::span(products).first(attention.fused ? 1 : products.size())));
+  const std::size_t own = attention.fused || attention.keysOf ? 1 : attention.valuesAreKeys ? 2 : products.size();
+  DELTASCOPE_TRY(multiply(of, normOf(x, normed, layer.vector(Role::InputNorm), tokens), std::span(products).first(own)));
   const std::uint64_t headDim = attention.headDim, keys = attention.kvHeads * headDim;
   if (attention.fused) split(tokens, {{query, attention.heads * headDim}, {key, keys}, {at(layout.value), keys}});
   if (attention.outputGate) splitHeads(attention, tokens);
@@ -62,9 +62,15 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
       backend.rmsNorm(
           {heads, heads, weight.data, weight.type, tokens, count * attention.headDim, config.rmsEpsilon, config.addedNorms});
   }
+  if (attention.valuesAreKeys) backend.copyOnDevice(at(layout.value), key, tokens * keys * sizeof(float));
+  if (attention.valueNorm && !attention.keysOf) {
+    float* const value = at(layout.value);
+    const std::uint32_t heads = tokens * attention.kvHeads;
+    backend.rmsNorm({value, value, nullptr, kernels::ElementType::F32, heads, attention.headDim, config.rmsEpsilon, false});
+  }
   kernels::AttendArgs args;
   args.q = query;
-  args.k = key;
+  args.k = attention.keysOf ? nullptr : key;
   args.v = at(layout.value);
   if (attention.headNorm) {
     args.queryNorm = layer.vector(Role::QueryNorm).data;
@@ -191,6 +197,8 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, KvCach
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     const bool mixed = config.layers[i].feedForward.experts > 0;
     DELTASCOPE_TRY(mixed ? mixExperts(from, *layer, i, tokens, stop) : feedForward(*layer, i, tokens));
+    if (config.layerInputs > 0) DELTASCOPE_TRY(addInputs(*layer, i, tokens));
+    if (config.layers[i].scaled) DELTASCOPE_TRY(scaleLayer(*layer, tokens));
   }
   if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
   return fromBackend(backend.endPass());
@@ -234,6 +242,7 @@ Result<void> Transformer::State::forward(std::span<const std::uint32_t> tokens, 
   if (!isOne(config.embeddingScale))
     DELTASCOPE_TRY(
         fromBackend(backend.scale({at(layout.hidden), std::uint64_t{count} * config.hidden, config.embeddingScale})));
+  if (config.layerInputs > 0) DELTASCOPE_TRY(prepareInputs(from, tokens));
   setAngles(cache, count);
   DELTASCOPE_TRY(run(from, count, cache, rows, stop));
   if (rows > 0) backend.copyOut(logits.data(), at(layout.logits), logits.size_bytes());

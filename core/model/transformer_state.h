@@ -55,6 +55,10 @@ struct Transformer::State {
   void setAngles(const KvCache& cache, std::uint32_t tokens);
   Result<void> attend(const LayerWeights& layer, std::uint32_t index, const KvCache& cache, std::uint32_t tokens);
   Result<void> recur(const LayerWeights& layer, std::uint32_t index, KvCache& cache, std::uint32_t tokens);
+  /// What all layers get of the tokens besides, as [tokens, layers, layerInputs]; and one layer's part of it, added to hidden.
+  Result<void> prepareInputs(Weights& from, std::span<const std::uint32_t> tokens);
+  Result<void> addInputs(const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens);
+  Result<void> scaleLayer(const LayerWeights& layer, std::uint32_t tokens);
   /// Products of the norm, or of what it would be of where the layer has none there.
   Result<void> multiply(const LayerConfig& of, const kernels::RmsNormArgs& norm, std::span<const kernels::MatmulArgs> products);
   struct Part {

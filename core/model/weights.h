@@ -78,6 +78,8 @@ class Weights {
   [[nodiscard]] virtual Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) = 0;
   [[nodiscard]] virtual Result<kernels::Matrix> embedding() = 0;
   [[nodiscard]] virtual Result<VectorRef> finalNorm() = 0;
+  /// Of another role outside the layers, as its user reads it: rows that are looked up, a product's matrix, a vector.
+  [[nodiscard]] virtual Result<kernels::Matrix> outside(WeightRole role) = 0;
   [[nodiscard]] virtual Result<kernels::Matrix> head() = 0;
   /// Whether every pass gets the same weights, resident and where they were: then a device may record what is done with them.
   [[nodiscard]] virtual bool repeatable() const { return false; }

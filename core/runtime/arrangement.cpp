@@ -34,8 +34,10 @@ void Arrangement::put(const WeightSpec& spec, const kernels::Matrix& weight) {
     layers[spec.layer].of(spec.role) = weight;
   } else if (spec.role == WeightRole::FinalNorm) {
     finalNorm = {weight.elements, weight.type};
-  } else {
+  } else if (spec.role == WeightRole::Embedding || spec.role == WeightRole::Head) {
     (spec.role == WeightRole::Embedding ? embedding : head) = weight;
+  } else {
+    outside.of(spec.role) = weight;
   }
 }
 

@@ -12,6 +12,7 @@ struct Arrangement {
   std::vector<std::vector<ExpertWeights>> experts;  ///< by layer; empty where it has none
   kernels::Matrix embedding, head;
   VectorRef finalNorm;
+  LayerWeights outside;  ///< what else stands outside the layers
 
   explicit Arrangement(const ModelConfig& config);
   void put(const WeightSpec& spec, const kernels::Matrix& weight);
@@ -27,6 +28,7 @@ class ArrangedWeights final : public Weights {
   }
   [[nodiscard]] Result<kernels::Matrix> embedding() override { return m_weights.embedding; }
   [[nodiscard]] Result<VectorRef> finalNorm() override { return m_weights.finalNorm; }
+  [[nodiscard]] Result<kernels::Matrix> outside(WeightRole role) override { return m_weights.outside.of(role); }
   [[nodiscard]] Result<kernels::Matrix> head() override { return m_weights.head; }
   [[nodiscard]] bool repeatable() const override { return true; }
 

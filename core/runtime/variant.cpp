@@ -194,8 +194,9 @@ void noteOtherParts(Variant& variant, const WeightNames& names) {
   std::map<std::string, std::string> parts;
   const auto look = [&](std::string_view stored) {
     const std::string own = names.final().own(stored);
-    const bool text = own.starts_with("model.layers.") || own.starts_with("model.norm.") ||
-                      own.starts_with("model.embed_tokens.") || own.starts_with("lm_head.");
+    const bool text = own.starts_with("model.layers.") || std::ranges::any_of(weightRoles(), [&](const RoleRow& row) {
+                        return !row.layered && own.starts_with(row.name.substr(0, row.name.rfind('.') + 1));
+                      });
     if (text || (!variant.config.textPart && !own.starts_with(kProposes))) return;
     const std::size_t body = own.starts_with("model.") ? std::string_view("model.").size() : 0;
     parts.try_emplace(own.substr(0, own.find('.', body)), stored);

@@ -2,6 +2,7 @@
 #include "core/runtime/weight_store.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/meter.h"
 #include "core/base/ordered.h"
@@ -39,6 +40,7 @@ struct WeightStore::State {
   using Turn = std::optional<std::size_t>;
   std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring
   std::optional<std::size_t> headTurn;
+  std::array<Turn, kWeightRoles> outsideTurn{};
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
   Result<void> joinStreams();
@@ -92,7 +94,11 @@ void WeightStore::State::arrange() {
     exact.put(spec, weights[i]->matrix());
     if (spec.role == WeightRole::Embedding) embedding = weights[i].get();
     if (spec.role == WeightRole::Head) head = weights[i].get();
-    if (!rowOf(spec.role).layered) continue;
+    if (spec.role == WeightRole::LayerEmbedding) exact.put(spec, weights[i]->rows());
+    if (!rowOf(spec.role).layered) {
+      outsideTurn[static_cast<std::size_t>(spec.role)] = weights[i]->turn();
+      continue;
+    }
     const auto turn = weights[i]->turn();
     Turn& first = firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
@@ -119,6 +125,7 @@ void WeightStore::State::arrangeBase() {
   }
   if (tied) arranged.head = arranged.embedding;
   arranged.embedding = exact.embedding;
+  arranged.outside.of(WeightRole::LayerEmbedding) = exact.outside.of(WeightRole::LayerEmbedding);
   if (any) base.emplace(std::move(arranged));
 }
 
@@ -160,6 +167,11 @@ bool WeightStore::repeatable() const { return m_state->streams.empty(); }
 Result<kernels::Matrix> WeightStore::embedding() { return m_state->exact.embedding; }
 
 Result<VectorRef> WeightStore::finalNorm() { return m_state->exact.finalNorm; }
+
+Result<kernels::Matrix> WeightStore::outside(WeightRole role) {
+  m_state->announce(m_state->outsideTurn[static_cast<std::size_t>(role)]);
+  return m_state->exact.outside.of(role);
+}
 
 Result<kernels::Matrix> WeightStore::head() {
   m_state->announce(m_state->headTurn);

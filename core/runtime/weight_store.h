@@ -24,6 +24,7 @@ class WeightStore final : public Weights {
   [[nodiscard]] Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) override;
   [[nodiscard]] Result<kernels::Matrix> embedding() override;
   [[nodiscard]] Result<VectorRef> finalNorm() override;
+  [[nodiscard]] Result<kernels::Matrix> outside(WeightRole role) override;
   [[nodiscard]] Result<kernels::Matrix> head() override;
   [[nodiscard]] bool repeatable() const override;
   /// The base alone, as far as it is in memory beside the exact weights, which take the other places; borrowed. Null where no

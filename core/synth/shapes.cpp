@@ -23,6 +23,11 @@ constexpr const char* kMixtral = "MixtralForCausalLM";
 constexpr const char* kGemma2 = "Gemma2ForCausalLM";
 constexpr const char* kGemma3 = "Gemma3ForCausalLM";
 
+constexpr const char* kGemma4 = "Gemma4ForCausalLM";
+constexpr const char* kGemma4Small =
+    R"({"final_logit_softcapping": 30.0, "global_head_dim": 512, "hidden_activation": "gelu_pytorch_tanh", "hidden_size_per_layer_input": 256,
+        "num_kv_shared_layers": 20, "sliding_window": 512, "use_double_wide_mlp": true, "vocab_size_per_layer_input": 262144,
+        "layer_types": ["sliding_attention", "sliding_attention", "sliding_attention", "sliding_attention", "full_attention"]})";
 constexpr const char* kDeltaNet =
     R"({"full_attention_interval": 4, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
         "linear_num_value_heads": 32, "linear_value_head_dim": 128, "partial_rotary_factor": 0.25})";
@@ -69,6 +74,10 @@ const std::vector<Architecture> kArchitectures{
     {"gemma-3-4b", "gemma3_text", kGemma3, 2560, 34, 8, 4, 256, 10240, 262208, true,  1000000,  0, 1e-6, 131072,      2,      1, 0, 0, 0,
      R"({"hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 256, "sliding_window": 1024, "sliding_window_pattern": 6,
          "rope_local_base_freq": 10000, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}})"},
+    {"gemma-4-e2b", "gemma4_text", kGemma4, 1536, 35, 8, 1, 256,  6144, 262144, true,       0,  0, 1e-6, 131072,      2,      1, 0, 0, 0, kGemma4Small},
+    {"gemma-4-31b", "gemma4_text", kGemma4, 5376, 60, 32, 16, 256, 21504, 262144, true,     0,  0, 1e-6, 262144,      2,      1, 0, 0, 0,
+     R"({"attention_k_eq_v": true, "final_logit_softcapping": 30.0, "global_head_dim": 512, "hidden_activation": "gelu_pytorch_tanh",
+         "hidden_size_per_layer_input": 0, "num_global_key_value_heads": 4, "sliding_window": 1024})"},
     {"smollm2-135m", "llama", kLlama,      576, 30,  9, 3,  64,  1536,  49152, true,   100000,  0, 1e-5,   8192,      0,      0},
     {"tinyllama-1.1b", "llama", kLlama,   2048, 22, 32, 4,  64,  5632,  32000, false,   10000,  0, 1e-5,   2048,      1,      2},
 };
@@ -128,7 +137,7 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
   config["num_hidden_layers"] = layers;
   config["num_key_value_heads"] = a.kvHeads;
   config["rms_norm_eps"] = a.normEps;
-  config["rope_theta"] = a.ropeTheta;
+  if (a.ropeTheta > 0) config["rope_theta"] = a.ropeTheta;
   if (a.ropeFactor > 0)
     config["rope_scaling"] = {{"factor", a.ropeFactor},
                               {"high_freq_factor", 4.0},
@@ -140,6 +149,12 @@ nlohmann::ordered_json configOf(const Architecture& a, std::uint64_t layers, DTy
   config["use_cache"] = true;
   config["vocab_size"] = a.vocabulary;
   config.update(nlohmann::ordered_json::parse(a.more));
+  if (const auto types = config.find("layer_types"); types != config.end()) {  // what repeats
+    const auto period = *types;
+    types->clear();
+    for (std::uint64_t i = 0; i < layers; ++i) types->push_back(period[i % period.size()]);
+  }
+  if (layers < a.layers) config.erase("num_kv_shared_layers");  // of a model cut short, each has its own
   return config;
 }
 

@@ -15,8 +15,8 @@ struct Architecture {
   const char* modelType;  ///< transformers' "model_type"
   const char* className;
   std::uint64_t hidden, layers, heads, kvHeads, headDim, intermediate, vocabulary;
-  bool tied;  ///< no lm_head of its own
-  double ropeTheta;
+  bool tied;          ///< no lm_head of its own
+  double ropeTheta;   ///< 0: as its family's configuration has it
   double ropeFactor;  ///< Llama-3 scaling over 8,192 positions; 0: none
   double normEps;
   std::uint64_t positions;

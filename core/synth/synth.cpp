@@ -100,7 +100,8 @@ std::vector<std::byte> makePiece(const SynthRequest& request, const TensorSpec& 
   const bool norm = tensor.name.find("norm") != std::string::npos;
   const auto spread = static_cast<float>(norm ? kNormSpread : request.std);
   const bool added = !tensor.name.ends_with(rowOf(WeightRole::RecurrentNorm).name);  // to 1, where the others are
-  const float centre = norm ? (added ? normCentre : 1.0F) : 0.0F;
+  const bool factor = tensor.name.ends_with(rowOf(WeightRole::LayerScale).name);
+  const float centre = norm ? (added ? normCentre : 1.0F) : factor ? 1.0F : 0.0F;
   for (float& value : values) value = centre + spread * value;
   std::vector<std::byte> bytes(piece.count * bytesOf(tensor.dtype));
   fromFloat(tensor.dtype, values, bytes);

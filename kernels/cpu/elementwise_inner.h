@@ -41,7 +41,7 @@ void rmsNormRow(const RmsNormArgs& args, std::uint32_t row, Isa isa) {
   for (std::size_t begin = 0; begin < args.columns; begin += kPart) {
     const std::size_t part = std::min(kPart, args.columns - begin);
     const auto* bytes = static_cast<const std::byte*>(args.weight) + begin * bytesOf(args.weightType);
-    quantizeOps(isa).toFloat(args.weightType, bytes, part, weight);
+    args.weight ? quantizeOps(isa).toFloat(args.weightType, bytes, part, weight) : void(std::fill_n(weight, part, 1.0f));
     if (args.addOne)
       for (std::size_t i = 0; i < part; ++i) weight[i] += 1.0f;
     byLanes(part, [&](std::size_t i, std::size_t n) {

@@ -10,7 +10,7 @@ namespace deltascope::kernels {
 /// rmsNorm, rope, storeKv and attention do one after another.
 struct AttendArgs {
   float* q = nullptr;               ///< [tokens, heads, headDim], as the product gave it; changed
-  float* k = nullptr;               ///< [tokens, kvHeads, headDim]; changed
+  float* k = nullptr;               ///< [tokens, kvHeads, headDim]; changed. Null: the cache has them. A GPU: not null
   const float* v = nullptr;         ///< [tokens, kvHeads, headDim]
   const void* queryNorm = nullptr;  ///< [headDim] of `normType`, or null
   const void* keyNorm = nullptr;

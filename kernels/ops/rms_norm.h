@@ -10,7 +10,7 @@ namespace deltascope::kernels {
 struct RmsNormArgs {
   const float* x = nullptr;      ///< [rows, columns]
   float* y = nullptr;            ///< [rows, columns]; may be x
-  const void* weight = nullptr;  ///< [columns]
+  const void* weight = nullptr;  ///< [columns]; null: ones. A GPU: not null
   ElementType weightType = ElementType::BF16;
   std::uint32_t rows = 0, columns = 0;
   float epsilon = 1e-5f;

@@ -24,7 +24,8 @@ kernels::Matrix emptyMatrix(const TensorOrigin& origin) {
 }
 
 bool isLookedUp(const TensorOrigin& origin, const Variant& variant) {
-  return origin.spec.role == WeightRole::Embedding && !variant.config.tiedEmbeddings;
+  return origin.spec.role == WeightRole::LayerEmbedding ||
+         (origin.spec.role == WeightRole::Embedding && !variant.config.tiedEmbeddings);
 }
 
 }  // namespace deltascope

@@ -107,12 +107,29 @@ void TestLayers::haveTheirOwnCache() {
 
 void TestLayers::areFoundByNameInEveryModel_data() {
   QTest::addColumn<QString>("kind");
-  for (const auto& [part, kind] :
-       {std::pair("q_proj", "q"), std::pair("wq", "q"), std::pair("value", "v"), std::pair("out_proj", "o"),
-        std::pair("w1", "gate"), std::pair("w3", "up"), std::pair("w2", "down"), std::pair("wte", "embed"),
-        std::pair("embed_in", "embed"), std::pair("embed_out", "head"), std::pair("lm_head", "head"),
-        std::pair("q_norm", "norm"), std::pair("ln_f", "norm"), std::pair("post_feedforward_layernorm", "norm"),
-        std::pair("c_attn", ""), std::pair("q_proj2", "")})
+  for (const auto& [part, kind] : {std::pair("q_proj", "q"),
+                                   std::pair("wq", "q"),
+                                   std::pair("value", "v"),
+                                   std::pair("out_proj", "o"),
+                                   std::pair("w1", "gate"),
+                                   std::pair("w3", "up"),
+                                   std::pair("w2", "down"),
+                                   std::pair("wte", "embed"),
+                                   std::pair("embed_in", "embed"),
+                                   std::pair("embed_out", "head"),
+                                   std::pair("lm_head", "head"),
+                                   std::pair("q_norm", "norm"),
+                                   std::pair("ln_f", "norm"),
+                                   std::pair("post_feedforward_layernorm", "norm"),
+                                   std::pair("in_proj_qkv", "qkv"),
+                                   std::pair("in_proj_z", "z"),
+                                   std::pair("conv1d", "conv"),
+                                   std::pair("A_log", "A_log"),
+                                   std::pair("dt_bias", "dt_bias"),
+                                   std::pair("layer_scalar", "scale"),
+                                   std::pair("per_layer_input_gate", "input gate"),
+                                   std::pair("c_attn", ""),
+                                   std::pair("q_proj2", "")})
     QTest::newRow(part) << QString(kind);
 }
 

@@ -18,7 +18,7 @@ const std::filesystem::path kData = std::filesystem::path(DELTASCOPE_TEST_DATA) 
 /// Of all scripts that make some.
 nlohmann::json cases(const char* list) {
   nlohmann::json rows = nlohmann::json::array();
-  for (const std::string stem : {"", "recurrent_", "expert_"}) {
+  for (const std::string stem : {"", "recurrent_", "expert_", "gemma4_"}) {
     const auto text = readTextFile(kData / (stem + "cases.json"));
     if (!text) return {};
     for (auto& row : nlohmann::json::parse(*text).value(list, nlohmann::json::array())) {
@@ -197,6 +197,8 @@ void TestFamilies::saysWhatGpusLack_data() {
   QTest::newRow("qwen3_5") << "recurrent layers";
   QTest::newRow("qwen2-moe") << "shared experts";
   QTest::newRow("gpt-oss") << "attention sinks";
+  QTest::newRow("gemma4") << "norms of values";
+  QTest::newRow("gemma4-dense") << "norms of values";
 }
 
 void TestFamilies::saysWhatGpusLack() {
@@ -213,6 +215,7 @@ void TestFamilies::runsTheTextOfAModelThatSees_data() {
   QTest::addColumn<QStringList>("parts");
   for (const char* model : {"gemma3-vision", "mistral3-vision"})
     QTest::newRow(model) << QStringList{"multi_modal_projector", "vision_tower"};
+  QTest::newRow("gemma4-vision") << QStringList{"vision_tower"};
   QTest::newRow("qwen3_5-vision") << QStringList{"model.visual.", "mtp."};
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/file.h"
 #include "core/pack/pack.h"
+#include "core/rebuild/unpack.h"
 #include "core/runtime/runtime.h"
 
 using namespace deltascope;
@@ -71,6 +72,7 @@ class TestRecurrent : public QObject {
   void goesOnAfterACancelledAnswer();
   void fillsTheContextInsideADraft();
   void plansOneStateForAnyContext();
+  void packsAndUnpacksAllItsTensors();
   void saysWhatIsWrong_data();
   void saysWhatIsWrong();
   void missesNoWeightSilently_data();
@@ -220,6 +222,25 @@ void TestRecurrent::plansOneStateForAnyContext() {
   QVERIFY2(session, problemOf(session));
   QVERIFY((*session)->generate(asking(numbers(300), 40), {}));
   QVERIFY((*session)->model()->memory().peak <= large->expectedPeak);
+}
+
+/// Convolutions of three dimensions, vectors without a name of their own, heads that propose tokens, what sees: all of them.
+void TestRecurrent::packsAndUnpacksAllItsTensors() {
+  const QTemporaryDir folder;
+  const fs::path at = folder.path().toStdString(), final = kData / "qwen3_5-vision";
+  PackRequest request;
+  request.final = final;
+  request.quantize = QuantFormat::Nf4;
+  request.scope = PackScope::All;
+  request.out = at / "packed";
+  const auto packed = pack(request, {});
+  QVERIFY2(packed, problemOf(packed));
+  UnpackRequest back;
+  back.path = at / "packed";
+  back.out = at / "back";
+  const auto unpacked = unpack(back, {});
+  QVERIFY2(unpacked, problemOf(unpacked));
+  QCOMPARE(*readTextFile(at / "back" / "model.safetensors"), *readTextFile(final / "model.safetensors"));
 }
 
 void TestRecurrent::saysWhatIsWrong_data() {

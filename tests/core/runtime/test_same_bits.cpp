@@ -36,7 +36,10 @@ constexpr const char* kModels[] = {"qwen3-moe",
                                    "gpt-oss",
                                    "gpt-oss-odd",
                                    "qwen3_5-moe",
-                                   "qwen3_5-moe-vision"};
+                                   "qwen3_5-moe-vision",
+                                   "gemma4",
+                                   "gemma4-dense",
+                                   "gemma4-shares-all"};
 
 /// With what stands in it twice, for drafts from the text.
 std::vector<TokenId> longPrompt() {

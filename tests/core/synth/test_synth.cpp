@@ -79,6 +79,10 @@ void TestSynth::shapesMakeTheirModels_data() {
   QTest::newRow("qwen3.5-35b-a3b") << quint64{34'660'610'688};  // the text part, without the heads that propose tokens
   QTest::newRow("qwen1.5-moe-a2.7b") << quint64{14'315'784'192};
   QTest::newRow("gpt-oss-20b") << quint64{20'914'757'184};
+  QTest::newRow("qwen3.5-4b") << quint64{4'205'751'296};  // of the text; the head that proposes tokens is not made
+  QTest::newRow("qwen3.5-9b") << quint64{8'953'803'264};
+  QTest::newRow("gemma-4-e2b") << quint64{4'628'569'379};
+  QTest::newRow("gemma-4-31b") << quint64{30'697'345'340};
   QTest::newRow("mixtral-8x7b") << quint64{46'702'792'704};
   QTest::newRow("gemma-2-2b") << quint64{2'614'341'888};
   QTest::newRow("gemma-2-9b") << quint64{9'241'705'984};

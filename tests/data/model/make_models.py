@@ -211,16 +211,21 @@ def randomize(model, seed, stored):
         if name.endswith(".bias"):
             values = 0.4 * noise
         elif gemma and name.endswith(".norm.weight"):
-            values = noise - 1  # or an embedding, which is scaled up, would be nearest to itself
+            values = noise - (0 if "gemma4" in type else 1)  # or an embedding, which is scaled up, would be nearest to itself
         elif "norm" in name:
-            added = gemma or "qwen3_5" in type and "linear_attn" not in name  # 1, to it
+            added = gemma and "gemma4" not in type or "qwen3_5" in type and "linear_attn" not in name  # 1, to it
             values = (0 if added else 1) + 0.3 * noise
+            if "gemma4" in type and ("q_norm" in name or "k_norm" in name):
+                values *= 2 / weight.shape[-1] ** 0.25  # scores are not divided by √head_dim there
         elif "embed_tokens" in name:
             values = 0.5 * noise
         else:
             gain = 1.4 if "q_proj" in name or "k_proj" in name else 2.0
             values = gain * noise / weight.shape[-1] ** 0.5
         weight.data = values.to(stored).to(weight.dtype)
+    for name, factor in sorted(model.named_buffers()):
+        if name.endswith("layer_scalar"):
+            factor.data = (0.6 + 0.8 * torch.rand(factor.shape, generator=generator)).to(stored).to(factor.dtype)
 
 
 def loaded(folder, changes=None):
