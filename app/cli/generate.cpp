@@ -24,15 +24,13 @@ struct Options {
   std::uint32_t draftTokens = 0;
 };
 
-Json toJson(const MemoryPlan& plan) {
-  Json tensors = Json::array();
-  for (const auto& t : plan.tensors)
-    tensors.push_back({{"name", t.name},
-                       {"placement", nameOf(t.placement)},
-                       {"resident_bytes", t.residentBytes},
-                       {"final_bytes", t.finalBytes},
-                       {"base_bytes", t.baseBytes},
-                       {"delta_bytes", t.deltaBytes}});
+/// Of each device, or of the only one.
+std::vector<MemoryPlan> devicesOf(const MemoryPlan& plan) {
+  return plan.devices.empty() ? std::vector<MemoryPlan>{plan} : plan.devices;
+}
+
+/// All but the tensors.
+Json sumsOf(const MemoryPlan& plan) {
   return {{"device", plan.device},
           {"budget_bytes", plan.budget},
           {"budget_given", plan.budgetGiven},
@@ -46,8 +44,36 @@ Json toJson(const MemoryPlan& plan) {
           {"scratch_bytes", plan.scratchBytes},
           {"stream_bytes", plan.streamBytes},
           {"context", plan.context},
-          {"prefill_tokens", plan.prefillTokens},
-          {"tensors", std::move(tensors)}};
+          {"prefill_tokens", plan.prefillTokens}};
+}
+
+Json toJson(const MemoryPlan& plan) {
+  Json json = sumsOf(plan), devices = Json::array(), tensors = Json::array();
+  for (const MemoryPlan& one : devicesOf(plan)) {
+    for (const auto& t : one.tensors)
+      tensors.push_back({{"name", t.name},
+                         {"device_index", devices.size()},
+                         {"placement", nameOf(t.placement)},
+                         {"resident_bytes", t.residentBytes},
+                         {"final_bytes", t.finalBytes},
+                         {"base_bytes", t.baseBytes},
+                         {"delta_bytes", t.deltaBytes}});
+    devices.push_back(sumsOf(one));
+    devices.back()["layers"] = one.layers;
+  }
+  json.update({{"devices", std::move(devices)}, {"tensors", std::move(tensors)}});
+  return json;
+}
+
+Json deviceUse(const MemoryPlan& plan, const Generation& g) {
+  Json list = Json::array();
+  for (const MemoryPlan& one : devicesOf(plan))
+    list.push_back({{"device", one.device},
+                    {"layers", one.layers},
+                    {"budget_bytes", one.budget},
+                    {"expected_peak_bytes", one.expectedPeak},
+                    {"peak_memory_bytes", g.devicePeaks.at(list.size())}});
+  return list;
 }
 
 Json toJson(const Generation& g, const Model& model) {
@@ -72,6 +98,7 @@ Json toJson(const Generation& g, const Model& model) {
           {"placements", std::move(placements)},
           {"context", plan.context},
           {"device", plan.device},
+          {"devices", deviceUse(plan, g)},
           {"companions", companionsJson(model.companions())},
           {"stop_reason", nameOf(g.stopReason)},
           {"drafted", g.drafted},

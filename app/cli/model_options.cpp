@@ -7,6 +7,7 @@
 
 #include "core/base/units.h"
 #include "core/output/output_file.h"
+#include "core/runtime/device_list.h"
 
 namespace deltascope::cli {
 namespace {
@@ -18,8 +19,17 @@ std::string checkSize(const std::string& text) {
 
 }  // namespace
 
+std::string checkDevices(std::string& devices) {
+  const auto names = parseDevices(devices);
+  if (!names) return names.error().message + "; " + names.error().hint;
+  devices = fmt::format("{}", fmt::join(*names, ","));
+  return {};
+}
+
 std::string checkDevice(std::string& device) {
   if (device == "cpu") return {};
+  if (const auto names = parseDevices(device); names && (names->size() > 1 || device == kAllGpus))
+    return device + " names several devices; this command uses one, cpu or cuda:N";
   if (device == "cuda") device = "cuda:0";
   unsigned index = 0;
   const char* end = device.data() + device.size();
@@ -50,11 +60,13 @@ void addModelFiles(CLI::App& command, ModelOptions& o) {
       ->type_name("FILE")
       ->allow_extra_args(false);
   command.add_flag("--base-only", o.baseOnly, "the base as it is, without its payload");
-  command.add_option("--device", o.device, "where to run: cpu or cuda:N")
+  command.add_option("--device", o.device, "where to run: cpu or cuda:N; several with commas, or cuda:all, share the model")
       ->type_name("DEVICE")
-      ->check(CLI::Validator(checkDevice, "cpu|cuda:N"))
+      ->check(CLI::Validator(checkDevices, kDevices))
       ->capture_default_str();
-  command.add_option("--memory-budget", o.budget, "memory for weights, cache and scratch together; without it: what is free")
+  command
+      .add_option("--memory-budget", o.budget,
+                  "memory for weights, cache and scratch together, of all devices in equal shares; without it: what is free")
       ->type_name("SIZE")
       ->check(checkSize);
 }

@@ -24,8 +24,11 @@ void addModelOptions(CLI::App& command, ModelOptions& options);
 /// Says on standard error whose configuration and tokenizer a payload that carries none is run with; nothing with --quiet.
 void noteBorrowed(const Model& model, const CommonOptions& common);
 [[nodiscard]] Json companionsJson(const ModelCompanions& companions);
-/// "cpu", "cuda" or "cuda:N"; else a message.
+/// "cpu", "cuda" or "cuda:N"; else a message. For commands that use one device.
 [[nodiscard]] std::string checkDevice(std::string& device);
+/// The same for commands that run a model, which several devices can share: "cpu,cpu", "cuda:0,cuda:1", "cuda:all".
+[[nodiscard]] std::string checkDevices(std::string& devices);
+inline constexpr const char* kDevices = "cpu|cuda:N|cuda:all, or several with commas";
 /// Token ids "1,2,3"; refused with a usage message.
 [[nodiscard]] std::vector<TokenId> parseIds(const std::string& text);
 

@@ -87,9 +87,11 @@ Result<SelfTestResult> runForks(const Options& o, const JobContext& job) {
 void addSelftest(CLI::App& app, Invocation& invocation) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("selftest", "prove that a device computes what it should");
-  command->add_option("--device", options->all.device, "what to test: cpu or cuda:N")
+  command
+      ->add_option("--device", options->all.device,
+                   "what to test: cpu or cuda:N; several with commas, or cuda:all, also together")
       ->type_name("DEVICE")
-      ->check(CLI::Validator(checkDevice, "cpu|cuda:N"))
+      ->check(CLI::Validator(checkDevices, kDevices))
       ->capture_default_str();
   CLI::Option* protocol = command
                               ->add_option("--protocol", options->protocol,

@@ -76,6 +76,7 @@ struct GenerationFigures {
   std::optional<bool> matchesResident;              ///< the same logits as with all weights resident; empty: not run
   std::uint64_t bytesPerToken = 0;                  ///< of weights, as stored where they are
   std::uint64_t expectedPeakBytes = 0;              ///< as planned
+  std::vector<std::uint64_t> devicePeaks;           ///< of several devices, of the row's peak what each had; else empty
   std::map<std::string, std::uint64_t> placements;  ///< tensors by placement
   std::optional<DraftFigures> drafts;               ///< empty: an old record
 };

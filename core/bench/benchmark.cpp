@@ -6,6 +6,7 @@
 #include "core/base/units.h"
 #include "core/bench/generation_bench.h"
 #include "core/bench/tensor_bench.h"
+#include "core/runtime/device_list.h"
 
 namespace deltascope {
 namespace {
@@ -27,6 +28,10 @@ Result<void> check(const BenchmarkRequest& request) {
   if (request.tensors.empty() && request.generate == 0)
     return invalid("nothing to measure was chosen", "name tensors, a preset, or tokens to generate");
   if (request.repeat == 0) return invalid("no repetition measures nothing", "ask for one at least");
+  DELTASCOPE_ASSIGN(const auto devices, parseDevices(request.model.device));
+  if (!request.tensors.empty() && (devices.size() > 1 || devices.front() == kAllGpus))
+    return invalid("tensors are measured on one device, not on " + request.model.device,
+                   "name one, or measure generation alone");
   if (request.batch == 0) return invalid("a product needs one row of input at least", "ask for a batch of 1");
   if (request.draft != DraftSource::Off && request.generate == 0)
     return invalid("drafts are of a generation, and nothing is generated", "say how many tokens to generate");
@@ -103,8 +108,9 @@ class Bench {
     if (!m_request.tensors.empty()) {
       DELTASCOPE_ASSIGN(m_chosen, chooseTensors(*m_variant, m_request.tensors, m_run.skipped));
     }
+    DELTASCOPE_ASSIGN(const auto devices, findDevices(m_request.model.device));
     kernels::BackendOptions options;
-    options.device = m_request.model.device;
+    options.device = devices.front();  // others are as it is
     options.threads = m_threads;
     DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
     m_host = std::make_shared<Host>(std::move(backend));
@@ -117,6 +123,7 @@ class Bench {
     m_run.modelFingerprint = fingerprintOf(*m_variant);
     m_run.machine = machineFacts();
     m_run.device = deviceFacts(m_host->backend());
+    if (devices.size() > 1) m_run.device.id = m_request.model.device;
     m_run.version = DELTASCOPE_VERSION;
     m_run.commit = buildCommit();
     m_run.settings = settingsOf(m_request, m_threads);

@@ -213,6 +213,7 @@ class GenerationBench {
       figures.ids = std::move(result.ids);
       figures.text = std::move(result.text);
       figures.stopReason = nameOf(result.stopReason);
+      if (result.devicePeaks.size() > 1) figures.devicePeaks = std::move(result.devicePeaks);
     }
     figures.drafts = std::move(drafts);
     return {};
@@ -230,7 +231,7 @@ class GenerationBench {
     row.residentMs = m_residentMs;
     row.bitExact = figures.reproducible;
     if (!figures.reproducible) row.problem = "repetitions gave different logits";
-    if (figures.matchesResident == false && (row.device == "cpu" || row.mode == "base")) {
+    if (figures.matchesResident == false && (row.device.starts_with("cpu") || row.mode == "base")) {
       row.bitExact = false;
       if (row.problem.empty()) row.problem = "the logits are not those of the resident weights";
     }

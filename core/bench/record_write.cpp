@@ -64,6 +64,7 @@ Json generationJson(const GenerationFigures& g) {
             {"bytes_per_token", g.bytesPerToken},
             {"expected_peak_bytes", g.expectedPeakBytes},
             {"placements", g.placements}};
+  if (!g.devicePeaks.empty()) json["device_peaks_bytes"] = g.devicePeaks;
   addSpread(json, "tokens_per_second", g.tokensPerSecond, "");
   addSpread(json, "time_to_first_token", g.timeToFirstTokenMs, "_ms");
   if (g.drafts) addDrafts(json, *g.drafts);

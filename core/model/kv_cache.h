@@ -13,8 +13,9 @@
 
 namespace deltascope {
 
-/// Memory for `capacity` positions of every layer with attention, in one buffer: for each layer keys, then values, each
-/// [kvHeads, capacity, headDim] of that layer; and, in models that have recurrent layers, their state. Not thread-safe.
+/// Memory for `capacity` positions of every layer with attention, in one buffer of each device: for each layer keys, then
+/// values, each [kvHeads, capacity, headDim] of that layer; and, in models that have recurrent layers, their state. Not
+/// thread-safe.
 class KvCache {
  public:
   /// Of the keys and values; RecurrentState::bytesFor comes besides.
@@ -22,8 +23,13 @@ class KvCache {
   /// Passes judge at most `mostDrafts` drafts.
   [[nodiscard]] static Result<KvCache> create(kernels::Backend& backend, const ModelConfig& config, std::uint32_t capacity,
                                               kernels::ElementType type, std::uint32_t mostDrafts = 0);
+  /// Takes over the cache of the layers that another device has, with the same capacity and nothing in it.
+  void append(KvCache further);
 
-  [[nodiscard]] const kernels::KvLayer& layer(std::uint32_t index) const { return m_layers[index]; }
+  /// `index` counts the layers of the device, `device` the caches appended.
+  [[nodiscard]] const kernels::KvLayer& layer(std::uint32_t index, std::size_t device = 0) const {
+    return m_devices[device].layers[index];
+  }
   [[nodiscard]] std::uint32_t capacity() const { return m_capacity; }
   [[nodiscard]] std::uint32_t length() const { return m_length; }  ///< positions filled
   [[nodiscard]] std::uint32_t number() const { return m_number; }  ///< unlike any other cache's
@@ -34,16 +40,23 @@ class KvCache {
   void setLength(std::uint32_t length);
   /// A length that is likely to be gone back to, before the passes that come to it.
   void expectReturn(std::uint32_t length);
-  [[nodiscard]] RecurrentState* recurrent() { return m_recurrent ? &*m_recurrent : nullptr; }  ///< null: no such layers
+  /// Of a device; null: it has no such layers.
+  [[nodiscard]] RecurrentState* recurrent(std::size_t device = 0) {
+    auto& state = m_devices[device].recurrent;
+    return state ? &*state : nullptr;
+  }
   /// Tokens of the text that is read as one, those in the cache included; what follows is generated. Rotary angles may depend
   /// on it (RopeAngles), so it is set before the first token is read, and only what was read under the same angles is kept.
   void setPromptLength(std::uint32_t length) { m_promptLength = length; }
   [[nodiscard]] std::uint32_t promptLength() const { return m_promptLength; }
 
  private:
-  kernels::Buffer m_memory;
-  std::vector<kernels::KvLayer> m_layers;
-  std::optional<RecurrentState> m_recurrent;
+  struct Device {
+    kernels::Buffer memory;
+    std::vector<kernels::KvLayer> layers;
+    std::optional<RecurrentState> recurrent;
+  };
+  std::vector<Device> m_devices;
   std::uint32_t m_capacity = 0, m_length = 0, m_promptLength = 0, m_number = 0;
 };
 

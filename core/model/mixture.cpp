@@ -43,7 +43,8 @@ Result<void> Mixture::run(const Pass& pass) {
   m_backend.copyOut(m_scores.data(), router, m_scores.size() * sizeof(float));
   auto routing = Routing::of(m_scores, block);
   if (!routing)
-    return fail(routing.error().code, weightName(Role::Router, pass.index, {}, m_config.names) + ": " + routing.error().message,
+    return fail(routing.error().code,
+                weightName(Role::Router, pass.number, {}, m_config.names) + ": " + routing.error().message,
                 routing.error().hint);
   for (std::uint32_t i = 0; i < block.experts; ++i) {
     if (routing->tokensOf(i).empty()) continue;

@@ -31,7 +31,9 @@ class Mixture {
   struct Pass {
     Weights& from;
     const LayerWeights& layer;
-    std::uint32_t index, tokens;
+    std::uint32_t index;   ///< of the layer in the config
+    std::uint32_t number;  ///< and in the whole model
+    std::uint32_t tokens;
     std::byte* memory;
     bool draft;
     const std::stop_token& stop;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <tuple>
+#include <utility>
 
 #include "core/base/failure.h"
 #include "core/model/transformer_state.h"
@@ -84,7 +85,7 @@ Result<void> Transformer::State::attend(const LayerWeights& layer, std::uint32_t
     args.cosine = at(layout.cosine) + anglesBefore(attention.rope, tokens);
     args.sine = at(layout.sine) + anglesBefore(attention.rope, tokens);
   }
-  args.cache = cache.layer(index);
+  args.cache = cache.layer(index, device);
   args.out = normed;
   args.next = &layer.of(Role::Output);
   args.tokens = tokens;
@@ -165,7 +166,7 @@ Result<void> Transformer::State::feedForward(const LayerWeights& layer, std::uin
 Result<void> Transformer::State::mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                                             const std::stop_token& stop) {
   backend.rmsNorm(normOf(at(layout.hidden), at(layout.normed), layer.vector(Role::PostNorm), tokens));
-  return mixture.run({from, layer, index, tokens, memory.as<std::byte>(), drafting, stop});
+  return mixture.run({from, layer, index, numbers[index], tokens, memory.as<std::byte>(), drafting, stop});
 }
 
 /// Logits after the last `rows` tokens.
@@ -181,15 +182,16 @@ Result<void> Transformer::State::readOut(Weights& from, std::uint32_t tokens, st
   return {};
 }
 
-/// From the embedded tokens to the logits. A token at a time is the same again and again, so a device may record it.
-Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, KvCache& cache, std::uint32_t logitRows,
+/// From the embedded tokens, or what the layers before gave, to what these give, or the logits. A token at a time is the same
+/// again and again, so a device may record it, where it has all its layers in one stretch.
+Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, KvCache& cache, Layers layers,
                                      const std::stop_token& stop) {
   kernels::PassArgs pass{tokens, cache.length(), 0};
-  if (tokens == 1 && logitRows == 1 && from.repeatable() && !hasExperts)
+  if (tokens == 1 && (layers.logitRows == 1 || !layers.last) && stretches == 1 && from.repeatable() && !hasExperts)
     pass.key = (drafting ? draftNumber : number) << 32 | cache.number();
   DELTASCOPE_ASSIGN(const bool done, fromBackend(backend.beginPass(pass)));
   if (done) return {};
-  for (std::uint32_t i = 0; i < config.layerCount(); ++i) {
+  for (std::uint32_t i = layers.first; i < layers.end; ++i) {
     if (stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_ASSIGN(const LayerWeights* layer, from.layer(i));
     const bool recurrent = config.layers[i].isRecurrent();
@@ -200,11 +202,26 @@ Result<void> Transformer::State::run(Weights& from, std::uint32_t tokens, KvCach
     if (config.layerInputs > 0) DELTASCOPE_TRY(addInputs(*layer, i, tokens));
     if (config.layers[i].scaled) DELTASCOPE_TRY(scaleLayer(*layer, tokens));
   }
-  if (logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, logitRows));
+  if (layers.last && layers.logitRows > 0) DELTASCOPE_TRY(readOut(from, tokens, layers.logitRows));
   return fromBackend(backend.endPass());
 }
 
-Transformer::Transformer(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Transformer::Transformer(std::vector<std::unique_ptr<State>> devices) : m_devices(std::move(devices)) {
+  std::vector<std::pair<std::uint32_t, Stretch>> all;  // layer by layer
+  for (const auto& device : m_devices) {
+    m_weights.push_back(&device->weights);
+    for (std::uint32_t i = 0; i < device->numbers.size(); ++i) all.push_back({device->numbers[i], {device.get(), i, i + 1}});
+  }
+  std::ranges::sort(all, {}, [](const auto& layer) { return layer.first; });
+  for (const auto& [number, layer] : all) {
+    if (!m_stretches.empty() && m_stretches.back().device == layer.device) {
+      m_stretches.back().end = layer.end;
+    } else {
+      m_stretches.push_back(layer);
+      ++layer.device->stretches;
+    }
+  }
+}
 Transformer::Transformer(Transformer&&) noexcept = default;
 Transformer& Transformer::operator=(Transformer&&) noexcept = default;
 Transformer::~Transformer() = default;
@@ -213,56 +230,99 @@ std::uint64_t Transformer::activationBytes(const ModelConfig& config, std::uint3
   return ActivationLayout(config, mostTokens, mostLogits).bytes;
 }
 
-Result<Transformer> Transformer::create(kernels::Backend& backend, const ModelConfig& config, Weights& weights,
-                                        std::uint32_t mostTokens, std::uint32_t mostLogits) {
-  auto state = std::make_unique<State>(backend, config, weights, std::max(1u, mostTokens), std::max(1u, mostLogits));
-  DELTASCOPE_ASSIGN(state->memory, fromBackend(backend.allocate(state->layout.bytes, "the activations")));
-  return Transformer(std::move(state));
+Result<Transformer> Transformer::create(std::span<const DeviceLayers> devices, std::uint32_t mostTokens,
+                                        std::uint32_t mostLogits) {
+  std::uint32_t layers = 0;
+  for (const auto& device : devices) layers += static_cast<std::uint32_t>(device.numbers.size());
+  std::vector<std::unique_ptr<State>> states;
+  for (const auto& device : devices) {
+    const bool readsOut = device.numbers.back() + 1 == layers;
+    auto state =
+        std::make_unique<State>(device, states.size(), std::max(1u, mostTokens), readsOut ? std::max(1u, mostLogits) : 0);
+    DELTASCOPE_ASSIGN(state->memory, fromBackend(state->backend.allocate(state->layout.bytes, "the activations")));
+    states.push_back(std::move(state));
+  }
+  return Transformer(std::move(states));
 }
 
-Result<void> Transformer::State::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                                         const std::stop_token& stop, Weights& from) {
+Result<void> Transformer::State::embed(Weights& from, std::span<const std::uint32_t> tokens) {
   const auto count = static_cast<std::uint32_t>(tokens.size());
-  if (tokens.empty() || tokens.size() > mostTokens)
-    return fail(ErrorCode::InvalidArgument,
-                std::to_string(tokens.size()) + " tokens in one pass; 1 to " + std::to_string(mostTokens) + " are possible");
-  if (tokens.size() > cache.capacity() - cache.length())
-    return fail(ErrorCode::InvalidArgument, "the context of " + std::to_string(cache.capacity()) + " tokens is full");
-  for (const auto token : tokens)
-    if (token >= config.vocabulary)
-      return fail(ErrorCode::InvalidArgument,
-                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(config.vocabulary));
-  const auto rows = static_cast<std::uint32_t>(logits.size() / config.vocabulary);
-  if (rows > std::min(mostLogits, count) || logits.size() != std::size_t{rows} * config.vocabulary)
-    return fail(ErrorCode::Internal, "room for " + std::to_string(logits.size()) + " logits");
-
-  drafting = &from != &weights;
   DELTASCOPE_ASSIGN(const kernels::Matrix embedding, from.embedding());
   DELTASCOPE_TRY(fromBackend(backend.gatherRows({embedding, tokens.data(), count, at(layout.hidden)})));
   if (!isOne(config.embeddingScale))
     DELTASCOPE_TRY(
         fromBackend(backend.scale({at(layout.hidden), std::uint64_t{count} * config.hidden, config.embeddingScale})));
-  if (config.layerInputs > 0) DELTASCOPE_TRY(prepareInputs(from, tokens));
-  setAngles(cache, count);
-  DELTASCOPE_TRY(run(from, count, cache, rows, stop));
-  if (rows > 0) backend.copyOut(logits.data(), at(layout.logits), logits.size_bytes());
-  DELTASCOPE_TRY(fromBackend(backend.synchronize()));
-  cache.setLength(cache.length() + count);
+  return config.layerInputs > 0 ? prepareInputs(from, tokens) : Result<void>();
+}
+
+Result<void> Transformer::check(std::span<const std::uint32_t> tokens, const KvCache& cache, std::size_t logits) const {
+  const State& last = *m_stretches.back().device;
+  const std::size_t vocabulary = last.config.vocabulary;
+  if (tokens.empty() || tokens.size() > last.mostTokens)
+    return fail(ErrorCode::InvalidArgument, std::to_string(tokens.size()) + " tokens in one pass; 1 to " +
+                                                std::to_string(last.mostTokens) + " are possible");
+  if (tokens.size() > cache.capacity() - cache.length())
+    return fail(ErrorCode::InvalidArgument, "the context of " + std::to_string(cache.capacity()) + " tokens is full");
+  for (const auto token : tokens)
+    if (token >= vocabulary)
+      return fail(ErrorCode::InvalidArgument,
+                  "token id " + std::to_string(token) + " is outside the vocabulary of " + std::to_string(vocabulary));
+  if (logits % vocabulary != 0 || logits / vocabulary > std::min<std::size_t>(last.mostLogits, tokens.size()))
+    return fail(ErrorCode::Internal, "room for " + std::to_string(logits) + " logits");
+  return {};
+}
+
+/// What one stretch gives is copied to the device of the next, through the host: a few KiB a token.
+Result<void> Transformer::runStretch(const Stretch& stretch, std::span<const std::uint32_t> tokens, KvCache& cache,
+                                     std::span<float> logits, const std::stop_token& stop, Weights& from) {
+  State& device = *stretch.device;
+  const auto count = static_cast<std::uint32_t>(tokens.size());
+  const auto rows = static_cast<std::uint32_t>(logits.size() / device.config.vocabulary);
+  const bool first = &stretch == &m_stretches.front(), last = &stretch == &m_stretches.back();
+  float* const hidden = device.at(device.layout.hidden);
+  m_handed.resize(std::size_t{count} * device.config.hidden);
+  const std::uint64_t bytes = m_handed.size() * sizeof(float);
+  device.drafting = &from != &device.weights;
+  if (first)
+    DELTASCOPE_TRY(device.embed(from, tokens));
+  else
+    device.backend.copyIn(hidden, m_handed.data(), bytes);
+  if (stretch.first == 0) device.setAngles(cache, count);
+  DELTASCOPE_TRY(device.run(from, count, cache, {stretch.first, stretch.end, last, rows}, stop));
+  if (!last)
+    device.backend.copyOut(m_handed.data(), hidden, bytes);
+  else if (rows > 0)
+    device.backend.copyOut(logits.data(), device.at(device.layout.logits), logits.size_bytes());
+  return fromBackend(device.backend.synchronize());
+}
+
+Result<void> Transformer::pass(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
+                               const std::stop_token& stop, std::span<Weights* const> weights) {
+  DELTASCOPE_TRY(check(tokens, cache, logits.size()));
+  for (const Stretch& stretch : m_stretches) {
+    auto done = runStretch(stretch, tokens, cache, logits, stop, *weights[stretch.device->device]);
+    if (done) continue;
+    Error error = std::move(done).error();
+    if (m_devices.size() > 1 && (error.code == ErrorCode::Io || error.code == ErrorCode::OutOfMemory))
+      error.message = stretch.device->backend.device().id + ": " + error.message;  // which of them
+    return tl::make_unexpected(std::move(error));
+  }
+  cache.setLength(cache.length() + static_cast<std::uint32_t>(tokens.size()));
   return {};
 }
 
 Result<void> Transformer::forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
                                   const std::stop_token& stop) {
-  return m_state->forward(tokens, cache, logits, stop, m_state->weights);
+  return pass(tokens, cache, logits, stop, m_weights);
 }
 
 Result<void> Transformer::draft(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                                const std::stop_token& stop, Weights& weights) {
-  return m_state->forward(tokens, cache, logits, stop, weights);
+                                const std::stop_token& stop, std::span<Weights* const> weights) {
+  return pass(tokens, cache, logits, stop, weights);
 }
 
 bool Transformer::sameAngles(std::uint32_t promptLength, std::uint32_t otherPromptLength) const {
-  return std::ranges::all_of(m_state->angles,
+  return std::ranges::all_of(m_devices.front()->angles,
                              [&](const RopeAngles& angles) { return angles.sameFor(promptLength, otherPromptLength); });
 }
 

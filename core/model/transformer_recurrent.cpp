@@ -11,7 +11,7 @@ Result<void> Transformer::State::recur(const LayerWeights& layer, std::uint32_t 
   using Role = WeightRole;
   const LayerConfig& of = config.layers[index];
   const RecurrentConfig& net = of.recurrent;
-  RecurrentState& state = *cache.recurrent();
+  RecurrentState& state = *cache.recurrent(device);
   const RecurrentState::Step step = state.begin(index, cache.length(), tokens, drafting);
   const std::uint64_t channels = net.channels(), heads = net.valueHeads, tail = (net.kernel - 1) * channels;
   float *x = at(layout.hidden), *normed = at(layout.normed), *rows = at(layout.rows), *gate = at(layout.gate);

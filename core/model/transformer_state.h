@@ -16,19 +16,24 @@ namespace deltascope {
 }
 
 struct Transformer::State {
-  State(kernels::Backend& b, const ModelConfig& c, Weights& w, std::uint32_t tokens, std::uint32_t logits)
-      : backend(b),
-        config(c),
-        weights(w),
+  State(const DeviceLayers& of, std::size_t place, std::uint32_t tokens, std::uint32_t logits)
+      : backend(*of.backend),
+        device(place),
+        numbers(of.numbers),
+        config(*of.config),
+        weights(*of.weights),
         mostTokens(tokens),
         mostLogits(logits),
-        layout(c, tokens, logits),
-        mixture(b, config, layout) {
-    for (const auto& rope : c.ropes) angles.emplace_back(rope);
-    hasExperts = c.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
+        layout(config, tokens, logits),
+        mixture(backend, config, layout) {
+    for (const auto& rope : config.ropes) angles.emplace_back(rope);
+    hasExperts = config.most([](const LayerConfig& l) { return l.feedForward.experts; }) > 0;
   }
 
   kernels::Backend& backend;
+  const std::size_t device;                             ///< its place among several
+  const std::vector<std::uint32_t> numbers;             ///< of its layers
+  std::size_t stretches = 0;                            ///< in which it has them
   const std::uint64_t number = nextTransformer();       ///< unlike any other's, dead ones included
   const std::uint64_t draftNumber = nextTransformer();  ///< the same, of passes that draft
   bool hasExperts = false;                              ///< what is done in a pass depends on its tokens
@@ -41,6 +46,13 @@ struct Transformer::State {
   Mixture mixture;
   std::vector<float> cosine, sine, zeros;
   kernels::Buffer memory;
+
+  /// Of its own, and what comes after them.
+  struct Layers {
+    std::uint32_t first, end;
+    bool last;                ///< no others follow, on any device
+    std::uint32_t logitRows;  ///< of the pass
+  };
 
   [[nodiscard]] kernels::MatmulArgs productOf(const kernels::Matrix& weight, const float* x, float* y, std::uint32_t tokens,
                                               VectorRef bias) const;
@@ -74,9 +86,8 @@ struct Transformer::State {
   Result<void> mixExperts(Weights& from, const LayerWeights& layer, std::uint32_t index, std::uint32_t tokens,
                           const std::stop_token& stop);
   Result<void> readOut(Weights& from, std::uint32_t tokens, std::uint32_t rows);
-  Result<void> run(Weights& from, std::uint32_t tokens, KvCache& cache, std::uint32_t logitRows, const std::stop_token& stop);
-  Result<void> forward(std::span<const std::uint32_t> tokens, KvCache& cache, std::span<float> logits,
-                       const std::stop_token& stop, Weights& from);
+  Result<void> run(Weights& from, std::uint32_t tokens, KvCache& cache, Layers layers, const std::stop_token& stop);
+  Result<void> embed(Weights& from, std::span<const std::uint32_t> tokens);
 };
 
 }  // namespace deltascope

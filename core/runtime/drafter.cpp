@@ -15,12 +15,12 @@ constexpr std::size_t kLeastMatch = 3;  // shorter ones are mostly chance
 
 }  // namespace
 
-Drafter::Drafter(const DraftRequest& request, Transformer& transformer, Weights* base, std::uint32_t vocabulary)
-    : m_request(request), m_transformer(transformer), m_base(base), m_logits(base ? vocabulary : 0) {}
+Drafter::Drafter(const DraftRequest& request, Transformer& transformer, std::vector<Weights*> base, std::uint32_t vocabulary)
+    : m_request(request), m_transformer(transformer), m_base(std::move(base)), m_logits(m_base.empty() ? 0 : vocabulary) {}
 
 /// How many drafts, and from where, when `matched` tokens were found in the text.
 std::uint32_t Drafter::wanted(std::size_t matched, std::uint32_t most, bool& lookup) {
-  const bool mayLookUp = matched > 0, mayAsk = m_base && m_request.source != DraftSource::Lookup;
+  const bool mayLookUp = matched > 0, mayAsk = !m_base.empty() && m_request.source != DraftSource::Lookup;
   lookup = mayLookUp;
   if (!mayLookUp && !mayAsk) return 0;
   if (m_request.tokens > 0) return std::min(m_request.tokens, most);
@@ -59,7 +59,7 @@ Result<void> Drafter::draftWithBase(std::span<const TokenId> seen, std::size_t p
   std::vector<TokenId> text(seen.begin(), seen.end());
   Result<void> done;
   while (drafts.size() < count) {
-    done = m_transformer.draft(std::span(text).last(1), cache, m_logits, stop, *m_base);
+    done = m_transformer.draft(std::span(text).last(1), cache, m_logits, stop, m_base);
     if (!done) break;
     const std::size_t at = place + drafts.size();
     const TokenId drafted = sampler.sample(m_logits, text, at);

@@ -11,8 +11,8 @@ namespace deltascope {
 /// One answer's drafts. Threads: that of the answer.
 class Drafter {
  public:
-  /// All borrowed. `base` is null where the model has none in memory: then only look-up drafts.
-  Drafter(const DraftRequest& request, Transformer& transformer, Weights* base, std::uint32_t vocabulary);
+  /// All borrowed. `base`, of each device, is empty where the model has none in memory: then only look-up drafts.
+  Drafter(const DraftRequest& request, Transformer& transformer, std::vector<Weights*> base, std::uint32_t vocabulary);
   /// At most `most` tokens that may follow `seen`, the first of them number `place` of the answer. The base reads the last
   /// token of `seen` and its own drafts into `cache`, whose length is as before at the end: the exact pass writes over them.
   /// Cancelled when `stop` says so.
@@ -30,7 +30,7 @@ class Drafter {
 
   DraftRequest m_request;
   Transformer& m_transformer;
-  Weights* m_base;
+  std::vector<Weights*> m_base;
   std::vector<float> m_logits;
   PassCosts m_costs;
   DraftPace m_basePace, m_lookupPace;

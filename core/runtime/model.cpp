@@ -1,110 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "core/base/units.h"
-#include "core/model/kv_cache.h"
-#include "core/model/processor_only.h"
-#include "core/runtime/forms/forms.h"
+#include "core/base/meter.h"
 #include "core/runtime/model_state.h"
 
 namespace deltascope {
 namespace {
 
-constexpr std::uint32_t kUsualContext = 4096, kLeastContext = 512;
-/// Of the free memory, where no budget is given.
-constexpr double kFreeShare = 0.9;
-
-Result<std::uint64_t> freeMemory(const std::string& device) {
-  for (const auto& info : kernels::devices())
-    if (info.id == device) return static_cast<std::uint64_t>(static_cast<double>(info.memoryFreeBytes) * kFreeShare);
-  return fail(ErrorCode::NotFound, "there is no device " + printable(device), "see the list that devices prints");
-}
-
-std::vector<std::uint32_t> contextsOf(const LoadRequest& request, const ModelConfig& config) {
-  if (request.context) return {request.context};
-  std::vector<std::uint32_t> contexts{std::min(config.maxPositions, kUsualContext)};
-  while (contexts.back() / 2 >= kLeastContext) contexts.push_back(contexts.back() / 2);
-  return contexts;
-}
-
-std::vector<std::uint32_t> prefillsOf(const ModelConfig& config, double mostWork) {
-  const double halfLayer = config.hidden * config.most([](const LayerConfig& layer) {
-    const FeedForwardConfig& block = layer.feedForward;
-    return std::max({block.intermediate * 3.0 * std::max(1u, block.chosen),
-                     layer.attention.heads * 4.0 * layer.attention.headDim,
-                     3.0 * static_cast<double>(layer.recurrent.channels())});
-  });
-  std::vector<std::uint32_t> tokens;
-  for (std::uint32_t n = 512; n > 1; n /= 2)
-    if (n * halfLayer <= mostWork) tokens.push_back(n);
-  tokens.push_back(1);
-  return tokens;
-}
-
-/// Logits that a pass gives: after its first token and after each draft.
-std::uint32_t logitRows(std::uint32_t drafts, std::uint32_t passTokens) { return std::min(drafts + 1, passTokens); }
-
-Result<std::shared_ptr<Host>> openHost(const LoadRequest& request, std::uint64_t budget) {
-  kernels::BackendOptions options;
-  options.device = request.device;
-  options.threads = request.threads;
-  options.compute = request.compute;
-  options.memoryLimit = budget;
-  DELTASCOPE_ASSIGN(auto backend, fromBackend(kernels::openBackend(options)));
-  return std::make_shared<Host>(std::move(backend));
-}
-
-Result<MemoryPlan> planVariant(const LoadRequest& request, const Variant& variant, const Host& host, bool shared) {
-  const ModelConfig& config = variant.config;
-  if (request.context > config.maxPositions)
-    return fail(ErrorCode::InvalidArgument, "a context of " + formatCount(request.context) + " tokens is more than the " +
-                                                formatCount(config.maxPositions) + " that the model was made for");
-  const std::uint32_t headDim = config.most([](const LayerConfig& layer) { return layer.attention.headDim; });
-  if (const std::uint32_t most = host.backend().mostHeadDim(); headDim > most)
-    return fail(ErrorCode::Unsupported,
-                "the model's heads have " + formatCount(headDim) + " elements each; " + request.device +
-                    " has room for at most " + formatCount(most),
-                "use the device cpu");
-  if (const auto what = onlyOnProcessor(config); host.backend().gpu() && !what.empty())
-    return fail(ErrorCode::Unsupported,
-                config.family + " does not run on " + request.device + " yet, which lacks " + std::string(what),
-                "use the device cpu");
-  PlanRequest plan = planRequest(variant, host.backend(), shared ? &host : nullptr);
-  plan.device = request.device;
-  plan.budgetGiven = request.memoryBudget.has_value();
-  DELTASCOPE_ASSIGN(plan.budget,
-                    request.memoryBudget ? Result<std::uint64_t>(*request.memoryBudget) : freeMemory(request.device));
-  plan.staticThreshold = request.staticThreshold;
-  plan.placement = request.placement;
-  plan.threads = JobContext{{}, {}, request.threads}.threadCount();
-  plan.contexts = contextsOf(request, config);
-  plan.prefillTokens = prefillsOf(config, formsOf(host.backend()).mostWork);
-  plan.expand = request.expand;
-  plan.kvCacheBytes = [&](std::uint32_t context) { return KvCache::bytesFor(config, context, request.kvCacheType); };
-  std::uint32_t drafts = std::min(request.draftTokens, kMostDrafts);
-  plan.activationBytes = [&](std::uint32_t tokens) {
-    return Transformer::activationBytes(config, tokens, logitRows(drafts, tokens));
-  };
-  plan.stateBytes = [&] { return RecurrentState::bytesFor(config, drafts); };
-  auto made = makePlan(plan);
-  if (!made && drafts > 0) {  // they save time, and no model is refused for them
-    drafts = 0;
-    made = makePlan(plan);
-  }
-  if (made) made->draftTokens = logitRows(drafts, made->prefillTokens) - 1;
-  return made;
-}
+constexpr std::uint64_t kUsualContext = 4096;
 
 /// Of the bases that a sibling read, those that this variant uses too.
-std::uint64_t sharedBytes(const Variant& variant, const MemoryPlan& plan, const Host& host) {
+std::uint64_t sharedBytes(const ModelPart& part) {
+  const Variant& variant = *part.variant;
+  const MemoryPlan& plan = part.plan;
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < variant.tensors.size() && i < plan.tensors.size(); ++i) {
     const TensorOrigin& origin = variant.tensors[i];
     if (plan.tensors[i].placement == Placement::Static || origin.bottom == BaseKind::None || !variant.base) continue;
-    if (host.holds(*variant.base, origin)) bytes += residentBaseBytes(origin);
+    if (part.host->holds(*variant.base, origin)) bytes += residentBaseBytes(origin);
   }
   return bytes;
 }
+
+/// The same of the scratch that is reserved: what was there already.
+Result<std::uint64_t> reserveScratch(const ModelPart& part) {
+  const std::uint64_t scratch = part.plan.scratchBytes - part.plan.workBytes, before = part.account().use().current;
+  DELTASCOPE_TRY(fromBackend(part.backend().reserveScratch(scratch)));
+  return scratch - std::min(scratch, part.account().use().current - before);
+}
+
+/// Progress of one part after another, as of one whole.
+class PartsProgress {
+ public:
+  PartsProgress(const ModelParts& parts, const JobContext& job) : m_job(job) {
+    for (const auto& part : parts) m_tensors += part.plan.tensors.size();
+    for (const auto& part : parts)
+      for (const auto& tensor : part.plan.tensors) m_bytes += tensor.finalBytes;
+  }
+  [[nodiscard]] JobContext of(const ModelPart& part, unsigned threads) {
+    JobContext job{m_job.stop, {}, threads};
+    if (m_job.progress)
+      job.progress = [this, first = m_first](Progress progress) {
+        progress.bytesDone += first.bytesDone;
+        progress.tensorsDone += first.tensorsDone;
+        progress.bytesTotal = m_bytes;
+        progress.tensorsTotal = m_tensors;
+        progress.seconds = m_meter.seconds();
+        m_job.progress(progress);
+      };
+    for (const auto& tensor : part.plan.tensors) m_first.bytesDone += tensor.finalBytes;
+    m_first.tensorsDone += part.plan.tensors.size();
+    return job;
+  }
+
+ private:
+  const JobContext& m_job;
+  const Meter m_meter{m_job};
+  Progress m_first;  ///< of the parts before
+  std::uint64_t m_bytes = 0, m_tensors = 0;
+};
 
 }  // namespace
 
@@ -134,8 +88,9 @@ std::uint32_t fitContext(const LoadRequest& request, std::uint64_t tokens) {
 
 Result<MemoryPlan> planModel(const LoadRequest& request) {
   DELTASCOPE_ASSIGN(const auto variant, openVariant(request, ScaleReading::CheckOnly));
-  DELTASCOPE_ASSIGN(const auto host, openHost(request, 0));
-  return planVariant(request, *variant, *host, false);
+  DELTASCOPE_ASSIGN(const auto hosts, openHosts(request));
+  DELTASCOPE_ASSIGN(const auto parts, planParts(request, variant, hosts, false));
+  return planOfAll(request, parts);
 }
 
 Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const JobContext& job,
@@ -147,28 +102,15 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   state->request.folder = nullptr;  // files that are open need not stay so
   state->request.text = nullptr;
   DELTASCOPE_ASSIGN(state->variant, openVariant(request, ScaleReading::Read));
+  std::vector<std::shared_ptr<Host>> hosts;
   if (shared) {
-    state->host = sibling->m_state->host;
+    for (const auto& part : sibling->m_state->parts) hosts.push_back(part.host);
   } else {
-    DELTASCOPE_ASSIGN(state->host, openHost(request, 0));
+    DELTASCOPE_ASSIGN(hosts, openHosts(request));
   }
-  DELTASCOPE_ASSIGN(state->plan, planVariant(request, *state->variant, *state->host, shared));
-  kernels::Backend& backend = state->host->backend();
-  backend.memory().setLimit(state->plan.budget);
-  if (shared) {
-    backend.memory().resetPeak();
-    state->shared = sharedBytes(*state->variant, state->plan, *state->host);
-  }
-  JobContext loading = job;
-  if (request.threads) loading.threads = request.threads;
-  DELTASCOPE_ASSIGN(state->store, WeightStore::load(state->host, state->variant, state->plan, loading));
-  const std::lock_guard lock(state->host->running());
-  const std::uint64_t scratch = state->plan.scratchBytes - state->plan.workBytes, unscratched = backend.memory().use().current;
-  DELTASCOPE_TRY(fromBackend(backend.reserveScratch(scratch)));
-  state->shared += scratch - std::min(scratch, backend.memory().use().current - unscratched);
-  DELTASCOPE_ASSIGN(Transformer transformer, Transformer::create(backend, state->variant->config, *state->store,
-                                                                 state->plan.prefillTokens, state->plan.draftTokens + 1));
-  state->transformer = std::make_unique<Transformer>(std::move(transformer));
+  DELTASCOPE_ASSIGN(state->parts, planParts(request, state->variant, hosts, shared));
+  state->plan = planOfAll(request, state->parts);
+  DELTASCOPE_TRY(state->loadParts(job, shared));
   const StackedCompanions& files = *state->variant->files;
   DELTASCOPE_ASSIGN(state->endIds, readEndIds(files, state->variant->config));
   if (request.text && request.folder && &files == request.folder->companions().get())
@@ -179,12 +121,53 @@ Result<std::shared_ptr<Model>> Model::load(const LoadRequest& request, const Job
   files.forget();
   auto& note = state->companions.note;
   if (!state->variant->note.empty()) note += (note.empty() ? "" : "; ") + state->variant->note;
-  const kernels::MemoryUse now = backend.memory().use();
-  const std::uint64_t others = shared ? state->plan.heldBytes : 0;
-  state->taken = now.current - std::min(now.current, others);
-  state->peak = now.peak;
-  state->sidePeak = now.peak - std::min(now.peak, others) + state->shared;
+  for (auto& part : state->parts) part.memory.loaded(part.account().use(), shared ? part.plan.heldBytes : 0, part.shared);
   return std::shared_ptr<Model>(new Model(std::move(state)));
+}
+
+Result<void> Model::State::loadParts(const JobContext& job, bool beside) {
+  PartsProgress progress(parts, job);
+  for (auto& part : parts) {
+    part.account().setLimit(part.plan.budget);
+    if (beside) {
+      part.account().resetPeak();
+      part.shared = sharedBytes(part);
+    }
+    const JobContext loading = progress.of(part, request.threads ? request.threads : job.threads);
+    DELTASCOPE_ASSIGN(part.store, WeightStore::load(part.host, part.variant, part.plan, loading));
+  }
+  if (parts.size() > 1 && variant->base && !variant->keepScales &&
+      std::ranges::none_of(parts, [](const ModelPart& part) { return part.store->readsFiles(); }))
+    variant->base->dropScales();
+  const std::lock_guard lock(running());
+  std::vector<DeviceLayers> devices;
+  for (auto& part : parts) {
+    DELTASCOPE_ASSIGN(const std::uint64_t reserved, reserveScratch(part));
+    part.shared += reserved;
+    devices.push_back({&part.backend(), &part.variant->config, part.store.get(), part.layers});
+  }
+  DELTASCOPE_ASSIGN(Transformer made, Transformer::create(devices, plan.prefillTokens, plan.draftTokens + 1));
+  transformer = std::make_unique<Transformer>(std::move(made));
+  return {};
+}
+
+std::vector<Weights*> Model::State::bases() const {
+  std::vector<Weights*> bases;
+  for (const auto& part : parts) bases.push_back(part.store->base());
+  const bool there = std::ranges::none_of(bases, [](const Weights* base) { return !base; });
+  if (!there || std::ranges::none_of(parts, [](const ModelPart& part) { return part.store->hasBase(); })) bases.clear();
+  return bases;
+}
+
+kernels::FeedUse Model::State::feedUse() const {
+  kernels::FeedUse all;
+  for (const auto& part : parts) {
+    const kernels::FeedUse one = part.store->feedUse();
+    all.bytesCopied += one.bytesCopied;
+    all.copySeconds += one.copySeconds;
+    all.waitSeconds += one.waitSeconds;
+  }
+  return all;
 }
 
 Model::Model(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -194,12 +177,31 @@ const LoadRequest& Model::request() const { return m_state->request; }
 const ModelConfig& Model::config() const { return m_state->variant->config; }
 const MemoryPlan& Model::plan() const { return m_state->plan; }
 kernels::MemoryUse Model::memory() const {
-  kernels::MemoryUse use = m_state->host->backend().memory().use();
-  use.peak = std::max(use.peak, m_state->peak.load());
-  return use;
+  kernels::MemoryUse all;
+  for (const auto& part : m_state->parts) {
+    const kernels::MemoryUse use = part.account().use();
+    all.current += use.current;
+    all.peak += std::max(use.peak, part.memory.peak());
+    all.limit += use.limit;
+  }
+  return all;
 }
 std::string Model::fingerprint() const { return fingerprintOf(*m_state->variant); }
-kernels::DeviceMemoryUse Model::deviceMemory() const { return m_state->host->backend().deviceMemory(); }
+kernels::DeviceMemoryUse Model::deviceMemory() const {
+  kernels::DeviceMemoryUse all;
+  std::vector<std::string> seen;  // a device may be named twice
+  for (const auto& part : m_state->parts) {
+    const std::string& id = part.backend().device().id;
+    if (std::ranges::find(seen, id) != seen.end()) continue;
+    seen.push_back(id);
+    kernels::DeviceMemoryUse use = part.backend().deviceMemory();
+    all.total += use.total;
+    all.free += use.free;
+    all.own += use.own;
+    all.source = std::move(use.source);
+  }
+  return all;
+}
 const std::vector<TokenId>& Model::endIds() const { return m_state->endIds; }
 const ModelText& Model::text() const { return m_state->text; }
 const ModelCompanions& Model::companions() const { return m_state->companions; }

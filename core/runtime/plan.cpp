@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::array kPlacements{Placement::Static, Placement::Jit, Placement::Stream};
 
+/// "layers 0 to 15", or "layers 1 to 31, every 2nd".
+std::string layersText(const std::vector<std::uint32_t>& layers) {
+  if (layers.size() == 1) return "layer " + formatCount(layers.front());
+  const std::uint32_t step = layers[1] - layers[0];
+  return "layers " + formatCount(layers.front()) + " to " + formatCount(layers.back()) +
+         (step > 1 ? ", one of every " + formatCount(step) : "");
+}
+
 }  // namespace
 
 std::string_view nameOf(Placement placement) {
@@ -75,6 +83,9 @@ std::string describePlan(const MemoryPlan& plan) {
   text += "held already: " + formatGib(plan.heldBytes) + "\n";
   text += "expected peak: " + formatGib(plan.expectedPeak) + " of " + formatGib(plan.budget) +
           (plan.budgetGiven ? "" : " free on " + plan.device) + "\n";
+  for (const MemoryPlan& one : plan.devices)
+    text += one.device + ", " + layersText(one.layers) + ": expected peak " + formatGib(one.expectedPeak) + " of " +
+            formatGib(one.budget) + "\n";
   return text;
 }
 

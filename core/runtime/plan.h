@@ -39,15 +39,17 @@ struct MemoryPlan {
   std::uint64_t budget = 0;  ///< bytes; what the plan had to fit into
   bool budgetGiven = false;  ///< else the memory that was free
   std::uint64_t weightBytes = 0, kvCacheBytes = 0, activationBytes = 0, scratchBytes = 0, streamBytes = 0;
-  std::uint64_t stateBytes = 0;      ///< of recurrent layers, whatever the context
-  std::uint64_t workBytes = 0;       ///< of scratchBytes: what decoding needs beside the products' own
-  std::uint64_t loadBytes = 0;       ///< beside the weights while they are read, before the cache and the scratch are taken
-  std::uint64_t heldBytes = 0;       ///< on the device before this model: scratch of all products, other models
-  std::uint64_t expectedPeak = 0;    ///< all of these together, loading or running, whichever is more
-  std::uint64_t smallestBudget = 0;  ///< that works with this context
-  std::uint32_t context = 0;         ///< positions of the KV cache
-  std::uint32_t prefillTokens = 0;   ///< tokens a call while reading a prompt
-  std::uint32_t draftTokens = 0;     ///< drafts that a pass has room for: none where the budget would be too small for them
+  std::uint64_t stateBytes = 0;       ///< of recurrent layers, whatever the context
+  std::uint64_t workBytes = 0;        ///< of scratchBytes: what decoding needs beside the products' own
+  std::uint64_t loadBytes = 0;        ///< beside the weights while they are read, before the cache and the scratch are taken
+  std::uint64_t heldBytes = 0;        ///< on the device before this model: scratch of all products, other models
+  std::uint64_t expectedPeak = 0;     ///< all of these together, loading or running, whichever is more
+  std::uint64_t smallestBudget = 0;   ///< that works with this context
+  std::uint32_t context = 0;          ///< positions of the KV cache
+  std::uint32_t prefillTokens = 0;    ///< tokens a call while reading a prompt
+  std::vector<std::uint32_t> layers;  ///< of the model, that it is of: their numbers
+  std::vector<MemoryPlan> devices;    ///< of several devices, what each has of it, of which this is the sum; else empty
+  std::uint32_t draftTokens = 0;      ///< drafts that a pass has room for: none where the budget would be too small for them
 
   [[nodiscard]] std::uint64_t count(Placement placement) const;
   [[nodiscard]] std::uint64_t residentBytes(Placement placement) const;  ///< of the tensors so placed

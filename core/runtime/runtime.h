@@ -29,8 +29,11 @@ struct LoadRequest {
   std::filesystem::path base;                   ///< of a payload that has none beside it
   std::vector<std::filesystem::path> payloads;  ///< stacked over the model of `path`, in order: a fine-tune, then its LoRA
   bool baseOnly = false;                        ///< the base as it is, without any payload
+  /// "cpu", "cuda:1"; several that share the model, layers in a row each, with commas between them: "cuda:0,cuda:1", "cpu,cpu";
+  /// "cuda:all". The bits are those of one such device.
   std::string device = "cpu";
-  std::optional<std::uint64_t> memoryBudget;  ///< bytes; empty: what the device has free
+  /// Bytes, of all devices together, which have equal shares; empty: what each has free.
+  std::optional<std::uint64_t> memoryBudget;
   std::uint64_t staticThreshold = kStaticThreshold;
   std::optional<Placement> placement;  ///< all matrices so, where they can be; empty: as the plan sees fit
   bool expand = true;                  ///< a GPU: spend room on forms of jit weights that are decoded faster
@@ -95,7 +98,8 @@ class Model {
   [[nodiscard]] const LoadRequest& request() const;
   [[nodiscard]] const ModelConfig& config() const;
   [[nodiscard]] const MemoryPlan& plan() const;
-  [[nodiscard]] kernels::MemoryUse memory() const;  ///< of the device, siblings included; the peak since this was loaded
+  /// Of all devices together, siblings included; the peak, the sum of each one's, since this was loaded.
+  [[nodiscard]] kernels::MemoryUse memory() const;
   /// Over the finals' names, shapes and hashes: equal for the same model.
   [[nodiscard]] std::string fingerprint() const;
   [[nodiscard]] kernels::DeviceMemoryUse deviceMemory() const;  ///< on the thread that generates
@@ -161,7 +165,8 @@ struct Generation {
   std::uint32_t exactPasses = 0;            ///< that gave the tokens after the first
   double draftSeconds = 0;                  ///< of decodeSeconds, making drafts
   double verifySeconds = 0;                 ///< of decodeSeconds, in the exact passes
-  std::uint64_t peakMemoryBytes = 0;        ///< of the device's accounted memory, siblings included, since the model was loaded
+  std::uint64_t peakMemoryBytes = 0;        ///< of the devices' accounted memory, siblings included, since the model was loaded
+  std::vector<std::uint64_t> devicePeaks;   ///< of each device, the part of it
   std::uint64_t sidePeakBytes = 0;          ///< the same of this model alone, with what it shares: as if it had no siblings
   kernels::FeedUse streamed;  ///< deltas that came to a GPU while it decoded: bytes, time of copies, waiting for the host
   StopReason stopReason = StopReason::End;

@@ -53,9 +53,9 @@ std::optional<DraftSource> draftSourceFromName(std::string_view name) {
 struct Session::State {
   std::shared_ptr<Model> model;
   KvCache cache;
-  std::uint64_t taken = 0;      ///< of the account, by the cache
-  std::vector<TokenId> tokens;  ///< those in the cache
-  std::vector<float> logits;    ///< after the last token, or after each of the last pass that judged drafts
+  std::vector<std::uint64_t> taken;  ///< of each part's account, by the cache
+  std::vector<TokenId> tokens;       ///< those in the cache
+  std::vector<float> logits;         ///< after the last token, or after each of the last pass that judged drafts
 
   [[nodiscard]] Model::State& parts() const { return *model->m_state; }
   [[nodiscard]] Result<void> checkPrompt(std::span<const TokenId> prompt) const;
@@ -101,7 +101,7 @@ void Session::State::truncate(std::size_t length) {
 }
 
 Result<void> Session::State::checkDrafts(const DraftRequest& asked) const {
-  if (asked.source != DraftSource::Base || parts().store->base()) return {};
+  if (asked.source != DraftSource::Base || !parts().bases().empty()) return {};
   return fail(ErrorCode::InvalidArgument, "the model has no base in memory that could draft",
               "draft by lookup: weights that are static keep no base beside them, and blocks of a GGUF file do not draft");
 }
@@ -128,21 +128,28 @@ Result<std::uint32_t> Session::State::readPrompt(std::span<const TokenId> prompt
 }
 
 Session::Session(std::unique_ptr<State> state) : m_state(std::move(state)) {}
-Session::~Session() { m_state->parts().taken -= m_state->taken; }
+Session::~Session() {
+  ModelParts& parts = m_state->parts().parts;
+  for (std::size_t i = 0; i < m_state->taken.size(); ++i) parts[i].memory.gaveBack(m_state->taken[i]);
+}
 const std::shared_ptr<Model>& Session::model() const { return m_state->model; }
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Model> model) {
   auto state = std::make_unique<State>();
   state->model = std::move(model);
   Model::State& parts = state->parts();
-  const kernels::MemoryAccount& account = parts.host->backend().memory();
-  const std::uint64_t before = account.use().current;
-  DELTASCOPE_ASSIGN(state->cache, KvCache::create(parts.host->backend(), parts.variant->config, parts.plan.context,
-                                                  parts.request.kvCacheType, parts.plan.draftTokens));
-  state->taken = account.use().current - std::min(account.use().current, before);
-  parts.taken += state->taken;
-  parts.sidePeak = std::max<std::uint64_t>(parts.sidePeak, parts.taken + parts.shared);
-  parts.peak = std::max<std::uint64_t>(parts.peak, account.use().peak);
+  for (auto& part : parts.parts) {
+    const std::uint64_t before = part.account().use().current;
+    DELTASCOPE_ASSIGN(KvCache cache, KvCache::create(part.backend(), part.variant->config, parts.plan.context,
+                                                     parts.request.kvCacheType, parts.plan.draftTokens));
+    const kernels::MemoryUse now = part.account().use();
+    state->taken.push_back(now.current - std::min(now.current, before));
+    part.memory.took(state->taken.back(), now);
+    if (&part == &parts.parts.front())
+      state->cache = std::move(cache);
+    else
+      state->cache.append(std::move(cache));
+  }
   state->logits.resize(parts.variant->config.vocabulary);
   return std::unique_ptr<Session>(new Session(std::move(state)));
 }
@@ -151,7 +158,7 @@ void Session::clear() { m_state->truncate(0); }
 
 Result<std::vector<float>> Session::logits(std::span<const TokenId> prompt, const std::stop_token& stop) {
   DELTASCOPE_TRY(m_state->checkPrompt(prompt));
-  const std::lock_guard lock(m_state->parts().host->running());
+  const std::lock_guard lock(m_state->parts().running());
   DELTASCOPE_TRY(m_state->readPrompt(prompt, {}, stop));
   return m_state->logits;
 }
@@ -172,26 +179,23 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
 
   const auto start = Clock::now();
   Clock::time_point first = start, last = start;
-  const std::lock_guard lock(parts.host->running());
-  kernels::MemoryAccount& account = parts.host->backend().memory();
-  const kernels::MemoryUse held = account.use();
-  const std::uint64_t others = held.current - std::min<std::uint64_t>(held.current, parts.taken);
-  parts.peak = std::max<std::uint64_t>(parts.peak, held.peak);
-  account.resetPeak();
+  const std::lock_guard lock(parts.running());
+  for (auto& part : parts.parts) part.memory.begin(part.account());
   kernels::FeedUse before;
   const auto finish = [&] {
-    const kernels::FeedUse now = parts.store->feedUse();
+    const kernels::FeedUse now = parts.feedUse();
     result.streamed = {now.bytesCopied - before.bytesCopied, now.copySeconds - before.copySeconds,
                        now.waitSeconds - before.waitSeconds};
     if (detokenizer) result.text += detokenizer->finish();
     result.decodeSeconds = std::chrono::duration<double>(last - first).count();
     if (result.ids.size() > 1 && result.decodeSeconds > 0)
       result.tokensPerSecond = static_cast<double>(result.ids.size() - 1) / result.decodeSeconds;
-    const std::uint64_t most = account.use().peak;
-    parts.peak = std::max<std::uint64_t>(parts.peak, most);
-    parts.sidePeak = std::max<std::uint64_t>(parts.sidePeak, most - std::min(most, others) + parts.shared);
-    result.peakMemoryBytes = parts.peak;
-    result.sidePeakBytes = parts.sidePeak;
+    for (auto& part : parts.parts) {
+      part.memory.end(part.account());
+      result.devicePeaks.push_back(part.memory.peak());
+      result.peakMemoryBytes += part.memory.peak();
+      result.sidePeakBytes += part.memory.sidePeak();
+    }
     result.logitsHash = toHex(hash.digest());
     return std::move(result);
   };
@@ -208,7 +212,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
   result.promptSeconds = secondsSince(start);
   std::vector<TokenId> seen = request.prompt;
   const std::uint32_t vocabulary = s.model->config().vocabulary;
-  Drafter drafter(request.draft, *parts.transformer, parts.store->base(), vocabulary);
+  Drafter drafter(request.draft, *parts.transformer, parts.bases(), vocabulary);
   std::vector<TokenId> drafts;  // judged by the last pass
   std::size_t right = 0;        // of them, so far
   // Gets the logits after `id`, the last token of `seen`: the last pass has them where it was drafted, else a new pass.
@@ -259,7 +263,7 @@ Result<Generation> Session::generate(const GenerateRequest& request, const std::
     drafts.empty() ? hash.take(s.logits) : hash.add(logits);
     last = Clock::now();
     if (result.ids.empty()) {
-      before = parts.store->feedUse();
+      before = parts.feedUse();
       first = last;
       result.timeToFirstTokenMs = 1e3 * std::chrono::duration<double>(last - start).count();
     }

@@ -37,6 +37,7 @@ struct WeightStore::State {
   Reservation work;
   Arrangement exact;
   std::optional<ArrangedWeights> base;  ///< empty where it is not in memory
+  bool hasBase = false;                 ///< and another than the exact weights
   using Turn = std::optional<std::size_t>;
   std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring
   std::optional<std::size_t> headTurn;
@@ -114,19 +115,19 @@ void WeightStore::State::arrange() {
 /// there is no base to run.
 void WeightStore::State::arrangeBase() {
   Arrangement arranged(place.variant->config);
-  bool any = false, tied = true;
+  bool tied = true;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const WeightSpec& spec = place.variant->tensors[i].spec;
     const auto own = weights[i]->base();
     if (!own && weights[i]->comesAgain()) return;
-    any |= own && !place.variant->tensors[i].steps.empty();
+    hasBase |= own && !place.variant->tensors[i].steps.empty();
     tied &= spec.role != WeightRole::Head;
     arranged.put(spec, own ? *own : weights[i]->matrix());
   }
   if (tied) arranged.head = arranged.embedding;
   arranged.embedding = exact.embedding;
   arranged.outside.of(WeightRole::LayerEmbedding) = exact.outside.of(WeightRole::LayerEmbedding);
-  if (any) base.emplace(std::move(arranged));
+  base.emplace(std::move(arranged));
 }
 
 WeightStore::WeightStore(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -159,6 +160,12 @@ Result<const ExpertWeights*> WeightStore::expert(std::uint32_t layer, std::uint3
 }
 
 Weights* WeightStore::base() { return m_state->base ? &*m_state->base : nullptr; }
+
+bool WeightStore::hasBase() const { return m_state->base && m_state->hasBase; }
+
+bool WeightStore::readsFiles() const {
+  return std::ranges::any_of(m_state->weights, [](const Held& weight) { return weight->readsFiles(); });
+}
 
 kernels::FeedUse WeightStore::feedUse() const { return m_state->streams.feedUse(); }
 

@@ -27,9 +27,13 @@ class WeightStore final : public Weights {
   [[nodiscard]] Result<kernels::Matrix> outside(WeightRole role) override;
   [[nodiscard]] Result<kernels::Matrix> head() override;
   [[nodiscard]] bool repeatable() const override;
-  /// The base alone, as far as it is in memory beside the exact weights, which take the other places; borrowed. Null where no
-  /// weight has one, or where one would have to be streamed.
+  /// The base alone, as far as it is in memory beside the exact weights, which take the other places; borrowed. Null where one
+  /// would have to be streamed.
   [[nodiscard]] Weights* base();
+  /// Whether base() is anything else than the exact weights.
+  [[nodiscard]] bool hasBase() const;
+  /// Whether a weight reads the base's files later on, and needs their scales.
+  [[nodiscard]] bool readsFiles() const;
   /// What came with the feed of a GPU since loading; zeros without one.
   [[nodiscard]] kernels::FeedUse feedUse() const;
   /// The weight of tensor `index` of the variant alone, for measurements: a matrix ready for one product of all its rows; a

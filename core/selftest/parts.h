@@ -38,6 +38,10 @@ struct Way {
 /// A prompt of `tokens` tokens of 611, at most 150, read whole and in pieces: the bits of the logits.
 [[nodiscard]] Result<SelfTestCheck> testPrompt(const Way& way, std::uint32_t tokens, const JobContext& job);
 
+/// A model that these devices share, the first two of them, three … all, in every placement, within budgets, with drafts: one
+/// hash of the logits.
+[[nodiscard]] Result<void> testSplit(const std::vector<std::string>& devices, const JobContext& job, Checks& checks);
+
 /// A short run of testForks on the small model.
 [[nodiscard]] Result<void> testDrafts(const std::string& device, const JobContext& job, Checks& checks);
 

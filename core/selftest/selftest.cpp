@@ -8,6 +8,7 @@
 #include <random>
 
 #include "core/base/failure.h"
+#include "core/runtime/device_list.h"
 #include "core/selftest/parts.h"
 
 namespace deltascope {
@@ -25,20 +26,31 @@ std::vector<float> selftest::gaussian(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
-Result<SelfTestResult> selfTest(const SelfTestRequest& request, const JobContext& job) {
-  const auto start = std::chrono::steady_clock::now();
+namespace {
+
+Result<void> testDevice(const std::string& device, const JobContext& job, selftest::Checks& checks) {
   kernels::BackendOptions options;
-  options.device = request.device;
+  options.device = device;
   options.threads = job.threads;
   DELTASCOPE_ASSIGN(const auto backend, fromBackend(kernels::openBackend(options)));
+  DELTASCOPE_TRY(selftest::testCodecs(backend, job.stop, checks));
+  DELTASCOPE_TRY(selftest::testProducts(*backend, job.stop, checks));
+  DELTASCOPE_TRY(selftest::testPasses(*backend, job.stop, checks));
+  DELTASCOPE_TRY(selftest::testModel(device, job, checks));
+  DELTASCOPE_TRY(selftest::testPrompts(device, job, checks));
+  DELTASCOPE_TRY(selftest::testFamilies(device, job, checks));
+  return selftest::testDrafts(device, job, checks);
+}
+
+}  // namespace
+
+Result<SelfTestResult> selfTest(const SelfTestRequest& request, const JobContext& job) {
+  const auto start = std::chrono::steady_clock::now();
+  DELTASCOPE_ASSIGN(const auto devices, findDevices(request.device));
   SelfTestResult result;
-  DELTASCOPE_TRY(selftest::testCodecs(backend, job.stop, result.checks));
-  DELTASCOPE_TRY(selftest::testProducts(*backend, job.stop, result.checks));
-  DELTASCOPE_TRY(selftest::testPasses(*backend, job.stop, result.checks));
-  DELTASCOPE_TRY(selftest::testModel(request.device, job, result.checks));
-  DELTASCOPE_TRY(selftest::testPrompts(request.device, job, result.checks));
-  DELTASCOPE_TRY(selftest::testFamilies(request.device, job, result.checks));
-  DELTASCOPE_TRY(selftest::testDrafts(request.device, job, result.checks));
+  for (auto device = devices.begin(); device != devices.end(); ++device)
+    if (std::find(devices.begin(), device, *device) == device) DELTASCOPE_TRY(testDevice(*device, job, result.checks));
+  if (devices.size() > 1) DELTASCOPE_TRY(selftest::testSplit(devices, job, result.checks));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

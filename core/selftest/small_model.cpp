@@ -19,13 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-nlohmann::ordered_json configOf(SmallModel size) {
+nlohmann::ordered_json configOf(SmallModel size, std::size_t layers) {
   const bool wide = size == SmallModel::Wide;
   return {{"architectures", {"Qwen3ForCausalLM"}},
           {"model_type", "qwen3"},
           {"hidden_size", wide ? 512 : 192},
           {"intermediate_size", wide ? 640 : 320},
-          {"num_hidden_layers", 2},
+          {"num_hidden_layers", layers},
           {"num_attention_heads", wide ? 8 : 6},
           {"num_key_value_heads", 2},
           {"head_dim", wide ? 64 : 32},
@@ -66,7 +66,9 @@ Result<void> packOverNf4(const fs::path& plain, const fs::path& packed, const Jo
   return {};
 }
 
-Result<void> writeSmallModel(const fs::path& folder, SmallModel size) { return writeModel(folder, configOf(size)); }
+Result<void> writeSmallModel(const fs::path& folder, SmallModel size, std::size_t layers) {
+  return writeModel(folder, configOf(size, layers));
+}
 
 Result<void> writeModel(const fs::path& folder, const nlohmann::ordered_json& json) {
   std::error_code error;

@@ -25,13 +25,13 @@ class TemporaryFolder {
   std::error_code m_error;
 };
 
-/// Two layers with everything that a family can ask for: grouped heads, norms of heads, biases, tied embeddings.
+/// Layers with everything that a family can ask for: grouped heads, norms of heads, biases, tied embeddings.
 enum class SmallModel {
   Narrow,  ///< sizes that no kernel is made for
   Wide,    ///< matrices of 512 and 640 columns, which a GPU's kernels for few tokens and for prompts take
 };
 /// Writes a checkpoint in BF16, the same on every machine.
-[[nodiscard]] Result<void> writeSmallModel(const std::filesystem::path& folder, SmallModel size);
+[[nodiscard]] Result<void> writeSmallModel(const std::filesystem::path& folder, SmallModel size, std::size_t layers = 2);
 /// The same of what a config.json says.
 [[nodiscard]] Result<void> writeModel(const std::filesystem::path& folder, const nlohmann::ordered_json& config);
 

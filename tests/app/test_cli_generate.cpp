@@ -57,6 +57,41 @@ class TestCliGenerate : public QObject {
     QVERIFY(base.json().at("logits_hash") != truth.json().at("logits_hash"));
   }
 
+  void sharesAModelBetweenDevices() {
+    const QStringList rest{"--prompt", "What is NF4?", "--max-new-tokens", "16", "--json", "--quiet"};
+    const auto one = runCli(QStringList{"generate", m_packed} + rest);
+    const auto two = runCli(QStringList{"generate", m_packed, "--device", "cpu,cpu", "--memory-budget", "40MiB"} + rest);
+    COMPARE_STATUS(one, 0);
+    COMPARE_STATUS(two, 0);
+    const json alone = one.json(), shared = two.json();
+    QCOMPARE(shared.at("logits_hash"), alone.at("logits_hash"));
+    QCOMPARE(shared.at("text"), alone.at("text"));
+    QCOMPARE(alone.at("devices").size(), std::size_t{1});
+    QCOMPARE(alone.at("devices")[0].at("peak_memory_bytes"), alone.at("peak_memory_bytes"));
+    QCOMPARE(shared.at("device"), json("cpu,cpu"));
+    QCOMPARE(shared.at("devices").size(), std::size_t{2});
+    std::uint64_t peaks = 0;
+    for (const json& device : shared.at("devices")) {
+      QCOMPARE(device.at("device"), json("cpu"));
+      QCOMPARE(device.at("budget_bytes"), json(20u << 20));
+      QVERIFY(device.at("peak_memory_bytes").get<std::uint64_t>() <= device.at("expected_peak_bytes").get<std::uint64_t>());
+      peaks += device.at("peak_memory_bytes").get<std::uint64_t>();
+    }
+    QCOMPARE(shared.at("peak_memory_bytes"), json(peaks));
+    const auto plan = runCli({"generate", m_packed, "--device", "cpu,cpu", "--plan", "--json"});
+    COMPARE_STATUS(plan, 0);
+    QCOMPARE(plan.json().at("devices").size(), std::size_t{2});
+    QCOMPARE(plan.json().at("devices")[1].at("layers").back(), json(7));
+    QCOMPARE(plan.json().at("tensors").back().at("device_index"), json(1));
+  }
+
+  void provesDevicesTogether() {
+    const auto run = runCli({"selftest", "--device", "cpu,cpu", "--verbose", "--quiet"});
+    COMPARE_STATUS(run, 0);
+    QVERIFY2(run.out.contains("cpu,cpu, the smallest budget, against one device: the same logits"), run.out);
+    QVERIFY2(run.out.contains("cpu,cpu, with drafts, against one device: the same logits"), run.out);
+  }
+
   void samplesBySeed() {
     const auto draw = [&](const char* seed) {
       return runCli({"generate", m_chat, "--prompt", "The kernel", "--raw", "--temperature", "1.5", "--top-k", "50", "--top-p",

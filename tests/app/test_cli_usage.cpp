@@ -57,6 +57,12 @@ class TestCliUsage : public QObject {
     row("verify a --device tpu", "tpu is not a device");
     row("verify a --device cuda:", "cuda: is not a device");
     row("verify a --device cuda:x", "cuda:x is not a device");
+    row("verify a --device cpu,cpu", "this command uses one");
+    row("verify a --device cuda:all", "this command uses one");
+    row("generate a --plan --device cpu,", "missing between commas");
+    row("generate a --plan --device cpu,tpu", "tpu is not a device");
+    row("selftest --device cpu,cuda:0", "round differently");
+    row("bench a --device cuda:all,cpu", "round differently");
     row("unpack a", "--out is required");
     row("unpack a --out b.delta.safetensors", "are payloads");
     row("synth", "--out is required");
