@@ -17,6 +17,7 @@
 
 #include "kernels/blocks.h"
 #include "kernels/element_type.h"
+#include "kernels/scaled.h"
 
 namespace deltascope::kernels {
 
@@ -39,30 +40,35 @@ enum class AnchorKind : std::uint8_t {
   Nibble,   ///< NF4 or FP4: round(lo[code] · half(absmax)) in the final's 16-bit type
   Int8,     ///< LLM.int8: ±round((|q| − ½) · scale), FP32 product; q = 0: round(scale · 0.5/256)
   Blocks,   ///< blocks of `blocks`: ±round(max(|value| − ½ step, step / 512)) in FP32 (blocks.h: blockAnchors)
+  Scaled,   ///< codes of `scaled` with scales apart: the edge nearer zero times the scale (scaled.h: scaledAnchors)
 };
 /// How a tile's anchors and contexts follow from the base.
 struct AnchorRule {
   AnchorKind kind = AnchorKind::Zero;
   ElementType half = ElementType::BF16;  ///< 16 bits, of anchors: the final's, BF16 for FP32 finals, whose upper half is coded
   std::array<std::uint16_t, 16> lo{};    ///< Nibble: factor of the bin's edge nearer zero, by code, as `half`
-  unsigned mantissaBits = 0;           ///< Nibble: top mantissa bits of the FP32 absmax in the context, above the code (0…2)
-  BlockType blocks = BlockType::Q8_0;  ///< Blocks
+  unsigned mantissaBits = 0;            ///< Nibble: top mantissa bits of the FP32 absmax in the context, above the code (0…2)
+  BlockType blocks = BlockType::Q8_0;   ///< Blocks
+  ScaledType scaled = ScaledType::Fp8;  ///< Scaled
   unsigned topExponent = 0;  ///< Ordered, Zero with values: context = clamp(topExponent − exponent(base value), 0, 15)
 
   [[nodiscard]] constexpr std::size_t contexts() const {
     if (kind == AnchorKind::Nibble) return std::size_t{16} << mantissaBits;
     if (kind == AnchorKind::Blocks) return kBlockContexts;
+    if (kind == AnchorKind::Scaled) return kScaledContexts;
     return kind == AnchorKind::Int8 ? 40 : 16;
   }
 };
 
 /// The base's side of one tile. `count` ≤ kTile.
 struct TileBase {
-  const std::uint8_t* codes =
-      nullptr;  ///< Nibble: ceil(count/2) bytes, even weight in the high nibble; Int8: count bytes; Blocks: those of the tile
-  const float* scales = nullptr;            ///< Nibble: absmax of each block; Int8: scale/127-to-be of each row touched
-  std::size_t group = 64;                   ///< Nibble: blocksize (a power of two, 16…4096); Int8: columns
-  std::size_t column = 0;                   ///< Int8: column of the first weight
+  const std::uint8_t* codes = nullptr;  ///< Nibble: ceil(count/2) bytes, even weight in the high nibble; Int8: count bytes;
+                                        ///< Blocks, Scaled: those of the tile
+  const float* scales =
+      nullptr;              ///< Nibble: absmax of each block; Int8: scale/127-to-be of each row touched; Scaled: parameters
+  std::size_t group = 64;   ///< Nibble: blocksize (a power of two, 16…4096); Int8: columns; Scaled: as in ScaledRun
+  std::size_t column = 0;   ///< Int8: column of the first weight; Scaled: as in ScaledRun
+  std::size_t columns = 0;  ///< Scaled: as in ScaledRun
   const std::uint16_t* values16 = nullptr;  ///< Ordered: the parent's bits
   const std::uint32_t* values32 = nullptr;  ///< Zero: optional FP32 parent bits, for contexts
   std::size_t count = 0;
@@ -75,7 +81,7 @@ struct TileBase {
 /// `anchors`, `contexts`: padded entries each.
 void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint16_t* anchors, std::uint8_t* contexts, Isa isa);
 
-/// x = final − anchor and back. Nibble, Int8 and Blocks work on pairs as 32-bit integers (weights 2j and 2j+1, a carry passes
+/// x = final − anchor and back. All but Ordered and Zero work on pairs as 32-bit integers (weights 2j and 2j+1, a carry passes
 /// from even to odd); Ordered maps the final to its ordered integer and works on each weight; Zero copies. `n` is even.
 void toDifferences(AnchorKind kind, const std::uint16_t* anchors, const std::uint16_t* final, std::uint16_t* x, std::size_t n,
                    Isa isa);

@@ -30,7 +30,8 @@ done < <(find resources/demo tests/data -name adapter_model.safetensors)
 find tests/data/bench -name '*.json' | seeds run
 find resources/demo/chat tests/data/model -name config.json | seeds config
 while IFS= read -r file; do
-  { printf '\0{"torch_dtype": "bfloat16"}\0'; cat "$file"; } >"$corpus/checkpoint/seed-$(printf %s "$file" | md5sum | cut -c1-16)"
+  config=$(dirname "$file")/config.json
+  { printf '\0'; cat "$config" 2>/dev/null || printf '{"torch_dtype": "bfloat16"}'; printf '\0'; cat "$file"; } >"$corpus/checkpoint/seed-$(printf %s "$file" | md5sum | cut -c1-16)"
 done < <(find tests/data -name '*.safetensors' -size -64k)
 # Choices of the jobs' random checkpoints and models.
 for job in pack generate; do

@@ -95,11 +95,11 @@ DeviceModel& DeviceModel::operator=(DeviceModel&&) noexcept = default;
 DeviceModel::~DeviceModel() = default;
 
 Result<void> deviceDecodes(CodecId codec, BaseKind base, DType finalType) {
-  if (isInBlocks(base))
-    return fail(
-        ErrorCode::Unsupported,
-        std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) + ": only a processor rebuilds over a GGUF file",
-        "use the device cpu");
+  if (formatOf(base).needsProcessor())
+    return fail(ErrorCode::Unsupported,
+                std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) + ": only a processor rebuilds over " +
+                    (isInBlocks(base) ? "a GGUF file" : "this format"),
+                "use the device cpu");
   if (isCodedFloat(finalType) && deltascope::codec(codec).supports(base, finalType)) return {};
   return fail(ErrorCode::Unsupported, std::string(nameOf(codec)) + " over " + std::string(nameOf(base)) +
                                           ": no device decodes " + std::string(nameOf(finalType)));

@@ -57,11 +57,12 @@ kernels::TileBase tileBase(const BaseSlice& base, std::size_t offset) {
   kernels::TileBase source;
   source.count = std::min(kernels::kTile, base.count - offset);
   source.group = base.group;
+  source.columns = base.columns;
   if (!isQuantized(base.kind)) return source;
   const BaseSlice part = partOf(base, offset, source.count);
   source.codes = part.codes.data();
   source.scales = part.scales.data();
-  source.column = part.first % part.group;
+  source.column = part.layout().columnOf(part.first);
   return source;
 }
 

@@ -31,7 +31,7 @@ void ScaleKeeper::add(const PackItem& item, std::span<const float> scales) {
 std::span<const float> ScaleKeeper::of(const PackItem& chunk) const {
   const auto& tensor = m_sources.tensors()[chunk.tensor];
   if (!m_sources.needsScales(tensor)) return {};
-  const IndexRange groups = m_sources.layoutOf(tensor).groupsOf({chunk.first, chunk.count});
+  const IndexRange groups = m_sources.layoutOf(tensor).scalesOf({chunk.first, chunk.count});
   return m_tensors[chunk.tensor]->asRead().subspan(groups.first, groups.count);
 }
 

@@ -171,19 +171,24 @@ void PackSources::setOtherShape(PackTensor& tensor, const std::vector<std::uint6
 /// Not of one tensor that the note on its shape names.
 void PackSources::noteWithoutBase() {
   std::uint64_t count = 0, bytes = 0;
+  std::string first;
   for (const auto& tensor : m_tensors) {
     if (tensor.stats.base != BaseKind::None || tensor.stats.elements == 0) continue;
     if (m_base->shapeOf(tensor.stats.name, tensor.stats.dtype) &&
         m_base->kindOf(tensor.stats.name, tensor.stats.dtype) != BaseKind::None)
       continue;
-    ++count;
+    if (++count == 1) first = printable(tensor.stats.name, 120);
     bytes += tensor.stats.finalBytes;
   }
   if (count == 0) return;
-  const auto method = foreignQuantization(m_base->checkpoint());
-  m_notes.push_back(formatCount(count) + (count == 1 ? " tensor, " : " tensors, ") + formatGib(bytes) +
-                    ", without a counterpart in the base" +
-                    (method ? ", which is quantized with " + *method + " and not read" : "") + ": stored without a base");
+  m_notes.push_back(formatCount(count) + (count == 1 ? " tensor (" : " tensors (such as ") + first + "), " + formatGib(bytes) +
+                    ", without a counterpart in the base: stored without a base");
+  if (!m_base->quantized().weights.empty()) return;
+  if (const auto method = foreignQuantization(m_base->checkpoint()))
+    m_notes.push_back(
+        "the base is quantized with " + *method +
+        ", which is not read. Take one in a format that is: NF4, FP4 or INT8 of bitsandbytes; W4A16, W8A16, INT8 or "
+        "FP8 of compressed-tensors; FP8 with weight_scale_inv; GGUF");
 }
 
 Result<void> PackSources::matchFinal() {
@@ -295,7 +300,7 @@ void PackSources::quantizeHere(const PackTensor& tensor, std::span<const float> 
     quantizeInt8(slice.finalType, into.final, slice.first % slice.group, slice.group, scales,
                  {reinterpret_cast<std::int8_t*>(into.base.codes.data()), into.base.codes.size()});
   } else {
-    into.scales.resize(static_cast<std::size_t>(layout.groupsOf(slice.elements()).count));
+    into.scales.resize(static_cast<std::size_t>(layout.scalesOf(slice.elements()).count));
     quantize4bit(format, slice.finalType, into.final, m_request.blocksize, into.base.codes, into.scales);
     slice.scales = scales.empty() ? std::span<const float>(into.scales) : scales;
   }

@@ -19,7 +19,7 @@
 namespace deltascope {
 
 /// The newest version of the format that is read. A payload is written in the least one that can hold it.
-inline constexpr int kPayloadVersion = 4;
+inline constexpr int kPayloadVersion = 5;
 
 /// One checksummed piece of a tensor's delta.
 struct ChunkInfo {

@@ -5,6 +5,7 @@
 #include "core/quant/compressed_tensors/int4.h"
 #include "core/quant/gguf/blocks.h"
 #include "core/quant/plain/plain.h"
+#include "core/quant/scaled/formats.h"
 
 namespace deltascope {
 namespace {
@@ -14,6 +15,7 @@ std::span<const BaseFormat* const> formats() {
   static const auto all = [] {
     std::vector<const BaseFormat*> rows{&noBase(), &sameBase(), &nf4Base(), &fp4Base(), &int8Base(), &int4Base()};
     rows.insert(rows.end(), ggufBases().begin(), ggufBases().end());
+    rows.insert(rows.end(), scaledBases().begin(), scaledBases().end());
     return rows;
   }();
   return all;

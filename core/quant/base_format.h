@@ -18,7 +18,7 @@ class BaseFormat {
   [[nodiscard]] virtual BaseKind kind() const = 0;
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual std::string_view library() const { return {}; }  ///< that writes it, for messages
-  /// `group`: elements a scale, as its folder reads it from a checkpoint.
+  /// `group`: elements a scale, as its folder reads it from a checkpoint. Groups run on through rows.
   [[nodiscard]] virtual BaseLayout layout(std::uint64_t group) const;
 
   /// Adds the weights of a checkpoint that are of this format. Promises what findQuantized promises, and
@@ -40,6 +40,8 @@ class BaseFormat {
   /// How products read it: form and values; the rest is the caller's to fill in.
   [[nodiscard]] virtual kernels::Matrix matrix() const { return {}; }
   [[nodiscard]] bool isFourBit() const { return device().kind == kernels::DeviceBase::Kind::FourBit; }
+  /// Whether no device but a processor rebuilds over it.
+  [[nodiscard]] bool needsProcessor() const { return isQuantized(kind()) && device().kind == kernels::DeviceBase::Kind::None; }
   /// Whether products read it as it is stored: matrix() says how.
   [[nodiscard]] virtual bool multiplies() const { return true; }
   /// Whether a GPU may keep base and delta in one form of about a byte a weight (GpuOps::toBytes).

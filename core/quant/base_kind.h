@@ -16,7 +16,7 @@ enum class BaseKind : std::uint8_t {
   Fp4,
   Int8,
   Int4,
-  Q8_0,  ///< this and what follows: blocks of GGUF files
+  Q8_0,  ///< this and what follows to Iq4Xs: blocks of GGUF files
   Q4_0,
   Q4_1,
   Q5_0,
@@ -27,14 +27,17 @@ enum class BaseKind : std::uint8_t {
   Q5K,
   Q6K,
   Iq4Nl,
-  Iq4Xs
+  Iq4Xs,
+  Fp8,  ///< E4M3 and scales
+  W8,   ///< eight-bit integers, scales and zeros
+  W4    ///< four-bit ones
 };
 [[nodiscard]] std::string_view nameOf(BaseKind kind);  ///< "none", "same", "nf4", "Q4_K" …
 [[nodiscard]] std::optional<BaseKind> baseKindFromName(std::string_view name);
 /// By its number in a file; nothing for one that this program does not know.
 [[nodiscard]] std::optional<BaseKind> baseKindFromNumber(std::uint64_t number);
 /// Whether codes and scales lie together in blocks.
-[[nodiscard]] constexpr bool isInBlocks(BaseKind kind) { return kind >= BaseKind::Q8_0; }
+[[nodiscard]] constexpr bool isInBlocks(BaseKind kind) { return kind >= BaseKind::Q8_0 && kind <= BaseKind::Iq4Xs; }
 /// Whether the base has codes and scales instead of values.
 [[nodiscard]] constexpr bool isQuantized(BaseKind kind) { return kind > BaseKind::Same; }
 

@@ -22,8 +22,9 @@ struct BaseSlice {
   /// computed in FP32, rounded once. Empty for None.
   std::span<const std::byte> values;
   std::span<const std::uint8_t> codes;  ///< quantized: layout().codesOf(elements()); of two in a byte, the even one is high
-  std::span<const float> scales;        ///< quantized: of layout().groupsOf(elements())
+  std::span<const float> scales;        ///< quantized: of layout().scalesOf(elements())
   std::uint64_t group = 64;             ///< quantized: elements a scale
+  std::uint64_t columns = 0;            ///< quantized: as in BaseLayout
 
   [[nodiscard]] IndexRange elements() const { return {first, count}; }
   [[nodiscard]] BaseLayout layout() const;
@@ -31,9 +32,9 @@ struct BaseSlice {
 /// The part [offset, offset + count) of a slice; `offset` is a multiple of 4,096, the part lies inside.
 [[nodiscard]] BaseSlice partOf(const BaseSlice& slice, std::uint64_t offset, std::size_t count);
 /// A slice of codes and scales (or, for Same, values) that lie in memory, of a tensor's elements from `begin` on, which is a
-/// multiple of 4,096.
+/// multiple of 4,096. `columns`: as in BaseLayout.
 [[nodiscard]] BaseSlice sliceOf(BaseKind kind, DType finalType, std::uint64_t group, IndexRange elements, const void* codes,
-                                const float* scales, std::uint64_t begin = 0);
+                                const float* scales, std::uint64_t columns = 0, std::uint64_t begin = 0);
 
 /// Sets `into` (count elements of finalType) to the base's values: a copy of Same, zeros for None, else what codes and scales
 /// say.

@@ -39,7 +39,7 @@ std::uint64_t residentCodeBytes(const TensorOrigin& origin) {
 }
 
 std::uint64_t residentScaleBytes(const TensorOrigin& origin) {
-  return origin.quantized->layout.groupsOf(baseElements(origin)).count * sizeof(float);
+  return origin.quantized->layout.scalesOf(baseElements(origin)).count * sizeof(float);
 }
 
 std::uint64_t residentBaseBytes(const TensorOrigin& origin) {
@@ -119,6 +119,7 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
   const bool whole = tensor.elements == elements.count;
   base.group = layout.group;
   base.begin = elements.first;
+  base.columns = layout.columns;
   DELTASCOPE_ASSIGN(base.codes, fromBackend(m_backend->allocate(residentCodeBytes(origin), origin.spec.name)));
   BaseHasher hasher;
   const auto readPiece = [&](std::uint64_t begin, std::span<std::byte> piece) -> Result<void> {
@@ -137,7 +138,7 @@ Result<void> Host::readQuantized(const BaseModel& model, const TensorOrigin& ori
     if (origin.baseHash) {
       DELTASCOPE_ASSIGN(base.hash, model.hash(origin.baseName));
     }
-    const IndexRange groups = layout.groupsOf(elements);
+    const IndexRange groups = layout.scalesOf(elements);
     if (groups.first < tensor.scales.size())
       padded.assign(tensor.scales.begin() + static_cast<std::ptrdiff_t>(groups.first),
                     tensor.scales.begin() + static_cast<std::ptrdiff_t>(

@@ -22,13 +22,13 @@ struct ResidentBase {
   BaseKind kind = BaseKind::None;
   kernels::Buffer codes;   ///< quantized: as stored; Same: the values
   kernels::Buffer scales;  ///< quantized: floats
-  std::uint64_t group = 64;
+  std::uint64_t group = 64, columns = 0;
   std::uint64_t begin = 0;  ///< the tensor's element at which `codes` begin
   Hash128 hash;             ///< over the tensor's stored bytes, as payloads have it
 
   /// Elements of it, where `codes` and `scales` are in the host's memory.
   [[nodiscard]] BaseSlice slice(DType type, IndexRange elements) const {
-    return sliceOf(kind, type, group, elements, codes.data(), scales.as<float>(), begin);
+    return sliceOf(kind, type, group, elements, codes.data(), scales.as<float>(), columns, begin);
   }
 };
 

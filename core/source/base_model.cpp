@@ -152,10 +152,11 @@ Result<void> BaseModel::readCodes(const QuantizedTensor& tensor, IndexRange elem
 Result<void> BaseModel::sliceQuantized(const QuantizedTensor& tensor, bool withValues, SliceBuffer& into) const {
   auto& slice = into.slice;
   slice.group = tensor.layout.group;
+  slice.columns = tensor.layout.columns;
   into.codes.resize(static_cast<std::size_t>(tensor.layout.codesOf(slice.elements()).count));
   DELTASCOPE_TRY(readCodes(tensor, slice.elements(), std::as_writable_bytes(std::span(into.codes))));
   slice.codes = into.codes;
-  const IndexRange groups = tensor.layout.groupsOf(slice.elements());
+  const IndexRange groups = tensor.layout.scalesOf(slice.elements());
   const auto first = static_cast<std::size_t>(groups.first), count = static_cast<std::size_t>(groups.count);
   if (first + count <= tensor.scales.size()) {
     slice.scales = std::span(tensor.scales).subspan(first, count);

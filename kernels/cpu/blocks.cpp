@@ -5,9 +5,8 @@
 #include <cstring>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/anchor_inner.h"
 #include "kernels/cpu/blocks_unpack.h"
-#include "kernels/cpu/target.h"
-#include "kernels/half.h"
 
 namespace deltascope::kernels {
 namespace {
@@ -25,36 +24,12 @@ DELTASCOPE_INLINE void spread(const BlockRun& run, Spread& into) {
   }
 }
 
-DELTASCOPE_INLINE std::uint32_t bitsOf(float value) { return std::bit_cast<std::uint32_t>(value); }
-
-/// Sixteen classes of how large a value is among the values around it. Below four steps: by half octaves of the ratio. Above:
-/// by the octave of the anchor, which says how many sixteen-bit numbers a step holds.
-DELTASCOPE_INLINE std::uint32_t sizeClass(std::uint32_t value, std::uint32_t step, std::uint32_t edge) {
-  const auto half = (static_cast<std::int32_t>(value) - static_cast<std::int32_t>(step)) >> 22;
-  const auto octaves = static_cast<std::int32_t>(edge >> 23) - static_cast<std::int32_t>(step >> 23);
-  const std::int32_t small = half < -6 ? 0 : half < -4 ? 1 : half < -2 ? 2 : half + 5;
-  const std::int32_t large = 8 + std::clamp(octaves, 1, 7);
-  return static_cast<std::uint32_t>(half >= 4 ? large : small);
-}
-
-/// The edge nearer zero of the value's bin, half a step from it; of a bin that reaches to the other side of zero, nine octaves
-/// below the step.
-template <bool kF16>
-DELTASCOPE_INLINE void oneAnchor(float value, float step, std::uint16_t& anchor, std::uint8_t& context) {
-  const float size = std::bit_cast<float>(bitsOf(value) & 0x7fffffffu);
-  const float inner = size - 0.5f * step, least = step * 0x1p-9f;
-  const float edge = inner > least ? inner : least;
-  const std::uint32_t sign = bitsOf(value) >> 16 & 0x8000u;
-  anchor = static_cast<std::uint16_t>((kF16 ? toF16KeepingNan(edge) : toBf16KeepingNan(edge)) | sign);
-  context = static_cast<std::uint8_t>(sizeClass(bitsOf(size), bitsOf(step), bitsOf(edge)) << 2 | (bitsOf(step) >> 21 & 3));
-}
-
 template <bool kF16, bool kUneven>
 DELTASCOPE_INLINE void runAnchors(const BlockRun& run, const Spread& of, std::uint16_t* anchors, std::uint8_t* contexts) {
   for (std::size_t i = 0; i < kRun; ++i) {
-    const float step = std::bit_cast<float>(bitsOf(of.scale[i]) & 0x7fffffffu);
-    oneAnchor<kF16>(of.scale[i] * static_cast<float>(run.q[i]) - of.minimum[i],
-                    kUneven ? step * static_cast<float>(run.gap[i]) : step, anchors[i], contexts[i]);
+    const float step = std::bit_cast<float>(floatBits(of.scale[i]) & 0x7fffffffu);
+    evenAnchor<kF16>(of.scale[i] * static_cast<float>(run.q[i]) - of.minimum[i],
+                     kUneven ? step * static_cast<float>(run.gap[i]) : step, anchors[i], contexts[i]);
   }
 }
 

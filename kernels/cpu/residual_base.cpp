@@ -270,9 +270,14 @@ void parentScalar(const AnchorRule& r, const TileBase& b, std::uint16_t* a, std:
   r.kind == AnchorKind::Ordered ? orderedTile(r, b, a, c) : zeroTile(r, b, a, c);
 }
 
+ScaledRun scaledRun(const AnchorRule& rule, const TileBase& base) {
+  return {rule.scaled, base.codes, base.scales, base.group, base.columns, base.column, base.count};
+}
+
 }  // namespace
 
 bool scalesUsable(const AnchorRule& rule, const TileBase& base) {
+  if (rule.kind == AnchorKind::Scaled) return scaledUsable(scaledRun(rule, base));
   if (rule.kind == AnchorKind::Blocks) return blocksFinite(rule.blocks, base.codes, base.count);
   std::size_t n = 0;
   if (rule.kind == AnchorKind::Nibble) n = (base.count + base.group - 1) / base.group;
@@ -291,6 +296,9 @@ void anchorsAndContexts(const AnchorRule& rule, const TileBase& base, std::uint1
       break;
     case AnchorKind::Blocks:
       blockAnchors(rule.blocks, rule.half == ElementType::F16, base.codes, base.count, anchors, contexts, isa);
+      break;
+    case AnchorKind::Scaled:
+      scaledAnchors(scaledRun(rule, base), rule.half == ElementType::F16, anchors, contexts, isa);
       break;
     case AnchorKind::Int8:
 #if DELTASCOPE_X86

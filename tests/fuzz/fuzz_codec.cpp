@@ -26,12 +26,14 @@ std::byte patternAt(std::span<const std::byte> pattern, std::size_t i) {
   return own ^ std::byte(i / (pattern.size() + 1) & 3);
 }
 
-Base makeBase(BaseKind kind, DType type, std::size_t count, std::uint64_t group, std::span<const std::byte> pattern) {
+Base makeBase(BaseKind kind, DType type, std::size_t count, std::uint64_t group, std::uint64_t columns,
+              std::span<const std::byte> pattern) {
   Base base;
   base.slice.kind = kind;
   base.slice.finalType = type;
   base.slice.count = count;
   base.slice.group = group;
+  base.slice.columns = columns;
   if (kind == BaseKind::None) return base;
   base.values.resize(count * bytesOf(type));
   for (std::size_t i = 0; i < base.values.size(); ++i) base.values[i] = patternAt(pattern, i);
@@ -39,7 +41,7 @@ Base makeBase(BaseKind kind, DType type, std::size_t count, std::uint64_t group,
   if (kind == BaseKind::Same) return base;
   base.codes.resize(base.slice.layout().codesOf({0, count}).count);
   for (std::size_t i = 0; i < base.codes.size(); ++i) base.codes[i] = std::uint8_t(patternAt(pattern, i + 7));
-  base.scales.resize((count + group - 1) / group + 1);
+  base.scales.resize(base.slice.layout().scalesOf({0, count}).count + 1);
   for (std::size_t i = 0; i < base.scales.size(); ++i) {
     std::byte bits[4];
     for (std::size_t b = 0; b < 4; ++b) bits[b] = patternAt(pattern, 4 * i + b + 3);
@@ -65,15 +67,17 @@ bool decodes(const DeltaCodec& codec, const BaseSlice& base, std::span<const std
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   const auto id = CodecId(input.number(1) % kCodecCount);
-  const auto kind = BaseKind(input.number(1) % (unsigned(BaseKind::Iq4Xs) + 1));
+  const auto kind = BaseKind(input.number(1) % (unsigned(BaseKind::W4) + 1));
   const DType type = std::array{DType::BF16, DType::F16, DType::F32}[input.number(1) % 3];
   const std::size_t count = input.number(2) % (3 * kTileElements);
-  const std::uint64_t group = kind == BaseKind::Int8 ? 1 + input.number(2) : std::uint64_t{32} << (input.number(1) % 8);
+  const bool anyGroup = kind == BaseKind::Int8 || kind >= BaseKind::Fp8;
+  const std::uint64_t group = anyGroup ? 1 + input.number(2) : std::uint64_t{32} << (input.number(1) % 8);
+  const std::uint64_t columns = kind >= BaseKind::Fp8 && input.number(1) % 2 != 0 ? 1 + input.number(2) : 0;
   const bool roundTrip = input.number(1) % 2 != 0;
   const DeltaCodec& codec = deltascope::codec(id);
   if (!codec.supports(kind, type)) return 0;
 
-  const Base base = makeBase(kind, type, count, group, input.take(64));
+  const Base base = makeBase(kind, type, count, group, columns, input.take(64));
   std::vector<std::byte> decoded;
   if (!roundTrip) {
     const auto model = codec.parseModel(input.take(input.number(2)));

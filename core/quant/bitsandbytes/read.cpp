@@ -10,6 +10,7 @@
 #include "core/quant/bitsandbytes/quantize.h"
 #include "core/quant/bitsandbytes/read.h"
 #include "core/quant/bitsandbytes/state.h"
+#include "core/quant/checkpoint_config.h"
 #include "core/quant/part_reader.h"
 
 namespace deltascope {
@@ -107,21 +108,6 @@ Result<void> addFourBit(const Checkpoint& checkpoint, const TensorInfo& stateTen
   return {};
 }
 
-const nlohmann::json& member(const nlohmann::json& object, const char* name) {
-  static const nlohmann::json kNull;
-  if (!object.is_object()) return kNull;
-  const auto found = object.find(name);
-  return found == object.end() ? kNull : *found;
-}
-
-/// transformers 5 says "dtype", 4 said "torch_dtype".
-DType modelDtype(const nlohmann::json& config) {
-  for (const char* name : {"dtype", "torch_dtype"})
-    if (const auto& value = member(config, name); value.is_string())
-      if (const auto dtype = dtypeFromTorchName(value.get_ref<const std::string&>())) return *dtype;
-  return DType::F16;
-}
-
 Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, const std::string& w, ScaleReading reading,
                      QuantizedTensors& into) {
   PartReader parts(checkpoint, w, evidence, kMadeBy);
@@ -145,7 +131,7 @@ Result<void> addInt8(const Checkpoint& checkpoint, const TensorInfo& evidence, c
   if (checkpoint.configError() && reading != ScaleReading::Describe)
     return tl::make_unexpected(*checkpoint.configError());  // it has the type of the values
   tensor.kind = BaseKind::Int8;
-  tensor.dtype = modelDtype(checkpoint.config());
+  tensor.dtype = configuredDtype(checkpoint.config()).value_or(DType::F16);
   tensor.shape = tensor.codes->shape;
   tensor.elements = tensor.codes->elements;
   tensor.layout = int8Base().layout(tensor.codes->shape.back());
@@ -168,7 +154,7 @@ std::optional<std::string> int8Weight(const Checkpoint& checkpoint, std::string_
 
 /// Whether config.json says that the module of this weight is not quantized: by its name, or the end of it.
 bool isSkipped(const Checkpoint& checkpoint, std::string_view weight) {
-  const auto& modules = member(member(checkpoint.config(), "quantization_config"), "llm_int8_skip_modules");
+  const auto& modules = configMember(configMember(checkpoint.config(), "quantization_config"), "llm_int8_skip_modules");
   if (!modules.is_array() || !weight.ends_with(std::string(".").append(kWeight))) return false;
   const std::string module = "." + std::string(weight.substr(0, weight.size() - kWeight.size() - 1));
   return std::ranges::any_of(modules, [&](const nlohmann::json& skipped) {
@@ -199,7 +185,7 @@ Result<void> refuseFourBitOrphan(const Checkpoint& checkpoint, const TensorInfo&
 
 Result<void> refuseInt8Orphan(const Checkpoint& checkpoint, const TensorInfo& tensor, const QuantizedTensors& found) {
   if (found.parts.contains(tensor.name) || found.weights.contains(tensor.name)) return {};
-  const bool int8Model = member(member(checkpoint.config(), "quantization_config"), "load_in_8bit") == true;
+  const bool int8Model = configMember(configMember(checkpoint.config(), "quantization_config"), "load_in_8bit") == true;
   const bool int8Matrix = tensor.dtype == DType::I8 && tensor.shape.size() == 2 &&
                           tensor.name.ends_with(std::string(".").append(kWeight)) && !isSkipped(checkpoint, tensor.name);
   if (int8Matrix && (int8Model || checkpoint.find(int8PartName(tensor.name, kWeightFormat))))

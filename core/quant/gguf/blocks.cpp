@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "core/checkpoint/gguf_file.h"
-#include "core/quant/codebook.h"
 #include "core/quant/element_type.h"
+#include "core/quant/in_pieces.h"
 #include "core/quant/part_reader.h"
 
 namespace deltascope {
@@ -84,15 +84,10 @@ class Blocks final : public BaseFormat {
   }
 
   void values(const BaseSlice& slice, std::span<std::byte> into) const override {
-    constexpr std::size_t kPiece = 1024;
-    std::array<float, kPiece> piece;
-    const std::size_t size = bytesOf(slice.finalType), count = into.size() / size;
-    for (std::size_t first = 0; first < count; first += kPiece) {
-      const std::size_t n = std::min(kPiece, count - first);
+    roundInPieces(slice.finalType, into, [&](std::size_t first, std::span<float> floats) {
       const auto* blocks = slice.codes.data() + first / m_shape.elements * m_shape.bytes;
-      kernels::blockValues(m_row.type, blocks, n, piece.data(), kernels::bestIsa());
-      fromFloat(slice.finalType, std::span(piece).first(n), into.subspan(first * size, n * size));
-    }
+      kernels::blockValues(m_row.type, blocks, floats.size(), floats.data(), kernels::bestIsa());
+    });
   }
 
   [[nodiscard]] kernels::AnchorRule anchors(DType finalType) const override {

@@ -15,7 +15,7 @@ std::uint64_t scaleBytes(const Variant& variant) {
   std::uint64_t bytes = 0;
   if (variant.base)
     for (const auto& [name, tensor] : variant.base->quantized().weights)
-      bytes += tensor.layout.groupsOf({0, tensor.elements}).count * sizeof(float);
+      bytes += tensor.layout.scalesOf({0, tensor.elements}).count * sizeof(float);
   return bytes;
 }
 std::uint64_t nothing(const Variant&) { return 0; }  // of the device's memory

@@ -40,7 +40,7 @@ std::optional<FormCost> costOnHost(const TensorOrigin& origin, const FormSite& s
 
 /// Of deltas that no product reads as they are stored. Where rows were added, a processor makes it once.
 std::optional<FormCost> costOnDevice(const TensorOrigin& origin, const FormSite& site) {
-  if (origin.steps.empty() || !keepsRows(origin) || hasTiles(origin) || isInBlocks(origin.bottom)) return {};
+  if (origin.steps.empty() || !keepsRows(origin) || hasTiles(origin) || formatOf(origin.bottom).needsProcessor()) return {};
   const DeviceShape shape = deviceShape(origin);
   const std::uint64_t values = origin.plain && !site.holdsBase(origin) ? accountedBytes(residentBaseBytes(origin)) : 0;
   FormCost cost;

@@ -57,10 +57,10 @@ kernels::Matrix quantizedMatrix(const TensorOrigin& origin, const ResidentBase& 
   matrix.group = base.group;
   if (!isPart(origin)) return matrix;
   const BaseLayout& layout = origin.quantized->layout;
-  matrix.skip = origin.first % layout.group;  // of a row that shares its first scale with what lies before it
+  matrix.skip = layout.columnOf(origin.first) % layout.group;  // of a row that shares its first scale with what lies before it
   const IndexRange first{origin.first - matrix.skip, 0}, begin{base.begin, 0};
   matrix.codes += layout.codesOf(first).first - layout.codesOf(begin).first;
-  matrix.scales += layout.groupsOf(first).first - layout.groupsOf(begin).first;
+  matrix.scales += layout.scalesOf(first).first - layout.scalesOf(begin).first;
   return matrix;
 }
 

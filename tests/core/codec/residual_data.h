@@ -10,6 +10,7 @@
 #include "core/codec/statistics.h"
 #include "core/quant/quant.h"
 #include "tests/core/codec/block_data.h"
+#include "tests/core/codec/scaled_data.h"
 
 namespace deltascope::testing {
 
@@ -115,6 +116,17 @@ inline ResidualData makeData(const ResidualCase& test, std::uint32_t seed = 1) {
       toFloat(test.type, data.final, floats);
       for (auto& f : floats) f = std::isfinite(f) ? std::clamp(f, -100.0F, 100.0F) : 0.0F;
       data.codes = test.base == BaseKind::Q8_0 ? quantizeQ8(floats) : quantizeQ4K(floats);
+      break;
+    }
+    case BaseKind::Fp8:
+    case BaseKind::W8:
+    case BaseKind::W4: {
+      std::vector<float> floats(test.count);
+      toFloat(test.type, data.final, floats);
+      slice.columns = test.count % 2 ? 3 * test.blocksize + 7 : 0;  // rows end in a part of a group
+      auto made = quantizeScaled(test.base, floats, slice.group, slice.columns);
+      data.codes = std::move(made.codes);
+      data.scales = std::move(made.parameters);
       break;
     }
     default:

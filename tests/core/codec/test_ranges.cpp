@@ -15,8 +15,8 @@ namespace {
 
 constexpr CodecId kCodecs[] = {CodecId::Identical, CodecId::Raw,  CodecId::Sparse,  CodecId::Entropy,
                                CodecId::Bitpack,   CodecId::Zstd, CodecId::LowRank, CodecId::Additive};
-constexpr BaseKind kBases[] = {BaseKind::None, BaseKind::Same, BaseKind::Nf4,  BaseKind::Fp4,
-                               BaseKind::Int8, BaseKind::Int4, BaseKind::Q8_0, BaseKind::Q4K};
+constexpr BaseKind kBases[] = {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4,
+                               BaseKind::Q8_0, BaseKind::Q4K,  BaseKind::Fp8, BaseKind::W8,  BaseKind::W4};
 constexpr std::uint64_t kBefore = 2 * kTileElements;  ///< elements of the tensor before the chunk
 constexpr std::uint64_t kColumns = 100;               ///< of the low-rank update
 

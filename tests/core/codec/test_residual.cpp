@@ -43,7 +43,7 @@ class TestResidual : public QObject {
     const char* fills[] = {"gaussian", "every pattern", "random bits", "zeros", "special"};
     for (CodecId codec : kCodecs)
       for (BaseKind base : {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Fp4, BaseKind::Int8, BaseKind::Int4,
-                            BaseKind::Q8_0, BaseKind::Q4K})
+                            BaseKind::Q8_0, BaseKind::Q4K, BaseKind::Fp8, BaseKind::W8, BaseKind::W4})
         for (DType type : {DType::BF16, DType::F16, DType::F32})
           for (int fill = 0; fill < 5; ++fill)
             for (int count : {0, 1, 255, 257, 4095, 4096, 4097, 65536}) {
@@ -92,7 +92,7 @@ class TestResidual : public QObject {
     QTest::addColumn<int>("base");
     QTest::addColumn<int>("type");
     for (CodecId codec : kCodecs)
-      for (BaseKind base : {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Int8, BaseKind::Q4K})
+      for (BaseKind base : {BaseKind::None, BaseKind::Same, BaseKind::Nf4, BaseKind::Int8, BaseKind::Q4K, BaseKind::W4})
         for (DType type : {DType::BF16, DType::F32})
           QTest::addRow("%s %s %s", nameOf(codec).data(), nameOf(base).data(), nameOf(type).data())
               << int(codec) << int(base) << int(type);

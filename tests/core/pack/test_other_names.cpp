@@ -232,12 +232,18 @@ void TestOtherNames::areSaidToBeMissing_data() {
   QTest::addColumn<int>("missing");     // tensors that the base does not have
   QTest::addColumn<QStringList>("notes");
   QTest::newRow("nothing") << "" << 0 << QStringList{};
-  QTest::newRow("one") << "" << 1 << QStringList{"1 tensor, 24 B, without a counterpart in the base: stored without a base"};
-  QTest::newRow("two") << "" << 2 << QStringList{"2 tensors, 48 B, without a counterpart in the base: stored without a base"};
-  QTest::newRow("a base of GPTQ") << "gptq" << 1
-                                  << QStringList{
-                                         "1 tensor, 24 B, without a counterpart in the base, which is quantized with "
-                                         "gptq and not read: stored without a base"};
+  QTest::newRow("one") << "" << 1
+                       << QStringList{
+                              "1 tensor (score0.weight), 24 B, without a counterpart in the base: stored without a base"};
+  QTest::newRow("two")
+      << "" << 2
+      << QStringList{"2 tensors (such as score0.weight), 48 B, without a counterpart in the base: stored without a base"};
+  QTest::newRow("a base of GPTQ")
+      << "gptq" << 1
+      << QStringList{"1 tensor (score0.weight), 24 B, without a counterpart in the base: stored without a base",
+                     "the base is quantized with gptq, which is not read. Take one in a format that is: "
+                     "NF4, FP4 or INT8 of bitsandbytes; W4A16, W8A16, INT8 or FP8 of compressed-tensors; "
+                     "FP8 with weight_scale_inv; GGUF"};
 }
 
 void TestOtherNames::areSaidToBeMissing() {

@@ -16,7 +16,8 @@ using namespace deltascope::test;
 namespace {
 
 const fs::path kInt4 = fs::path(DELTASCOPE_TEST_DATA) / "quant/int4";
-const fs::path kGguf = fs::path(DELTASCOPE_TEST_DATA) / "quant/gguf/model.gguf";
+const fs::path kScaled = fs::path(DELTASCOPE_TEST_DATA) / "quant/scaled";
+const fs::path kGguf = fs::path(DELTASCOPE_TEST_DATA) / "quant/gguf/model.gguf", kOther = kGguf.parent_path() / "other.gguf";
 
 /// A base, the least version of payloads over it, and how many weights of the model it has quantized.
 struct Foreign {
@@ -28,7 +29,7 @@ struct Foreign {
 /// The model before it was quantized, as a folder.
 fs::path originalIn(const QTemporaryDir& folder, const fs::path& base = kInt4) {
   const fs::path root = fs::path(folder.path().toStdString()) / "final";
-  if (base == kGguf) {
+  if (isGgufName(base)) {
     fs::copy(kGguf.parent_path() / "model", root);
     return root;
   }
@@ -60,11 +61,13 @@ class TestForeignBase : public QObject {
   void comesBackAndRuns_data();
   void comesBackAndRuns();
   void rowsOfHeadsArePaired();
+  void aGgufFileRunsAlone_data();
   void aGgufFileRunsAlone();
   void aGgufFileIsShownByItsTypes();
   void aGgufFileIsNoFinal();
   void aGgufFileOfAnotherModelIsRefused();
   void whatAGgufFileHasMoreIsRefused();
+  void isShownAsWhatItIs_data();
   void isShownAsWhatItIs();
   void isNotQuantizedAgain();
 };
@@ -72,9 +75,16 @@ class TestForeignBase : public QObject {
 void TestForeignBase::comesBackAndRuns_data() {
   QTest::addColumn<Foreign>("foreign");
   QTest::addColumn<int>("codec");
+  const auto row = [](const Foreign& foreign, CodecId codec) {
+    QTest::addRow("%s %s", foreign.base.filename().c_str(), nameOf(codec).data()) << foreign << static_cast<int>(codec);
+  };
   for (const auto codec : {CodecId::Raw, CodecId::Sparse, CodecId::Entropy, CodecId::Bitpack, CodecId::Zstd, CodecId::Additive})
-    for (const auto& foreign : {Foreign{kInt4, 3, 7}, Foreign{kGguf, 4, 9}})
-      QTest::addRow("%s %s", foreign.base.filename().c_str(), nameOf(codec).data()) << foreign << static_cast<int>(codec);
+    for (const auto& foreign : {Foreign{kInt4, 3, 7}, Foreign{kGguf, 4, 9}, Foreign{kScaled / "fp8-inv-ragged", 5, 7}})
+      row(foreign, codec);
+  for (const auto codec : {CodecId::Entropy, CodecId::Bitpack, CodecId::Sparse}) row({kOther, 4, 9}, codec);
+  for (const auto* name : {"fp8-tensor", "fp8-channel", "fp8-block", "fp8-inv", "int8-channel", "int8-zeros", "w8-group",
+                           "w8-zeros", "w4-zeros", "w4-channel", "w4-group16"})
+    row({kScaled / name, 5, 7}, CodecId::Entropy);
 }
 
 void TestForeignBase::comesBackAndRuns() {
@@ -137,11 +147,18 @@ void TestForeignBase::rowsOfHeadsArePaired() {
   QCOMPARE(heads, std::size_t{2});
 }
 
+void TestForeignBase::aGgufFileRunsAlone_data() {
+  QTest::addColumn<QString>("file");
+  for (const auto& file : {kGguf, kOther}) QTest::newRow(file.filename().c_str()) << QString::fromStdString(file.string());
+}
+
 /// As a model of the values that its blocks have, with the names and the config.json that its metadata stands for.
 void TestForeignBase::aGgufFileRunsAlone() {
+  QFETCH(QString, file);
+  const fs::path path = file.toStdString();
   QTemporaryDir folder;
-  const fs::path final = originalIn(folder, kGguf);
-  const auto base = take(BaseModel::open(kGguf));
+  const fs::path final = originalIn(folder, path);
+  const auto base = take(BaseModel::open(path));
   const auto plain = take(Checkpoint::open(final));
   std::vector<std::string_view> names;
   for (const auto& weight : base.weights()) names.push_back(weight.name);
@@ -156,7 +173,7 @@ void TestForeignBase::aGgufFileRunsAlone() {
   const std::string config = take(readTextFile(final / "config.json"));
   writeModel(final, tensors);
   take(writeTextFile(final / "config.json", config));
-  const auto expected = logits(final, {}, Placement::Static), alone = logits(kGguf, {}, Placement::Static);
+  const auto expected = logits(final, {}, Placement::Static), alone = logits(path, {}, Placement::Static);
   QVERIFY(std::memcmp(alone.data(), expected.data(), alone.size() * sizeof(float)) == 0);
 }
 
@@ -230,24 +247,52 @@ void TestForeignBase::whatAGgufFileHasMoreIsRefused() {
   QVERIFY2(said.contains("attn_sinks") && said.contains("have no such weight here"), qPrintable(said));
 }
 
+void TestForeignBase::isShownAsWhatItIs_data() {
+  QTest::addColumn<QString>("folder");
+  QTest::addColumn<int>("kind");
+  QTest::addColumn<int>("type");
+  QTest::addColumn<double>("bits");  // a weight of 64 × 96, everything that belongs to it
+  const double weights = 64 * 96;
+  const auto row = [](const fs::path& folder, BaseKind kind, DType type, double bits) {
+    QTest::newRow(folder.filename().c_str()) << QString::fromStdString(folder.string()) << int(kind) << int(type) << bits;
+  };
+  row(kInt4, BaseKind::Int4, DType::BF16, 4.5 + 128 / weights);
+  row(kScaled / "fp8-block", BaseKind::Fp8, DType::BF16, 8 + 4 * 32 / weights);
+  row(kScaled / "fp8-channel", BaseKind::Fp8, DType::BF16, 8 + 64 * 16 / weights);
+  row(kScaled / "int8-zeros", BaseKind::W8, DType::BF16, 8 + 64 * (32 + 8) / weights);
+  row(kScaled / "w8-zeros", BaseKind::W8, DType::F16, 8 + (64 * (16 + 8) + 128) / weights);
+  row(kScaled / "w4-zeros", BaseKind::W4, DType::BF16, 4 + (192 * (16 + 4) + 128) / weights);
+}
+
+/// By weights, not by the tensors that hold their parts; and alone it runs as the values do that it says.
 void TestForeignBase::isShownAsWhatItIs() {
-  const auto shown = take(inspect(kInt4));
+  QFETCH(QString, folder);
+  QFETCH(int, kind);
+  QFETCH(int, type);
+  QFETCH(double, bits);
+  const fs::path base = folder.toStdString();
+  const auto shown = take(inspect(base));
   std::size_t quantized = 0;
   for (const auto& row : shown.tensors) {
-    QVERIFY(!row.name.ends_with("_packed") && !row.name.ends_with("_scale"));
-    if (row.base != BaseKind::Int4) continue;
+    QVERIFY(!row.name.ends_with("_packed") && !row.name.ends_with("_scale") && !row.name.ends_with("_zero_point"));
+    if (int(row.base) != kind) continue;
     ++quantized;
-    QCOMPARE(row.dtype, DType::BF16);
+    QCOMPARE(int(row.dtype), type);
+    if (row.name.find("down_proj") != std::string::npos) QCOMPARE(row.bitsPerWeight(), bits);
   }
   QCOMPARE(quantized, std::size_t{7});
 
-  QTemporaryDir folder;
-  const fs::path final = originalIn(folder);
+  QTemporaryDir there;
+  const fs::path final = originalIn(there);
   std::vector<TensorData> tensors;
-  const auto plain = take(Checkpoint::open(final)), values = take(Checkpoint::open(kInt4 / "dequantized.safetensors"));
+  const auto plain = take(Checkpoint::open(final));
+  const auto own = take(BaseModel::open(base));
   for (const auto& info : plain.tensors()) {
-    const TensorInfo* other = values.find(info.name);
-    tensors.push_back({{info.name, info.dtype, info.shape}, take(other ? values.readAll(*other) : plain.readAll(info))});
+    SliceBuffer slice;
+    const auto* weight = own.quantized().find(info.name);
+    const DType held = weight ? weight->dtype : info.dtype;
+    take(own.slice(info.name, held, 0, info.elements, true, slice));
+    tensors.push_back({{info.name, held, info.shape}, {slice.slice.values.begin(), slice.slice.values.end()}});
   }
   fs::remove(final / "model.safetensors");
   const std::string config = take(readTextFile(final / "config.json"));
@@ -255,7 +300,7 @@ void TestForeignBase::isShownAsWhatItIs() {
   take(writeTextFile(final / "config.json", config));
   const auto expected = logits(final, {}, Placement::Static);
   for (const auto placement : {Placement::Static, Placement::Jit}) {
-    const auto alone = logits(kInt4, {}, placement);
+    const auto alone = logits(base, {}, placement);
     QVERIFY(std::memcmp(alone.data(), expected.data(), alone.size() * sizeof(float)) == 0);
   }
 }

@@ -8,7 +8,8 @@
                        (a scale that is not finite is in "Q4_K.infinite")
   values.safetensors   the FP32 values of each, from xllamacpp's ggml, which must agree with gguf-py's
   model.gguf           a Llama with Q4_K, Q6_K, Q8_0, Q5_0 and Q4_0, as llama.cpp's converter lays it out: rows of q and k interleaved, norms F32
-  model/               the final that model.gguf is made of
+  other.gguf           the same Llama in the other types
+  model/               the final that both are made of
 """
 import ctypes
 import json
@@ -123,46 +124,46 @@ def model():
               "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
     heads, kv_heads, layer = 4, 2, "model.layers.0."
     matrices = {
-        "model.embed_tokens.weight": ("token_embd.weight", (16, 256), T.Q4_K, 0),
-        layer + "self_attn.q_proj.weight": ("blk.0.attn_q.weight", (32, 256), T.Q4_K, heads),
-        layer + "self_attn.k_proj.weight": ("blk.0.attn_k.weight", (16, 256), T.Q6_K, kv_heads),
-        layer + "self_attn.v_proj.weight": ("blk.0.attn_v.weight", (16, 256), T.Q8_0, 0),
-        layer + "self_attn.o_proj.weight": ("blk.0.attn_output.weight", (256, 32), T.Q5_0, 0),
-        layer + "mlp.gate_proj.weight": ("blk.0.ffn_gate.weight", (32, 256), T.Q4_K, 0),
-        layer + "mlp.up_proj.weight": ("blk.0.ffn_up.weight", (32, 256), T.Q6_K, 0),
-        layer + "mlp.down_proj.weight": ("blk.0.ffn_down.weight", (256, 32), T.Q4_0, 0),
-        "lm_head.weight": ("output.weight", (16, 256), T.Q6_K, 0),
+        "model.embed_tokens.weight": ("token_embd.weight", (16, 256), (T.Q4_K, T.Q2_K), 0),
+        layer + "self_attn.q_proj.weight": ("blk.0.attn_q.weight", (32, 256), (T.Q4_K, T.Q3_K), heads),
+        layer + "self_attn.k_proj.weight": ("blk.0.attn_k.weight", (16, 256), (T.Q6_K, T.Q5_K), kv_heads),
+        layer + "self_attn.v_proj.weight": ("blk.0.attn_v.weight", (16, 256), (T.Q8_0, T.Q4_1), 0),
+        layer + "self_attn.o_proj.weight": ("blk.0.attn_output.weight", (256, 32), (T.Q5_0, T.Q5_1), 0),
+        layer + "mlp.gate_proj.weight": ("blk.0.ffn_gate.weight", (32, 256), (T.Q4_K, T.IQ4_XS), 0),
+        layer + "mlp.up_proj.weight": ("blk.0.ffn_up.weight", (32, 256), (T.Q6_K, T.Q2_K), 0),
+        layer + "mlp.down_proj.weight": ("blk.0.ffn_down.weight", (256, 32), (T.Q4_0, T.IQ4_NL), 0),
+        "lm_head.weight": ("output.weight", (16, 256), (T.Q6_K, T.Q5_K), 0),
     }
     norms = {layer + "input_layernorm.weight": "blk.0.attn_norm.weight", layer + "post_attention_layernorm.weight": "blk.0.ffn_norm.weight",
              "model.norm.weight": "output_norm.weight"}
-    writer = gguf.GGUFWriter(OUT / "model.gguf", "llama")
-    writer.add_name("Small")
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(1)
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(kv_heads)
-    writer.add_key_length(config["head_dim"])
-    writer.add_value_length(config["head_dim"])
-    writer.add_rope_dimension_count(config["head_dim"])
-    writer.add_rope_freq_base(config["rope_theta"])
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_vocab_size(config["vocab_size"])
-    final = {}
-    for name, (there, shape, kind, permuted) in matrices.items():
-        final[name] = bf16(random.normal(0, 0.02, shape))
-        values = widened(final[name])
-        if permuted:
-            values = interleaved(values, permuted)
-        writer.add_tensor(there, quantized(values, kind), raw_dtype=kind)
-    for name, there in norms.items():
-        final[name] = bf16(1 + random.normal(0, 0.1, 256))
-        writer.add_tensor(there, widened(final[name]))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    final = {name: bf16(random.normal(0, 0.02, shape)) for name, (_, shape, _, _) in matrices.items()}
+    final |= {name: bf16(1 + random.normal(0, 0.1, 256)) for name in norms}
+    for number, file in enumerate(("model.gguf", "other.gguf")):
+        writer = gguf.GGUFWriter(OUT / file, "llama")
+        writer.add_name("Small")
+        writer.add_context_length(config["max_position_embeddings"])
+        writer.add_embedding_length(config["hidden_size"])
+        writer.add_block_count(1)
+        writer.add_feed_forward_length(config["intermediate_size"])
+        writer.add_head_count(heads)
+        writer.add_head_count_kv(kv_heads)
+        writer.add_key_length(config["head_dim"])
+        writer.add_value_length(config["head_dim"])
+        writer.add_rope_dimension_count(config["head_dim"])
+        writer.add_rope_freq_base(config["rope_theta"])
+        writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+        writer.add_vocab_size(config["vocab_size"])
+        for name, (there, _, kinds, permuted) in matrices.items():
+            values = widened(final[name])
+            if permuted:
+                values = interleaved(values, permuted)
+            writer.add_tensor(there, quantized(values, kinds[number]), raw_dtype=kinds[number])
+        for name, there in norms.items():
+            writer.add_tensor(there, widened(final[name]))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
     (OUT / "model").mkdir()
     save_bf16(final, OUT / "model" / "model.safetensors")
     (OUT / "model" / "config.json").write_text(json.dumps(config, indent=1) + "\n")
