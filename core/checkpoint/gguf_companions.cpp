@@ -30,8 +30,6 @@ Result<std::string> GgufCompanions::load(std::string_view name, std::uint64_t li
   return text;
 }
 
-std::filesystem::path GgufCompanions::shown(std::string_view name) const {
-  return name.empty() ? m_model->path() : m_model->path() / name;
-}
+std::filesystem::path GgufCompanions::shown(std::string_view) const { return m_model->path(); }
 
 }  // namespace deltascope

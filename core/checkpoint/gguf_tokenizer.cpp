@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/units.h"
+#include "core/checkpoint/gguf_sentence_pieces.h"
 #include "core/checkpoint/gguf_texts.h"
 
 namespace deltascope {
@@ -34,30 +35,23 @@ const Splitting* splittingOf(const GgufMetadata& metadata) {
   return found == kSplittings.end() ? nullptr : &*found;
 }
 
-const GgufArray* arrayIn(const GgufMetadata& metadata, std::string_view key, bool texts) {
-  const auto found = metadata.find(key);
-  const auto* array = found == metadata.end() ? nullptr : std::get_if<GgufArray>(&found->second);
-  return array && (array->type == GgufType::String) == texts && array->type != GgufType::Array ? array : nullptr;
-}
-
 std::optional<std::string> tokenOf(const GgufMetadata& metadata, const std::vector<std::string>& tokens, std::string_view key) {
   const auto id = wholeIn(metadata, key);
   return id && *id < tokens.size() ? std::optional(tokens[static_cast<std::size_t>(*id)]) : std::nullopt;
 }
 
-bool flagIn(const GgufMetadata& metadata, std::string_view key, bool otherwise) {
-  const auto found = metadata.find(key);
-  const auto* flag = found == metadata.end() ? nullptr : std::get_if<bool>(&found->second);
-  return flag ? *flag : otherwise;
-}
-
-Result<json> addedTokens(const GgufFile& file, const std::vector<std::string>& tokens) {
+/// `special`: ids that count as control tokens whatever their kind.
+Result<json> addedTokens(const GgufFile& file, const std::vector<std::string>& tokens,
+                         const std::vector<std::uint64_t>& special = {}) {
   json added = json::array();
   const auto* kinds = arrayIn(file.metadata(), "tokenizer.ggml.token_type", false);
-  if (!kinds) return added;
-  DELTASCOPE_ASSIGN(const auto numbers, file.numbers(*kinds));
-  for (std::size_t id = 0; id < std::min(numbers.size(), tokens.size()); ++id) {
-    const bool control = numbers[id] == kControl;
+  std::vector<double> numbers;
+  if (kinds) {
+    DELTASCOPE_ASSIGN(numbers, file.numbers(*kinds));
+  }
+  numbers.resize(tokens.size(), 0);
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const bool control = numbers[id] == kControl || std::ranges::find(special, id) != special.end();
     if (!control && numbers[id] != kUserDefined) continue;
     added.push_back({{"id", id},
                      {"content", tokens[id]},
@@ -84,10 +78,29 @@ json byteLevel(bool prefix) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", true}, {"use_regex", false}};
 }
 
+Result<json> withSentencePieces(const GgufFile& file) {
+  const auto& metadata = file.metadata();
+  DELTASCOPE_ASSIGN(auto tokens, file.texts(*arrayIn(metadata, "tokenizer.ggml.tokens", true)));
+  const SentencePieces pieces = sentencePiecesOf(metadata);
+  if (pieces.spellsSpaces)
+    for (auto& token : tokens) spellSpaces(token);
+  json tokenizer{{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
+  std::vector<std::uint64_t> special;
+  for (const char* name : {"bos", "eos", "unknown", "padding"})
+    if (const auto id = wholeIn(metadata, std::string("tokenizer.ggml.") + name + "_token_id")) special.push_back(*id);
+  DELTASCOPE_ASSIGN(tokenizer["added_tokens"], addedTokens(file, tokens, special));
+  DELTASCOPE_TRY(addSentencePieces(file, pieces, tokens, tokenizer));
+  const auto begin = wholeIn(metadata, "tokenizer.ggml.bos_token_id");
+  const bool begins = flagIn(metadata, "tokenizer.ggml.add_bos_token", true) && begin && *begin < tokens.size();
+  tokenizer["post_processor"] = begins ? beginning(tokens[static_cast<std::size_t>(*begin)], *begin) : json();
+  return tokenizer;
+}
+
 }  // namespace
 
 bool hasGgufTokenizer(const GgufFile& file) {
   const auto& metadata = file.metadata();
+  if (hasSentencePieces(metadata)) return true;
   return splittingOf(metadata) && arrayIn(metadata, "tokenizer.ggml.tokens", true) &&
          arrayIn(metadata, "tokenizer.ggml.merges", true);
 }
@@ -104,6 +117,7 @@ Result<json> tokenizerFromGguf(const GgufFile& file) {
                                               said("tokenizer.ggml.pre") + ") cannot be run here"),
                 "give token ids, or the model as the base of a payload, whose final has a tokenizer.json");
   }
+  if (hasSentencePieces(metadata)) return withSentencePieces(file);
   const Splitting& splitting = *splittingOf(metadata);
   DELTASCOPE_ASSIGN(const auto tokens, file.texts(*arrayIn(metadata, "tokenizer.ggml.tokens", true)));
   DELTASCOPE_ASSIGN(const auto merges, file.texts(*arrayIn(metadata, "tokenizer.ggml.merges", true)));

@@ -77,6 +77,66 @@ class TestGgufTokenizer : public QObject {
     }
   }
 
+  void sentencePiecesAreTransformers_data() {
+    QTest::addColumn<QString>("architecture");
+    for (const char* architecture : {"llama", "phi3", "gemma3"}) QTest::newRow(architecture) << architecture;
+  }
+  void sentencePiecesAreTransformers() {
+    QFETCH(QString, architecture);
+    const fs::path folder = fs::path(DELTASCOPE_TEST_DATA) / "text/gguf_pieces";
+    auto opened = Checkpoint::open(folder / (architecture.toStdString() + ".gguf"));
+    QVERIFY2(opened, opened ? "" : describe(opened.error()).c_str());
+    const GgufCompanions files(std::make_shared<const Checkpoint>(std::move(*opened)));
+    const fs::path apart = fs::path(m_folder.path().toStdString()) / architecture.toStdString();  // without a config.json
+    for (const auto name : {kTokenizerFile, kTokenizerConfigFile}) {
+      const auto text = files.read(name);
+      QVERIFY2(text, text ? "" : describe(text.error()).c_str());
+      fs::create_directories(apart);
+      write(apart / name, *text);
+    }
+    const auto tokenizer = Tokenizer::open(apart);
+    QVERIFY2(tokenizer, tokenizer ? "" : describe(tokenizer.error()).c_str());
+    const json cases = json::parse(contentOf(folder / "cases.json"))[architecture.toStdString()];
+    QVERIFY(cases.size() > 90);
+    for (const auto& row : cases) {
+      const auto text = row["text"].get<std::string>();
+      const auto ids = tokenizer->encode(text, true), bare = tokenizer->encode(text, false);
+      QVERIFY(ids && bare);
+      QVERIFY2(json(*ids) == row["ids"], (text + ": " + json(*ids).dump() + " not " + row["ids"].dump()).c_str());
+      QCOMPARE(json(*bare), row["bare"]);
+      QCOMPARE(QString::fromStdString(tokenizer->decode(*bare, false)),
+               QString::fromStdString(row["decoded"].get<std::string>()));
+      QCOMPARE(QString::fromStdString(tokenizer->decode(*ids, true)), QString::fromStdString(row["shown"].get<std::string>()));
+    }
+  }
+
+  void strangePiecesAreRefused_data() {
+    QTest::addColumn<int>("scores");
+    QTest::addColumn<int>("length");
+    QTest::addColumn<QString>("said");
+    QTest::newRow("a score is missing") << 2 << 1 << "are not a finite number for each token";
+    QTest::newRow("a token of 1,025 characters") << 3 << 1025 << "has a token of 1,025 characters";
+  }
+  void strangePiecesAreRefused() {
+    QFETCH(int, scores);
+    QFETCH(int, length);
+    QFETCH(QString, said);
+    GgufBytes bytes;
+    bytes.head(0, 5)
+        .words("general.architecture", "llama")
+        .real("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+        .words("tokenizer.ggml.model", "llama")
+        .list("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", std::string(static_cast<std::size_t>(length), 'c')})
+        .list("tokenizer.ggml.scores", std::vector<std::uint32_t>(static_cast<std::size_t>(scores), 1));
+    const auto path = write(fs::path(m_folder.path().toStdString()) / "strange.gguf", bytes.data(0).all());
+    auto opened = Checkpoint::open(path);
+    QVERIFY(opened);
+    const auto read = GgufCompanions(std::make_shared<const Checkpoint>(std::move(*opened))).read(kTokenizerFile);
+    QVERIFY(!read);
+    QCOMPARE(read.error().code, ErrorCode::Corrupt);
+    QVERIFY2(QString::fromStdString(read.error().message).contains(said), read.error().message.c_str());
+  }
+
   void theTemplateIsThere() {
     const auto config = filesOf("llama-bpe").read(kTokenizerConfigFile);
     QVERIFY(config);
