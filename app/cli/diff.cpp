@@ -12,6 +12,7 @@
 #include "core/base/number.h"
 #include "core/base/units.h"
 #include "core/bench/record.h"
+#include "core/checkpoint/gguf_file.h"
 #include "core/inspect/inspect.h"
 
 namespace deltascope::cli {
@@ -39,7 +40,7 @@ std::string checkShare(const std::string& text) {
 
 bool isRunFile(const std::string& path) {
   std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored) && !path.ends_with(".safetensors");
+  return std::filesystem::is_regular_file(path, ignored) && !path.ends_with(".safetensors") && !isGgufName(path);
 }
 
 Result<std::vector<TensorStats>> payloadTable(const std::string& path) {

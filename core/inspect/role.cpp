@@ -31,7 +31,7 @@ std::optional<int> number(std::string_view text) {
 
 /// The number that follows the name of a stack of layers; the first of them, so that experts stay inside their layer.
 int layerOf(const Parts& parts) {
-  constexpr std::array<std::string_view, 6> kStacks{"layers", "h", "blocks", "block", "layer", "encoder"};
+  constexpr std::array<std::string_view, 7> kStacks{"layers", "h", "blocks", "block", "layer", "encoder", "blk"};
   for (std::size_t i = 0; i + 1 < parts.size(); ++i)
     if (std::find(kStacks.begin(), kStacks.end(), parts[i]) != kStacks.end())
       if (const auto layer = number(parts[i + 1])) return *layer;
@@ -41,7 +41,8 @@ int layerOf(const Parts& parts) {
 }  // namespace
 
 TensorRole tensorRole(std::string_view name) {
-  const std::string plain = withoutWrappers(name);
+  std::string plain = withoutWrappers(name);
+  if (auto own = nameFromGguf(plain, false)) plain = std::move(*own);
   Parts parts = split(plain);
   TensorRole role;
   role.layer = layerOf(parts);

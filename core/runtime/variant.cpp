@@ -183,8 +183,9 @@ void noteUnusedLayers(Variant& variant, const WeightNames& names) {
     return row.layered && row.columns && names.final().stored(weightName(row.role, layers, {}, variant.config.names));
   });
   if (found != weightRoles().end())
-    variant.note = "config.json has num_hidden_layers " + std::to_string(layers) +
-                   ", but there are weights of further layers, such as " +
+    variant.note = (variant.base && variant.base->checkpoint().gguf() ? "its metadata has block_count "
+                                                                      : "config.json has num_hidden_layers ") +
+                   std::to_string(layers) + ", but there are weights of further layers, such as " +
                    *names.final().stored(weightName(found->role, layers, {}, variant.config.names)) + ": they are not used";
 }
 

@@ -26,6 +26,16 @@ std::uint32_t layersIn(const WeightNames& names, std::uint32_t most, std::span<c
   return layers;
 }
 
+/// Where the model's sizes are told, and what to do where they are not its weights'.
+struct Told {
+  std::string_view by, mend;
+};
+Told toldBy(const Variant& variant) {
+  const bool gguf = variant.base && variant.payloads.empty() && variant.base->checkpoint().gguf();
+  return gguf ? Told{"its metadata", "convert the model again, or download the file again with all its parts"}
+              : Told{"config.json", "correct config.json, or copy the one that belongs to these weights"};
+}
+
 /// Safetensors files of the folder that are not among the checkpoint's: an index may have left them out.
 std::vector<fs::path> unlisted(const Checkpoint& checkpoint) {
   const auto files = checkpoint.files();
@@ -76,7 +86,8 @@ Result<void> WeightFaults::refuseUnused() const {
 Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const {
   const Location where{file, spec.own, {}};
   if (const auto method = quantization()) return needsPlainWeights(where, *method);
-  const std::string what = "the model lacks this weight, which config.json asks for";
+  const Told told = toldBy(m_variant);
+  const std::string what = "the model lacks this weight, which " + std::string(told.by) + " asks for";
   const auto& prefixes = m_names.final().prefixes();
   if (prefixes.size() > 1)
     return {ErrorCode::Unsupported,
@@ -100,6 +111,7 @@ Error WeightFaults::missing(const fs::path& file, const WeightSpec& spec) const 
     return {ErrorCode::NotFound,
             at(where, what + "; its tensors have other names, such as " + printable(base->tensors().front().name)),
             "save it with transformers, by the names of " + m_variant.config.architecture};
+  if (base && base->gguf()) return {ErrorCode::NotFound, at(where, what), std::string(told.mend)};
   return {ErrorCode::NotFound, at(where, what),
           "copy or download the model again, with all its shards and its own config.json"};
 }
@@ -110,10 +122,11 @@ Error WeightFaults::wrongShape(const fs::path& file, const WeightSpec& spec, con
   if (std::find(shape.begin(), shape.end(), 0u) != shape.end() && m_variant.base)
     return needsGatheredWeights(where, emptyWeights(m_variant.base->checkpoint()));
   const auto field = contradiction(m_variant.config, spec, shape);
+  const Told told = toldBy(m_variant);
   return {ErrorCode::Mismatch,
-          at(where, "its shape is " + shapeText(shape) + ", config.json asks for " + shapeText(spec.storedShape()) +
-                        (field.empty() ? "" : ": " + field)),
-          "correct config.json, or copy the one that belongs to these weights"};
+          at(where, "its shape is " + shapeText(shape) + ", " + std::string(told.by) + " asks for " +
+                        shapeText(spec.storedShape()) + (field.empty() ? "" : ": " + field)),
+          std::string(told.mend)};
 }
 
 Error WeightFaults::wrongType(const fs::path& file, const WeightSpec& spec, DType type) const {

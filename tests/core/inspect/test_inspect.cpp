@@ -36,6 +36,11 @@ class TestInspect : public QObject {
     row("transformer.h.4.attn.c_attn.weight", 4, "c_attn");
     row("transformer.h.4.ln_1.weight", 4, "norm");
     row("transformer.wte.weight", -1, "embed");
+    row("blk.7.attn_q.weight", 7, "q");
+    row("blk.7.ffn_down.weight", 7, "down");
+    row("blk.7.ffn_down_exps.weight", 7, "ffn_down_exps");
+    row("token_embd.weight", -1, "embed");
+    row("output.weight", -1, "head");
     row("counter", -1, "counter");
     row("", -1, "");
     row("weight", -1, "weight");
@@ -58,6 +63,10 @@ class TestInspect : public QObject {
                            << "\"a,b\"";
     QTest::newRow("quote") << "a\"b"
                            << "\"a\"\"b\"";
+    QTest::newRow("escape") << "a\x1b[31mb"
+                            << "a\\x1b[31mb";
+    QTest::newRow("delete and tab") << "a\x7f\tb"
+                                    << "a\\x7f\tb";
     QTest::newRow("line feed") << "a\nb"
                                << "\"a\nb\"";
     QTest::newRow("carriage return") << "a\rb"
