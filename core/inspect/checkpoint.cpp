@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/inspect/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/base/units.h"
@@ -9,10 +11,41 @@
 namespace deltascope {
 namespace {
 
+/// How a format lays its codes and scales, in one line.
+std::string layoutText(const QuantizedTensor& weight) {
+  const BaseLayout& layout = weight.layout;
+  if (layout.blockElements > 0)
+    return "blocks of " + std::to_string(layout.blockElements) + " in " + std::to_string(layout.blockBytes) + " bytes";
+  const bool rows = !weight.shape.empty() && layout.group == weight.shape.back();
+  return std::to_string(layout.codeBits) + "-bit codes, a scale for " +
+         (rows ? "rows or more" : "every " + formatCount(layout.group) + " weights");
+}
+
+/// "w4, 4-bit codes, a scale for every 32 weights: 7 tensors, 4.520 bits/weight": what the weights are in.
+std::string formatsText(const QuantizedTensors& quantized) {
+  struct Sum {
+    std::uint64_t weights = 0, elements = 0, bytes = 0;
+  };
+  std::map<std::string, Sum> sums;
+  for (const auto& [name, weight] : quantized.weights) {
+    Sum& sum = sums[std::string(nameOf(weight.kind)) + ", " + layoutText(weight)];
+    ++sum.weights;
+    sum.elements += weight.elements;
+    sum.bytes += weight.storedBytes;
+  }
+  std::string text;
+  for (const auto& [format, sum] : sums) {
+    const double bits = sum.elements ? 8 * static_cast<double>(sum.bytes) / static_cast<double>(sum.elements) : 0;
+    text += fmt::format("{}{}: {}, {:.3f} bits/weight", text.empty() ? "" : "; ", format,
+                        counted(sum.weights, "tensor", "tensors"), bits);
+  }
+  return text;
+}
+
 /// What a GGUF file says of its model, and types of tensors in it that are not read.
-void addGguf(const Checkpoint& checkpoint, const GgufMetadata& metadata, std::map<std::string, std::string>& facts) {
+void addGguf(const Checkpoint& checkpoint, const QuantizedTensors& read, const GgufMetadata& metadata,
+             std::map<std::string, std::string>& facts) {
   for (const auto& [key, value] : metadata) facts[key] = textOf(value);
-  const QuantizedTensors read = describeQuantized(checkpoint);
   std::map<std::string_view, std::uint64_t> others;
   for (const auto& tensor : checkpoint.tensors())
     if (tensor.ggml && !tensor.ggml->plain && !read.find(tensor.name)) ++others[tensor.ggml->name];
@@ -59,7 +92,9 @@ std::vector<TensorStats> checkpointRows(const Checkpoint& checkpoint) {
 std::map<std::string, std::string> checkpointFacts(const Checkpoint& checkpoint) {
   std::map<std::string, std::string> facts;
   facts["files"] = std::to_string(checkpoint.files().size());
-  if (const auto* gguf = checkpoint.gguf()) addGguf(checkpoint, gguf->metadata(), facts);
+  const QuantizedTensors quantized = describeQuantized(checkpoint);
+  if (!quantized.weights.empty()) facts["formats"] = formatsText(quantized);
+  if (const auto* gguf = checkpoint.gguf()) addGguf(checkpoint, quantized, gguf->metadata(), facts);
   const auto& config = checkpoint.config();
   if (!config.is_object()) return facts;
   if (const auto type = config.find("model_type"); type != config.end() && type->is_string())

@@ -252,16 +252,24 @@ void TestForeignBase::isShownAsWhatItIs_data() {
   QTest::addColumn<int>("kind");
   QTest::addColumn<int>("type");
   QTest::addColumn<double>("bits");  // a weight of 64 × 96, everything that belongs to it
+  QTest::addColumn<QString>("formats");
   const double weights = 64 * 96;
-  const auto row = [](const fs::path& folder, BaseKind kind, DType type, double bits) {
-    QTest::newRow(folder.filename().c_str()) << QString::fromStdString(folder.string()) << int(kind) << int(type) << bits;
+  const auto row = [](const fs::path& folder, BaseKind kind, DType type, double bits, const char* formats) {
+    QTest::newRow(folder.filename().c_str())
+        << QString::fromStdString(folder.string()) << int(kind) << int(type) << bits << formats;
   };
-  row(kInt4, BaseKind::Int4, DType::BF16, 4.5 + 128 / weights);
-  row(kScaled / "fp8-block", BaseKind::Fp8, DType::BF16, 8 + 4 * 32 / weights);
-  row(kScaled / "fp8-channel", BaseKind::Fp8, DType::BF16, 8 + 64 * 16 / weights);
-  row(kScaled / "int8-zeros", BaseKind::W8, DType::BF16, 8 + 64 * (32 + 8) / weights);
-  row(kScaled / "w8-zeros", BaseKind::W8, DType::F16, 8 + (64 * (16 + 8) + 128) / weights);
-  row(kScaled / "w4-zeros", BaseKind::W4, DType::BF16, 4 + (192 * (16 + 4) + 128) / weights);
+  row(kInt4, BaseKind::Int4, DType::BF16, 4.5 + 128 / weights,
+      "int4, 4-bit codes, a scale for every 32 weights: 7 tensors, 4.529 bits/weight");
+  row(kScaled / "fp8-block", BaseKind::Fp8, DType::BF16, 8 + 4 * 32 / weights,
+      "fp8, 8-bit codes, a scale for every 48 weights: 7 tensors, 8.029 bits/weight");
+  row(kScaled / "fp8-channel", BaseKind::Fp8, DType::BF16, 8 + 64 * 16 / weights,
+      "fp8, 8-bit codes, a scale for rows or more: 7 tensors, 8.233 bits/weight");
+  row(kScaled / "int8-zeros", BaseKind::W8, DType::BF16, 8 + 64 * (32 + 8) / weights,
+      "w8, 8-bit codes, a scale for rows or more: 7 tensors, 8.583 bits/weight");
+  row(kScaled / "w8-zeros", BaseKind::W8, DType::F16, 8 + (64 * (16 + 8) + 128) / weights,
+      "w8, 8-bit codes, a scale for rows or more: 7 tensors, 8.379 bits/weight");
+  row(kScaled / "w4-zeros", BaseKind::W4, DType::BF16, 4 + (192 * (16 + 4) + 128) / weights,
+      "w4, 4-bit codes, a scale for every 32 weights: 7 tensors, 4.654 bits/weight");
 }
 
 /// By weights, not by the tensors that hold their parts; and alone it runs as the values do that it says.
@@ -281,6 +289,8 @@ void TestForeignBase::isShownAsWhatItIs() {
     if (row.name.find("down_proj") != std::string::npos) QCOMPARE(row.bitsPerWeight(), bits);
   }
   QCOMPARE(quantized, std::size_t{7});
+  QFETCH(QString, formats);
+  QCOMPARE(QString::fromStdString(shown.facts.at("formats")), formats);
 
   QTemporaryDir there;
   const fs::path final = originalIn(there);
