@@ -199,7 +199,7 @@ Result<ModelConfig> parseModelConfig(const json& config, const std::filesystem::
   const bool byLayer = family->windows == WindowRule::Switched || family->defaultLocalTheta || family->globalHeadDim;
   RopeRequest request{fields, path, c.maxPositions, layer.attention.headDim};
   if (family->globalHeadDim) {
-    DELTASCOPE_ASSIGN(request.fullHeadDim, fields.size("global_head_dim", family->globalHeadDim, kMostHeadDim));
+    DELTASCOPE_ASSIGN(request.fullHeadDim, globalHeadDim(fields, family->globalHeadDim, layer.attention.headDim, layers));
     if (!request.fullHeadDim || request.fullHeadDim % 2 != 0)
       return fields.corrupt("global_head_dim", "is not an even number above 0");
   }

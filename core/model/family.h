@@ -81,6 +81,9 @@ struct Family {
 [[nodiscard]] Result<void> finishGemma2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma3(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGemma4(const Fields& fields, ModelConfig& config);
+/// Of layers without a window: global_head_dim, `usual` where it is absent, or what per_layer_config says of the last layer.
+[[nodiscard]] Result<std::uint32_t> globalHeadDim(const Fields& fields, std::uint32_t usual, std::uint32_t headDim,
+                                                  std::uint32_t layers);
 [[nodiscard]] Result<void> finishOlmo2(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishSmolLm3(const Fields& fields, ModelConfig& config);
 [[nodiscard]] Result<void> finishGranite(const Fields& fields, ModelConfig& config);

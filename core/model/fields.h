@@ -25,6 +25,11 @@ class Fields {
   [[nodiscard]] Result<bool> flag(const char* name, bool fallback) const;
   [[nodiscard]] Result<std::string> text(const char* name, std::optional<std::string> fallback) const;
 
+  /// Of an object in this one, whose fields messages name with `name` before them. Both must outlive it.
+  [[nodiscard]] Fields inner(const nlohmann::json& object, const std::string& name) const {
+    return Fields(object, m_path, m_prefix + name + ".");
+  }
+
   [[nodiscard]] tl::unexpected<Error> corrupt(const char* name, const std::string& what) const;
   [[nodiscard]] tl::unexpected<Error> unsupported(const char* name, const std::string& what, std::string hint = {}) const;
 

@@ -89,6 +89,13 @@ void TestGemma4::refuses_data() {
       "num_global_key_value_heads");
   row("inputs of too few tokens", R"({"vocab_size_per_layer_input": 130})", "vocab_size_per_layer_input");
   row("tokens that see later ones", R"({"use_bidirectional_attention": "all"})", "use_bidirectional_attention");
+  row("layers of one kind that differ",
+      R"({"global_head_dim": null, "per_layer_config": {"2": {"head_dim": 22}, "5": {"head_dim": 20}}})",
+      "heads of several sizes");
+  row("a layer with a size it cannot have", R"({"per_layer_config": {"2": {"hidden_size": 20}, "5": {"head_dim": 20}}})",
+      "hidden_size");
+  row("sizes that are none", R"({"per_layer_config": [1]})", "per_layer_config");
+  row("an entry that is none", R"({"per_layer_config": {"5": 20}})", "per_layer_config");
   row("experts", R"({"enable_moe_block": true})", "enable_moe_block");
   row("a rope of one kind only", R"({"rope_parameters": {"full_attention": null}})", "full_attention");
   row("a share above 1", R"({"rope_parameters": {"full_attention": {"partial_rotary_factor": 1.5}}})", "partial_rotary_factor");

@@ -32,6 +32,10 @@ CASES = {
     # full layers with keys of their own, and no width of theirs; the last one is full whatever the file says
     "gemma4-shares-all": (GEMMA4 | dict(num_hidden_layers=5, layer_types=[SLIDING, FULL, SLIDING, FULL, SLIDING], num_kv_shared_layers=3, use_double_wide_mlp=False,
                                         global_head_dim=14, num_global_key_value_heads=1, torch_dtype="float16"), dict(lengths=(1, 7, 40))),
+    # as transformers itself saves it: sizes layer by layer, and no global_head_dim
+    "gemma4-saved": (GEMMA4 | dict(hidden_size_per_layer_input=0, num_kv_shared_layers=0, use_double_wide_mlp=False, num_hidden_layers=3, global_head_dim=ABSENT,
+                                   layer_types=[SLIDING, FULL, FULL], per_layer_config={"1": dict(head_dim=20, num_key_value_heads=1), "2": dict(head_dim=20, num_key_value_heads=1)}),
+                     dict(lengths=(1, 7, 40))),
     "gemma4-defaults": (GEMMA4 | dict(hidden_size=16, intermediate_size=24, vocab_size=67, vocab_size_per_layer_input=67, num_attention_heads=ABSENT,
                                       num_key_value_heads=ABSENT, head_dim=ABSENT, global_head_dim=ABSENT, hidden_size_per_layer_input=ABSENT,
                                       rms_norm_eps=ABSENT, hidden_activation=ABSENT, sliding_window=ABSENT, final_logit_softcapping=ABSENT, layer_types=ABSENT,
