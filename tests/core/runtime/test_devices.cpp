@@ -239,7 +239,12 @@ void TestDevices::givesTheBitsOfEveryFamily() {
     request.device += ",cpu";
     for (const auto placement : {Placement::Static, Placement::Stream}) {
       request.placement = placement;
-      request.draftTokens = 2;  // wrong ones are stepped back from on every device
+      request.draftTokens = 2;                            // wrong ones are stepped back from on every device
+      if (const auto plan = planModel(request); !plan) {  // layers that read more than the one before them gives
+        QCOMPARE(plan.error().code, ErrorCode::Unsupported);
+        QVERIFY2(plan.error().message.ends_with("does not run on several devices yet"), plan.error().message.c_str());
+        return;
+      }
       const auto several = answer(request, {DraftSource::Lookup, 2});
       QVERIFY2(several, several ? "" : said(several.error()).c_str());
       QCOMPARE(several->ids, one->ids);
