@@ -13,7 +13,8 @@ namespace deltascope {
 /// One row a tensor, codec raw, stored = the bytes in the file. A bitsandbytes weight and its parts are one row with the
 /// weight's own shape and type, and its format as `base`; what does not look like one is listed as it is. Scales are not read.
 [[nodiscard]] std::vector<TensorStats> checkpointRows(const Checkpoint& checkpoint);
-/// "files", "model type" and "quantization" where known, "formats" of quantized weights; of a GGUF file its metadata, by their keys, arrays by their length.
+/// "files", "model type" and "quantization" where known, "formats" of quantized weights; of a GGUF file its metadata, by their
+/// keys, arrays by their length.
 [[nodiscard]] std::map<std::string, std::string> checkpointFacts(const Checkpoint& checkpoint);
 
 }  // namespace deltascope
