@@ -17,6 +17,9 @@ struct FeedRequest {
   std::vector<std::vector<std::uint64_t>> items;
   /// Reads one part into host memory of exactly its size. Called concurrently, from the feed's own threads.
   std::function<Outcome<void>(std::size_t item, std::size_t part, std::span<std::byte> into)> read;
+  /// By item: 0, or the number of its run, which is one of neighbours: of a run, only what Feed::choose() names is brought.
+  /// Empty: all 0.
+  std::vector<std::uint32_t> runs;
   std::uint64_t deviceBytes = 0;  ///< of the ring on the device; at least deviceFeedBytes(items, …)
   std::uint64_t hostBytes = 0;    ///< of the pinned ring on the host; at least the largest part
   unsigned threads = 0;           ///< that read; 0: as the machine allows
@@ -37,6 +40,9 @@ class Feed {
   /// does not follow the last begins the order anew from there. The error of reading it, if there was one.
   [[nodiscard]] virtual Outcome<const std::byte*> acquire(std::size_t item) = 0;
   virtual void release(std::size_t item) = 0;
+  /// Of the run that begins with item `first` those that are acquired next, in this order, and then what follows the run. What
+  /// lies behind a run's begin is brought no sooner than this is said.
+  virtual void choose(std::size_t first, std::span<const std::size_t> items) = 0;
   [[nodiscard]] virtual FeedUse use() const = 0;
 };
 

@@ -46,8 +46,8 @@ Result<void> Mixture::run(const Pass& pass) {
     return fail(routing.error().code,
                 weightName(Role::Router, pass.number, {}, m_config.names) + ": " + routing.error().message,
                 routing.error().hint);
-  for (std::uint32_t i = 0; i < block.experts; ++i) {
-    if (routing->tokensOf(i).empty()) continue;
+  pass.from.choose(pass.index, routing->chosen());
+  for (const std::uint32_t i : routing->chosen()) {
     if (pass.stop.stop_requested()) return fail(ErrorCode::Cancelled, "cancelled");
     DELTASCOPE_ASSIGN(const ExpertWeights* expert, pass.from.expert(pass.index, i));
     const auto tokens = routing->tokensOf(i);

@@ -32,6 +32,8 @@ Result<Routing> Routing::of(std::span<const float> logits, const FeedForwardConf
       readers.weights.push_back(chosen[i] / shares);
     }
   }
+  for (std::uint32_t expert = 0; expert < block.experts; ++expert)
+    if (!routing.m_experts[expert].tokens.empty()) routing.m_chosen.push_back(expert);
   return routing;
 }
 

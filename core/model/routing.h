@@ -18,6 +18,8 @@ class Routing {
   /// names no expert.
   [[nodiscard]] static Result<Routing> of(std::span<const float> logits, const FeedForwardConfig& block);
 
+  /// Experts that a token chose, ascending.
+  [[nodiscard]] std::span<const std::uint32_t> chosen() const { return m_chosen; }
   /// Ascending, each once; and the weights of the expert for them.
   [[nodiscard]] std::span<const std::uint32_t> tokensOf(std::uint32_t expert) const { return m_experts[expert].tokens; }
   [[nodiscard]] std::span<const float> weightsOf(std::uint32_t expert) const { return m_experts[expert].weights; }
@@ -28,6 +30,7 @@ class Routing {
     std::vector<float> weights;
   };
   std::vector<Readers> m_experts;
+  std::vector<std::uint32_t> m_chosen;
 };
 
 }  // namespace deltascope

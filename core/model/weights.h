@@ -76,6 +76,8 @@ class Weights {
   [[nodiscard]] virtual Result<const LayerWeights*> layer(std::uint32_t index) = 0;
   /// Of the layer that was asked for last; experts in any order, those that no token chose not at all. Valid as the layer.
   [[nodiscard]] virtual Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) = 0;
+  /// Those that will be asked for, ascending, before the first of them is.
+  virtual void choose(std::uint32_t /*layer*/, std::span<const std::uint32_t> /*experts*/) {}
   [[nodiscard]] virtual Result<kernels::Matrix> embedding() = 0;
   [[nodiscard]] virtual Result<VectorRef> finalNorm() = 0;
   /// Of another role outside the layers, as its user reads it: rows that are looked up, a product's matrix, a vector.

@@ -39,6 +39,7 @@ Result<std::vector<kernels::FeedRows>> FeedItems::add(const Checkpoint* base, co
     rows.item = m_items.size();
     all.push_back(rows);
     m_items.push_back(std::move(item));
+    m_runs.push_back(origin.spec.expert ? origin.spec.layer + 1 : 0);
   };
   if (isPlain(origin)) {
     const std::uint64_t rowBytes = origin.spec.shape[1] * bytesOf(origin.dtype);
@@ -65,6 +66,7 @@ Result<std::vector<kernels::FeedRows>> FeedItems::add(const Checkpoint* base, co
 kernels::FeedRequest FeedItems::request() {
   const auto items = std::make_shared<const std::vector<Item>>(std::move(m_items));
   kernels::FeedRequest request;
+  request.runs = std::move(m_runs);
   for (const auto& item : *items) {
     auto& sizes = request.items.emplace_back();
     for (const auto& part : item) sizes.push_back(part.bytes);

@@ -38,6 +38,7 @@ class FeedItems {
   [[nodiscard]] Result<std::shared_ptr<const SafetensorsFile>> fileOf(const Payload& payload);
 
   std::vector<Item> m_items;
+  std::vector<std::uint32_t> m_runs;
   std::map<const Payload*, std::shared_ptr<const SafetensorsFile>> m_files;
 };
 

@@ -25,6 +25,12 @@ std::uint64_t mostLoadBytes(const MemoryPlan& plan) {
   return most;
 }
 
+/// Items of a feed that bring an expert's matrices, as products take them.
+void addItems(const ExpertWeights& expert, std::vector<std::size_t>& items) {
+  for (const kernels::Matrix* matrix : {&expert.gate, &expert.up, &expert.down})
+    for (const auto& rows : matrix->feedRows) items.push_back(rows.item);
+}
+
 }  // namespace
 
 struct WeightStore::State {
@@ -42,6 +48,7 @@ struct WeightStore::State {
   std::vector<Turn> firstTurn;  ///< by layer: of its weights from the ring
   std::optional<std::size_t> headTurn;
   std::array<Turn, kWeightRoles> outsideTurn{};
+  std::vector<std::optional<std::size_t>> firstFed;  ///< by layer: the first item of its experts in the feed
 
   Result<void> loadAll(const MemoryPlan& plan, const JobContext& job);
   Result<void> joinStreams();
@@ -104,6 +111,11 @@ void WeightStore::State::arrange() {
     Turn& first = firstTurn[spec.layer];
     if (turn && (!first || *turn < *first)) first = turn;
   }
+  for (const auto& experts : exact.experts) {
+    std::vector<std::size_t> items;
+    for (const auto& expert : experts) addItems(expert, items);
+    firstFed.push_back(items.empty() ? std::nullopt : std::optional(items.front()));
+  }
   if (!head) head = embedding;
   if (embedding) exact.embedding = embedding->rows();
   if (!head) return;  // one weight alone, for measurements
@@ -157,6 +169,14 @@ Result<const LayerWeights*> WeightStore::layer(std::uint32_t index) {
 
 Result<const ExpertWeights*> WeightStore::expert(std::uint32_t layer, std::uint32_t index) {
   return &m_state->exact.experts[layer][index];
+}
+
+void WeightStore::choose(std::uint32_t layer, std::span<const std::uint32_t> experts) {
+  const auto first = m_state->firstFed[layer];
+  if (!first) return;
+  std::vector<std::size_t> items;
+  for (const std::uint32_t expert : experts) addItems(m_state->exact.experts[layer][expert], items);
+  m_state->streams.feed()->choose(*first, items);
 }
 
 Weights* WeightStore::base() { return m_state->base ? &*m_state->base : nullptr; }

@@ -22,6 +22,7 @@ class WeightStore final : public Weights {
 
   [[nodiscard]] Result<const LayerWeights*> layer(std::uint32_t index) override;
   [[nodiscard]] Result<const ExpertWeights*> expert(std::uint32_t layer, std::uint32_t index) override;
+  void choose(std::uint32_t layer, std::span<const std::uint32_t> experts) override;
   [[nodiscard]] Result<kernels::Matrix> embedding() override;
   [[nodiscard]] Result<VectorRef> finalNorm() override;
   [[nodiscard]] Result<kernels::Matrix> outside(WeightRole role) override;

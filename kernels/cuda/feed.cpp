@@ -20,6 +20,8 @@ constexpr std::uint64_t kSlotBytes = std::uint64_t{4} << 20;
 constexpr std::uint64_t kTimedCopies = 8;  ///< one of so many is timed
 /// Past the ring's end, so that a tile's copy to shared memory can be as long as any tile.
 constexpr std::uint64_t kSlack = 16384;
+/// No item: what comes next must be chosen.
+constexpr std::size_t kNone = ~std::size_t{0};
 
 std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kPartAlignment - 1) / kPartAlignment * kPartAlignment; }
 
@@ -70,6 +72,7 @@ class GpuFeed final : public Feed {
 
   Outcome<const std::byte*> acquire(std::size_t item) override;
   void release(std::size_t item) override;
+  void choose(std::size_t first, std::span<const std::size_t> items) override;
   FeedUse use() const override;
 
  private:
@@ -81,6 +84,10 @@ class GpuFeed final : public Feed {
   Outcome<void> copy(const Work& work, Slot& slot);
   void fail(Failure failure);
   void restart(Lock& lock, std::size_t item);
+  [[nodiscard]] std::uint32_t runOf(std::size_t item) const { return m_request.runs.empty() ? 0 : m_request.runs[item]; }
+  [[nodiscard]] std::size_t after(std::size_t item) const { return (item + 1) % m_request.items.size(); }
+  /// Whether it is known what is read next.
+  [[nodiscard]] bool known() const { return m_nextPart > 0 || !m_toRead.empty() || runOf(m_nextItem) == 0; }
 
   int m_device;
   cudaStream_t m_compute, m_copies = nullptr;
@@ -96,11 +103,13 @@ class GpuFeed final : public Feed {
   std::mutex m_copying;                               ///< held while work is put on the copies' stream
   std::deque<std::unique_ptr<Resident>> m_residents;  ///< in the order in which they were placed
   std::uint64_t m_head = 0;                           ///< where the next one goes
-  std::size_t m_nextItem = 0, m_nextPart = 0;         ///< to be read
+  std::size_t m_nextItem = 0;                         ///< to be read after m_toRead
+  std::size_t m_readItem = 0, m_nextPart = 0;         ///< being read
   std::uint64_t m_nextOffset = 0;
-  std::size_t m_expected = 0;  ///< to be acquired
-  unsigned m_reading = 0;      ///< readers with work in hand
-  bool m_placing = false;      ///< a reader looks for room; the others wait
+  std::size_t m_expected = 0;                     ///< to be acquired after m_toAcquire
+  std::deque<std::size_t> m_toRead, m_toAcquire;  ///< of a run
+  unsigned m_reading = 0;                         ///< readers with work in hand
+  bool m_placing = false;                         ///< a reader looks for room; the others wait
   bool m_paused = false;
   std::optional<Failure> m_failure;
   FeedUse m_use;
@@ -175,8 +184,15 @@ void GpuFeed::reclaim() {
 
 /// Finds room for the next item, waiting until older ones are done with. False: stopped, or begun anew.
 bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
+  if (m_toRead.empty()) {
+    m_readItem = m_nextItem;
+    m_nextItem = after(m_nextItem);
+  } else {
+    m_readItem = m_toRead.front();
+    m_toRead.pop_front();
+  }
   std::uint64_t bytes = 0;
-  for (const std::uint64_t part : m_request.items[m_nextItem]) bytes += aligned(part);
+  for (const std::uint64_t part : m_request.items[m_readItem]) bytes += aligned(part);
   for (;;) {
     reclaim();
     std::uint64_t at = m_head;
@@ -190,10 +206,10 @@ bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
     }
     if (fits) {
       auto resident = std::make_unique<Resident>();
-      resident->item = m_nextItem;
+      resident->item = m_readItem;
       resident->at = at;
       resident->bytes = bytes;
-      resident->partsLeft = m_request.items[m_nextItem].size();
+      resident->partsLeft = m_request.items[m_readItem].size();
       if (resident->copied.create(cudaEventDisableTiming) != cudaSuccess ||
           resident->released.create(cudaEventDisableTiming | cudaEventBlockingSync) != cudaSuccess) {
         m_failure = Failure{Failure::Kind::Device, "an event of the GPU could not be made", {}};
@@ -220,7 +236,7 @@ bool GpuFeed::place(Lock& lock, const std::stop_token& stop) {
 bool GpuFeed::take(Work& work, const std::stop_token& stop) {
   Lock lock(m_mutex);
   for (;;) {
-    if (!m_parts.wait(lock, stop, [&] { return !m_paused && !m_failure && !m_placing; })) return false;
+    if (!m_parts.wait(lock, stop, [&] { return !m_paused && !m_failure && !m_placing && known(); })) return false;
     if (stop.stop_requested()) return false;
     if (m_nextPart == 0) {
       m_placing = true;
@@ -231,7 +247,7 @@ bool GpuFeed::take(Work& work, const std::stop_token& stop) {
       if (stop.stop_requested()) return false;
       if (!placed) continue;
     }
-    const auto& parts = m_request.items[m_nextItem];
+    const auto& parts = m_request.items[m_readItem];
     work.resident = m_residents.back().get();
     work.first = m_nextPart;
     work.offset = m_nextOffset;
@@ -243,7 +259,6 @@ bool GpuFeed::take(Work& work, const std::stop_token& stop) {
     if (m_nextPart == parts.size()) {
       m_nextPart = 0;
       m_nextOffset = 0;
-      m_nextItem = (m_nextItem + 1) % m_request.items.size();
     }
     ++m_reading;
     return true;
@@ -302,7 +317,7 @@ void GpuFeed::run(const std::stop_token& stop, std::vector<Slot>& slots) {
   }
 }
 
-/// Drops what was read ahead; the order goes on from `item`.
+/// Drops what was read ahead; the order goes on from `item`, of a run with this one alone.
 void GpuFeed::restart(Lock& lock, std::size_t item) {
   m_paused = true;
   m_room.notify_all();
@@ -316,6 +331,9 @@ void GpuFeed::restart(Lock& lock, std::size_t item) {
   m_nextItem = item;
   m_nextPart = 0;
   m_nextOffset = 0;
+  m_toRead.clear();
+  m_toAcquire.clear();
+  if (runOf(item) != 0) m_toRead.push_back(item);
   m_failure.reset();
   m_paused = false;
   m_parts.notify_all();
@@ -323,8 +341,14 @@ void GpuFeed::restart(Lock& lock, std::size_t item) {
 
 Outcome<const std::byte*> GpuFeed::acquire(std::size_t item) {
   Lock lock(m_mutex);
-  if (item != m_expected || m_failure) restart(lock, item);
-  m_expected = item;
+  const bool chosen = !m_toAcquire.empty() && item == m_toAcquire.front();
+  if (m_failure || (chosen ? false : item != m_expected || !m_toAcquire.empty())) {
+    restart(lock, item);
+    m_expected = kNone;
+  } else if (chosen) {
+    m_toAcquire.pop_front();
+  }
+  if (runOf(item) == 0) m_expected = runOf(after(item)) == 0 ? after(item) : kNone;
   const auto find = [&]() -> Resident* {
     for (const auto& resident : m_residents)
       if (!resident->acquired) return resident->item == item && resident->partsLeft == 0 ? resident.get() : nullptr;
@@ -336,9 +360,23 @@ Outcome<const std::byte*> GpuFeed::acquire(std::size_t item) {
   if (m_failure) return tl::unexpected(*m_failure);
   Resident* resident = find();
   resident->acquired = true;
-  m_expected = (item + 1) % m_request.items.size();
   cudaStreamWaitEvent(m_compute, resident->copied.handle, 0);
   return m_ring.as<std::byte>() + resident->at;
+}
+
+void GpuFeed::choose(std::size_t first, std::span<const std::size_t> items) {
+  Lock lock(m_mutex);
+  const auto unused = [](const auto& resident) { return !resident->acquired; };
+  const bool waiting = m_nextItem == first && m_nextPart == 0 && m_toRead.empty() && m_toAcquire.empty() && !m_placing &&
+                       !m_failure && std::none_of(m_residents.begin(), m_residents.end(), unused);
+  if (!waiting) restart(lock, first);
+  std::size_t end = after(first);
+  while (end != first && runOf(end) == runOf(first)) end = after(end);
+  m_toRead.assign(items.begin(), items.end());
+  m_toAcquire = m_toRead;
+  m_nextItem = end;
+  m_expected = runOf(end) == 0 ? end : kNone;
+  m_parts.notify_all();
 }
 
 void GpuFeed::release(std::size_t item) {

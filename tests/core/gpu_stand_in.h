@@ -31,6 +31,7 @@ class StandInFeed final : public Feed {
     return m_ring.as<std::byte>();
   }
   void release(std::size_t) override {}
+  void choose(std::size_t, std::span<const std::size_t>) override {}
   FeedUse use() const override { return m_use; }
 
  private:
