@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "kernels/cuda/feed_items.h"
+
 namespace deltascope::kernels::cuda {
 namespace {
 
@@ -24,44 +26,6 @@ constexpr std::uint64_t kSlack = 16384;
 constexpr std::size_t kNone = ~std::size_t{0};
 
 std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kPartAlignment - 1) / kPartAlignment * kPartAlignment; }
-
-struct Event {
-  Event() = default;
-  Event(Event&& other) noexcept : handle(std::exchange(other.handle, nullptr)) {}
-  Event& operator=(Event&& other) noexcept {
-    std::swap(handle, other.handle);
-    return *this;
-  }
-  ~Event() {
-    if (handle) cudaEventDestroy(handle);
-  }
-  cudaError_t create(unsigned flags) { return cudaEventCreateWithFlags(&handle, flags); }
-  cudaEvent_t handle = nullptr;
-};
-
-/// Page-locked memory of one reader, and when its last copy ends.
-struct Slot {
-  PinnedBuffer memory;
-  Event begin, end;
-  std::uint64_t bytes = 0;
-  bool used = false, timed = false;
-};
-
-/// An item on the device, or on its way.
-struct Resident {
-  std::size_t item = 0;
-  std::uint64_t at = 0, bytes = 0;  ///< in the ring
-  std::size_t partsLeft = 0;        ///< not yet handed to the copy engine
-  Event copied, released;
-  bool acquired = false, done = false;
-};
-
-/// Parts [first, last) of one item that one reader takes at a time.
-struct Work {
-  Resident* resident = nullptr;
-  std::size_t first = 0, last = 0;
-  std::uint64_t offset = 0;  ///< of the first in its item
-};
 
 class GpuFeed final : public Feed {
  public:
