@@ -127,8 +127,7 @@ GenerationFigures readGeneration(Reader& in) {
   if (!in.isNull("matches_resident")) g.matchesResident = in.flag("matches_resident");
   g.bytesPerToken = in.count("bytes_per_token");
   g.expectedPeakBytes = in.count("expected_peak_bytes");
-  if (in.has("device_peaks_bytes"))
-    g.devicePeaks = in.list<std::uint64_t>("device_peaks_bytes", &json::is_number_unsigned);
+  if (in.has("device_peaks_bytes")) g.devicePeaks = in.list<std::uint64_t>("device_peaks_bytes", &json::is_number_unsigned);
   Reader placements = in.object("placements");
   for (const auto& [name, value] : placements.raw().items()) g.placements[name] = placements.count(name.c_str());
   if (in.has("draft")) g.drafts = readDrafts(in);

@@ -118,7 +118,7 @@ bool isLinear(std::string_view module, std::string_view type) {
     if (appliesTo(types, type) && path.find(part) != std::string::npos) return linear;
   const std::string_view own = module.substr(module.rfind('.') + 1);
   if (isOfExpert(module) || isHead(module) || std::ranges::find(kKeptWhole, own) != kKeptWhole.end()) return false;
-  if (const RoleRow* row = roleOfModule(own)) return row->layered && row->columns;
+  if (const RoleRow* row = roleOfModule(own)) return row->columns && (row->layered || row->role == WeightRole::LayerProjection);
   return std::ranges::none_of(kKept, [&](std::string_view part) { return own.find(part) != std::string_view::npos; });
 }
 

@@ -225,7 +225,8 @@ class TestCliBench : public QObject {
         << "only drafts of the base";
     QTest::newRow("no repetition") << QStringList{"bench", m_packed, "--repeat", "0"} << 2 << "repeat";
     QTest::newRow("no such GPU") << QStringList{"bench", m_packed, "--device", "cuda:7"} << 3 << "cuda:7";
-    QTest::newRow("tensors on several devices") << QStringList{"bench", m_packed, "--device", "cpu,cpu"} << 3 << "on one device";
+    QTest::newRow("tensors on several devices")
+        << QStringList{"bench", m_packed, "--device", "cpu,cpu"} << 3 << "on one device";
     QTest::newRow("no room") << QStringList{"bench",          m_packed,          "--tensors", "*embed*",
                                             "--no-baselines", "--memory-budget", "1MiB"}
                              << 3 << "nothing was measured";

@@ -167,8 +167,8 @@ class TestCliFilesAsFound : public QObject {
     row("GPTQ without a word", quantizedAs("", gptq), kIds, {"quantized with GPTQ or AWQ"});
     row("AWQ", quantizedAs("awq", {{"qweight", DType::I32}, {"qzeros", DType::I32}, {"scales", DType::F16}}, {{"bits", 4}}),
         kIds, {"quantized with awq (4 bits)"});
-    row("FP8", quantizedAs("fp8", {{"weight", DType::F8_E4M3}, {"weight_scale_inv", DType::F32}}), kIds,
-        {"quantized with fp8"});
+    row("FP8 of another shape", quantizedAs("fp8", {{"weight", DType::F8_E4M3}, {"weight_scale_inv", DType::F32}}), kIds,
+        {"its shape is 8 × 16", "config.json asks for 64 × 64"});
     row("FP8 without a word", quantizedAs("", {{"weight", DType::F8_E4M3}}), kIds, {"quantized with fp8"});
     row("compressed-tensors",
         quantizedAs("compressed-tensors",
@@ -265,7 +265,7 @@ class TestCliFilesAsFound : public QObject {
     const auto written = take(readTextFile(place("packed/config.json")));
     QVERIFY2(written.find("[0.0,Infinity]") != std::string::npos && written.find("\"quant_method\"") != std::string::npos,
              written.c_str());
-    COMPARE_STATUS(runCli({"generate", "packed", "--ids", "5,6,7", "--max-new-tokens", "2", "--quiet"}, m_folder.path()), 0);
+    COMPARE_STATUS(runCli({"generate", "packed", "--plan", "--quiet"}, m_folder.path()), 0);
     COMPARE_STATUS(runCli({"unpack", "packed", "--out", "back", "--quiet"}, m_folder.path()), 0);
     QCOMPARE(take(readTextFile(place("back/config.json"))), text);
   }

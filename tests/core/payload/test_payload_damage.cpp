@@ -98,7 +98,7 @@ void TestPayloadDamage::refusesManifests_data() {
   const auto metadata = [](const char* key, const char* value) {
     return [key, value](json& header) { header["__metadata__"][key] = value; };
   };
-  add("a newer version", metadata("deltascope.version", "5"), "needs a newer deltascope: payload version 5");
+  add("a newer version", metadata("deltascope.version", "6"), "needs a newer deltascope: payload version 6");
   add("a version far ahead", metadata("deltascope.version", "99999999999999999999"), "needs a newer deltascope");
   add("a version spelled otherwise", metadata("deltascope.version", "01"), "not a number");
   add("a version with a sign", metadata("deltascope.version", "+1"), "not a number");
@@ -117,7 +117,7 @@ void TestPayloadDamage::refusesManifests_data() {
   add("another shape", inRow(0, [](json& r) { r[2] = {1ull << 40}; }), "");
   add("a rank beyond reason", inRow(0, [](json& r) { r[2] = std::vector<int>(1000, 1); }), "bad shape");
   add("an unknown codec", inRow(0, [](json& r) { r[3] = 8; }), "needs a newer deltascope: codec 8");
-  add("an unknown base", inRow(0, [](json& r) { r[4] = 18; }), "needs a newer deltascope: a base of kind 18");
+  add("an unknown base", inRow(0, [](json& r) { r[4] = 21; }), "needs a newer deltascope: a base of kind 21");
   add("a quantized base of integers", inRow(0, [](json& r) { r[1] = "I16"; }), "quantized base");
   add("a short hash", inRow(0, [](json& r) { r[6] = "12"; }), "bad hash");
   add("a hash of letters", inRow(0, [](json& r) { r[6] = std::string(32, 'g'); }), "bad hash");

@@ -146,8 +146,8 @@ void TestForgedPayloads::areToldApart_data() {
   add("a model of sparse", "nf4-sparse", inModel(set(0, 2)), Newer);
   add("a model of lowrank", "same-lowrank", inModel(set(0, 2)), Newer);
   add("a codec", "nf4-entropy", field(3, 8), Newer);
-  add("a kind of base", "nf4-entropy", field(4, 18), Newer);
-  add("a version", "nf4-entropy", key("deltascope.version", "5"), Newer);
+  add("a kind of base", "nf4-entropy", field(4, 21), Newer);
+  add("a version", "nf4-entropy", key("deltascope.version", "6"), Newer);
   add("an estimate", "nf4-entropy", inRow([](json& row) { row.push_back(9), row.push_back(1000); }), Exact);
   add("a key", "nf4-entropy", key("deltascope.novelty", "x"), Exact);
   add(
